@@ -1,0 +1,75 @@
+"""Checksums as clients write them ("sha256:9f86d0...") and how they are computed."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import google_crc32c
+
+from fileman.errors import InvalidChecksum
+
+HEX_DIGITS = {"sha256": 64, "md5": 32, "crc32c": 8}
+"""Algorithm -> length of its value in hex digits."""
+
+
+class Hasher(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class _Crc32c:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = google_crc32c.extend(self._value, data)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+_HASHERS: dict[str, Callable[[], Hasher]] = {
+    "sha256": hashlib.sha256,
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+    "crc32c": _Crc32c,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checksum:
+    algorithm: str
+    """One of HEX_DIGITS."""
+    hexdigest: str
+    """Lower case."""
+
+    @classmethod
+    def parse(cls, text: str, *, allowed: Iterable[str] = tuple(HEX_DIGITS), field: tuple[str, ...] = ()) -> Self:
+        """From "<algorithm>:<hex>". Raises InvalidChecksum, which names the algorithms allowed here."""
+        algorithm, colon, value = text.partition(":")
+        allowed = tuple(allowed)
+        if not colon or algorithm not in allowed:
+            names = ", ".join(allowed) or "none for a file of this size"
+            raise InvalidChecksum(f"Write the checksum as '<algorithm>:<hex>'; possible here: {names}.", field=field)
+        if len(value) != HEX_DIGITS[algorithm] or not set(value.lower()) <= set("0123456789abcdef"):
+            raise InvalidChecksum(f"A {algorithm} checksum has {HEX_DIGITS[algorithm]} hex digits.", field=field)
+        return cls(algorithm=algorithm, hexdigest=value.lower())
+
+    @property
+    def base64(self) -> str:
+        """The same value as the storages write it."""
+        return base64.b64encode(bytes.fromhex(self.hexdigest)).decode()
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hexdigest}"
+
+
+def hasher(algorithm: str) -> Hasher:
+    """A fresh incremental hasher for one of HEX_DIGITS."""
+    return _HASHERS[algorithm]()
+
+
+def hex_of_base64(value: str) -> str:
+    """A storage's base64 checksum as lower-case hex."""
+    return base64.b64decode(value).hex()

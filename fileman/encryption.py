@@ -1,0 +1,151 @@
+"""Encryption at rest: a JSON field whose column holds nothing but ciphertext, bound to its row.
+
+The column's text is `<key id>:<Fernet token>`; the token's plaintext is `{"row": "<primary key>", "value": ...}`, so
+that a ciphertext copied to another row is noticed when it is read. A value is decrypted when it is first looked at.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+from fileman import conf
+
+_DEVELOPMENT_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"fileman development key").digest()).decode()
+
+
+class DecryptionError(ImproperlyConfigured):
+    """No configured key opens the value, or it belongs to another row. The value is never used."""
+
+
+class Ciphertext(str):
+    """A value as it stands in the database."""
+
+    __slots__ = ()
+
+
+def key_id(key: str) -> str:
+    """Eight hex digits that name a key without telling it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def keys() -> tuple[str, ...]:
+    """The configured keys, the first one encrypts. Under DEBUG a fixed development key stands in for none."""
+    configured = tuple(conf.settings().ENCRYPTION_KEYS)
+    if configured:
+        return configured
+    if django_settings.DEBUG:
+        return (_DEVELOPMENT_KEY,)
+    raise ImproperlyConfigured(
+        "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty. Make a key with "
+        "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`."
+    )
+
+
+@lru_cache(maxsize=32)
+def _fernet(key: str) -> Fernet:
+    return Fernet(key)
+
+
+def encrypt(value: Any, *, row: object) -> Ciphertext:
+    """Encrypt a JSON value for the row with this primary key."""
+    key = keys()[0]
+    plain = json.dumps({"row": str(row), "value": value}, separators=(",", ":")).encode()
+    return Ciphertext(f"{key_id(key)}:{_fernet(key).encrypt(plain).decode()}")
+
+
+def decrypt(text: str, *, row: object) -> Any:
+    """The JSON value. Raises DecryptionError, naming the key by its id, when no key fits or the row is another."""
+    name, _, token = text.partition(":")
+    key = next((k for k in keys() if key_id(k) == name), None)
+    if key is None:
+        raise DecryptionError(f"No encryption key with id {name} is configured; it encrypted row {row}.")
+    try:
+        envelope = json.loads(_fernet(key).decrypt(token.encode()))
+    except InvalidToken:
+        raise DecryptionError(f"Row {row} cannot be decrypted with key {name}: the ciphertext is damaged.") from None
+    if envelope["row"] != str(row):
+        raise DecryptionError(f"Row {row} holds a ciphertext that was made for another row.")
+    return envelope["value"]
+
+
+class OpenedObject(dict[str, Any]):
+    """A decrypted JSON object. What keeps it (a pickle in a cache, a fixture's raw save) keeps ciphertext."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, value: Mapping[str, Any], *, row: object) -> None:
+        super().__init__(value)
+        self.row = row
+
+    def __repr__(self) -> str:
+        return f"<encrypted: {', '.join(self) or 'nothing'}>"
+
+    def __reduce__(self) -> tuple[type[Ciphertext], tuple[str]]:
+        return Ciphertext, (str(self.sealed()),)
+
+    def sealed(self) -> Ciphertext:
+        return encrypt(dict(self), row=self.row)
+
+
+class _DecryptOnAccess:
+    """Attribute of the model instance: keeps the ciphertext until somebody reads the value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: models.Model | None, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        if self.name not in instance.__dict__:
+            instance.refresh_from_db(fields=[self.name])
+        value = instance.__dict__[self.name]
+        if isinstance(value, Ciphertext):
+            value = decrypt(value, row=instance.pk)
+            self.__set__(instance, value)
+        return instance.__dict__[self.name]
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        opened = isinstance(value, Mapping) and not isinstance(value, OpenedObject)
+        instance.__dict__[self.name] = OpenedObject(value, row=instance.pk) if opened else value
+
+
+class EncryptedJSONField(models.Field):  # type: ignore[type-arg]
+    """A JSON object, encrypted with the row's primary key inside. It cannot be searched."""
+
+    def get_internal_type(self) -> str:
+        return "TextField"
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, name, _DecryptOnAccess(self.attname))
+
+    def from_db_value(self, value: str | None, *_: object) -> Ciphertext | None:
+        return None if value is None else Ciphertext(value)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Ciphertext:  # noqa: ARG002
+        value = model_instance.__dict__[self.attname]
+        return value if isinstance(value, Ciphertext) else encrypt(value, row=model_instance.pk)
+
+    def get_prep_value(self, value: Any) -> Ciphertext:
+        if isinstance(value, OpenedObject):
+            return value.sealed()
+        if not isinstance(value, Ciphertext):
+            raise TypeError(f"{self.name} is encrypted: save the instance, or update with encryption.encrypt().")
+        return value
+
+    def get_lookup(self, lookup_name: str) -> None:
+        raise TypeError(f"{self.name} is encrypted and cannot be searched by {lookup_name!r}.")
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(self.pre_save(obj, add=False))
+
+    def to_python(self, value: Any) -> Any:
+        return Ciphertext(value) if isinstance(value, str) else value
