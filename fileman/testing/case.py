@@ -1,0 +1,247 @@
+"""What the cases of the contract have in common: uploads to try, and how to send, assemble and fetch them."""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from fileman import tokens
+from fileman.backends.base import Backend
+from fileman.backends.values import Budget, PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.checksums import hasher
+from fileman.errors import PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
+from fileman.testing import sending
+
+ORIGIN = "https://app.example.com"
+TYPE = "image/png"
+SPARE_BYTES = 1000
+"""Length of the last part of a large upload; smaller than a part of any storage but those with tiny ones."""
+SMALL_PART_BYTES = 64 * 1024
+"""Part size where the storage sets no larger one."""
+
+
+class Reduction(StrEnum):
+    """A promise that a storage, or the emulator of it, cannot keep. Its cases are skipped, with this reason."""
+
+    CONTENT_TYPE = "keeps no content type"
+    EXACT_LENGTH = "takes bodies of another length than was signed"
+    SIGNATURES = "does not verify signatures, expiry included"
+    DISPOSITION = "does not serve the signed name and type"
+    SIGNS_LOCALLY = "asks the network for its signatures"
+    CREATE_ONLY = "has no write that never overwrites"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What came of one request."""
+
+    status: int
+    stored: StoredObject | None = None
+    """What `write` answered, where the bytes go through this server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A download, as a browser would see it."""
+
+    status: int
+    body: bytes = b""
+    filename: str = ""
+    content_type: str = ""
+    disposition: str = ""
+
+
+def content(size: int, *, seed: str = "first") -> bytes:
+    """The same bytes for the same size and seed."""
+    return hashlib.shake_128(seed.encode()).digest(size)
+
+
+def digest(algorithm: str, data: bytes) -> str:
+    """The true checksum of some bytes, in hex."""
+    computed = hasher(algorithm)
+    computed.update(data)
+    return computed.hexdigest()
+
+
+def reopened(backend: Backend, **changes: Any) -> Backend:
+    """The backend as another process would make it, from the configuration alone."""
+    return type(backend)(replace(backend.config, **changes))
+
+
+class ContractCase:
+    """Subclasses override `backend`, and what else their storage needs."""
+
+    reduced: ClassVar[frozenset[Reduction]] = frozenset()
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        """A backend over an empty place of its own, with a new `manager_id`."""
+        raise NotImplementedError
+
+    def without(self, reduction: Reduction) -> None:
+        """Skip this case when the storage has declared the reduction."""
+        if reduction in self.reduced:
+            pytest.skip(reduction.value)
+
+    # Uploads
+
+    def part_size(self, backend: Backend) -> int:
+        return max(backend.capabilities.part_min_bytes, SMALL_PART_BYTES)
+
+    def large_size(self, backend: Backend) -> int:
+        """Two whole parts and a rest."""
+        return 2 * self.part_size(backend) + SPARE_BYTES
+
+    def make_upload(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
+        """An upload of `size` bytes that nothing has been done for yet. `large`: as the storage takes large files."""
+        file_id = uuid4()
+        values = {
+            "file_id": file_id,
+            "upload_path": f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
+            "file_path": f"{backend.prefix}uploads/picture_20260102_{file_id.hex}.png",
+            "filename": "picture.png",
+            "size": size,
+            "content_type": TYPE,
+            "checksum": None,
+            "plan": self._plan(backend, size, large=large),
+            "begun": {},
+            "now": timezone.now(),
+            "expires_in": 600,
+        }
+        return Upload(**{**values, **changes})
+
+    def _plan(self, backend: Backend, size: int, *, large: bool) -> PartPlan:
+        strategy = backend.capabilities.large_strategy if large else Strategy.SINGLE
+        part_size = self.part_size(backend) if strategy is Strategy.PARTS else size
+        return PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size))
+
+    def begin(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
+        """An upload that is begun."""
+        upload = self.make_upload(backend, size, large=large, **changes)
+        return replace(upload, begun=backend.begin(upload, origin=ORIGIN))
+
+    def begin_large(self, backend: Backend) -> Upload:
+        return self.begin(backend, self.large_size(backend), large=True)
+
+    # Sending
+
+    def requests(self, backend: Backend, upload: Upload) -> list[UploadRequest]:
+        """Signed requests for everything that is missing."""
+        return backend.instructions(upload, backend.missing(upload))
+
+    def missing_or_lost(self, backend: Backend, upload: Upload) -> list[Slice]:
+        """What is missing; everything, where the storage has to begin again."""
+        try:
+            return backend.missing(upload)
+        except UploadLost:
+            return list(upload.slices())
+
+    def send(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
+        """Send `data` by a request: over HTTP, or into `write` as the upload view does."""
+        if not request.url.startswith("/"):
+            return Sent(status=sending.send(request, data).status)
+        part = self._granted(upload, request.url)
+        try:
+            return Sent(status=201, stored=backend.write(upload, part, io.BytesIO(data)))
+        except UploadInProgress:
+            return Sent(status=409)
+        except SizeMismatch:
+            return Sent(status=400)
+
+    def _granted(self, upload: Upload, url: str) -> Slice:
+        grant = tokens.unsign(tokens.UPLOAD, url.rpartition("/")[2], now=upload.now)
+        assert grant["file"] == str(upload.file_id)
+        return Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
+
+    def send_slice(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
+        """Send the slice of `data`, the whole file, that a request asks for."""
+        part = request.slice
+        sent = self.send(backend, upload, request, data[part.offset : part.offset + part.length])
+        assert sent.status in request.success_status
+        return sent
+
+    def send_all(self, backend: Backend, upload: Upload, data: bytes) -> Sent:
+        """Send everything; what came of the last request."""
+        sent = [self.send_slice(backend, upload, request, data) for request in self.requests(backend, upload)]
+        assert backend.missing(upload) == []
+        return sent[-1]
+
+    # Afterwards
+
+    def assemble(self, backend: Backend, upload: Upload, *, budget_seconds: float = 20) -> StoredObject:
+        """Assemble, in as many calls as the storage asks for."""
+        return self._carried_on("assemble", backend, upload, budget_seconds=budget_seconds)
+
+    def publish(self, backend: Backend, upload: Upload, verified: StoredObject) -> StoredObject:
+        return self._carried_on("publish", backend, upload, verified, budget_seconds=20)
+
+    def _carried_on(
+        self, verb: str, backend: Backend, upload: Upload, *arguments: Any, budget_seconds: float
+    ) -> StoredObject:
+        for _ in range(100):
+            try:
+                done: StoredObject = getattr(backend, verb)(upload, *arguments, Budget(seconds=budget_seconds))
+            except UploadInProgress as error:
+                upload = replace(upload, progress=error.progress or upload.progress)
+            else:
+                return done
+        raise AssertionError(f"{verb} does not come to an end")
+
+    def uploaded(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> Upload:
+        """An upload whose bytes have arrived."""
+        upload = self.begin(backend, len(data), large=large, **changes)
+        self.send_all(backend, upload, data)
+        return upload
+
+    def published(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> StoredObject:
+        """The object at the file path of an upload that went well."""
+        upload = self.uploaded(backend, data, large=large, **changes)
+        return self.publish(backend, upload, self.assemble(backend, upload))
+
+    def replace_upload(self, backend: Backend, upload: Upload, data: bytes) -> StoredObject:
+        """Put other bytes at the upload path, as a client may whose address is still good."""
+        assert backend.delete([upload.upload_path]) == []
+        self.send_all(backend, upload, data)
+        return self.assemble(backend, upload)
+
+    def bytes_of(self, backend: Backend, path: str, **how: Any) -> bytes:
+        return b"".join(backend.read(path, **how))
+
+    def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
+        """All that the storage holds of an upload. Add what `list_objects` cannot show, such as open sessions."""
+        paths = [*backend.list_objects(upload.upload_path), *backend.list_objects(upload.file_path)]
+        return [stored.path for stored in paths]
+
+    def fetch(self, backend: Backend, url: str, *, now: datetime | None = None) -> Served:
+        """Download: over HTTP, or from `read` as the content view does."""
+        if url.startswith("/"):
+            return self._fetch_through_us(backend, url, now=now or timezone.now())
+        answer = sending.exchange("GET", url)
+        return Served(
+            status=answer.status,
+            body=answer.body,
+            filename=answer.headers.get_filename("") or "",
+            content_type=answer.headers.get_content_type(),
+            disposition=answer.headers.get_content_disposition() or "",
+        )
+
+    def _fetch_through_us(self, backend: Backend, url: str, *, now: datetime) -> Served:
+        try:
+            grant: Mapping[str, str] = tokens.unsign(tokens.CONTENT, url.rpartition("/")[2], now=now)
+        except PermissionDenied:
+            return Served(status=403)
+        assert grant["manager"] == str(backend.config.manager_id)
+        return Served(
+            status=200,
+            body=self.bytes_of(backend, grant["path"]),
+            filename=grant["name"],
+            content_type=grant["type"],
+            disposition=grant["as"],
+        )
