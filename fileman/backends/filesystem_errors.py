@@ -1,0 +1,36 @@
+"""What the operating system says, in the errors of fileman."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fileman.errors import FileMissing, StorageMisconfigured, StorageUnavailable
+
+_NEEDS_AN_OPERATOR = frozenset(
+    {
+        errno.EACCES,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EXDEV,
+    }
+)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Maps what the operating system says to the errors of fileman. Works as a decorator, too."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileMissing from error
+    except OSError as error:
+        if error.errno in _NEEDS_AN_OPERATOR:
+            raise StorageMisconfigured from error
+        if error.errno in _FULL:
+            raise StorageUnavailable("The storage has no room left. Try again later.") from error
+        raise StorageUnavailable from error
