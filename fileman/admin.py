@@ -1,0 +1,127 @@
+"""The admin: file managers with write-only settings, files and the deletion queue to look at."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from fileman.backends import backend_types, get_backend
+from fileman.errors import StorageError
+from fileman.models import File, FileManager, StorageDeletion
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """Never shows what was typed, not even next to its faults."""
+
+    def format_value(self, value: Any) -> None:  # noqa: ARG002
+        return None
+
+
+class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Settings can be written and never read: what is left empty stays as it is."""
+
+    backend_type = forms.ChoiceField(choices=lambda: [(name, name) for name in backend_types()])
+    new_settings = forms.JSONField(
+        required=False,
+        label="Settings",
+        widget=WriteOnlyTextarea(attrs={"rows": 8, "autocomplete": "off"}),
+        help_text="A JSON object with the backend's settings. They are kept encrypted and not shown again: "
+        "leave this empty to keep them, or give all of them anew.",
+    )
+
+    class Meta:
+        model = FileManager
+        fields = (
+            "name", "description", "group", "backend_type", "backend_url", "supports_direct_upload", "max_file_size",
+            "allowed_extensions", "allowed_mime_types", "is_default", "is_active", "is_public_default",
+        )  # fmt: skip
+
+    def clean_new_settings(self) -> dict[str, Any] | None:
+        value = self.cleaned_data["new_settings"]
+        if value is not None and not isinstance(value, dict):
+            raise forms.ValidationError("Give a JSON object.")
+        return value
+
+    def _post_clean(self) -> None:
+        given = self.cleaned_data.get("new_settings")
+        if given is not None:
+            self.instance.settings = given
+        super()._post_clean()  # type: ignore[misc]
+
+
+@admin.register(FileManager)
+class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = FileManagerForm
+    list_display = ("name", "group", "backend_type", "is_default", "is_active")
+    list_filter = ("backend_type", "is_active")
+    search_fields = ("name",)
+    readonly_fields = ("setting_names",)
+    actions = ("check_configuration",)
+
+    @admin.display(description="Settings present")
+    def setting_names(self, manager: FileManager) -> str:
+        return ", ".join(sorted(manager.settings)) or "none"
+
+    @admin.action(description="Ask the storage whether the configuration works")
+    def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
+        for manager in chosen:
+            try:
+                is_valid, faults = get_backend(manager).validate_configuration()
+            except StorageError as error:
+                is_valid, faults = False, [error.message]
+            text = f"{manager.name}: {'works.' if is_valid else ''} {' '.join(faults)}"
+            self.message_user(request, text, messages.SUCCESS if is_valid else messages.ERROR)
+
+
+@admin.register(File)
+class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """To look at and to flag; uploads are made through the API and deleted through it."""
+
+    list_display = (
+        "original_filename",
+        "upload_status",
+        "file_size",
+        "uploaded_by",
+        "group",
+        "file_manager",
+        "created",
+    )
+    list_filter = ("upload_status", "is_public", "file_manager")
+    list_select_related = ("uploaded_by", "group", "file_manager")
+    search_fields = ("original_filename", "filename")
+    fields = (
+        "original_filename", "filename", "file_path", "file_manager", "group", "uploaded_by", "upload_status",
+        "failure_reason", "file_size", "content_type", "detected_content_type", "checksum", "checksum_verified",
+        "shown_metadata", "is_public", "created", "modified", "completed_at", "expires_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="Metadata")
+    def shown_metadata(self, file: File) -> str:
+        return json.dumps(file.metadata, ensure_ascii=False)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: File | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(StorageDeletion)
+class StorageDeletionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The deletion queue, to look at."""
+
+    list_display = ("path", "file_manager", "due_at", "attempts", "last_error")
+    list_select_related = ("file_manager",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: StorageDeletion | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: StorageDeletion | None = None) -> bool:  # noqa: ARG002
+        return False

@@ -1,0 +1,38 @@
+"""System checks. None asks the network."""
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, register
+
+from fileman import conf
+
+
+@register("fileman")
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """fileman.E001: FILEMAN_SETTINGS has unknown keys or impossible values."""
+    faults = conf.faults_of(getattr(django_settings, "FILEMAN_SETTINGS", {}))
+    return [Error(fault, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for fault in faults]
+
+
+@register("fileman")
+def check_encryption_keys(**_: Any) -> list[CheckMessage]:
+    """fileman.E002: no encryption key outside DEBUG. fileman.E003: a key that is none, or is the SECRET_KEY."""
+    given = getattr(django_settings, "FILEMAN_SETTINGS", {})
+    if conf.faults_of(given):
+        return []
+    keys = list(given.get("ENCRYPTION_KEYS", ()))
+    hint = "Make one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+    if not keys and not django_settings.DEBUG:
+        return [Error("FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty.", hint=hint, id="fileman.E002")]
+    bad = [n for n, key in enumerate(keys) if key == django_settings.SECRET_KEY or not _is_fernet_key(key)]
+    return [Error(f"ENCRYPTION_KEYS[{n}] is not a Fernet key of its own.", hint=hint, id="fileman.E003") for n in bad]
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        Fernet(key)
+    except (TypeError, ValueError):
+        return False
+    return True

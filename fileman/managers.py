@@ -1,0 +1,42 @@
+"""Which file manager takes an upload, and which group will own it."""
+
+from typing import Any
+from uuid import UUID
+
+from fileman.access import Caller
+from fileman.errors import FileManagerInactive, NoFileManager, NotFound
+from fileman.models import FileManager
+
+
+def choose(caller: Caller, *, file_manager_id: UUID | None, group_id: Any | None) -> tuple[FileManager, Any | None]:
+    """The file manager and the primary key of the owning group (None: nobody but the uploader).
+
+    Raises NotFound for a group or manager that is absent or foreign, FileManagerInactive, NoFileManager.
+    """
+    if group_id is not None and group_id not in caller.group_ids:
+        raise NotFound(field=("groupId",))
+    manager = _default(caller, group_id) if file_manager_id is None else _named(caller, file_manager_id)
+    return manager, group_id if group_id is not None else manager.group_id
+
+
+def _named(caller: Caller, file_manager_id: UUID) -> FileManager:
+    found = FileManager.objects.reachable_by(caller).select_related("group").filter(pk=file_manager_id).first()
+    if found is None:
+        raise NotFound(field=("fileManagerId",))
+    if not found.is_active:
+        raise FileManagerInactive(field=("fileManagerId",))
+    return found
+
+
+def _default(caller: Caller, group_id: Any | None) -> FileManager:
+    """With a group: its default, else the site-wide one. Without: the site-wide one, else that of the only group."""
+    defaults = {
+        manager.group_id: manager
+        for manager in FileManager.objects.open_to(caller).select_related("group").filter(is_default=True)
+    }
+    only_group = next(iter(caller.group_ids)) if len(caller.group_ids) == 1 else None
+    order = [group_id, None] if group_id is not None else [None, only_group]
+    for scope in order:
+        if scope in defaults:
+            return defaults[scope]
+    raise NoFileManager

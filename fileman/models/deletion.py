@@ -1,0 +1,38 @@
+"""StorageDeletion: the deletion queue. Its rows outlive the file rows."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+
+from fileman.models.file_manager import FileManager
+
+
+class StorageDeletionQuerySet(models.QuerySet["StorageDeletion"]):
+    def due(self, now: datetime) -> Self:
+        return self.filter(due_at__lte=now)
+
+
+class StorageDeletion(models.Model):
+    """An object that must go. The row stays until a deletion has succeeded at or after `watch_until`."""
+
+    id = models.BigAutoField(primary_key=True)
+    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="deletions")
+    path = models.CharField(max_length=1000)
+    version = models.CharField(max_length=255, blank=True, default="")
+    due_at = models.DateTimeField()
+    watch_until = models.DateTimeField(
+        help_text="When the last grant that could write this path has lapsed: a late client may re-create the object."
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True, default="")
+    created = models.DateTimeField()
+
+    objects = StorageDeletionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at", "id"], name="fileman_deletion_due")]
+        constraints = [models.UniqueConstraint(fields=["file_manager", "path"], name="fileman_deletion_once")]
+
+    def __str__(self) -> str:
+        return self.path

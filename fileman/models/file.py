@@ -1,0 +1,169 @@
+"""File: one row per upload, from pending to its end."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, Group
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from fileman import access
+from fileman.encryption import EncryptedJSONField
+from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
+from fileman.tokens import UploadTokenField
+
+
+def _no_state() -> dict[str, Any]:
+    return {}
+
+
+class FileQuerySet(models.QuerySet["File"]):
+    def visible_to(self, caller: access.Caller) -> Self:
+        """What the caller may see by id, public files included."""
+        return self.filter(access.visible_files(caller))
+
+    def owned_by(self, caller: access.Caller) -> Self:
+        """The caller's own."""
+        return self.filter(access.own_files(caller))
+
+    def of_group(self, caller: access.Caller, group_id: object) -> Self:
+        """A group's files, as far as the caller may see them."""
+        return self.filter(access.files_of_group(caller, group_id))
+
+    def everything_for(self, caller: access.Caller) -> Self:
+        """All files, for who may view all."""
+        return self.filter(access.all_files(caller))
+
+    def unfinished(self) -> Self:
+        return self.filter(upload_status__in=File.UNFINISHED)
+
+    def overdue(self, before: datetime, *, now: datetime) -> Self:
+        """Unfinished uploads whose deadline lies before `before` and that no finalize call owns at `now`."""
+        lapsed = Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
+        return self.filter(lapsed, expires_at__lt=before)
+
+    def ended(self, before: datetime) -> Self:
+        """Failed, aborted and expired uploads that have been so since before `before`."""
+        return self.filter(upload_status__in=File.ENDED, modified__lt=before)
+
+
+class File(models.Model):
+    """One upload and, once completed, one file. Only `transitions` changes `upload_status`."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        VERIFYING = "verifying"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        EXPIRED = "expired"
+        ABORTED = "aborted"
+
+    PENDING: ClassVar = Status.PENDING
+    VERIFYING: ClassVar = Status.VERIFYING
+    COMPLETED: ClassVar = Status.COMPLETED
+    FAILED: ClassVar = Status.FAILED
+    EXPIRED: ClassVar = Status.EXPIRED
+    ABORTED: ClassVar = Status.ABORTED
+    UNFINISHED: ClassVar = (Status.PENDING, Status.VERIFYING)
+    ENDED: ClassVar = (Status.FAILED, Status.EXPIRED, Status.ABORTED)
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="files")
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    original_filename = models.CharField(max_length=255, help_text="Name that the uploader gave, at most 255 bytes.")
+    filename = models.CharField(max_length=255, help_text="Name in the storage.")
+    file_path = models.CharField(max_length=1000, help_text="Path in the storage once completed.")
+    content_type = models.CharField(max_length=255, help_text="Declared, then what the storage reported.")
+    detected_content_type = models.CharField(max_length=255, blank=True, default="")
+    file_size = models.BigIntegerField(help_text="Bytes; declared, then what the storage reported.")
+    checksum = models.CharField(max_length=80, blank=True, default="", help_text="<algorithm>:<hex>")
+    checksum_verified = models.BooleanField(default=False)
+    metadata = models.JSONField(default=dict, blank=True)
+    is_public = models.BooleanField(default=False)
+    upload_status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    failure_reason = models.CharField(max_length=500, blank=True, default="")
+    upload_token = UploadTokenField(max_length=64, unique=True, help_text="SHA-256 of the token.")
+    upload_state = EncryptedJSONField(default=_no_state, help_text="Strategy, parts, what was begun, progress.")
+    etag = models.CharField(max_length=255, blank=True, default="")
+    version = models.CharField(max_length=255, blank=True, default="")
+    attempt_id = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    idempotency_digest = models.CharField(max_length=64, blank=True, default="")
+    idempotency_fingerprint = models.CharField(max_length=64, blank=True, default="")
+    idempotency_index = models.PositiveSmallIntegerField(default=0)
+    expires_at = models.DateTimeField(help_text="Deadline: until when the upload may be finished.")
+    created = models.DateTimeField(default=timezone.now)
+    modified = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = FileQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("publish_file", "Can make files public")]
+        constraints = [
+            models.UniqueConstraint(fields=["file_manager", "file_path"], name="fileman_path_unique"),
+            models.UniqueConstraint(
+                fields=["uploaded_by", "idempotency_digest", "idempotency_index"],
+                condition=~Q(idempotency_digest=""),
+                name="fileman_idempotent_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(upload_status__in=["pending", "verifying", "completed", "failed", "expired", "aborted"]),
+                name="fileman_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(file_size__range=(1, LARGEST_SAFE_INTEGER)), name="fileman_size_possible"
+            ),
+            models.CheckConstraint(
+                condition=Q(upload_status="verifying", attempt_id__isnull=False, lease_until__isnull=False)
+                | (~Q(upload_status="verifying") & Q(attempt_id__isnull=True, lease_until__isnull=True)),
+                name="fileman_verifying_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=(Q(upload_status="completed", completed_at__isnull=False) & ~Q(etag=""))
+                | (~Q(upload_status="completed") & Q(completed_at__isnull=True)),
+                name="fileman_completed_has_facts",
+            ),
+            models.CheckConstraint(
+                condition=Q(checksum_verified=False) | ~Q(checksum=""), name="fileman_verified_has_checksum"
+            ),
+            models.CheckConstraint(
+                condition=~Q(upload_status="failed") | ~Q(failure_reason=""), name="fileman_failed_has_reason"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["uploaded_by", "-created", "-id"], name="fileman_own_newest"),
+            models.Index(fields=["group", "-created", "-id"], name="fileman_group_newest"),
+            models.Index(fields=["-created", "-id"], name="fileman_all_newest"),
+            models.Index(
+                fields=["expires_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_deadline"
+            ),
+            models.Index(
+                fields=["modified"],
+                condition=Q(upload_status__in=["failed", "expired", "aborted"]),
+                name="fileman_ended",
+            ),
+            models.Index(
+                fields=["uploaded_by"],
+                condition=Q(upload_status__in=["pending", "verifying"]),
+                name="fileman_unfinished_of_user",
+            ),
+        ]
+        ordering = ["-created", "-id"]
+
+    def __str__(self) -> str:
+        return self.original_filename
+
+    def __repr__(self) -> str:
+        return f"<File {self.id} {self.upload_status}>"
+
+    def can_be_accessed_by(self, user: Any = None, group: Group | None = None) -> bool:
+        """Whether this user may see the file. `group` narrows to that group's files; it never widens."""
+        caller = access.Caller(user=user or AnonymousUser())
+        return access.may_see(caller, self, group_id=group.pk if group else None)

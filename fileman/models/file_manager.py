@@ -1,0 +1,173 @@
+"""FileManager: where files go and what is allowed."""
+
+from collections.abc import Collection
+from typing import Any, Self, cast
+from uuid import uuid4
+
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Q
+
+from fileman import access, conf
+from fileman.backends import backend_class, config_of, get_backend
+from fileman.backends.values import Capabilities
+from fileman.encryption import EncryptedJSONField
+from fileman.errors import StorageMisconfigured
+
+LARGEST_SAFE_INTEGER = 2**53 - 1
+"""What JSON numbers carry exactly; the largest size that the API can express."""
+
+
+def _no_settings() -> dict[str, Any]:
+    return {}
+
+
+class FileManagerQuerySet(models.QuerySet["FileManager"]):
+    def open_to(self, caller: access.Caller) -> Self:
+        """The managers that the caller may upload to."""
+        return self.filter(access.open_managers(caller))
+
+    def reachable_by(self, caller: access.Caller) -> Self:
+        """Those in the caller's scope, inactive ones included."""
+        return self.filter(access.reachable_managers(caller))
+
+    def same_scope_as(self, manager: "FileManager") -> Self:
+        """The managers of the same group, or the site-wide ones."""
+        return self.filter(group=manager.group_id)
+
+
+class FileManager(models.Model):
+    """Where files go and what is allowed. Saving validates the configuration and raises ValidationError."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True, default="")
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="file_managers",
+        help_text="Members may upload here. Empty: everybody who is signed in.",
+    )
+    backend_type = models.CharField(
+        max_length=50, help_text="file, s3, azure, gcs, or the key of a registered backend."
+    )
+    backend_url = models.CharField(
+        max_length=1000, blank=True, default="", help_text="s3://bucket/prefix/ and the like."
+    )
+    settings = EncryptedJSONField(default=_no_settings, blank=True)
+    supports_direct_upload: "models.BooleanField[bool | None, bool]" = models.BooleanField(
+        default=None, blank=True, help_text="Off: bytes go through this server. Left out: what the backend can do."
+    )
+    max_file_size = models.BigIntegerField(
+        null=True, blank=True, help_text="Bytes. Empty: DEFAULT_MAX_FILE_SIZE. 0: no limit."
+    )
+    allowed_extensions = models.JSONField(default=list, blank=True, help_text='["jpg", "png"]; empty allows all.')
+    allowed_mime_types = models.JSONField(default=list, blank=True, help_text='["image/*"]; empty allows all.')
+    is_default = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_public_default = models.BooleanField(default=False, help_text="Files are public unless the uploader says no.")
+    location = models.CharField(max_length=1000, editable=False, help_text="Where objects lie, told by the backend.")
+    created = models.DateTimeField(auto_now_add=True)
+    modified = models.DateTimeField(auto_now=True)
+
+    objects = FileManagerQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group"],
+                condition=Q(is_default=True, group__isnull=False),
+                name="fileman_one_default_per_group",
+            ),
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True, group__isnull=True),
+                name="fileman_one_site_wide_default",
+            ),
+            models.UniqueConstraint(
+                fields=["group", "name"], condition=Q(group__isnull=False), name="fileman_name_unique_in_group"
+            ),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(group__isnull=True), name="fileman_name_unique_site_wide"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_file_size__isnull=True) | Q(max_file_size__range=(0, LARGEST_SAFE_INTEGER)),
+                name="fileman_max_file_size_possible",
+            ),
+        ]
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<FileManager {self.id} {self.backend_type}>"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Validate, then save; a new default demotes the old one of its scope in the same transaction."""
+        self.validate_configuration()
+        with transaction.atomic():
+            if self.is_default:
+                scope = type(self).objects.same_scope_as(self)
+                list(scope.select_for_update().order_by("pk").values_list("pk"))  # its own too: one order, no deadlock
+                scope.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
+            super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        self.validate_configuration()
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """A default where there is one already is no fault: saving demotes the other."""
+        super().validate_constraints({*(exclude or ()), "is_default"})
+
+    def validate_configuration(self) -> None:
+        """Check what can be checked without asking the storage, and fill in what the backend decides."""
+        try:
+            kind = backend_class(self.backend_type)
+        except StorageMisconfigured as error:
+            raise ValidationError({"backend_type": error.message}) from error
+        if cast("bool | None", self.supports_direct_upload) is None:  # left out
+            self.supports_direct_upload = kind.capabilities.supports_direct_upload
+        faults = kind.configuration_faults(config_of(self)) + self._list_faults()
+        if faults:
+            raise ValidationError(faults)
+        self.location = kind(config_of(self)).location()
+        self._refuse_foreign_location()
+        self._refuse_move()
+
+    def _list_faults(self) -> list[str]:
+        faults = []
+        for name in ("allowed_extensions", "allowed_mime_types"):
+            value = getattr(self, name)
+            if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+                faults.append(f"{name} must be a list of texts.")
+        if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
+            faults.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
+        return faults
+
+    def _refuse_foreign_location(self) -> None:
+        """Two tenants never share a prefix."""
+        sharing = type(self).objects.filter(location=self.location).exclude(pk=self.pk).exclude(group=self.group_id)
+        if sharing.exists():
+            raise ValidationError("A file manager of another group stores its files here. Use another prefix.")
+
+    def _refuse_move(self) -> None:
+        """Files would be lost, and secrets sent to another host, if the place changed under them."""
+        old = type(self).objects.filter(pk=self.pk).values_list("location", flat=True).first()
+        if old is not None and old != self.location and (self.files.exists() or self.deletions.exists()):
+            raise ValidationError("This file manager has files; its storage cannot be moved. Make a new one.")
+
+    @property
+    def max_file_bytes(self) -> int:
+        """The limit in force: its own, else DEFAULT_MAX_FILE_SIZE, and never more than the storage can hold."""
+        own = conf.settings().DEFAULT_MAX_FILE_SIZE if self.max_file_size is None else self.max_file_size
+        storage = min(self.capabilities.max_object_bytes, LARGEST_SAFE_INTEGER)
+        return min(own, storage) if own else storage
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its storage can do, as it is configured. Raises StorageMisconfigured."""
+        return get_backend(self).capabilities

@@ -1,0 +1,47 @@
+"""StorageUsage: the bytes that a user holds, unfinished uploads included."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from fileman.errors import QuotaExceeded
+
+
+class StorageUsageQuerySet(models.QuerySet["StorageUsage"]):
+    def reserve(self, user: Any, size: int, *, limit: int | None) -> None:
+        """Count bytes in, in the transaction that makes the rows. Raises QuotaExceeded above the limit."""
+        rows = self.filter(user=user)
+        if limit is not None:
+            rows = rows.filter(bytes__lte=limit - size)
+        if rows.update(bytes=F("bytes") + size):
+            return
+        if limit is not None and size > limit:
+            raise QuotaExceeded
+        _, made = self.get_or_create(user=user, defaults={"bytes": size})
+        if not made and not rows.update(bytes=F("bytes") + size):
+            raise QuotaExceeded
+
+    def release(self, user_id: Any, size: int) -> None:
+        """Count bytes out, on abort, expiry, failure and deletion."""
+        if user_id is not None:
+            self.filter(user_id=user_id).update(bytes=Greatest(F("bytes") - size, 0))
+
+
+class StorageUsage(models.Model):
+    """Changed only by conditional updates, so that parallel requests cannot exceed a quota together."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    bytes = models.BigIntegerField(default=0)
+
+    objects = StorageUsageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(bytes__gte=0), name="fileman_usage_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes"

@@ -1,0 +1,1 @@
+"""What is let in: names, types, sizes, metadata, and what the host project's own validators say."""

@@ -1,0 +1,72 @@
+"""The host project's own validators.
+
+FILEMAN_SETTINGS["UPLOAD_VALIDATORS"]: `validate(request, file_data)` at initiate, before anything is stored. `request`
+is the Caller (it has `.user`); `file_data` has filename, size, content_type, metadata and file_manager.
+
+FILEMAN_SETTINGS["CONTENT_VALIDATORS"]: `validate(file, content)` at finalize, over the stored bytes before they are
+published. `file` is the File row, `content` reads it (see Content). Any error other than ValidationError keeps the
+upload unfinished: a scanner that does not answer lets nothing through.
+
+Both refuse by raising django.core.exceptions.ValidationError, whose text reaches the client.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.module_loading import import_string
+
+from fileman import conf
+from fileman.access import Caller
+from fileman.backends import Backend
+from fileman.backends.values import StoredObject
+from fileman.errors import RejectedByValidator
+from fileman.models import File, FileManager
+from fileman.validation.limits import AcceptedFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The stored bytes of one upload, pinned to what was verified."""
+
+    backend: Backend
+    stored: StoredObject
+
+    @property
+    def size(self) -> int:
+        return self.stored.size
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes start to start + length, in memory. Raises ObjectChanged when the object was replaced."""
+        return b"".join(self.chunks(start, length))
+
+    def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The same, piece by piece."""
+        return self.backend.read(self.stored.path, start=start, length=length, etag=self.stored.etag)
+
+
+def check_declared(caller: Caller, accepted: AcceptedFile, *, manager: FileManager, at: tuple[str, ...]) -> None:
+    """Run UPLOAD_VALIDATORS. Raises RejectedByValidator with the validator's words."""
+    data = {
+        "filename": accepted.filename,
+        "size": accepted.size,
+        "content_type": accepted.content_type,
+        "metadata": accepted.metadata,
+        "file_manager": manager,
+    }
+    _run(conf.settings().UPLOAD_VALIDATORS, (caller, data), at=at)
+
+
+def check_content(file: File, content: Content) -> None:
+    """Run CONTENT_VALIDATORS. Raises RejectedByValidator with the validator's words."""
+    _run(conf.settings().CONTENT_VALIDATORS, (file, content), at=())
+
+
+def _run(paths: Iterable[str], arguments: tuple[Any, ...], *, at: tuple[str, ...]) -> None:
+    for path in paths:
+        validate: Callable[..., None] = import_string(path)
+        try:
+            validate(*arguments)
+        except ValidationError as error:
+            raise RejectedByValidator(" ".join(error.messages), field=at) from error

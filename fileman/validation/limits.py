@@ -1,0 +1,126 @@
+"""What a file manager lets in: sizes, extensions, types, checksums. Everything is decided before anything is signed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fileman import conf
+from fileman.checksums import HEX_DIGITS, Checksum
+from fileman.errors import (
+    ContentTypeMismatch,
+    EmptyFile,
+    ExtensionNotAllowed,
+    FileTooLarge,
+    InvalidInput,
+    MimeTypeNotAllowed,
+    PermissionDenied,
+)
+from fileman.models import FileManager
+from fileman.models.file_manager import LARGEST_SAFE_INTEGER
+from fileman.validation import content_types, filenames, metadata
+
+CLIENT_REF_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredFile:
+    """What a client says of one file, as it came in."""
+
+    filename: str
+    size: object
+    """Bytes."""
+    content_type: str = ""
+    checksum: str | None = None
+    """<algorithm>:<hex>"""
+    metadata: object = None
+    is_public: bool | None = None
+    """None: the manager's default."""
+    client_ref: str | None = None
+    """Echoed back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedFile:
+    """The same, checked and normalised."""
+
+    filename: str
+    size: int
+    content_type: str
+    checksum: Checksum | None
+    metadata: dict[str, Any]
+    is_public: bool
+
+
+def accept(
+    declared: DeclaredFile, *, manager: FileManager, shared: dict[str, Any], may_publish: bool, at: tuple[str, ...]
+) -> AcceptedFile:
+    """Check one declared file against its manager. `shared` is the batch's metadata, `at` the file's path in the input.
+
+    Raises the RefusedError that names the first thing wrong.
+    """
+    name = filenames.display_name(declared.filename, field=(*at, "filename"))
+    size = checked_size(declared.size, manager=manager, field=(*at, "size"))
+    check_extension(name, manager=manager, field=(*at, "filename"))
+    content_type = content_types.normalize(declared.content_type, filename=name, field=(*at, "contentType"))
+    check_content_type(content_type, name, manager=manager, field=(*at, "contentType"))
+    checksum = None
+    if declared.checksum is not None:
+        allowed = checksum_algorithms(manager, size)
+        checksum = Checksum.parse(declared.checksum, allowed=allowed, field=(*at, "checksum"))
+    if declared.client_ref is not None and len(declared.client_ref) > CLIENT_REF_LENGTH:
+        raise InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
+    is_public = manager.is_public_default if declared.is_public is None else declared.is_public
+    if is_public and not manager.is_public_default and not may_publish:
+        raise PermissionDenied("You may not make files public.", field=(*at, "isPublic"))
+    own = metadata.clean(declared.metadata, field=(*at, "metadata"))
+    merged = metadata.merge(shared, own, field=(*at, "metadata"))
+    return AcceptedFile(
+        filename=name, size=size, content_type=content_type, checksum=checksum, metadata=merged, is_public=is_public
+    )
+
+
+def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) -> int:
+    """Raises InvalidInput, EmptyFile or FileTooLarge."""
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST_SAFE_INTEGER:
+        raise InvalidInput("size must be a whole number of bytes from 1 to 2^53-1.", field=field)
+    if size == 0:
+        raise EmptyFile(field=field)
+    if size > manager.max_file_bytes:
+        raise FileTooLarge(f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed.", field=field)
+    return size
+
+
+def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
+    """Raises ExtensionNotAllowed: a suffix is not listed, or active content hides in front of a listed one."""
+    allowed = {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
+    if not allowed:
+        return
+    if filenames.extension_of(name) not in allowed:
+        raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
+    hidden = [suffix for suffix in filenames.inner_extensions(name) if suffix in filenames.ACTIVE_EXTENSIONS - allowed]
+    if hidden:
+        raise ExtensionNotAllowed(f"The file name hides the extension {hidden[0]!r}.", field=field)
+
+
+def check_content_type(content_type: str, name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
+    """Raises MimeTypeNotAllowed, or ContentTypeMismatch when type and extension contradict each other."""
+    allowed = manager.allowed_mime_types
+    if allowed and not content_types.matches(content_type, allowed):
+        raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
+    if content_types.disagree(content_type, name):
+        raise ContentTypeMismatch(f"A file of that name is not {content_type}.", field=field)
+
+
+def checksum_algorithms(manager: FileManager, size: int | None) -> list[str]:
+    """The checksums that can be verified for a file of that size (None: of any size).
+
+    Up to HASH_READ_MAX_BYTES the server can read the object itself; above, only what the storage computes counts.
+    """
+    settings = conf.settings()
+    capabilities = manager.capabilities
+    single_max = min(settings.SINGLE_REQUEST_MAX_BYTES, capabilities.single_request_max_bytes)
+    if size is not None and size <= settings.HASH_READ_MAX_BYTES:
+        return list(HEX_DIGITS)
+    by_storage = capabilities.parts_checksums
+    if size is not None and size <= single_max:
+        by_storage = capabilities.single_checksums
+    return [name for name in HEX_DIGITS if name in by_storage]

@@ -1,0 +1,67 @@
+"""Metadata: a small JSON object that belongs to the user. Its keys mean nothing to fileman."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fileman.errors import InvalidMetadata
+
+MAX_BYTES = 8 * 1024
+MAX_KEYS = 50
+MAX_DEPTH = 5
+_ESCAPED_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+"""In JSON text; six letters that only look like it have another backslash in front."""
+
+
+def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The object, checked. None is the empty object.
+
+    Raises InvalidMetadata for anything but an object, more than 8 KiB of JSON, 50 keys or 5 levels, and for values that
+    databases cannot store: NaN, infinities, NUL, lone surrogates.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InvalidMetadata("Metadata must be a JSON object.", field=field)
+    if _depth(given) > MAX_DEPTH:
+        raise InvalidMetadata(f"Metadata is nested deeper than {MAX_DEPTH} levels.", field=field)
+    if _count_keys(given) > MAX_KEYS:
+        raise InvalidMetadata(f"Metadata has more than {MAX_KEYS} keys.", field=field)
+    try:
+        text = json.dumps(given, allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (ValueError, TypeError, UnicodeEncodeError):
+        raise InvalidMetadata("Metadata holds what JSON cannot: NaN or a broken character.", field=field) from None
+    if _ESCAPED_NUL.search(text):
+        raise InvalidMetadata("Metadata must not contain NUL characters.", field=field)
+    if size > MAX_BYTES:
+        raise InvalidMetadata(f"Metadata is larger than {MAX_BYTES} bytes.", field=field)
+    return dict(given)
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any], *, field: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Top-level keys of `over` win. The result obeys the same limits."""
+    return clean({**under, **over}, field=field)
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _depth(value: object) -> int:
+    """Levels of nesting, cut off right above MAX_DEPTH so that a hostile value costs nothing."""
+    level, depth = [value], 0
+    while depth <= MAX_DEPTH:
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            break
+        depth += 1
+    return depth
+
+
+def _count_keys(value: object) -> int:
+    own = len(value) if isinstance(value, Mapping) else 0
+    return own + sum(_count_keys(child) for child in _children(value))
