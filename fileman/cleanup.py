@@ -1,0 +1,142 @@
+"""Cleanup: expire what is overdue, drop what has ended, work the deletion queue. Safe to run from many hosts at once.
+
+    unfinished, deadline + SWEEP_GRACE + older_than over   -> expired, its objects queued
+    failed, aborted, expired since older_than              -> parts and sessions stopped, then the row goes
+    deletion queue                                         -> whatever is due
+
+Completed files are never touched.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from fileman import conf, deletions, transitions, uploads
+from fileman.deletions import Worked
+from fileman.errors import StorageError
+from fileman.models import File, StorageDeletion
+
+logger = logging.getLogger("fileman.cleanup")
+BATCH = 500
+"""Rows looked at in one statement."""
+PATHS_OF_AN_UPLOAD = 2
+"""What an expired upload adds to the deletion queue: its upload path and its file path."""
+CleanableStatus = Literal["pending", "verifying", "failed", "expired", "aborted"]
+CLEANABLE: tuple[CleanableStatus, ...] = get_args(CleanableStatus)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to clean up."""
+
+    older_than: timedelta = timedelta(hours=24)
+    """How much longer ago than due."""
+    statuses: Sequence[CleanableStatus] = CLEANABLE
+    dry_run: bool = False
+    """Look only: change neither database nor storage."""
+    on_file: Callable[[File, str], None] = lambda *_: None
+    """Called for each file with what is done to it: "expire" or "remove"."""
+    on_batch: Callable[["Report"], None] = lambda _: None
+    """Called after each batch, for progress."""
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a run did, or would do."""
+
+    expired: int = 0
+    """Uploads whose time is over."""
+    removed: int = 0
+    """Rows of ended uploads."""
+    deleted: int = 0
+    """Stored objects, as the deletion queue counts them."""
+    failed: int = 0
+    """Objects and uploads that the storage would not let go; a later run tries again."""
+    by_status: dict[str, int] = field(default_factory=dict)
+    """Files by the status they had."""
+
+
+def run_scheduled(*, now: datetime | None = None) -> Report | None:
+    """The regular run, for cron, Celery beat or a CronJob. None when CLEANUP_EXPIRED_UPLOADS is off."""
+    if not conf.settings().CLEANUP_EXPIRED_UPLOADS:
+        return None
+    return run(Request(), now=now or timezone.now())
+
+
+def run(request: Request, *, now: datetime) -> Report:
+    """Clean up once. A storage that fails holds up its own files only; they are counted as failed."""
+    report = Report()
+    _expire(request, report, now=now)
+    _remove(request, report, now=now)
+    if request.dry_run:
+        report.deleted += StorageDeletion.objects.due(now).count() + PATHS_OF_AN_UPLOAD * report.expired
+    else:
+        worked = deletions.work(now=now, on_batch=lambda done: _count(request, report, done))
+        logger.info("cleanup: %s expired, %s removed, %s", report.expired, report.removed, worked)
+    return report
+
+
+def _count(request: Request, report: Report, done: Worked) -> None:
+    report.deleted += done.deleted
+    report.failed += done.failed
+    request.on_batch(report)
+
+
+def _expire(request: Request, report: Report, *, now: datetime) -> None:
+    wanted = [status for status in request.statuses if status in File.UNFINISHED]
+    before = now - request.older_than - conf.settings().SWEEP_GRACE
+    overdue = File.objects.overdue(before, now=now).filter(upload_status__in=wanted)
+    for batch in _batches(overdue):
+        for file in batch:
+            if request.dry_run or _guarded(report, file, _expire_one, now, before):
+                report.expired += 1
+                _tell(request, report, file, "expire")
+        request.on_batch(report)
+
+
+def _expire_one(file: File, now: datetime, before: datetime) -> bool:
+    return transitions.expire(file, now=now, deadline_before=before)
+
+
+def _remove(request: Request, report: Report, *, now: datetime) -> None:
+    wanted = [status for status in request.statuses if status in File.ENDED]
+    ended = File.objects.ended(now - request.older_than).filter(upload_status__in=wanted)
+    for batch in _batches(ended):
+        for file in batch:
+            if request.dry_run or _guarded(report, file, uploads.remove_ended, now):
+                report.removed += 1
+                _tell(request, report, file, "remove")
+        request.on_batch(report)
+
+
+def _guarded(report: Report, file: File, step: Callable[..., bool], *arguments: datetime) -> bool:
+    """Whether the step was done. A broken file manager must not stop the rest."""
+    try:
+        return step(file, *arguments)
+    except (StorageError, ImproperlyConfigured) as error:
+        report.failed += 1
+        logger.warning("file %s: cleanup failed: %s", file.pk, error)
+        return False
+
+
+def _tell(request: Request, report: Report, file: File, verb: str) -> None:
+    report.by_status[file.upload_status] = report.by_status.get(file.upload_status, 0) + 1
+    request.on_file(file, verb)
+
+
+def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
+    """Batches by primary key, so that rows which could not be changed are not met again."""
+    last = None
+    while True:
+        page = rows.order_by("pk").select_related("file_manager")
+        batch = list((page if last is None else page.filter(pk__gt=last))[:BATCH])
+        if not batch:
+            return
+        last = batch[-1].pk
+        yield batch

@@ -1,0 +1,130 @@
+"""The deletion queue: objects that must go, remembered until they are gone.
+
+A row is written in the transaction that gives its object up, so a crash loses nothing. It stays until a deletion has
+succeeded after the last grant for its path lapsed, because a client that comes late can re-create the object.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+
+from fileman.backends import get_backend
+from fileman.errors import StorageError
+from fileman.instructing import upload_path
+from fileman.models import File, FileManager, StorageDeletion
+
+logger = logging.getLogger("fileman.deletions")
+CLAIM = timedelta(minutes=10)
+"""How long a worker that claimed rows keeps others off; longer than any batch takes."""
+RETRY_AFTER = timedelta(minutes=5)
+"""Wait after the first failure; doubled with each further one, up to a day."""
+BATCH = 500
+"""Rows claimed at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """What one run over the queue did."""
+
+    deleted: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "Worked") -> "Worked":
+        return Worked(deleted=self.deleted + other.deleted, failed=self.failed + other.failed)
+
+
+def enqueue_upload_path(file: File, *, now: datetime) -> None:
+    """Give up what signed requests wrote; the published object stays."""
+    _enqueue(file, [upload_path(file.file_manager, file)], now=now)
+
+
+def enqueue_all_paths(file: File, *, now: datetime) -> None:
+    """Give up everything that this upload may have stored."""
+    _enqueue(file, [upload_path(file.file_manager, file), file.file_path], now=now)
+
+
+def _enqueue(file: File, paths: Iterable[str], *, now: datetime) -> None:
+    backend = get_backend(file.file_manager)
+    lapse = timedelta(seconds=backend.settings.upload_expires_in + backend.capabilities.late_write_seconds)
+    rows = [
+        StorageDeletion(file_manager=file.file_manager, path=path, due_at=now, watch_until=now + lapse, created=now)
+        for path in paths
+    ]
+    StorageDeletion.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["file_manager", "path"],
+        update_fields=["due_at", "watch_until", "attempts", "last_error"],
+    )
+
+
+def work_soon(file: File, *, now: datetime) -> None:
+    """Delete this upload's queued objects once the transaction commits; what fails is left to cleanup."""
+    paths = [upload_path(file.file_manager, file), file.file_path]
+    transaction.on_commit(lambda: _work_quietly(file.file_manager_id, paths, now), robust=True)
+
+
+def _work_quietly(manager_id: UUID, paths: Sequence[str], now: datetime) -> None:
+    rows = StorageDeletion.objects.due(now).filter(file_manager=manager_id, path__in=paths)
+    _work_batch(_claim(list(rows.values_list("pk", flat=True)), now=now), now=now)
+
+
+def work(*, now: datetime, on_batch: Callable[[Worked], None] = lambda _: None) -> Worked:
+    """Delete everything that is due, in batches; safe to run from many hosts at once. Failures wait for a later run."""
+    total = Worked()
+    while rows := _claim(None, now=now):
+        done = _work_batch(rows, now=now)
+        total += done
+        on_batch(done)
+    return total
+
+
+def _claim(keys: Sequence[int] | None, *, now: datetime) -> list[StorageDeletion]:
+    """Take due rows by moving them ahead, so that no lock is held while the storage works."""
+    with transaction.atomic():
+        due = StorageDeletion.objects.due(now).select_for_update(skip_locked=True).order_by("due_at", "id")
+        due = due if keys is None else due.filter(pk__in=keys)
+        taken = list(due.values_list("pk", flat=True)[:BATCH])
+        StorageDeletion.objects.filter(pk__in=taken).update(due_at=now + CLAIM)
+    rows = StorageDeletion.objects.filter(pk__in=taken).select_related("file_manager")
+    return list(rows.order_by("file_manager", "id"))
+
+
+def _work_batch(rows: Sequence[StorageDeletion], *, now: datetime) -> Worked:
+    total = Worked()
+    for _, group in groupby(rows, key=lambda row: row.file_manager_id):
+        of_manager = list(group)
+        failures = _delete(of_manager[0].file_manager, [row.path for row in of_manager])
+        _settle(of_manager, failures, now=now)
+        total += Worked(deleted=len(of_manager) - len(failures), failed=len(failures))
+    return total
+
+
+def _delete(manager: FileManager, paths: Sequence[str]) -> dict[str, str]:
+    """Path -> reason for what could not be deleted. A broken file manager fails its own paths only."""
+    try:
+        return {failure.path: failure.reason for failure in get_backend(manager).delete(paths)}
+    except (StorageError, ImproperlyConfigured) as error:
+        return dict.fromkeys(paths, str(error))
+
+
+def _settle(rows: Sequence[StorageDeletion], failures: dict[str, str], *, now: datetime) -> None:
+    gone = [row for row in rows if row.path not in failures]
+    finished = [row.pk for row in gone if row.watch_until <= now]
+    StorageDeletion.objects.filter(pk__in=finished).delete()
+    again = [row for row in gone if row.watch_until > now]
+    for row in again:
+        row.due_at, row.attempts, row.last_error = row.watch_until, 0, ""
+    failed = [row for row in rows if row.path in failures]
+    for row in failed:
+        row.attempts += 1
+        row.last_error = failures[row.path][:500]
+        row.due_at = now + min(RETRY_AFTER * 2 ** min(row.attempts - 1, 9), timedelta(days=1))
+        logger.warning("deletion %s: attempt %s failed: %s", row.pk, row.attempts, row.last_error)
+    StorageDeletion.objects.bulk_update([*again, *failed], ["due_at", "attempts", "last_error"])

@@ -1,0 +1,153 @@
+"""The use cases of a file in hand: update, delete, and addresses to download it from."""
+
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urljoin
+from uuid import UUID
+
+from django.db import transaction
+from django.urls import reverse
+
+from fileman import access, deletions, transitions, uploads
+from fileman.access import Caller
+from fileman.backends import get_backend
+from fileman.backends.values import Disposition, ServeAs
+from fileman.errors import NotFound, PermissionDenied, UploadInProgress
+from fileman.models import File, StorageUsage
+from fileman.validation import content_types, filenames, metadata
+
+UNCHANGED: Final = object()
+MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
+"""What a file manager's backend is made from."""
+DOWNLOAD_COLUMNS = (
+    "id",
+    "file_path",
+    "upload_status",
+    "original_filename",
+    "content_type",
+    "is_public",
+    "uploaded_by_id",
+    "group_id",
+    "file_manager_id",
+    *(f"file_manager__{column}" for column in (*MANAGER_COLUMNS, "group_id", "is_active")),
+)
+"""What a download address is made from."""
+
+
+def find(caller: Caller, file_id: UUID) -> File:
+    """A file that the caller may see. Raises NotFound."""
+    rows = File.objects.visible_to(caller).select_related("file_manager__group", "group", "uploaded_by")
+    file = rows.filter(pk=file_id).first()
+    if file is None:
+        raise NotFound(field=("id",))
+    return file
+
+
+def update(
+    *,
+    caller: Caller,
+    file_id: UUID,
+    original_filename: str | None = None,
+    metadata: object = UNCHANGED,
+    is_public: bool | None = None,
+    now: datetime,
+) -> File:
+    """Change the display name, replace the metadata, publish or withdraw; what is left out stays.
+
+    Raises Unauthenticated, NotFound, PermissionDenied, InvalidFilename, InvalidMetadata.
+    """
+    access.require_signed_in(caller)
+    file = find(caller, file_id)
+    if not access.may_update(caller, file):
+        raise PermissionDenied
+    changes = _checked_changes(caller, file, original_filename, metadata, is_public)
+    File.objects.filter(pk=file.pk).update(**changes, modified=now)
+    return find(caller, file_id)
+
+
+def _checked_changes(
+    caller: Caller, file: File, original_filename: str | None, new_metadata: object, is_public: bool | None
+) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if original_filename is not None:
+        changes["original_filename"] = filenames.display_name(original_filename, field=("originalFilename",))
+    if new_metadata is not UNCHANGED:
+        changes["metadata"] = metadata.clean(new_metadata, field=("metadata",))
+    if is_public is not None:
+        allowed = access.may_publish(caller) or file.file_manager.is_public_default
+        if is_public and not file.is_public and not allowed:
+            raise PermissionDenied("You may not make files public.", field=("isPublic",))
+        changes["is_public"] = is_public
+    return changes
+
+
+def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
+    """Delete a file, its row now and its object right after; an unfinished upload is aborted. The id given.
+
+    Raises Unauthenticated, NotFound, PermissionDenied, UploadInProgress while a finalize call holds the upload,
+    StorageError when an ended upload cannot be stopped.
+    """
+    access.require_signed_in(caller)
+    file = find(caller, file_id)
+    if not access.may_delete(caller, file):
+        raise PermissionDenied
+    if file.upload_status in File.UNFINISHED:
+        if not transitions.abort(file, now=now):
+            raise UploadInProgress
+        uploads.drop_soon(file, now=now)
+    elif file.upload_status == File.COMPLETED:
+        _delete_completed(file, now=now)
+    else:
+        uploads.remove_ended(file, now)
+    return file_id
+
+
+def _delete_completed(file: File, *, now: datetime) -> None:
+    with transaction.atomic():
+        gone, _ = File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete()
+        if not gone:
+            raise NotFound(field=("id",))
+        StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
+        deletions.enqueue_all_paths(file, now=now)
+        deletions.work_soon(file, now=now)
+    transitions.logger.info("file %s: deleted", file.pk)
+
+
+def download_url(
+    *,
+    caller: Caller,
+    file: File,
+    expires_in: int | None = None,
+    disposition: Disposition = "attachment",
+    now: datetime,
+) -> str | None:
+    """A signed address of the storage, absolute; None unless the file is completed and the caller may see it.
+
+    Where signing needs the network it is the stable link instead. `expires_in`: seconds, clamped to 1..604,800. Only
+    raster images are served inline; whatever a browser might run is an attachment of unknown type.
+    """
+    if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
+        return None
+    backend = get_backend(file.file_manager)
+    if not backend.capabilities.signs_locally:
+        return permalink(caller=caller, file=file)
+    return urljoin(caller.site_url, signed_download(file, expires_in=expires_in, disposition=disposition, now=now))
+
+
+def signed_download(file: File, *, expires_in: int | None = None, disposition: Disposition, now: datetime) -> str:
+    """The address that the backend signs. Whoever calls has checked access."""
+    harmless = file.content_type in content_types.INLINE_TYPES
+    runs = file.content_type in content_types.ACTIVE_TYPES or file.content_type.endswith("+xml")
+    serve_as = ServeAs(
+        disposition=disposition if harmless else "attachment",
+        filename=file.original_filename,
+        content_type=content_types.UNKNOWN if runs else file.content_type,
+    )
+    return get_backend(file.file_manager).get_url(file.file_path, expires_in, serve_as=serve_as, now=now)
+
+
+def permalink(*, caller: Caller, file: File) -> str | None:
+    """The stable link: checks access on each use, then redirects. None unless completed and visible to the caller."""
+    if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
+        return None
+    return urljoin(caller.site_url, reverse("fileman:download", args=[file.pk]))

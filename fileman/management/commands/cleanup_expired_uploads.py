@@ -1,0 +1,77 @@
+"""manage.py cleanup_expired_uploads"""
+
+import argparse
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from fileman import cleanup
+from fileman.cleanup import Report, Request
+from fileman.models import File
+
+
+def _hours(text: str) -> timedelta:
+    try:
+        hours = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours") from None
+    if not 0 <= hours <= 24 * 365 * 100:
+        raise argparse.ArgumentTypeError("hours must be 0 or more; 0 is everything that is due now")
+    return timedelta(hours=hours)
+
+
+class Command(BaseCommand):
+    help = (
+        "Expire unfinished uploads whose deadline has passed, remove what has failed, expired or was aborted, and "
+        "delete from the storages what is queued for deletion. Completed files are never touched. Exit status 1 when a "
+        "storage would not let something go; the next run tries again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--hours",
+            type=_hours,
+            default=timedelta(hours=24),
+            metavar="N",
+            help="only what has been due for N hours (default 24; 0: everything that is due)",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")
+        parser.add_argument("--status", choices=cleanup.CLEANABLE, help="only uploads in this status")
+        parser.add_argument("--verbose", action="store_true", help="list each file")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        self._listing = options["verbose"]
+        request = Request(
+            older_than=options["hours"],
+            statuses=(options["status"],) if options["status"] else cleanup.CLEANABLE,
+            dry_run=options["dry_run"],
+            on_file=self._show_file,
+            on_batch=self._show_progress,
+        )
+        report = cleanup.run(request, now=timezone.now())
+        self._show_summary(report, dry_run=options["dry_run"])
+        if report.failed:
+            raise CommandError(f"{report.failed} could not be cleaned up; the log names them. Run again later.")
+
+    def _show_file(self, file: File, verb: str) -> None:
+        if self._listing:
+            line = f"{verb} {file.pk} {file.upload_status} {file.original_filename} ({file.file_size} bytes)"
+            self.stdout.write(line)
+
+    def _show_progress(self, report: Report) -> None:
+        if self.stderr.isatty():
+            done = report.expired + report.removed + report.deleted
+            self.stderr.write(f"\r{done} done, {report.failed} failed", ending="")
+
+    def _show_summary(self, report: Report, *, dry_run: bool) -> None:
+        if self.stderr.isatty():
+            self.stderr.write("")
+        will = "Would expire" if dry_run else "Expired"
+        by_status = ", ".join(f"{count} {status}" for status, count in sorted(report.by_status.items()))
+        self.stdout.write(
+            f"{will} {report.expired} uploads, {'remove' if dry_run else 'removed'} {report.removed} rows"
+            f"{f' ({by_status})' if by_status else ''}, {'delete' if dry_run else 'deleted'} {report.deleted} queued"
+            f" objects; {report.failed} failed."
+        )

@@ -1,0 +1,136 @@
+"""The states of a file and the only statements that change them.
+
+    pending -> verifying (a lease and an attempt id) -> completed | failed | pending (a fault that may pass)
+    verifying, lease over -> verifying (the next attempt) | aborted | expired
+    pending -> aborted | expired
+
+Every step is one conditional UPDATE; it has happened when the row count is 1, and to one caller only. A worker that
+lost its lease finds its attempt id replaced, and its late commit changes nothing.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Q
+
+from fileman import conf, deletions
+from fileman.backends.values import StoredObject
+from fileman.encryption import encrypt
+from fileman.models import File, StorageUsage
+
+logger = logging.getLogger("fileman.lifecycle")
+_NO_LEASE: dict[str, Any] = {"attempt_id": None, "lease_until": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What finalize has found out about the published object."""
+
+    stored: StoredObject
+    detected_content_type: str
+    checksum: str
+    checksum_verified: bool
+    metadata: dict[str, Any]
+
+
+def claim(file: File, *, now: datetime) -> UUID | None:
+    """Take the upload for one attempt, LEASE long. None when another attempt holds it or its time is over."""
+    attempt_id = uuid4()
+    settings = conf.settings()
+    with transaction.atomic(durable=True):
+        taken = File.objects.filter(_free(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
+            upload_status=File.VERIFYING, attempt_id=attempt_id, lease_until=now + settings.LEASE, modified=now
+        )
+    return attempt_id if taken else None
+
+
+def release(file: File, attempt_id: UUID, *, now: datetime, progress: Any = None) -> bool:
+    """Give the upload back unfinished, with the progress that the next attempt goes on from."""
+    changes: dict[str, Any] = {}
+    if progress is not None:
+        changes["upload_state"] = encrypt({**file.upload_state, "progress": progress}, row=file.pk)
+    return _step(
+        Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
+        upload_status=File.PENDING,
+        modified=now,
+        **_NO_LEASE,
+        **changes,
+    )
+
+
+def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bool:
+    """Commit what was verified and published; the upload path goes to the deletion queue."""
+    stored = facts.stored
+    with transaction.atomic():
+        done = _step(
+            Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
+            upload_status=File.COMPLETED,
+            file_size=stored.size,
+            content_type=stored.content_type or file.content_type,
+            detected_content_type=facts.detected_content_type,
+            checksum=facts.checksum,
+            checksum_verified=facts.checksum_verified,
+            metadata=facts.metadata,
+            etag=stored.etag,
+            version=stored.version,
+            completed_at=now,
+            modified=now,
+            **_NO_LEASE,
+        )
+        if done:
+            deletions.enqueue_upload_path(file, now=now)
+    _log(done, file, File.COMPLETED)
+    return done
+
+
+def fail(file: File, attempt_id: UUID, *, reason: str, now: datetime) -> bool:
+    """End the upload for good; everything it stored is queued for deletion."""
+    where = Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id)
+    return _end(file, where, File.FAILED, now=now, failure_reason=reason[:500])
+
+
+def abort(file: File, *, now: datetime) -> bool:
+    """End an upload that no attempt holds, because its user says so."""
+    return _end(file, Q(_free(now), pk=file.pk), File.ABORTED, now=now)
+
+
+def expire(file: File, *, now: datetime, deadline_before: datetime | None = None) -> bool:
+    """End an upload that no attempt holds. With `deadline_before`: only if its deadline lies earlier."""
+    where = Q(_free(now), pk=file.pk)
+    if deadline_before is not None:
+        where &= Q(expires_at__lt=deadline_before)
+    return _end(file, where, File.EXPIRED, now=now)
+
+
+def give_up(file: File, *, now: datetime) -> bool:
+    """Expire an upload that the storage would not start; its idempotency key is free for another try."""
+    File.objects.filter(pk=file.pk).update(idempotency_digest="", idempotency_fingerprint="")
+    return expire(file, now=now)
+
+
+def _free(now: datetime) -> Q:
+    """No attempt holds the upload."""
+    return Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
+
+
+def _end(file: File, where: Q, status: File.Status, *, now: datetime, **changes: Any) -> bool:
+    with transaction.atomic():
+        done = _step(where, upload_status=status, modified=now, **_NO_LEASE, **changes)
+        if done:
+            StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
+            deletions.enqueue_all_paths(file, now=now)
+    _log(done, file, status)
+    return done
+
+
+def _step(where: Q, **changes: Any) -> bool:
+    return File.objects.filter(where).update(**changes) == 1
+
+
+def _log(done: bool, file: File, status: File.Status) -> None:
+    if done:
+        logger.info("file %s: %s", file.pk, status.value)

@@ -1,0 +1,132 @@
+"""Is the stored object what was granted? Every question finalize asks of it, in order."""
+
+from dataclasses import dataclass
+
+from fileman import conf
+from fileman.backends import Backend
+from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.checksums import Checksum, Hasher, hasher
+from fileman.errors import ChecksumMismatch, ContentTypeMismatch, ObjectChanged, SizeMismatch, UploadInProgress
+from fileman.models import File
+from fileman.validation import content_types, hooks
+
+PREFERRED = ("sha256", "crc32c", "md5")
+"""Of the checksums that the storage computed, the one to remember when none was declared."""
+
+
+PARTIAL_HASHES_KEPT = 100
+"""Unfinished hashes that one process remembers; the oldest go first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What the client believes it sent."""
+
+    size: int | None
+    checksum: Checksum | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    stored: StoredObject
+    detected_content_type: str
+    checksum: Checksum | None
+    """Computed over the stored bytes, by the storage or by this server; None when nobody did."""
+
+
+@dataclass(kw_only=True)
+class _PartialHash:
+    hashers: dict[str, Hasher]
+    offset: int = 0
+
+
+_HashKey = tuple[str, str, frozenset[str]]
+_partial_hashes: dict[_HashKey, _PartialHash] = {}
+
+
+def verify(
+    file: File, upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
+) -> Verified:
+    """Raises the MismatchError that names the first difference, ObjectChanged when the object was swapped meanwhile."""
+    _check_size(upload, stored, claims)
+    _check_form(upload, stored)
+    checksum = _check_checksums(upload, stored, claims, backend=backend, budget=budget)
+    detected = _check_content(upload, stored, backend=backend)
+    hooks.check_content(file, hooks.Content(backend=backend, stored=stored))
+    return Verified(stored=stored, detected_content_type=detected, checksum=checksum)
+
+
+def compare(published: StoredObject, verified: StoredObject) -> None:
+    """Whether what stands at the file path is what was verified. Raises ObjectChanged.
+
+    Storages give a copy an etag of its own, so only facts that survive copying are compared.
+    """
+    common = published.checksums.keys() & verified.checksums.keys()
+    same = all(published.checksums[name] == verified.checksums[name] for name in common)
+    if published.size != verified.size or not same or published.content_encoding:
+        raise ObjectChanged
+
+
+def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:
+    if stored.size != upload.size:
+        raise SizeMismatch(f"The storage holds {stored.size} bytes, {upload.size} were declared.", field=("fileSize",))
+    if claims.size is not None and claims.size != stored.size:
+        message = f"The storage holds {stored.size} bytes, the client says {claims.size}."
+        raise SizeMismatch(message, field=("fileSize",))
+
+
+def _check_form(upload: Upload, stored: StoredObject) -> None:
+    if stored.irregular:
+        raise ContentTypeMismatch(f"The stored object is not a plain upload: {stored.irregular}.")
+    if stored.content_encoding:
+        raise ContentTypeMismatch("The stored object has a Content-Encoding; what is served would differ from it.")
+    if stored.content_type and content_types.canonical(stored.content_type.lower()) != upload.content_type:
+        raise ContentTypeMismatch(f"The file was declared {upload.content_type}, but stored as another type.")
+
+
+def _check_checksums(
+    upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
+) -> Checksum | None:
+    """Compare what was declared and claimed with what was computed; remember the best of it."""
+    given = [checksum for checksum in (upload.checksum, claims.checksum) if checksum is not None]
+    known = dict(stored.checksums)
+    unknown = {checksum.algorithm for checksum in given} - known.keys()
+    if unknown:
+        known |= _hash(stored, unknown, backend=backend, budget=budget)
+    for checksum in given:
+        if known[checksum.algorithm] != checksum.hexdigest:
+            raise ChecksumMismatch(field=("checksum",))
+    names = [given[-1].algorithm] if given else [name for name in PREFERRED if name in known]
+    return Checksum(algorithm=names[0], hexdigest=known[names[0]]) if names else None
+
+
+def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend, budget: Budget) -> dict[str, str]:
+    """Read the object, pinned, and hash it. Raises UploadInProgress when that outlasts the budget.
+
+    What is hashed so far stays in this process, because hash states cannot be stored. Another process that gets the
+    next call begins anew and keeps its own share, so repeated calls come to an end whoever serves them.
+    """
+    if stored.size > conf.settings().HASH_READ_MAX_BYTES:
+        raise ChecksumMismatch("The storage computed no such checksum, and the file is too large to be read.")
+    key = (stored.path, stored.etag, frozenset(algorithms))
+    partial = _partial_hashes.pop(key, None) or _PartialHash(hashers={name: hasher(name) for name in algorithms})
+    for chunk in backend.read(stored.path, start=partial.offset, etag=stored.etag):
+        for one in partial.hashers.values():
+            one.update(chunk)
+        partial.offset += len(chunk)
+        if budget.spent and partial.offset < stored.size:
+            _remember(key, partial)
+            raise UploadInProgress
+    return {name: one.hexdigest() for name, one in partial.hashers.items()}
+
+
+def _remember(key: _HashKey, partial: _PartialHash) -> None:
+    _partial_hashes[key] = partial
+    while len(_partial_hashes) > PARTIAL_HASHES_KEPT:
+        _partial_hashes.pop(next(iter(_partial_hashes)), None)
+
+
+def _check_content(upload: Upload, stored: StoredObject, *, backend: Backend) -> str:
+    length = min(content_types.HEAD_BYTES, stored.size)
+    head = b"".join(backend.read(stored.path, start=0, length=length, etag=stored.etag))
+    return content_types.verify(head, declared=upload.content_type)

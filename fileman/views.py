@@ -1,0 +1,171 @@
+"""HTTP beside GraphQL: bytes that go through this server, the stable link, and the CSRF token.
+
+The address is the authority of the first two: it is signed for one purpose and carries what is allowed. Cookies are not
+looked at there, and none is set.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from fileman import files, http_ranges, tokens, uploads
+from fileman.access import caller_of
+from fileman.backends import get_backend
+from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
+from fileman.errors import (
+    ErrorCode,
+    FilemanError,
+    FileMissing,
+    NotFound,
+    SizeMismatch,
+    StorageMisconfigured,
+    StorageUnavailable,
+)
+from fileman.models import FileManager
+
+_STATUS = {
+    ErrorCode.PERMISSION_DENIED: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.NOT_UPLOADED: 404,
+    ErrorCode.SIZE_MISMATCH: 400,
+    ErrorCode.UPLOAD_EXPIRED: 410,
+    ErrorCode.STORAGE_UNAVAILABLE: 503,
+    ErrorCode.STORAGE_MISCONFIGURED: 507,
+}
+"""Everything else an upload can answer is a conflict with its state: 409."""
+
+
+def _error(error: FilemanError) -> HttpResponse:
+    body = {"code": error.code.value, "message": error.message}
+    return JsonResponse(body, status=_STATUS.get(error.code, 409))
+
+
+@method_decorator([csrf_exempt, never_cache, transaction.non_atomic_requests], name="dispatch")
+class UploadView(View):
+    """PUT /fileman/upload/<signed>: one slice of one upload, of exactly the signed length, in bounded memory.
+
+    201 stored. 400 the body is shorter than signed, 403 the address is not valid (any more), 404 and 410 the upload is
+    gone, 409 the slice is there already or the upload takes no more, 411 no Content-Length, 413 the body is longer than
+    signed, 503 and 507 the storage. In every case but 201 nothing was stored; refreshUpload tells what to do.
+    """
+
+    http_method_names = ["put", "options"]
+
+    def put(self, request: HttpRequest, signed: str) -> HttpResponse:
+        now = timezone.now()
+        try:
+            grant = tokens.unsign(tokens.UPLOAD, signed, now=now)
+            refusal = self._refuse_length(request, grant["length"])
+            if refusal is not None:
+                return refusal
+            part = Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
+            uploads.receive(file_id=UUID(grant["file"]), part=part, stream=request, now=now)  # type: ignore[arg-type]
+        except FilemanError as error:
+            return _error(error)
+        return HttpResponse(status=201)
+
+    def _refuse_length(self, request: HttpRequest, length: int) -> HttpResponse | None:
+        """Before a byte is read."""
+        given = request.headers.get("Content-Length", "")
+        if not given.isdecimal() or "Transfer-Encoding" in request.headers:
+            return HttpResponse("Send Content-Length.", status=411, content_type="text/plain")
+        if int(given) < length:
+            return _error(SizeMismatch(f"This address takes exactly {length} bytes."))
+        if int(given) > length:
+            return HttpResponse(f"This address takes exactly {length} bytes.", status=413, content_type="text/plain")
+        return None
+
+
+@method_decorator([never_cache, transaction.non_atomic_requests], name="dispatch")
+class ContentView(View):
+    """GET /fileman/content/<signed>: the bytes of one object, whole or one range of them.
+
+    The response can do no harm in a browser: no sniffing, no scripts, no referrer, no caching, no cookie.
+    """
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, signed: str) -> HttpResponseBase:
+        try:
+            grant = tokens.unsign(tokens.CONTENT, signed, now=timezone.now())
+            manager = FileManager.objects.filter(pk=grant["manager"]).first()
+            if manager is None:
+                raise NotFound
+            backend = get_backend(manager)
+            stored = backend.stat(grant["path"])
+            return self._serve(request, grant, stored, backend)
+        except FileMissing:
+            return _error(NotFound())
+        except FilemanError as error:
+            return _error(error)
+
+    def _serve(
+        self, request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Any
+    ) -> HttpResponseBase:
+        try:
+            part = http_ranges.parse(request.headers.get("Range"), size=stored.size)
+        except http_ranges.Unsatisfiable:
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
+        start, length = part or (0, stored.size)
+        chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
+        body = chunks if request.method == "GET" else ()
+        response = StreamingHttpResponse(body, status=206 if part else 200, content_type=grant["type"])
+        disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
+        for name, value in {**_HARMLESS, "Content-Length": str(length), "Content-Disposition": disposition}.items():
+            response[name] = value
+        if part:
+            response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
+        return response
+
+
+_HARMLESS = {
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@method_decorator([never_cache, transaction.non_atomic_requests], name="dispatch")
+class DownloadView(View):
+    """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed address.
+
+    404 for what is absent, unfinished or not yours. `?inline=1` asks for display in the browser, where that is safe.
+    """
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, file_id: UUID) -> HttpResponseBase:
+        caller = caller_of(request)
+        disposition: Disposition = "inline" if request.GET.get("inline") == "1" else "attachment"
+        try:
+            file = files.find(caller, file_id)
+            if files.permalink(caller=caller, file=file) is None:
+                raise NotFound
+            url = files.signed_download(file, disposition=disposition, now=timezone.now())
+        except (NotFound, StorageUnavailable, StorageMisconfigured) as error:
+            return _error(error)
+        response = redirect(url)
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+
+@method_decorator(never_cache, name="dispatch")
+class CsrfView(View):
+    """GET /fileman/csrf/: sets the CSRF cookie and tells the token, for pages that this server did not render."""
+
+    http_method_names = ["get", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return JsonResponse({"csrfToken": get_token(request)})
