@@ -1,0 +1,107 @@
+"""Reading the body of a request: one GraphQL operation as strict JSON, within limits, or a refusal with a code."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+
+from .errors import RequestErrorCode
+
+MAX_BODY_BYTES: Final = 256 * 1024
+MAX_JSON_DEPTH: Final = 32
+
+
+class Refusal(Exception):
+    """The request is no GraphQL request that this server takes."""
+
+    def __init__(self, status: int, code: RequestErrorCode, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    """Which of several named operations in the document to run."""
+
+
+def read_operation(request: HttpRequest) -> Operation:
+    """Raises Refusal."""
+    if request.content_type != "application/json" or _charset(request) not in ("utf-8", "utf8"):
+        message = "Send POST requests with Content-Type: application/json, in UTF-8."
+        raise Refusal(415, RequestErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
+    return _operation(_parsed(_bytes(request)))
+
+
+def _charset(request: HttpRequest) -> str:
+    return (request.content_params or {}).get("charset", "utf-8").lower()
+
+
+def _bytes(request: HttpRequest) -> bytes:
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if not declared.isdecimal() or int(declared[:20]) <= MAX_BODY_BYTES:
+        try:
+            body = request.body
+        except RequestDataTooBig:
+            body = None
+        if body is not None and len(body) <= MAX_BODY_BYTES:
+            return body
+    message = f"The body may have at most {MAX_BODY_BYTES} bytes."
+    raise Refusal(413, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        value: object = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):  # broken UTF-8 or JSON, integers of thousands of digits, bottomless nesting
+        raise _bad_request("The body is not valid JSON in UTF-8.") from None
+    if _deeper_than(MAX_JSON_DEPTH, value):
+        raise _bad_request(f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
+    return value
+
+
+def _operation(value: object) -> Operation:
+    if isinstance(value, list):
+        raise _bad_request("Send one operation at a time, not a list.")
+    if not isinstance(value, dict):
+        raise _bad_request('The body must be an object such as {"query": "...", "variables": {...}}.')
+    query, variables, name = value.get("query"), value.get("variables"), value.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise _bad_request("query must be a GraphQL document.")
+    if not isinstance(variables, dict | None):
+        raise _bad_request("variables must be an object.")
+    if not isinstance(name, str | None):
+        raise _bad_request("operationName must be a text.")
+    if not isinstance(value.get("extensions"), dict | None):
+        raise _bad_request("extensions must be an object.")
+    return Operation(query=query, variables=variables, operation_name=name or None)
+
+
+def _bad_request(message: str) -> Refusal:
+    return Refusal(400, RequestErrorCode.BAD_REQUEST, message)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _deeper_than(levels: int, value: object) -> bool:
+    """Whether lists and objects are nested deeper; looks no further down than that."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

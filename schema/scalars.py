@@ -1,0 +1,49 @@
+"""Scalars that GraphQL lacks, or that must not let impossible values in."""
+
+import re
+from datetime import UTC, datetime
+from typing import NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+from fileman.models.file_manager import LARGEST_SAFE_INTEGER
+
+_DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
+
+BigInt = NewType("BigInt", int)
+
+
+def _parse_big_int(value: object) -> BigInt:
+    number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_SAFE_INTEGER:
+        raise GraphQLError("BigInt takes whole numbers from 0 to 2^53-1.")
+    return BigInt(number)
+
+
+def _parse_datetime(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is not None:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise GraphQLError("DateTime takes ISO 8601, such as 2026-01-31T12:00:00Z.")
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description="A byte count from 0 to 2^53-1, as a JSON number (a decimal string is accepted). "
+        "GraphQL Int stops at 2 GiB. Anything else refuses the request.",
+        serialize=int,
+        parse_value=_parse_big_int,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="ISO 8601 with the offset; without one it is taken as UTC.",
+        serialize=datetime.isoformat,
+        parse_value=_parse_datetime,
+    ),
+}

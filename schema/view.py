@@ -1,0 +1,128 @@
+"""The HTTP side of the API: POST with JSON, one operation a request, every refusal as JSON with a code."""
+
+from contextlib import suppress
+from typing import Any, Final
+
+import strawberry
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
+from django.template import TemplateDoesNotExist
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
+from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.types import ExecutionResult
+
+from .bodies import Operation, Refusal, read_operation
+from .context import Context
+from .errors import RequestErrorCode, formatted
+
+_SPEC: Final = "application/graphql-response+json"
+_JSON: Final = "application/json"
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's own check, which tells the reason instead of answering with a page."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:  # noqa: ARG002 - Django's signature
+        return reason
+
+
+@method_decorator([csrf_exempt, never_cache, transaction.non_atomic_requests], name="dispatch")
+class GraphQLView(View):
+    """`path("graphql", GraphQLView.as_view(schema=schema))`.
+
+    A session cookie has to come with the CSRF token; requests without that cookie need none, because nothing but an
+    explicit header can authenticate them. With DEBUG, introspection is allowed, and browsers get GraphiQL if the
+    project has its template, graphql/graphiql.html.
+    """
+
+    schema: strawberry.Schema = None  # type: ignore[assignment]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if settings.DEBUG and "text/html" in request.headers.get("Accept", ""):
+            with suppress(TemplateDoesNotExist):
+                return _graphiql(request)
+        return self.http_method_not_allowed(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        try:
+            operation = read_operation(request)
+            _check_csrf(request)
+            result = self._execute(request, operation)
+        except Refusal as refusal:
+            return _refuse(request, refusal)
+        return _answer(request, result)
+
+    def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+        message = "Send POST requests with Content-Type: application/json."
+        response = _refuse(request, Refusal(405, RequestErrorCode.METHOD_NOT_ALLOWED, message))
+        response["Allow"] = "POST"
+        return response
+
+    head = options = put = patch = delete = trace = http_method_not_allowed
+
+    def _execute(self, request: HttpRequest, operation: Operation) -> ExecutionResult:
+        try:
+            return self.schema.execute_sync(
+                operation.query,
+                variable_values=operation.variables,
+                operation_name=operation.operation_name,
+                context_value=Context(request=request),
+            )
+        except (MissingQueryError, CannotGetOperationTypeError):
+            message = "operationName must be the name of one of the operations in the document."
+            raise Refusal(400, RequestErrorCode.BAD_REQUEST, message) from None
+
+
+def _unused(_: HttpRequest) -> HttpResponse:
+    """The view behind the check, which never calls it."""
+    return HttpResponse()
+
+
+def _check_csrf(request: HttpRequest) -> None:
+    """Raises Refusal when a session cookie comes without the token that proves the page is ours."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return
+    check = _CsrfCheck(_unused)
+    check.process_request(request)
+    reason = check.process_view(request, _unused, (), {})
+    if reason is not None:
+        message = f"Send the CSRF token as X-CSRFToken. {reason}"
+        raise Refusal(403, RequestErrorCode.CSRF_FAILED, message)
+
+
+def _answer(request: HttpRequest, result: ExecutionResult) -> HttpResponse:
+    """As the GraphQL over HTTP specification wants it: the older media type keeps status 200 for refused documents."""
+    errors: list[GraphQLError] = result.errors or []
+    executed = result.data is not None or any(error.path is not None for error in errors)
+    body: dict[str, Any] = {"data": result.data} if executed else {}
+    if errors:
+        body["errors"] = [formatted(error) for error in errors]
+    media_type = _media_type(request)
+    return _json(media_type, body, 200 if executed or media_type == _JSON else 400)
+
+
+def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    error = {"message": refusal.message, "extensions": {"code": refusal.code}}
+    return _json(_media_type(request), {"errors": [error]}, refusal.status)
+
+
+def _json(media_type: str, body: dict[str, Any], status: int) -> HttpResponse:
+    content_type = f"{media_type}; charset=utf-8"
+    return JsonResponse(body, status=status, content_type=content_type, json_dumps_params={"separators": (",", ":")})
+
+
+def _media_type(request: HttpRequest) -> str:
+    return request.get_preferred_type([_JSON, _SPEC]) or _JSON
+
+
+@ensure_csrf_cookie
+def _graphiql(request: HttpRequest) -> HttpResponse:
+    return render(request, "graphql/graphiql.html")
