@@ -1,0 +1,44 @@
+"""Content-Security-Policy of the project's own pages: no inline script anywhere, no third party but the storages."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from project.demo_storages import demo_storages
+
+GRAPHIQL_PATH = "/graphql"
+
+
+class ContentSecurityPolicy:
+    """Sets the policy on every HTML page that does not bring its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.headers.setdefault("Content-Security-Policy", policy(request.path))
+        return response
+
+
+def policy(path: str) -> str:
+    """Pages may talk to this server and to the storages; GraphiQL's editor also needs inline styles and workers."""
+    storages = " ".join(
+        sorted({*settings.STORAGE_ORIGINS, *(one["origin"] for one in demo_storages() if one["origin"])})
+    )
+    directives = {
+        "default-src": "'self'",
+        "connect-src": f"'self' {storages}",
+        "img-src": f"'self' blob: data: {storages}",
+        "style-src": "'self'",
+        "worker-src": "'self'",
+        "base-uri": "'none'",
+        "object-src": "'none'",
+        "frame-ancestors": "'none'",
+        "form-action": "'self'",
+    }
+    if path == GRAPHIQL_PATH:
+        directives |= {"style-src": "'self' 'unsafe-inline'", "font-src": "'self' data:", "worker-src": "'self' blob:"}
+    return "; ".join(f"{name} {value.strip()}" for name, value in directives.items())

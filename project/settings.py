@@ -1,0 +1,153 @@
+"""Settings of the project in this repository. The only reader of its environment.
+
+DEBUG              1 for development: development keys, demo users, GraphiQL. Default 0.
+SECRET_KEY         required unless DEBUG
+FILEMAN_KEYS       Fernet keys, comma-separated; the first encrypts. Required unless DEBUG
+ALLOWED_HOSTS      comma-separated; required unless DEBUG
+DATABASE_URL       postgres://..., default: SQLite in VAR_DIR
+CACHE_URL          a shared cache such as redis://...; default: memory of the process
+CORS_ORIGINS       origins of separate single-page apps: https://app.example.com,...
+VAR_DIR            folder of what is made while running: SQLite, media, static files; default: var
+MEDIA_ROOT         folder of the local file manager; default: media in VAR_DIR
+STORAGE_ORIGINS    origins of the storages that the project's own pages may talk to, comma-separated
+PUBLIC_URL         base of absolute addresses when it is not the request's host
+KMS_KEY_ID         for S3 file managers with aws:kms encryption and no key of their own
+LOG_LEVEL          of the logger "fileman"; default INFO
+"""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="only for development, never in production" if DEBUG else environ.Env.NOTSET)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"] if DEBUG else [])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "project.apps.StaticFiles",
+    "corsheaders",
+    "strawberry_django",
+    "fileman",
+    *(["project.demo"] if DEBUG else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.security.ContentSecurityPolicy",
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+ASGI_APPLICATION = "project.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+FRONTEND_DIR = BASE_DIR / "frontend_examples"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [
+            BASE_DIR / "project" / "templates",
+            FRONTEND_DIR / "vanilla",
+            FRONTEND_DIR / "graphiql" / "templates",
+        ],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "project.pages.graphiql_built",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+_FRONTENDS = {
+    "uploader": FRONTEND_DIR / "uploader",
+    "vanilla": FRONTEND_DIR / "vanilla",
+    "graphiql": FRONTEND_DIR / "graphiql" / "dist",
+    "react": FRONTEND_DIR / "react" / "dist",
+    "uppy": FRONTEND_DIR / "uppy" / "dist",
+}
+STATICFILES_DIRS: list[object] = [(prefix, folder) for prefix, folder in _FRONTENDS.items() if folder.is_dir()]
+STATICFILES_DIRS.append(BASE_DIR / "project" / "static")
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"] |= {
+        "ENGINE": "project.sqlite",
+        # A transaction takes the write lock when it begins, so that two writers wait instead of failing half-way.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+else:
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
+CORS_ALLOWED_ORIGINS = env.list("CORS_ORIGINS", default=[])
+STORAGE_ORIGINS = env.list("STORAGE_ORIGINS", default=[])
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/(graphql|fileman/).*$"
+CSRF_TRUSTED_ORIGINS = CORS_ALLOWED_ORIGINS
+
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+FILEMAN_SETTINGS = {
+    "ENCRYPTION_KEYS": env.list("FILEMAN_KEYS", default=[]),
+    "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
+    "ALLOWED_ORIGINS": [*CORS_ALLOWED_ORIGINS, *(f"https://{host}" for host in ALLOWED_HOSTS)]
+    if CORS_ALLOWED_ORIGINS
+    else [],
+    "KMS_KEY_ID": env.str("KMS_KEY_ID", default=""),
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"fileman": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")}},
+}

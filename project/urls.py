@@ -1,0 +1,24 @@
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.views import LoginView
+from django.contrib.staticfiles.urls import staticfiles_urlpatterns
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from project.pages import IndexPage
+from schema import schema
+from schema.view import GraphQLView
+
+SIGN_IN_HINT = "For this demo: user demo, password demo." if settings.DEBUG else ""
+
+urlpatterns = [
+    path("", IndexPage.as_view(), name="index"),
+    path("graphql", GraphQLView.as_view(schema=schema), name="graphql"),
+    path("fileman/", include("fileman.urls")),
+    path("accounts/login/", LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT})),
+    path("accounts/", include("django.contrib.auth.urls")),
+    path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url="/static/vanilla/icon.svg")),
+    path("examples/<slug:name>/", RedirectView.as_view(url="/static/%(name)s/index.html")),
+    *staticfiles_urlpatterns(),
+]
