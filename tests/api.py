@@ -1,0 +1,130 @@
+"""A client of the GraphQL API for tests: it posts documents and sends bytes where it is told to."""
+
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+
+from django.test import Client
+
+INSTRUCTIONS = """
+    instructions {
+      requests {
+        partNumber offset length method url headers { name value } fields { name value } fileField successStatus
+      }
+      ordered maxConcurrency partSize totalParts hasMore expiresAt
+    }
+"""
+FILE = """
+    file {
+      id filename originalFilename filePath fileSize contentType detectedContentType uploadStatus failureReason
+      checksum checksumVerified metadata isPublic created modified completedAt expiresAt permalink downloadUrl
+      uploadedBy { id username } group { id name } fileManager { id name backendType } viewerCanUpdate viewerCanDelete
+    }
+"""
+ERRORS = "errors { code message field retryable retryAfterSeconds }"
+INITIATE = f"""
+  mutation ($input: InitiateUploadInput!) {{ initiateUpload(input: $input) {{
+    success fileManager {{ id name backendType }} {ERRORS}
+    files {{ index clientRef uploadToken replayed {FILE} {INSTRUCTIONS} {ERRORS} }}
+  }} }}
+"""
+REFRESH = f"""
+  mutation ($input: RefreshUploadInput!) {{ refreshUpload(input: $input) {{
+    success uploadToken {FILE} {INSTRUCTIONS} {ERRORS}
+  }} }}
+"""
+FINALIZE = f"""
+  mutation ($input: FinalizeUploadInput!) {{ finalizeUpload(input: $input) {{
+    success {FILE} {INSTRUCTIONS} {ERRORS}
+  }} }}
+"""
+ABORT = f"mutation ($input: AbortUploadInput!) {{ abortUpload(input: $input) {{ success {FILE} {ERRORS} }} }}"
+UPDATE = f"mutation ($input: UpdateFileInput!) {{ updateFile(input: $input) {{ success {FILE} {ERRORS} }} }}"
+DELETE = f"mutation ($input: DeleteFileInput!) {{ deleteFile(input: $input) {{ success deletedFileId {ERRORS} }} }}"
+GET_FILE = f"query ($id: ID!) {{ {FILE.replace('file {', 'file(id: $id) {')} }}"
+
+
+@dataclass
+class Api:
+    """Speaks for whoever the Django test client is signed in as."""
+
+    client: Client
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with each GraphQL request: Origin, for one."""
+
+    def post(self, document: str, variables: dict[str, Any] | None = None) -> Any:
+        """The HTTP response of one operation."""
+        body = {"query": document, "variables": variables or {}}
+        return self.client.post("/graphql", body, content_type="application/json", headers=self.headers)
+
+    def call(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The data of one operation; it must have no top-level error."""
+        answer = self.post(document, variables).json()
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def mutate(self, document: str, **fields: Any) -> dict[str, Any]:
+        """The payload of one mutation."""
+        (payload,) = self.call(document, {"input": fields}).values()
+        assert isinstance(payload, dict)
+        return payload
+
+    def initiate(self, *files: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        return self.mutate(INITIATE, files=list(files), **fields)
+
+    def start(self, data: bytes, filename: str = "notes.txt", **declared: Any) -> dict[str, Any]:
+        """The ticket of one upload; it must have been accepted."""
+        fields = {key: declared.pop(key) for key in ("fileManagerId", "groupId") if key in declared}
+        payload = self.initiate({"filename": filename, "size": len(data), **declared}, **fields)
+        assert payload["success"], payload
+        ticket: dict[str, Any] = payload["files"][0]
+        return ticket
+
+    def refresh(self, **fields: Any) -> dict[str, Any]:
+        return self.mutate(REFRESH, **fields)
+
+    def finalize(self, upload_token: str, **fields: Any) -> dict[str, Any]:
+        return self.mutate(FINALIZE, uploadToken=upload_token, **fields)
+
+    def abort(self, upload_token: str) -> dict[str, Any]:
+        return self.mutate(ABORT, uploadToken=upload_token)
+
+    def update(self, file_id: str, **fields: Any) -> dict[str, Any]:
+        return self.mutate(UPDATE, id=file_id, **fields)
+
+    def delete(self, file_id: str) -> dict[str, Any]:
+        return self.mutate(DELETE, id=file_id)
+
+    def file(self, file_id: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.call(GET_FILE, {"id": file_id})["file"]
+        return found
+
+    def put(self, url: str, data: bytes) -> int:
+        """The status of sending bytes to an address of this server, without any cookie."""
+        bare = Client()
+        bare.cookies = SimpleCookie()
+        path = "/" + url.split("/", 3)[3]
+        status: int = bare.put(path, data, content_type="application/octet-stream").status_code
+        return status
+
+    def send(self, instructions: dict[str, Any], data: bytes) -> list[int]:
+        """Send all requests of the instructions, as any client would; their statuses."""
+        statuses = []
+        for request in instructions["requests"]:
+            part = data[request["offset"] : request["offset"] + request["length"]]
+            statuses.append(self.put(request["url"], part))
+        return statuses
+
+    def upload(self, data: bytes, filename: str = "notes.txt", **declared: Any) -> dict[str, Any]:
+        """The completed file of one upload from start to end."""
+        ticket = self.start(data, filename, **declared)
+        self.send(ticket["instructions"], data)
+        payload = self.finalize(ticket["uploadToken"])
+        assert payload["success"], payload
+        completed: dict[str, Any] = payload["file"]
+        return completed
+
+    def download(self, url: str, **headers: str) -> Any:
+        """The response of an address of this server, without any cookie."""
+        return Client().get("/" + url.split("/", 3)[3], headers=headers)

@@ -1,0 +1,33 @@
+"""The backends that live on this machine pass the contract."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from fileman.backends.base import Backend
+from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.memory import MemoryBackend
+from fileman.backends.values import BackendConfig
+from fileman.testing.contract import BackendContract, Reduction
+
+
+class TestFilesystem(BackendContract):
+    """seed-1, N-5."""
+
+    reduced = frozenset({Reduction.CONTENT_TYPE})
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Backend:
+        settings = {"base_path": f"{tmp_path}/stored"}
+        config = BackendConfig(manager_id=uuid4(), backend_url="", settings=settings, supports_direct_upload=False)
+        return FilesystemBackend(config)
+
+
+class TestMemory(BackendContract):
+    """N-5."""
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        config = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=False)
+        return MemoryBackend(config)

@@ -1,0 +1,177 @@
+"""What the memory backend adds to the contract: faults on demand, and stores that are kept apart."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from fileman.backends.memory import Fault, MemoryBackend
+from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload
+from fileman.errors import FileMissing, StorageUnavailable, UploadInProgress
+
+
+def make(manager_id: UUID | None = None, *, backend_url: str = "") -> MemoryBackend:
+    return MemoryBackend(
+        BackendConfig(
+            manager_id=manager_id or uuid4(), backend_url=backend_url, settings={}, supports_direct_upload=False
+        )
+    )
+
+
+def upload_of(backend: MemoryBackend, size: int) -> Upload:
+    file_id = uuid4()
+    return Upload(
+        file_id=file_id,
+        upload_path=f".uploads/{backend.config.manager_id}/{file_id}",
+        file_path=f"uploads/{file_id.hex}.png",
+        filename="picture.png",
+        size=size,
+        content_type="image/png",
+        checksum=None,
+        plan=PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1),
+        begun={},
+        now=timezone.now(),
+        expires_in=600,
+    )
+
+
+def put(backend: MemoryBackend, upload: Upload, data: bytes) -> None:
+    backend.write(upload, upload.slice(1), io.BytesIO(data))
+
+
+@pytest.fixture
+def backend() -> Iterator[MemoryBackend]:
+    yield make()
+    MemoryBackend.forget_all()
+
+
+def test_every_operation_tells_the_faults_before_and_after(backend: MemoryBackend) -> None:
+    upload = upload_of(backend, 3)
+    calls: list[tuple[str, str, str]] = []
+    MemoryBackend.faults.append(lambda operation, path, when: calls.append((operation, path, when)))
+
+    put(backend, upload, b"abc")
+    published = backend.publish(upload, backend.assemble(upload, Budget(seconds=1)), Budget(seconds=1))
+    list(backend.read(published.path))
+    backend.delete([published.path])
+
+    expected = [
+        ("write", upload.upload_path),
+        ("assemble", upload.upload_path),
+        ("publish", upload.file_path),
+        ("read", upload.file_path),
+        ("delete", upload.file_path),
+    ]
+    assert calls == [(*call, when) for call in expected for when in ("before", "after")]
+
+
+def test_a_fault_before_an_operation_keeps_it_from_happening(backend: MemoryBackend) -> None:
+    upload = upload_of(backend, 3)
+    MemoryBackend.faults.append(_unavailable("before"))
+
+    with pytest.raises(StorageUnavailable):
+        put(backend, upload, b"abc")
+
+    MemoryBackend.faults.clear()
+    assert backend.missing(upload) == [upload.slice(1)]
+
+
+def test_a_fault_after_an_operation_hides_that_it_has_happened(backend: MemoryBackend) -> None:
+    """As when the answer of a storage is lost."""
+    upload = upload_of(backend, 3)
+    MemoryBackend.faults.append(_unavailable("after"))
+
+    with pytest.raises(StorageUnavailable):
+        put(backend, upload, b"abc")
+
+    MemoryBackend.faults.clear()
+    assert backend.missing(upload) == []
+
+
+def _unavailable(moment: str) -> Fault:
+    def fault(operation: str, path: str, when: str) -> None:
+        if when == moment:
+            raise StorageUnavailable
+
+    return fault
+
+
+def test_a_fault_may_use_the_storage_itself(backend: MemoryBackend) -> None:
+    """So that a test can swap an object between two steps."""
+    upload, other = upload_of(backend, 3), upload_of(backend, 3)
+    put(backend, upload, b"abc")
+
+    def delete_once(operation: str, path: str, when: str) -> None:
+        MemoryBackend.faults.clear()
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(backend.delete, [upload.upload_path]).result(timeout=10)
+
+    MemoryBackend.faults.append(delete_once)
+    put(backend, other, b"xyz")
+
+    assert backend.missing(upload) == [upload.slice(1)]
+
+
+def test_file_managers_do_not_see_each_other() -> None:
+    mine, yours = make(), make()
+    upload = upload_of(mine, 3)
+
+    put(mine, upload, b"abc")
+
+    with pytest.raises(FileMissing):
+        yours.stat(upload.upload_path)
+    assert mine.location() != yours.location()
+
+
+def test_the_store_outlives_the_backend_object(backend: MemoryBackend) -> None:
+    upload = upload_of(backend, 3)
+    put(backend, upload, b"abc")
+
+    assert b"".join(make(backend.config.manager_id).read(upload.upload_path)) == b"abc"
+
+
+def test_forgetting_empties_stores_and_takes_faults_away(backend: MemoryBackend) -> None:
+    put(backend, upload_of(backend, 3), b"abc")
+    MemoryBackend.faults.append(_unavailable("never"))
+
+    MemoryBackend.forget_all()
+
+    assert list(backend.list_objects("")) == []
+    assert MemoryBackend.faults == []
+
+
+def test_every_object_has_a_version_of_its_own(backend: MemoryBackend) -> None:
+    uploads = [upload_of(backend, 3) for _ in range(3)]
+    for upload in uploads:
+        put(backend, upload, b"abc")
+
+    assert len({backend.stat(upload.upload_path).version for upload in uploads}) == 3
+
+
+def test_of_fifty_senders_of_one_slice_exactly_one_wins(backend: MemoryBackend) -> None:
+    """L-3."""
+    upload = upload_of(backend, 1000)
+    start = Barrier(50)
+
+    def send(sender: int) -> bool:
+        start.wait(timeout=30)
+        try:
+            put(backend, upload, bytes([sender]) * 1000)
+        except UploadInProgress:
+            return False
+        return True
+
+    with ThreadPoolExecutor(50) as pool:
+        won = list(pool.map(send, range(50)))
+
+    assert won.count(True) == 1
+    assert b"".join(backend.read(upload.upload_path)) == bytes([won.index(True)]) * 1000
+
+
+@pytest.mark.parametrize("url", ["", "memory://"])
+def test_a_backend_url_may_be_empty_or_plain(url: str) -> None:
+    assert make(backend_url=url).validate_configuration() == (True, [])

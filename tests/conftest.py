@@ -1,0 +1,100 @@
+"""Users, file managers and an API client for all tests; the storage servers come from tests.servers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+
+from fileman.backends import forget_backends
+from fileman.models import FileManager
+from tests.api import Api
+
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.gcs_fixtures"]
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}
+SERVERS = ("moto", "radosgw", "ministack", "rclone", "azurite", "gcs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what touches the database and no storage server, so that the round on PostgreSQL can pick it."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        touches_database = fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db")
+        if touches_database and not _needs_server(item, fixtures):
+            item.add_marker("database")
+
+
+def _needs_server(item: pytest.Item, fixtures: set[str]) -> bool:
+    """By a fixture of its own, or by the name of a server among its parameters."""
+    call = getattr(item, "callspec", None)
+    named = [str(value) for value in call.params.values()] if call else []
+    return any(f"{server}_server" in fixtures or any(n.startswith(server) for n in named) for server in SERVERS)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_backends() -> Iterator[None]:
+    """Settings differ between tests; cached backends would keep the old ones."""
+    forget_backends()
+    yield
+    forget_backends()
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user("ann", password="ann")
+
+
+@pytest.fixture
+def other_user(db: None) -> User:
+    return User.objects.create_user("bob", password="bob")
+
+
+@pytest.fixture
+def group(db: None) -> Group:
+    return Group.objects.create(name="editors")
+
+
+@pytest.fixture
+def manager(db: None) -> FileManager:
+    """Site-wide default, in memory, no limits but the global ones."""
+    return FileManager.objects.create(name="Memory", backend_type="memory", is_default=True)
+
+
+@pytest.fixture
+def local_manager(db: None, tmp_path: Path) -> FileManager:
+    """Site-wide default, in a folder of its own."""
+    return FileManager.objects.create(
+        name="Local", backend_type="file", settings={"base_path": str(tmp_path / "files")}, is_default=True
+    )
+
+
+@pytest.fixture
+def api(user: User) -> Api:
+    """The API as ann sees it."""
+    return api_of(user)
+
+
+@pytest.fixture
+def stranger(other_user: User) -> Api:
+    """The API as bob sees it, who owns nothing."""
+    return api_of(other_user)
+
+
+@pytest.fixture
+def anonymous(db: None) -> Api:
+    return Api(Client())
+
+
+def api_of(user: User) -> Api:
+    client = Client()
+    client.force_login(user)
+    return Api(client)
+
+
+def grant(user: User, *codenames: str) -> User:
+    """The user with these permissions, freshly loaded so that no permission is cached."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    fresh: Any = User.objects.get(pk=user.pk)
+    return fresh  # type: ignore[no-any-return]

@@ -1,0 +1,54 @@
+"""The tables: made from nothing, taken away again, and nothing forgotten."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+TABLES = {"fileman_file", "fileman_filemanager", "fileman_storagedeletion", "fileman_storageusage"}
+
+
+def tables() -> set[str]:
+    return {name for name in connection.introspection.table_names() if name.startswith("fileman_")}
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    """seed-18"""
+    output = StringIO()
+    call_command("makemigrations", "--check", "--dry-run", stdout=output)
+    assert output.getvalue() == "No changes detected\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrating_to_nothing_and_back_from_nothing() -> None:
+    """seed-18"""
+    assert tables() == TABLES
+    try:
+        call_command("migrate", "fileman", "zero", verbosity=0)
+        assert tables() == set()
+    finally:
+        call_command("migrate", "fileman", verbosity=0)
+    assert tables() == TABLES
+
+
+@pytest.mark.django_db
+def test_the_database_holds_every_constraint_and_index_of_the_models() -> None:
+    """seed-18, C-4"""
+    with connection.cursor() as cursor:
+        made = {name for table in TABLES for name in connection.introspection.get_constraints(cursor, table)}
+    assert made >= {
+        "fileman_status_known",
+        "fileman_size_possible",
+        "fileman_verifying_has_lease",
+        "fileman_completed_has_facts",
+        "fileman_failed_has_reason",
+        "fileman_path_unique",
+        "fileman_one_default_per_group",
+        "fileman_one_site_wide_default",
+        "fileman_own_newest",
+        "fileman_deadline",
+        "fileman_deletion_due",
+        "fileman_usage_not_negative",
+    }

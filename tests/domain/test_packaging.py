@@ -1,0 +1,95 @@
+"""What a project that installs fileman gets, and what the repository promises about itself."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FRESH_PROJECT = """
+SECRET_KEY = "fresh"
+DEBUG = True
+USE_TZ = True
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "fileman",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "fresh.sqlite3"}}
+
+# Optional: Configure default settings
+FILEMAN_SETTINGS = {
+    "DEFAULT_MAX_FILE_SIZE": 100 * 1024 * 1024,  # 100MB
+    "DEFAULT_UPLOAD_EXPIRES_IN": 3600,  # 1 hour
+    "CLEANUP_EXPIRED_UPLOADS": True,
+}
+"""
+
+
+def django(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command in a process of its own, with the project's settings and warnings as errors."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{project}:{ROOT}", "DJANGO_SETTINGS_MODULE": "fresh"}
+    command = [sys.executable, "-W", "error", "-m", "django", *arguments]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "fresh.py").write_text(FRESH_PROJECT)
+    return tmp_path
+
+
+def test_a_fresh_project_needs_nothing_but_the_app(project: Path) -> None:
+    """seed-14, seed-18"""
+    checked = django(project, "check", "--fail-level", "WARNING")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout == "System check identified no issues (0 silenced).\n"
+    migrated = django(project, "migrate", "fileman")
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    assert "Applying fileman.0001_initial... OK" in migrated.stdout
+    cleaned = django(project, "cleanup_expired_uploads", "--hours", "6")
+    assert (cleaned.returncode, cleaned.stderr) == (0, "")
+    assert cleaned.stdout.startswith("Expired 0 uploads")
+
+
+def test_a_fresh_project_without_debug_is_told_what_is_missing(project: Path) -> None:
+    """seed-14, S-6"""
+    (project / "fresh.py").write_text(FRESH_PROJECT.replace("DEBUG = True", "DEBUG = False"))
+    checked = django(project, "check")
+    assert checked.returncode == 1
+    assert "fileman.E002" in checked.stderr
+
+
+def test_importing_the_models_loads_no_vendor_sdk(project: Path) -> None:
+    """seed-95"""
+    code = "import django, sys; django.setup(); import fileman.uploads, fileman.cleanup, fileman.views; "
+    code += "print(sorted({'boto3', 'azure.storage', 'google.cloud.storage', 'strawberry'} & set(sys.modules)))"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{project}:{ROOT}", "DJANGO_SETTINGS_MODULE": "fresh"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
+
+
+def test_the_licence_is_mit_and_the_metadata_agree() -> None:
+    """seed-128"""
+    text = (ROOT / "LICENSE").read_text()
+    assert text.startswith("MIT License\n\nCopyright (c) ")
+    assert "Permission is hereby granted, free of charge" in text
+    assert 'THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND' in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("MIT", ["LICENSE"])
+    assert not [name for name in project["classifiers"] if name.startswith("License ::") and "MIT" not in name]
+
+
+def test_the_commands_of_the_contributing_guide_are_those_of_the_makefile() -> None:
+    """seed-127"""
+    guide = ROOT / "CONTRIBUTING.md"
+    if not guide.exists():
+        pytest.skip("CONTRIBUTING.md is not written yet")
+    commands = set(re.findall(r"(?:`|^\s*)make ([a-z][a-z-]*)", guide.read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert "test" in commands
+    assert commands <= targets

@@ -1,0 +1,120 @@
+"""Uploads driven through the domain's public functions, as a client would drive them, but without HTTP."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from threading import Barrier
+from typing import Any, TypeVar
+
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import override_settings
+
+from fileman import finalizing, uploads
+from fileman.access import Caller
+from fileman.backends import get_backend
+from fileman.backends.values import Slice
+from fileman.instructing import Outcome
+from fileman.models import File, FileManager
+from fileman.uploads import DeclaredFile, InitiateRequest, Ticket
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+DEADLINE = NOW + DAY
+"""Of an upload in one request that was initiated at NOW."""
+T = TypeVar("T")
+
+
+def caller_of(user: Any) -> Caller:
+    return Caller(user=user)
+
+
+def configured(**changes: Any) -> override_settings:
+    """FILEMAN_SETTINGS with some keys changed: a decorator and a context manager."""
+    return override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **changes})
+
+
+def declared(filename: str = "notes.txt", size: object = 5, **more: Any) -> DeclaredFile:
+    return DeclaredFile(filename=filename, size=size, **more)
+
+
+def initiate(user: Any, *files: DeclaredFile, now: datetime = NOW, **fields: Any) -> uploads.Batch:
+    return uploads.initiate(caller=caller_of(user), request=InitiateRequest(files=files, **fields), now=now)
+
+
+def start(
+    user: Any,
+    data: bytes = b"hello",
+    filename: str = "notes.txt",
+    *,
+    now: datetime = NOW,
+    into: FileManager | None = None,
+    **more: Any,
+) -> Ticket:
+    """The ticket of one upload, which must have been accepted."""
+    request = {"file_manager_id": into.pk if into else None}
+    (ticket,) = initiate(user, declared(filename, len(data), **more), now=now, **request).tickets
+    assert ticket.errors == ()
+    return ticket
+
+
+def file_of(ticket: Ticket) -> File:
+    """The row as it stands now."""
+    assert ticket.file is not None
+    return File.objects.get(pk=ticket.file.pk)
+
+
+def token_of(ticket: Ticket) -> str:
+    assert ticket.upload_token is not None
+    return ticket.upload_token
+
+
+def send(ticket: Ticket, data: bytes = b"hello", *, now: datetime = NOW) -> None:
+    """Send every byte that the instructions ask for."""
+    assert ticket.instructions is not None
+    for request in ticket.instructions.requests:
+        send_slice(ticket, request.slice, data, now=now)
+
+
+def send_slice(ticket: Ticket, part: Slice, data: bytes, *, now: datetime = NOW) -> None:
+    assert ticket.file is not None
+    stream = BytesIO(data[part.offset : part.offset + part.length])
+    uploads.receive(file_id=ticket.file.pk, part=part, stream=stream, now=now)
+
+
+def finish(user: Any, ticket: Ticket, *, now: datetime = NOW, **claims: Any) -> Outcome:
+    return finalizing.finalize(caller=caller_of(user), upload_token=token_of(ticket), now=now, **claims)
+
+
+def upload(user: Any, data: bytes = b"hello", filename: str = "notes.txt", *, now: datetime = NOW, **more: Any) -> File:
+    """One completed file."""
+    ticket = start(user, data, filename, now=now, **more)
+    send(ticket, data, now=now)
+    outcome = finish(user, ticket, now=now)
+    assert outcome.error is None
+    return outcome.file
+
+
+def stored_paths(manager: FileManager) -> list[str]:
+    """Every object in the manager's storage."""
+    return sorted(stored.path for stored in get_backend(manager).list_objects(""))
+
+
+def at_once(count: int, work: Callable[[int], T]) -> list[T | Exception]:
+    """What `work(0)` to `work(count - 1)` answered or raised, each in a thread of its own, begun together."""
+    barrier = Barrier(count)
+
+    def one(number: int) -> T | Exception:
+        try:
+            barrier.wait(timeout=10)
+            return work(number)
+        except Exception as error:  # noqa: BLE001  # it is the answer
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))

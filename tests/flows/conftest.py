@@ -1,0 +1,68 @@
+"""`storage` is each kind of storage in turn, `site` the API over real HTTP; nothing is left in memory afterwards."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings, live_server_helper
+
+from fileman.backends.memory import MemoryBackend
+from tests.flows import storages
+from tests.flows.sending import Site, site_of
+from tests.flows.storages import Storage
+
+Configure = Callable[..., None]
+KINDS = ("memory", "file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs")
+
+
+@pytest.fixture(autouse=True)
+def _empty_memory() -> Iterator[None]:
+    yield
+    MemoryBackend.forget_all()
+
+
+@pytest.fixture
+def configure(settings: Settings) -> Configure:
+    """Change FILEMAN_SETTINGS for this test: `configure(MAX_BATCH_FILES=2)`."""
+
+    def change(**values: Any) -> None:
+        settings.FILEMAN_SETTINGS = {**settings.FILEMAN_SETTINGS, **values}
+
+    return change
+
+
+@pytest.fixture
+def clouds(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers of the tests speak no TLS, and no SDK may look for credentials of this machine."""
+    configure(ALLOW_INSECURE_ENDPOINTS=True)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+def storage_of(kind: str, request: pytest.FixtureRequest, **settings: Any) -> Storage:
+    """A new storage of that kind; its server is started, or the test skipped."""
+    if kind == "memory":
+        return storages.memory_storage()
+    if kind == "file":
+        folder: Path = request.getfixturevalue("tmp_path")
+        return storages.file_storage(folder / "files")
+    request.getfixturevalue("clouds")
+    server = request.getfixturevalue(f"{kind.removesuffix('_through_us')}_server")
+    if kind == "azurite":
+        return storages.azure_storage(server, **settings)
+    if kind == "gcs":
+        return storages.gcs_storage(server, **settings)
+    return storages.s3_storage(server, direct=not kind.endswith("_through_us"), **settings)
+
+
+@pytest.fixture(params=KINDS)
+def storage(request: pytest.FixtureRequest, transactional_db: None) -> Storage:
+    return storage_of(request.param, request)
+
+
+@pytest.fixture
+def site(live_server: live_server_helper.LiveServer, user: User) -> Site:
+    """The API as ann sees it, over real HTTP."""
+    return site_of(user, live_server.url)

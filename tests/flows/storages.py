@@ -1,0 +1,122 @@
+"""A new, empty storage of each kind with its file manager, and what it holds seen behind the backend's back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from azure.storage.blob import BlobServiceClient
+
+from fileman.backends.memory import MemoryBackend
+from fileman.models import FileManager
+from tests.backends.s3.stores import new_store
+from tests.servers import AzureServer, S3Server
+from tests.servers.gcs import GcsServer
+from tests.servers.gcs_client import client_of
+
+MIB = 1024**2
+PREFIX = "tenant/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    manager: FileManager
+    """Site-wide default."""
+    method: str
+    """How bytes are sent: POST or PUT."""
+    everything: Callable[[], list[str]]
+    """Paths of all that is stored: objects, parts, uploads that were begun."""
+    prefix: str = ""
+    """Of all paths."""
+    is_direct: bool = True
+    """Bytes go to the storage itself, not through this server."""
+    verifies_signatures: bool = True
+    """Addresses that are expired or forged are refused."""
+    part_bytes: int = 64 * 1024
+    """Smallest part of this storage, or a small one."""
+
+
+def _manager(backend_type: str, **values: Any) -> FileManager:
+    return FileManager.objects.create(name="Any", backend_type=backend_type, is_default=True, **values)
+
+
+def memory_storage() -> Storage:
+    manager = _manager("memory")
+
+    def everything() -> list[str]:
+        store = MemoryBackend._stores[manager.pk]
+        return sorted([*store.objects, *(f"{path}#{number}" for path, number in store.parts)])
+
+    return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)
+
+
+def file_storage(folder: Path) -> Storage:
+    def everything() -> list[str]:
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    manager = _manager("file", settings={"base_path": str(folder)})
+    return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)
+
+
+def s3_storage(server: S3Server, *, direct: bool = True, **settings: Any) -> Storage:
+    store = new_store(server)
+
+    def everything() -> list[str]:
+        listed = store.client.list_objects_v2(Bucket=store.bucket).get("Contents", [])
+        return sorted([*(entry["Key"] for entry in listed), *store.unfinished_uploads()])
+
+    manager = _manager(
+        "s3",
+        backend_url=f"s3://{store.bucket}/{PREFIX}",
+        settings=store.settings(**settings),
+        supports_direct_upload=direct,
+    )
+    return Storage(
+        manager=manager,
+        method="POST" if direct else "PUT",
+        everything=everything,
+        prefix=PREFIX,
+        is_direct=direct,
+        verifies_signatures=server.verifies_signatures or not direct,
+        part_bytes=5 * MIB,
+    )
+
+
+def azure_storage(server: AzureServer, **settings: Any) -> Storage:
+    name = uuid4().hex
+
+    def everything() -> list[str]:
+        with BlobServiceClient.from_connection_string(server.connection_string) as service:
+            return sorted(b.name for b in service.get_container_client(name).list_blobs(include=["uncommittedblobs"]))
+
+    with BlobServiceClient.from_connection_string(server.connection_string) as service:
+        service.create_container(name)
+    manager = _manager(
+        "azure",
+        backend_url=f"azure://{name}/{PREFIX}",
+        settings={"connection_string": server.connection_string, "container_name": name, **settings},
+    )
+    return Storage(manager=manager, method="PUT", everything=everything, prefix=PREFIX)
+
+
+def gcs_storage(server: GcsServer, **settings: Any) -> Storage:
+    name = f"bucket-{uuid4().hex}"
+    client = client_of(server)
+    client.create_bucket(name)
+    client.close()
+
+    def everything() -> list[str]:
+        looking = client_of(server)
+        names = sorted(blob.name for blob in looking.list_blobs(name))
+        looking.close()
+        return names
+
+    configured = {
+        "bucket_name": name,
+        "project_id": server.project_id,
+        "credentials": server.service_account_info,
+        "endpoint": server.endpoint,
+    }
+    manager = _manager("gcs", backend_url=f"gs://{name}/{PREFIX}", settings={**configured, **settings})
+    return Storage(manager=manager, method="PUT", everything=everything, prefix=PREFIX)

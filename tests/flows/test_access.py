@@ -1,0 +1,387 @@
+"""Who may do what through GraphQL and the links: each kind of viewer against each query and mutation."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from strawberry.relay import from_base64, to_base64
+
+from fileman.backends.memory import MemoryBackend
+from fileman.models import File, FileManager
+from tests.api import Api
+from tests.conftest import api_of, grant
+from tests.flows.sending import Json
+from tests.schema.rows import save_file
+
+DATA = b"hello"
+VIEWERS = (
+    "anonymous",
+    "owner",
+    "member",
+    "other group",
+    "stranger",
+    "may view",
+    "may change",
+    "may delete",
+    "staff",
+    "superuser",
+    "inactive owner",
+)
+SEE_PRIVATE = {"owner", "may view", "may change", "may delete", "superuser"}
+SEE_GROUP = SEE_PRIVATE | {"member"}
+SEE = {"private": SEE_PRIVATE, "group": SEE_GROUP, "pending": SEE_PRIVATE, "public": set(VIEWERS)}
+CHANGE = {"owner", "may change", "superuser"}
+DELETE = {"owner", "may delete", "superuser"}
+NOBODY = {"anonymous", "inactive owner"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Ann is in "editors" and has a private, a group's, a public and an unfinished file."""
+
+    owner: Api
+    ids: dict[str, str]
+    token: str
+    """Of the unfinished upload."""
+    group: Group
+    managers: dict[str, str]
+
+    def viewer(self, who: str) -> Api:
+        """The API as one of VIEWERS sees it. The inactive owner's session is older than the deactivation."""
+        if who == "anonymous":
+            return Api(Client())
+        if who == "inactive owner":
+            User.objects.filter(username="ann").update(is_active=False)
+        if who in {"owner", "inactive owner"}:
+            return self.owner
+        made = User.objects.create_user(who, is_staff=who == "staff", is_superuser=who == "superuser")
+        made.groups.set({"member": [self.group], "other group": [Group.objects.create(name="readers")]}.get(who, []))
+        if who.startswith("may "):
+            grant(made, "view_file", f"{who.removeprefix('may ')}_file")
+        return api_of(made)
+
+
+@pytest.fixture
+def world(user: User, group: Group, manager: FileManager) -> World:
+    user.groups.add(group)
+    owner = api_of(user)
+    of_group = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
+    managers = {m.name: to_base64("FileManager", str(m.pk)) for m in (manager, of_group)}
+    pending = owner.start(DATA, "pending.txt")
+    rows = {
+        "group": save_file(of_group, user, original_filename="group.txt", group=group),
+        "public": save_file(manager, user, original_filename="public.txt", is_public=True),
+    }
+    ids = {
+        "private": owner.upload(DATA, "private.txt")["id"],
+        **{name: to_base64("File", str(row.pk)) for name, row in rows.items()},
+        "pending": pending["file"]["id"],
+    }
+    return World(owner=owner, ids=ids, token=pending["uploadToken"], group=group, managers=managers)
+
+
+@pytest.fixture(params=VIEWERS)
+def who(request: pytest.FixtureRequest) -> str:
+    """One kind of viewer after the other."""
+    name: str = request.param
+    return name
+
+
+def snapshot() -> list[Any]:
+    """Every column of every file, to see that nothing changed."""
+    return list(File.objects.order_by("pk").values_list())
+
+
+def names(api: Api, **filters: Any) -> list[str]:
+    data = api.call(
+        "query ($f: FileFilter) { files(filters: $f) { edges { node { originalFilename } } } }", {"f": filters}
+    )
+    return sorted(edge["node"]["originalFilename"] for edge in data["files"]["edges"])
+
+
+def code(payload: Json) -> str:
+    """The code of the one error, or "" for success."""
+    return "".join(error["code"] for error in payload["errors"])
+
+
+def expected(who: str, *, sees: set[str], may: set[str]) -> str:
+    """The code of a mutation on a file: "" for who may, else as much as the viewer may know."""
+    if who in NOBODY:
+        return "UNAUTHENTICATED"
+    if who not in sees:
+        return "NOT_FOUND"
+    return "" if who in may else "PERMISSION_DENIED"
+
+
+class TestReading:
+    """seed-12 A-1 A-2 seed-98: default deny; what is foreign is null."""
+
+    def test_a_file_by_its_id(self, who: str, world: World) -> None:
+        viewer = world.viewer(who)
+
+        for kind, file_id in world.ids.items():
+            found = viewer.file(file_id)
+            node = viewer.call("query ($id: ID!) { node(id: $id) { id } }", {"id": file_id})["node"]
+
+            assert (found is not None) == (who in SEE[kind]), kind
+            assert node == ({"id": file_id} if who in SEE[kind] else None)
+            if found is not None:
+                self._check(found, who, has_address=kind != "pending")
+
+    def _check(self, found: Json, who: str, *, has_address: bool) -> None:
+        """The parts of a visible file that not everybody gets."""
+        assert (found["downloadUrl"] is not None, found["permalink"] is not None) == (has_address, has_address)
+        assert (found["viewerCanUpdate"], found["viewerCanDelete"]) == (who in CHANGE, who in DELETE)
+        assert (found["filePath"] is not None) == (who in CHANGE)
+        assert (found["metadata"], found["uploadedBy"] is None) == ((None, True) if who in NOBODY else ({}, False))
+
+    def test_the_stable_link(self, who: str, world: World) -> None:
+        """seed-97: it redirects who may see a completed file; for others there is nothing."""
+        client = world.viewer(who).client
+
+        for kind, file_id in world.ids.items():
+            status = client.get(f"/fileman/download/{from_base64(file_id)[1]}/").status_code
+            assert status == (302 if who in SEE[kind] and kind != "pending" else 404), kind
+
+    def test_the_lists(self, who: str, world: World) -> None:
+        """One's own, one's group's, everyone's with the permission; public files are in no list of others."""
+        viewer, group_id = world.viewer(who), to_base64("Group", str(world.group.pk))
+        everything = ["group.txt", "pending.txt", "private.txt", "public.txt"]
+
+        assert names(viewer) == (everything if who == "owner" else [])
+        assert names(viewer, groupId=group_id) == (["group.txt"] if who in SEE_GROUP else [])
+        assert names(viewer, all=True) == (everything if who in SEE_PRIVATE - {"owner"} else [])
+
+    def test_the_file_managers(self, who: str, world: World) -> None:
+        """seed-7: those one may upload to; permissions on files give none."""
+        viewer = world.viewer(who)
+        reachable = [] if who in NOBODY else ["Memory"]
+        reachable = ["Editors", "Memory"] if who in {"owner", "member"} else reachable
+
+        listed = viewer.call("{ fileManagers { edges { node { name } } } }")["fileManagers"]["edges"]
+        by_id = [
+            viewer.call("query ($id: ID!) { fileManager(id: $id) { name } }", {"id": manager_id})["fileManager"]
+            for manager_id in world.managers.values()
+        ]
+
+        assert sorted(edge["node"]["name"] for edge in listed) == reachable
+        assert sorted(found["name"] for found in by_id if found) == reachable
+
+
+class TestWriting:
+    """seed-12 A-1 A-2: whoever may not changes nothing."""
+
+    def test_update(self, who: str, world: World) -> None:
+        viewer = world.viewer(who)
+
+        for kind in ("private", "group", "public"):
+            before = snapshot()
+            payload = viewer.update(world.ids[kind], originalFilename="renamed.txt")
+
+            assert code(payload) == expected(who, sees=SEE[kind], may=CHANGE), kind
+            assert (payload["file"] is not None) == payload["success"] == (who in CHANGE)
+            assert (snapshot() == before) == (who not in CHANGE)
+
+    def test_delete(self, who: str, world: World) -> None:
+        viewer = world.viewer(who)
+
+        for kind, file_id in world.ids.items():
+            before = snapshot()
+            payload = viewer.delete(file_id)
+
+            assert code(payload) == expected(who, sees=SEE[kind], may=DELETE), kind
+            assert payload["deletedFileId"] == (file_id if who in DELETE else None)
+            assert (snapshot() == before) == (who not in DELETE)
+
+    def test_publish(self, who: str, world: World) -> None:
+        """D-9: who may change a file may not yet publish it."""
+        before = snapshot()
+
+        payload = world.viewer(who).update(world.ids["private"], isPublic=True)
+
+        assert code(payload) == (expected(who, sees=SEE_PRIVATE, may={"superuser"}))
+        assert (snapshot() == before) == (who != "superuser")
+
+    def test_an_upload_is_its_users_alone(self, who: str, world: World) -> None:
+        """seed-51 A-2: not even a superuser goes on with another's upload."""
+        viewer, before = world.viewer(who), snapshot()
+
+        payloads = [
+            viewer.finalize(world.token),
+            viewer.refresh(uploadToken=world.token),
+            viewer.abort(world.token),
+            viewer.refresh(fileId=world.ids["pending"]),
+        ]
+
+        if who == "owner":
+            assert [code(payload) for payload in payloads] == ["NOT_UPLOADED", "", "", "UPLOAD_ABORTED"]
+        else:
+            assert [code(p) for p in payloads] == ["UNAUTHENTICATED" if who in NOBODY else "NOT_FOUND"] * 4
+            assert [payload["file"] for payload in payloads] == [None] * 4
+            assert snapshot() == before
+
+    def test_initiate_for_a_group_is_for_its_members(self, who: str, world: World) -> None:
+        """A-5 seed-7: whether the group is named or its file manager."""
+        viewer, before = world.viewer(who), snapshot()
+        targets = {"fileManagerId": world.managers["Editors"], "groupId": to_base64("Group", str(world.group.pk))}
+
+        payloads = [viewer.initiate({"filename": "a.txt", "size": 1}, **{name: targets[name]}) for name in targets]
+
+        if who in {"owner", "member"}:
+            assert [payload["files"][0]["file"]["group"]["name"] for payload in payloads] == ["editors"] * 2
+        else:
+            assert [code(p) for p in payloads] == ["UNAUTHENTICATED" if who in NOBODY else "NOT_FOUND"] * 2
+            assert [payload["files"] for payload in payloads] == [[], []]
+            assert snapshot() == before
+
+
+def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) -> None:
+    """A-1: every mutation."""
+    calls: list[str] = []
+    MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
+    nobody, before, file_id = Api(Client()), snapshot(), world.ids["pending"]
+
+    payloads = [
+        nobody.initiate({"filename": "a.txt", "size": 1}),
+        nobody.refresh(uploadToken=world.token),
+        nobody.refresh(fileId=file_id),
+        nobody.finalize(world.token),
+        nobody.abort(world.token),
+        nobody.update(file_id, originalFilename="b.txt"),
+        nobody.delete(file_id),
+    ]
+
+    assert [code(payload) for payload in payloads] == ["UNAUTHENTICATED"] * 7
+    assert snapshot() == before
+    assert calls == []
+
+
+def test_foreign_and_absent_give_the_same_answer(world: World) -> None:
+    """A-2 A-3: to the letter, whatever is asked."""
+    stranger = world.viewer("stranger")
+    absent, bare = to_base64("File", str(uuid4())), to_base64("FileManager", str(uuid4()))
+
+    def answers(file_id: str, token: str, manager_id: str, link: str) -> list[Any]:
+        return [
+            stranger.file(file_id),
+            stranger.call("query ($id: ID!) { node(id: $id) { id } }", {"id": file_id}),
+            stranger.call("query ($id: ID!) { fileManager(id: $id) { id } }", {"id": manager_id}),
+            stranger.update(file_id, originalFilename="a.txt"),
+            stranger.delete(file_id),
+            stranger.refresh(fileId=file_id),
+            stranger.refresh(uploadToken=token),
+            stranger.finalize(token, fileSize=1, checksum="md5:" + "0" * 32),
+            stranger.abort(token),
+            stranger.initiate({"filename": "a.txt", "size": 1}, fileManagerId=manager_id),
+            stranger.client.get(f"/fileman/download/{link}/").content,
+        ]
+
+    before = snapshot()
+    foreign = answers(
+        world.ids["private"], world.token, world.managers["Editors"], from_base64(world.ids["private"])[1]
+    )
+
+    assert foreign == answers(absent, "x" * 43, bare, str(uuid4()))
+    assert snapshot() == before
+
+
+def test_who_has_left_the_group_is_refused_on_the_next_call(world: World, user: User) -> None:
+    """A-7: finalize, reading and download of what belongs to the group; the row stays."""
+    owner = world.owner
+    ticket = owner.start(DATA, fileManagerId=world.managers["Editors"])
+    owner.send(ticket["instructions"], DATA)
+    user.groups.clear()
+    before = snapshot()
+
+    answers = [owner.finalize(ticket["uploadToken"]), owner.delete(world.ids["group"])]
+
+    assert [code(answer) for answer in answers] == ["NOT_FOUND"] * 2
+    assert owner.file(world.ids["group"]) is None
+    assert owner.client.get(f"/fileman/download/{from_base64(world.ids['group'])[1]}/").status_code == 404
+    assert names(owner) == ["pending.txt", "private.txt", "public.txt"]
+    assert snapshot() == before
+
+
+def test_tokens_and_addresses_serve_one_purpose_each(world: World) -> None:
+    """A-4: the upload token opens no download, no download address takes an upload, and neither finalizes."""
+    owner = world.owner
+    found = owner.file(world.ids["private"])
+    assert found is not None
+    opened = found["downloadUrl"].rpartition("/")[2]
+    grant_to_write = owner.refresh(uploadToken=world.token)["instructions"]["requests"][0]["url"].rpartition("/")[2]
+    before = snapshot()
+
+    assert Client().get(f"/fileman/content/{world.token}").status_code == 403
+    assert Client().get(f"/fileman/content/{grant_to_write}").status_code == 403
+    assert owner.put(f"http://testserver/fileman/upload/{opened}", DATA) == 403
+    assert owner.put(f"http://testserver/fileman/upload/{world.token}", DATA) == 403
+    assert [code(owner.finalize(text)) for text in (opened, grant_to_write)] == ["NOT_FOUND"] * 2
+    assert Client().get(f"/fileman/content/{opened}").status_code == 200
+    assert snapshot() == before
+
+
+def test_an_inactive_manager_takes_no_upload_and_keeps_what_it_has(world: World) -> None:
+    """A-5 seed-25: its files stay readable, and what was begun can be ended."""
+    owner = world.owner
+    FileManager.objects.filter(name="Memory").update(is_active=False)
+    count = File.objects.count()
+
+    named = owner.initiate({"filename": "a.txt", "size": 1}, fileManagerId=world.managers["Memory"])
+    by_default = owner.initiate({"filename": "a.txt", "size": 1})
+
+    assert [(e["code"], e["field"]) for e in named["errors"]] == [("FILE_MANAGER_INACTIVE", ["fileManagerId"])]
+    assert (code(by_default), File.objects.count()) == ("NO_FILE_MANAGER", count)
+    found = owner.file(world.ids["private"])
+    assert found is not None
+    assert b"".join(owner.download(found["downloadUrl"])) == DATA
+    assert owner.abort(world.token)["success"]
+
+
+def test_public_ids_are_random_and_tell_no_key(world: World) -> None:
+    """A-6 seed-35."""
+    ids = [*world.ids.values(), *world.managers.values()]
+
+    keys = [UUID(from_base64(public_id)[1]) for public_id in ids]
+
+    assert {key.version for key in keys} == {4}
+    assert {from_base64(public_id)[0] for public_id in ids} == {"File", "FileManager"}
+
+
+def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manager: FileManager) -> None:
+    """seed-99 D-9: private unless said otherwise; the publisher's word counts at once, both ways."""
+    publisher = api_of(grant(user, "publish_file"))
+    nobody = Api(Client())
+    file = publisher.upload(DATA)
+    assert (file["isPublic"], nobody.file(file["id"])) == (False, None)
+
+    assert publisher.update(file["id"], isPublic=True)["file"]["isPublic"] is True
+
+    seen = nobody.file(file["id"])
+    assert seen is not None
+    assert b"".join(nobody.download(seen["downloadUrl"])) == DATA
+    link = nobody.client.get("/" + seen["permalink"].split("/", 3)[3])
+    assert link.status_code == 302
+    assert b"".join(Client().get(link["Location"])) == DATA
+    assert (seen["metadata"], seen["uploadedBy"], seen["fileManager"], seen["filePath"]) == (None, None, None, None)
+
+    assert publisher.update(file["id"], isPublic=False)["success"]
+
+    assert nobody.file(file["id"]) is None
+    assert nobody.client.get("/" + seen["permalink"].split("/", 3)[3]).status_code == 404
+
+
+def test_a_public_file_at_initiate_needs_the_permission(api: Api, user: User, manager: FileManager) -> None:
+    """D-9: nothing is written without it."""
+    declared = {"filename": "a.txt", "size": 1, "isPublic": True}
+
+    payload = api.initiate(declared)
+
+    assert [(e["code"], e["field"]) for e in payload["files"][0]["errors"]] == [
+        ("PERMISSION_DENIED", ["files", "0", "isPublic"])
+    ]
+    assert not File.objects.exists()
+    grant(user, "publish_file")
+    assert api.initiate(declared)["files"][0]["file"]["isPublic"] is True

@@ -1,0 +1,187 @@
+"""Calls that race: exactly one wins, and a completed file always has its object."""
+
+import io
+from collections import Counter
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from fileman import cleanup
+from fileman.backends.memory import MemoryBackend
+from fileman.models import File, StorageDeletion, StorageUsage
+from fileman.signals import file_completed
+from tests.api import Api
+from tests.conftest import api_of
+from tests.flows.at_once import at_once
+from tests.flows.conftest import Configure
+from tests.flows.sending import Json
+from tests.flows.storages import Storage, memory_storage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DATA = b"the bytes of the upload"
+
+
+@pytest.fixture
+def memory(db: None) -> Storage:
+    return memory_storage()
+
+
+@pytest.fixture
+def sent(api: Api, memory: Storage) -> Json:
+    """The ticket of an upload whose bytes have arrived."""
+    ticket = api.start(DATA)
+    assert api.send(ticket["instructions"], DATA) == [201]
+    return ticket
+
+
+@pytest.fixture
+def calls() -> Counter[tuple[str, str]]:
+    """How often each operation of the storage succeeded, by path."""
+    counted: Counter[tuple[str, str]] = Counter()
+
+    def count(operation: str, path: str, moment: Literal["before", "after"]) -> None:
+        if moment == "after":
+            counted[operation, path] += 1
+
+    MemoryBackend.faults.append(count)
+    return counted
+
+
+def clean(now: datetime, **request: Any) -> cleanup.Report:
+    return cleanup.run(cleanup.Request(older_than=timedelta(0), **request), now=now)
+
+
+def answer_of(payload: Json) -> tuple[str | None, str]:
+    """The status that a caller was shown, and the code of the error."""
+    file = payload["file"]
+    return file and file["uploadStatus"], "".join(error["code"] for error in payload["errors"])
+
+
+def assert_completed_means_stored(storage: Storage) -> None:
+    """C-2: whatever else happened."""
+    for file in File.objects.filter(upload_status=File.COMPLETED):
+        assert file.file_path in storage.everything()
+    assert not File.objects.filter(upload_status=File.VERIFYING).exists()
+
+
+def test_twenty_who_finalize_one_upload_complete_it_once(
+    user: User, sent: Json, calls: Counter[tuple[str, str]]
+) -> None:
+    """C-1: one copy, one event; everybody is shown the completed file, or told to come again."""
+    completed: list[object] = []
+
+    def observe(file_id: object, **_: Any) -> None:
+        completed.append(file_id)
+
+    file_completed.connect(observe)
+    apis = [api_of(user) for _ in range(20)]
+    answers = at_once(*[partial(api.finalize, sent["uploadToken"]) for api in apis])
+    file_completed.disconnect(observe)
+
+    file = File.objects.get()
+    shown = {answer_of(answer) for answer in answers}
+    assert shown <= {("COMPLETED", ""), ("VERIFYING", "UPLOAD_IN_PROGRESS"), ("PENDING", "UPLOAD_IN_PROGRESS")}
+    assert ("COMPLETED", "") in shown
+    assert completed == [file.pk]
+    assert calls["publish", file.file_path] == 1
+    assert b"".join(apis[0].download(apis[0].finalize(sent["uploadToken"])["file"]["downloadUrl"])) == DATA
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
+    attempt: int, user: User, memory: Storage, sent: Json
+) -> None:
+    """C-2: completed with its object, or gone with its object; ten against ten."""
+    now = timezone.now()
+    File.objects.update(expires_at=now - timedelta(seconds=890))
+    apis = [api_of(user) for _ in range(10)]
+    sweep = partial(clean, now + timedelta(seconds=911))
+
+    answers = at_once(*[partial(api.finalize, sent["uploadToken"]) for api in apis], *[sweep] * 10)
+
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    assert_completed_means_stored(memory)
+    row = File.objects.first()
+    if row is not None and row.upload_status == File.COMPLETED:
+        assert StorageUsage.objects.get().bytes == len(DATA)
+        return
+    clean(now + timedelta(days=1))
+    clean(now + timedelta(days=2))
+    assert (memory.everything(), File.objects.count(), StorageUsage.objects.get().bytes) == ([], 0, 0)
+
+
+def test_two_cleanups_at_once_delete_each_object_once(
+    api: Api, memory: Storage, calls: Counter[tuple[str, str]], configure: Configure
+) -> None:
+    """C-3: sixty overdue uploads; both commands end well, none is done twice."""
+    configure(MAX_BATCH_FILES=60)
+    tickets = api.initiate(*[{"filename": "a.txt", "size": 1}] * 60)["files"]
+    for ticket in tickets:
+        assert api.send(ticket["instructions"], b"x") == [201]
+    File.objects.update(expires_at=timezone.now() - timedelta(hours=3))
+    command = partial(call_command, "cleanup_expired_uploads", "--hours=0")
+
+    ended = at_once(*[partial(command, stdout=io.StringIO()) for _ in range(2)])
+
+    assert ended == [None, None]
+    assert memory.everything() == []
+    deleted = {path: count for (operation, path), count in calls.items() if operation == "delete"}
+    assert set(deleted.values()) == {1}
+    assert len(deleted) == 120
+    assert StorageUsage.objects.get().bytes == 0
+    assert not StorageDeletion.objects.exclude(attempts=0).exists()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_abort_and_finalize_at_once_have_one_winner(attempt: int, user: User, memory: Storage, sent: Json) -> None:
+    """C-4: completed and stored, or aborted and gone; nobody is told otherwise."""
+    apis = [api_of(user) for _ in range(6)]
+
+    answers = at_once(
+        *[partial(api.finalize, sent["uploadToken"]) for api in apis[:3]],
+        *[partial(api.abort, sent["uploadToken"]) for api in apis[3:]],
+    )
+
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    file = File.objects.get()
+    finalized = [answer_of(answer) for answer in answers[:3]]
+    aborted = [answer_of(answer) for answer in answers[3:]]
+    if file.upload_status == File.COMPLETED:
+        assert ("COMPLETED", "") in finalized
+        assert ("ABORTED", "") not in aborted
+        assert_completed_means_stored(memory)
+    else:
+        assert file.upload_status == File.ABORTED
+        assert ("ABORTED", "") in aborted
+        assert ("COMPLETED", "") not in finalized
+        assert (memory.everything(), StorageUsage.objects.get().bytes) == ([], 0)
+
+
+def test_delete_by_ten_at_once_deletes_once(user: User, memory: Storage, sent: Json) -> None:
+    """C-4: one is told so, the others that there is no such file; the bytes are given back once."""
+    api_of(user).finalize(sent["uploadToken"])
+    file_id = sent["file"]["id"]
+    apis = [api_of(user) for _ in range(10)]
+
+    answers = at_once(*[partial(api.delete, file_id) for api in apis])
+
+    told = Counter("".join(error["code"] for error in answer["errors"]) for answer in answers)
+    assert told == {"": 1, "NOT_FOUND": 9}
+    assert (memory.everything(), StorageUsage.objects.get().bytes) == ([], 0)
+
+
+def test_parallel_initiates_never_exceed_the_quota(user: User, memory: Storage, configure: Configure) -> None:
+    """M-3 seed-111: twenty of three bytes each, ten bytes allowed: three are accepted."""
+    configure(USER_QUOTA_BYTES=10)
+    apis = [api_of(user) for _ in range(20)]
+
+    answers = at_once(*[partial(api.initiate, {"filename": "a.txt", "size": 3}) for api in apis])
+
+    told = Counter("".join(error["code"] for error in answer["errors"]) for answer in answers)
+    assert told == {"": 3, "QUOTA_EXCEEDED": 17}
+    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 9)

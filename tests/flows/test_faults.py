@@ -1,0 +1,371 @@
+"""What the storage or the process does wrong, at every point: nothing is lost, nothing half-done is shown.
+
+Two things hold whatever fails: a completed file has its object, equal to the bytes that were sent; and what is stored
+and not completed is found by cleanup. Whoever repeats the call ends where an undisturbed call would have ended.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from fileman import cleanup
+from fileman.backends.memory import MemoryBackend
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from tests.api import Api
+from tests.flows.conftest import Configure
+from tests.flows.faults import MOMENTS, Fault, Moment, injected
+from tests.flows.sending import Json
+from tests.flows.storages import Storage, memory_storage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DATA = b"the bytes of the upload"
+CALLS_OF_FINALIZE = {
+    (False, "before"): ["stat", "stat", "read", "publish"],
+    (False, "after"): ["stat", "read", "publish"],
+    (True, "before"): ["stat", "stat", "missing", "assemble", "read", "publish"],
+    (True, "after"): ["missing", "assemble", "read", "publish"],
+}
+"""In parts or not, and the moment of the fault. Where nothing stands yet, stat has no effect to come after."""
+at_every_moment = pytest.mark.parametrize("moment", MOMENTS)
+in_one_or_many = pytest.mark.parametrize("in_parts", [False, True], ids=["one_request", "parts"])
+
+
+@pytest.fixture
+def memory(transactional_db: None, configure: Configure) -> Storage:
+    """A storage in memory where uploads in parts have to be begun."""
+    configure(BACKENDS={"beginning": "tests.flows.faults.Beginning"})
+    storage = memory_storage()
+    FileManager.objects.filter(pk=storage.manager.pk).update(backend_type="beginning")
+    return storage
+
+
+def prepare(configure: Configure, *, in_parts: bool) -> None:
+    if in_parts:
+        configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=10)
+
+
+def codes(payload: Json) -> list[str]:
+    return [error["code"] for error in payload["errors"]]
+
+
+def sweep(days: int = 30) -> None:
+    """Cleanup long after, as often as the queue needs to see every grant lapse."""
+    for day in range(days, days + 2):
+        cleanup.run(cleanup.Request(older_than=timedelta(0)), now=timezone.now() + timedelta(days=day))
+
+
+def assert_nothing_is_left(storage: Storage) -> None:
+    """After cleanup neither rows nor objects nor reservations remain."""
+    sweep()
+    assert storage.everything() == []
+    assert (File.objects.count(), StorageDeletion.objects.count()) == (0, 0)
+    assert set(StorageUsage.objects.values_list("bytes", flat=True)) <= {0}
+
+
+def assert_completed(api: Api, payload: Json, storage: Storage) -> None:
+    """The file is there, equal to the bytes, and survives every cleanup; nothing else does."""
+    assert (payload["success"], payload["file"]["uploadStatus"]) == (True, "COMPLETED")
+    sweep()
+    assert b"".join(api.download(payload["file"]["downloadUrl"])) == DATA
+    assert storage.everything() == [payload["file"]["filePath"]]
+    assert StorageUsage.objects.get().bytes == len(DATA)
+
+
+def faults_at_every_call(run: Callable[[Fault], None], **how: Any) -> list[str]:
+    """Run with a fault at the first call, then at the second, until there is no such call. The operations that failed.
+
+    A call that answers with an error of its own, such as FileMissing, has no moment after its effect.
+    """
+    fired: list[str] = []
+    for index in range(100):
+        fault = Fault(index=index, **how)
+        run(fault)
+        if index >= len(fault.seen):
+            return fired
+        fired += [fault.fired] if fault.fired else []
+    raise AssertionError("the calls of the storage do not come to an end")
+
+
+@at_every_moment
+def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
+    moment: Moment, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2: begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
+    prepare(configure, in_parts=True)
+    declared = [{"filename": "a.txt", "size": len(DATA)}] * 3
+    configure(MAX_CONCURRENCY=1)
+
+    with injected(Fault(index=1, moment=moment)) as fault:
+        payload = api.initiate(*declared, idempotencyKey="k")
+
+    assert fault.fired == "begin"
+    failed = [ticket for ticket in payload["files"] if ticket["errors"]]
+    assert [(t["file"], t["uploadToken"], codes(t)) for t in failed] == [(None, None, ["STORAGE_UNAVAILABLE"])]
+    assert sorted(File.objects.values_list("upload_status", flat=True)) == ["expired", "pending", "pending"]
+    assert StorageUsage.objects.get().bytes == 2 * len(DATA)
+    again = api.initiate(*declared, idempotencyKey="k")
+    assert (again["success"], sorted(t["replayed"] for t in again["files"])) == (True, [False, True, True])
+    for ticket in again["files"]:
+        assert set(api.send(ticket["instructions"], DATA)) == {201}
+        assert api.finalize(ticket["uploadToken"])["success"]
+        assert api.delete(ticket["file"]["id"])["success"]
+    assert_nothing_is_left(memory)
+
+
+@at_every_moment
+@in_one_or_many
+def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
+    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2: each write fails once. The client refreshes, sends what is asked for, and the upload ends well."""
+    prepare(configure, in_parts=in_parts)
+    ticket = api.start(DATA)
+
+    for request in ticket["instructions"]["requests"]:
+        piece = DATA[request["offset"] : request["offset"] + request["length"]]
+        with injected(Fault(index=0, moment=moment)) as fault:
+            assert api.put(request["url"], piece) == 503
+        assert fault.fired == "write"
+
+    missing = api.refresh(uploadToken=ticket["uploadToken"])["instructions"]
+    if moment == "before":
+        assert len(missing["requests"]) == len(ticket["instructions"]["requests"])
+        assert set(api.send(missing, DATA)) == {201}
+    else:
+        assert missing is None
+    assert_completed(api, api.finalize(ticket["uploadToken"]), memory)
+
+
+@at_every_moment
+def test_refresh_says_that_the_storage_does_not_answer(
+    moment: Moment, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2: missing fails. The row is as it was; the next call answers."""
+    prepare(configure, in_parts=True)
+    ticket = api.start(DATA)
+    before = File.objects.values().get()
+
+    with injected(Fault(index=0, moment=moment)) as fault:
+        payload = api.refresh(uploadToken=ticket["uploadToken"])
+
+    assert (fault.fired, codes(payload)) == ("missing", ["STORAGE_UNAVAILABLE"])
+    assert payload["errors"][0]["retryable"]
+    assert File.objects.values().get() == before
+    again = api.refresh(uploadToken=ticket["uploadToken"])["instructions"]
+    assert [r["partNumber"] for r in again["requests"]] == [r["partNumber"] for r in ticket["instructions"]["requests"]]
+
+
+@at_every_moment
+@in_one_or_many
+def test_finalize_can_be_repeated_whatever_call_has_failed(
+    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2 R-1: every storage call of finalize fails once. The claim is given back; the next finalize completes."""
+    prepare(configure, in_parts=in_parts)
+
+    def run(fault: Fault) -> None:
+        ticket = api.start(DATA)
+        api.send(ticket["instructions"], DATA)
+        with injected(fault):
+            payload = api.finalize(ticket["uploadToken"])
+        if fault.fired:
+            assert codes(payload) == ["STORAGE_UNAVAILABLE"]
+            assert payload["file"]["uploadStatus"] == "PENDING"
+            assert File.objects.get().lease_until is None
+            assert payload["file"]["downloadUrl"] is None
+        done = api.finalize(ticket["uploadToken"])
+        assert_completed(api, done, memory)
+        api.delete(done["file"]["id"])
+        assert_nothing_is_left(memory)
+
+    assert faults_at_every_call(run, moment=moment) == CALLS_OF_FINALIZE[in_parts, moment]
+
+
+@at_every_moment
+@in_one_or_many
+def test_after_a_killed_finalize_a_new_one_completes(
+    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """C-6 R-2: the process dies at each call, between assemble, publish and commit too, and gives no claim back."""
+    prepare(configure, in_parts=in_parts)
+
+    def run(fault: Fault) -> None:
+        ticket = api.start(DATA)
+        api.send(ticket["instructions"], DATA)
+        with injected(fault):
+            try:
+                api.finalize(ticket["uploadToken"])
+            except SystemExit:
+                _as_a_kill_leaves_it(timedelta(seconds=30))
+                assert codes(api.finalize(ticket["uploadToken"])) == ["UPLOAD_IN_PROGRESS"]
+                _as_a_kill_leaves_it(timedelta(seconds=-1))
+        done = api.finalize(ticket["uploadToken"])
+        assert_completed(api, done, memory)
+        api.delete(done["file"]["id"])
+        assert_nothing_is_left(memory)
+
+    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE[in_parts, moment]
+
+
+def _as_a_kill_leaves_it(lease: timedelta) -> None:
+    """Nobody released the lease, which has that much left."""
+    File.objects.update(upload_status=File.VERIFYING, attempt_id=uuid4(), lease_until=timezone.now() + lease)
+
+
+@at_every_moment
+@in_one_or_many
+def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
+    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2: the process dies at each call and the client gives up; cleanup takes parts, object and published copy."""
+    prepare(configure, in_parts=in_parts)
+
+    def run(fault: Fault) -> None:
+        ticket = api.start(DATA)
+        api.send(ticket["instructions"], DATA)
+        with injected(fault), suppress(SystemExit):
+            api.finalize(ticket["uploadToken"])
+        if fault.fired:
+            _as_a_kill_leaves_it(timedelta(seconds=60))
+        else:
+            api.delete(ticket["file"]["id"])
+        assert_nothing_is_left(memory)
+
+    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE[in_parts, moment]
+
+
+@at_every_moment
+@in_one_or_many
+@pytest.mark.parametrize("verb", ["delete", "abort"])
+def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
+    verb: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2 K-2: every storage call of delete and abort fails once. The caller has success; the queue has the rest."""
+    prepare(configure, in_parts=in_parts)
+
+    def run(fault: Fault) -> None:
+        ticket = api.start(DATA)
+        api.send(ticket["instructions"], DATA)
+        if verb == "delete":
+            assert api.finalize(ticket["uploadToken"])["success"]
+        with injected(fault):
+            payload = api.delete(ticket["file"]["id"]) if verb == "delete" else api.abort(ticket["uploadToken"])
+        assert payload["success"]
+        assert StorageUsage.objects.get().bytes == 0
+        if verb == "delete":
+            assert api.file(ticket["file"]["id"]) is None
+        assert_nothing_is_left(memory)
+
+    fired = set(faults_at_every_call(run, moment=moment))
+
+    assert fired == ({"delete"} if verb == "delete" else {"abort", "delete"})
+
+
+@at_every_moment
+@in_one_or_many
+@pytest.mark.parametrize("error", ["fault", "kill"])
+def test_a_disturbed_cleanup_is_made_good_by_the_next(
+    error: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+) -> None:
+    """R-2 K-2 K-3: every storage call of cleanup fails, or kills it, once; the next runs converge."""
+    prepare(configure, in_parts=in_parts)
+    request = cleanup.Request(older_than=timedelta(0))
+
+    def run(fault: Fault) -> None:
+        for _ in range(2):
+            ticket = api.start(DATA)
+            api.send(ticket["instructions"], DATA)
+        assert api.finalize(ticket["uploadToken"])["success"]
+        kept = File.objects.get(upload_status=File.COMPLETED).file_path
+        with injected(fault):
+            for day in (20, 21):
+                try:
+                    cleanup.run(request, now=timezone.now() + timedelta(days=day))
+                except SystemExit:
+                    assert error == "kill"
+        sweep()
+        assert memory.everything() == [kept]
+        assert b"".join(api.download((api.file(ticket["file"]["id"]) or {})["downloadUrl"])) == DATA
+        api.delete(ticket["file"]["id"])
+        assert_nothing_is_left(memory)
+
+    fired = faults_at_every_call(run, moment=moment, **({"error": SystemExit} if error == "kill" else {}))
+
+    assert set(fired) == ({"abort", "delete"} if in_parts else {"delete"})
+
+
+@pytest.mark.parametrize("atomic_requests", [False, True])
+def test_no_transaction_is_open_while_the_storage_works(
+    atomic_requests: bool, api: Api, memory: Storage, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-8: every use case, also in a host project with ATOMIC_REQUESTS. No fault, only a look."""
+    database = connections["default"]
+    monkeypatch.setitem(database.settings_dict, "ATOMIC_REQUESTS", atomic_requests)
+    seen: dict[str, set[bool]] = {}
+    MemoryBackend.faults.append(lambda name, *_: seen.setdefault(name, set()).add(database.in_atomic_block))
+    prepare(configure, in_parts=True)
+
+    done = api.upload(DATA)
+    assert b"".join(api.download(done["downloadUrl"])) == DATA
+    assert api.delete(done["id"])["success"]
+    aborted = api.start(DATA)
+    api.refresh(uploadToken=aborted["uploadToken"])
+    assert api.abort(aborted["uploadToken"])["success"]
+    api.start(DATA)
+    sweep()
+
+    operations = {"begin", "write", "stat", "missing", "assemble", "read", "publish", "abort", "delete"}
+    assert seen == {name: {False} for name in operations}
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=50)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+SILENT: dict[str, Callable[[str], Json]] = {
+    "s3": lambda url: {
+        "bucket_name": "bucket",
+        "endpoint_url": url,
+        "region_name": "us-east-1",
+        "access_key_id": "key",
+        "secret_access_key": "secret",
+    },
+    "azure": lambda url: {
+        "account_name": "account",
+        "account_key": "c2VjcmV0",
+        "endpoint": f"{url}/account",
+        "container_name": "container",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", SILENT)
+def test_a_storage_that_hangs_costs_seconds_and_the_claim_is_given_back(
+    kind: str, silent: str, api: Api, clouds: None, configure: Configure
+) -> None:
+    """R-1: every call hangs. finalize answers in time with a retryable code, and so does the next."""
+    configure(STORAGE_CONNECT_TIMEOUT_SECONDS=0.3, STORAGE_READ_TIMEOUT_SECONDS=0.3)
+    FileManager.objects.create(name="Silent", backend_type=kind, settings=SILENT[kind](silent), is_default=True)
+    ticket = api.start(DATA)
+    started = time.monotonic()
+
+    payloads = [api.finalize(ticket["uploadToken"]) for _ in range(2)]
+
+    assert time.monotonic() - started < 2 * 20
+    assert [codes(payload) for payload in payloads] == [["STORAGE_UNAVAILABLE"]] * 2
+    assert {payload["errors"][0]["retryable"] for payload in payloads} == {True}
+    row = File.objects.get()
+    assert (row.upload_status, row.lease_until, row.attempt_id) == (File.PENDING, None, None)
+    assert api.abort(ticket["uploadToken"])["success"]
+    assert StorageDeletion.objects.filter(attempts=1).count() == 2

@@ -1,0 +1,371 @@
+"""Finalize through GraphQL: only what was verified is published, and what is published stays as it was."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from fileman import cleanup
+from fileman.checksums import hasher
+from fileman.models import File, StorageDeletion, StorageUsage
+from fileman.signals import file_completed
+from tests.api import Api
+from tests.flows.conftest import Configure, storage_of
+from tests.flows.sending import Json, Site, content, fetch, send, send_all, sha256, slice_of
+from tests.flows.storages import Storage, memory_storage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DATA = b"the bytes that were granted"
+OTHER = b"other bytes of equal length"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def memory(db: None) -> Storage:
+    return memory_storage()
+
+
+@pytest.fixture
+def sent(api: Api, memory: Storage) -> str:
+    """The token of an upload whose bytes have arrived."""
+    ticket = api.start(DATA)
+    assert api.send(ticket["instructions"], DATA) == [201]
+    token: str = ticket["uploadToken"]
+    return token
+
+
+def errors_of(payload: Json) -> list[tuple[str, list[str] | None]]:
+    return [(error["code"], error["field"]) for error in payload["errors"]]
+
+
+def assert_failed(payload: Json, code: str, storage: Storage) -> None:
+    """Failed for good: the row says why, nothing is stored, no byte is reserved, nothing can be downloaded."""
+    assert (payload["success"], [e["code"] for e in payload["errors"]]) == (False, [code])
+    assert payload["file"]["uploadStatus"] == "FAILED"
+    assert payload["file"]["failureReason"] == payload["errors"][0]["message"]
+    assert (payload["file"]["downloadUrl"], payload["instructions"]) == (None, None)
+    assert storage.everything() == []
+    assert StorageUsage.objects.get().bytes == 0
+
+
+def put_deadline(ago: timedelta) -> None:
+    """Let the only upload's deadline be that long ago."""
+    File.objects.update(expires_at=timezone.now() - ago)
+
+
+# Repeating
+
+
+def test_finalizing_again_answers_the_same_and_writes_nothing(api: Api, sent: str) -> None:
+    """C-5 seed-50: one completion, whatever the number of calls."""
+    completed: list[object] = []
+
+    def observe(file_id: object, **_: Any) -> None:
+        completed.append(file_id)
+
+    file_completed.connect(observe)
+    first = api.finalize(sent, metadata={"a": 1})
+    row = File.objects.values().get()
+    with CaptureQueriesContext(connection) as captured:
+        again = api.finalize(sent, metadata={"a": 2}, fileSize=1)
+    file_completed.disconnect(observe)
+
+    assert again["success"]
+    first["file"].pop("downloadUrl")
+    again["file"].pop("downloadUrl")
+    assert again == first
+    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    assert File.objects.values().get() == row
+    assert completed == [row["id"]]
+
+
+def test_before_anything_is_sent_finalize_says_so_and_can_be_repeated(api: Api, memory: Storage) -> None:
+    """V-1 seed-50: the upload stays pending, and the requests come again."""
+    ticket = api.start(DATA)
+
+    payload = api.finalize(ticket["uploadToken"])
+
+    assert (payload["success"], payload["file"]["uploadStatus"]) == (False, "PENDING")
+    assert [(e["code"], e["retryable"]) for e in payload["errors"]] == [("NOT_UPLOADED", True)]
+    assert [request["length"] for request in payload["instructions"]["requests"]] == [len(DATA)]
+    assert api.send(payload["instructions"], DATA) == [201]
+    assert api.finalize(ticket["uploadToken"])["success"]
+
+
+def test_missing_parts_come_back_and_no_others(api: Api, memory: Storage, configure: Configure) -> None:
+    """V-1: of nine parts two were sent, seven are asked for."""
+    configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=3)
+    ticket = api.start(DATA)
+    requests = ticket["instructions"]["requests"]
+    for number in (2, 9):
+        assert api.put(requests[number - 1]["url"], slice_of(requests[number - 1], DATA)) == 201
+
+    payload = api.finalize(ticket["uploadToken"])
+
+    assert [(e["code"], e["retryable"]) for e in payload["errors"]] == [("PARTS_MISSING", True)]
+    assert payload["file"]["uploadStatus"] == "PENDING"
+    missing = payload["instructions"]["requests"]
+    assert [request["partNumber"] for request in missing] == [1, 3, 4, 5, 6, 7, 8]
+    assert api.send(payload["instructions"], DATA) == [201] * 7
+    file = api.finalize(ticket["uploadToken"])["file"]
+    assert b"".join(api.download(file["downloadUrl"])) == DATA
+
+
+# What the client says
+
+
+@pytest.mark.parametrize("fileSize", [0, len(DATA) - 1, len(DATA) + 1, 2**53 - 1])
+def test_a_lie_about_the_size_fails_the_upload(fileSize: int, api: Api, memory: Storage, sent: str) -> None:  # noqa: N803
+    """seed-52 V-2: what the storage holds counts; the objects are gone."""
+    payload = api.finalize(sent, fileSize=fileSize)
+
+    assert_failed(payload, "SIZE_MISMATCH", memory)
+    assert (payload["errors"][0]["field"], payload["file"]["fileSize"]) == (["fileSize"], len(DATA))
+    assert errors_of(api.finalize(sent)) == [("UPLOAD_FAILED", None)]
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256", "crc32c"])
+def test_a_lie_about_the_checksum_fails_the_upload(algorithm: str, api: Api, memory: Storage, sent: str) -> None:
+    """seed-53 V-3: of every algorithm."""
+    lie = hasher(algorithm)
+    lie.update(OTHER)
+
+    payload = api.finalize(sent, checksum=f"{algorithm}:{lie.hexdigest()}")
+
+    assert_failed(payload, "CHECKSUM_MISMATCH", memory)
+    assert payload["errors"][0]["field"] == ["checksum"]
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256", "crc32c"])
+def test_a_true_checksum_is_verified_and_shown(algorithm: str, api: Api, sent: str) -> None:
+    """seed-53 seed-63 V-5."""
+    truth = hasher(algorithm)
+    truth.update(DATA)
+
+    file = api.finalize(sent, checksum=f"{algorithm}:{truth.hexdigest().upper()}")["file"]
+
+    assert (file["checksum"], file["checksumVerified"]) == (f"{algorithm}:{truth.hexdigest()}", True)
+
+
+def test_a_checksum_that_nobody_computed_is_not_shown_as_verified(
+    api: Api, memory: Storage, configure: Configure
+) -> None:
+    """V-5 V-4: this storage computes none over parts, and nobody asked for one."""
+    configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=20)
+
+    file = api.upload(DATA)
+
+    assert (file["checksum"], file["checksumVerified"]) == (None, False)
+
+
+@pytest.mark.parametrize("checksum", ["md5:1", "sha1:" + "0" * 40, hashlib.md5(DATA).hexdigest(), ""])
+def test_a_malformed_checksum_changes_nothing(checksum: str, api: Api, sent: str) -> None:
+    """seed-53: the call is refused, the upload goes on."""
+    assert errors_of(api.finalize(sent, checksum=checksum)) == [("INVALID_CHECKSUM", ["checksum"])]
+    assert File.objects.get().upload_status == File.PENDING
+    assert api.finalize(sent)["success"]
+
+
+def test_one_flipped_bit_against_the_declared_checksum_fails_the_upload(api: Api, memory: Storage) -> None:
+    """V-3: the checksum that initiate was given."""
+    ticket = api.start(DATA, checksum=sha256(DATA))
+    flipped = bytes([DATA[0] ^ 1]) + DATA[1:]
+    assert api.send(ticket["instructions"], flipped) == [201]
+
+    payload = api.finalize(ticket["uploadToken"])
+
+    assert_failed(payload, "CHECKSUM_MISMATCH", memory)
+    assert (payload["file"]["checksum"], payload["file"]["checksumVerified"]) == (sha256(DATA), False)
+
+
+@pytest.mark.parametrize("kind", ["moto", "azurite"])
+def test_bytes_of_another_length_fail_the_upload_where_the_storage_takes_them(
+    kind: str, request: pytest.FixtureRequest, api: Api
+) -> None:
+    """V-1 seed-66: Azure enforces no length, and moto verifies no policy; finalize does."""
+    storage = storage_of(kind, request)
+    ticket = api.start(DATA)
+    (grant,) = ticket["instructions"]["requests"]
+    assert send(grant, DATA[:-1]) in grant["successStatus"]
+
+    assert_failed(api.finalize(ticket["uploadToken"]), "SIZE_MISMATCH", storage)
+
+
+DISGUISES = {
+    "page": b"<!DOCTYPE html><script>alert(1)</script>",
+    "byte order mark": b"\xef\xbb\xbf<html>",
+    "white space": b" \r\n\t <script>alert(1)</script>",
+    "comment": b"<!-- x --><script>alert(1)</script>",
+    "vector image": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+    "behind a signature": PNG + b"\0" * 3072 + b"<script>alert(1)</script>",
+    "utf-16": "<html><script>".encode("utf-16"),
+    "another picture": b"GIF89a" + b"\0" * 20,
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_what_is_no_picture_is_refused_under_the_name_of_one(name: str, api: Api, memory: Storage) -> None:
+    """seed-60 V-6."""
+    ticket = api.start(DISGUISES[name], "photo.png", contentType="image/png")
+    assert api.send(ticket["instructions"], DISGUISES[name]) == [201]
+
+    assert_failed(api.finalize(ticket["uploadToken"]), "CONTENT_TYPE_MISMATCH", memory)
+
+
+# Swapped bytes
+
+
+def test_on_the_local_disk_an_address_is_dead_once_its_upload_is_completed(
+    request: pytest.FixtureRequest, site: Site
+) -> None:
+    """seed-66 V-8 L-4: the second use answers 409 and changes nothing."""
+    storage_of("file", request)
+    ticket = site.start(DATA)
+    (grant,) = ticket["instructions"]["requests"]
+    assert send(grant, DATA) == 201
+    assert send(grant, OTHER) == 409
+    file = site.finalize(ticket["uploadToken"])["file"]
+
+    assert send(grant, OTHER) == 409
+
+    assert fetch(file["downloadUrl"]).content == DATA
+    assert site.finalize(ticket["uploadToken"])["file"]["checksum"] == sha256(DATA)
+
+
+def test_on_s3_a_late_overwrite_changes_nothing_that_is_served_and_is_swept_away(
+    request: pytest.FixtureRequest, site: Site
+) -> None:
+    """seed-66 V-8 K-6: the policy is good for an hour, but it names the upload path alone."""
+    storage = storage_of("radosgw", request)
+    ticket = site.start(DATA)
+    (grant,) = ticket["instructions"]["requests"]
+    assert send(grant, DATA) in grant["successStatus"]
+    file = site.finalize(ticket["uploadToken"])["file"]
+    etag = File.objects.get().etag
+
+    assert send(grant, OTHER) in grant["successStatus"]
+
+    assert len(storage.everything()) == 2
+    assert fetch(file["downloadUrl"]).content == DATA
+    assert site.finalize(ticket["uploadToken"])["file"]["checksum"] == file["checksum"]
+    assert File.objects.get().etag == etag
+    cleanup.run(cleanup.Request(), now=timezone.now() + timedelta(hours=2))
+    assert storage.everything() == [file["filePath"]]
+    assert not StorageDeletion.objects.exists()
+
+
+def test_on_s3_no_part_is_taken_once_its_upload_is_completed(
+    request: pytest.FixtureRequest, site: Site, configure: Configure
+) -> None:
+    """V-8: the upload id, which names the file path, is dead."""
+    storage = storage_of("radosgw", request)
+    configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)
+    data = content(storage.part_bytes + 1000)
+    ticket = site.start(data)
+    send_all(ticket["instructions"], data)
+    file = site.finalize(ticket["uploadToken"])["file"]
+    last = ticket["instructions"]["requests"][-1]
+
+    assert send(last, bytes(last["length"])) == 404
+
+    assert sha256(fetch(file["downloadUrl"]).content) == sha256(data)
+
+
+# Time
+
+
+@pytest.mark.parametrize("ago", [timedelta(seconds=1), timedelta(seconds=880)])
+def test_bytes_that_have_arrived_may_be_finalized_within_the_grace(ago: timedelta, api: Api, sent: str) -> None:
+    """C-7: when every address has expired."""
+    put_deadline(ago)
+
+    assert api.finalize(sent)["file"]["uploadStatus"] == "COMPLETED"
+
+
+def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: str) -> None:
+    """C-7 seed-118: finalize and refresh say so, cleanup ends it and takes the bytes away."""
+    put_deadline(timedelta(seconds=901))
+
+    payload = api.finalize(sent)
+
+    assert errors_of(payload) == [("UPLOAD_EXPIRED", None)]
+    assert not payload["errors"][0]["retryable"]
+    assert errors_of(api.refresh(uploadToken=sent)) == [("UPLOAD_EXPIRED", None)]
+    put_deadline(timedelta(seconds=1801))
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=timezone.now())
+    assert memory.everything() == []
+    assert [file.upload_status for file in File.objects.all()] in ([], ["expired"])
+    assert errors_of(api.finalize(sent))[0][0] in {"UPLOAD_EXPIRED", "NOT_FOUND"}
+    assert StorageUsage.objects.get().bytes == 0
+
+
+def test_after_the_deadline_nothing_more_is_signed(api: Api, memory: Storage) -> None:
+    """C-7: what was not sent in time is not asked for any more."""
+    ticket = api.start(DATA)
+    put_deadline(timedelta(seconds=1))
+
+    payload = api.refresh(uploadToken=ticket["uploadToken"])
+
+    assert (errors_of(payload), payload["instructions"]) == ([("UPLOAD_EXPIRED", None)], None)
+    assert memory.everything() == []
+
+
+def test_a_long_verification_goes_on_in_the_next_call(api: Api, memory: Storage, configure: Configure) -> None:
+    """R-1: with no time at all each call hashes one chunk, says when to come again, and gives the lease back."""
+    configure(FINALIZE_BUDGET_SECONDS=0.0, SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=200_000)
+    data = content(600_000)
+    ticket = api.start(data, checksum=sha256(data))
+    api.send(ticket["instructions"], data)
+
+    answers = [api.finalize(ticket["uploadToken"]) for _ in range(3)]
+
+    waiting = {"code": "UPLOAD_IN_PROGRESS", "field": None, "retryable": True, "retryAfterSeconds": 2}
+    for answer in answers[:2]:
+        assert answer["file"]["uploadStatus"] == "PENDING"
+        assert [{name: error[name] for name in waiting} for error in answer["errors"]] == [waiting]
+    assert answers[2]["success"]
+    assert (answers[2]["file"]["checksum"], answers[2]["file"]["checksumVerified"]) == (sha256(data), True)
+
+
+# The host project's validators
+
+
+def infected(file: File, content: Any) -> None:
+    assert content.read() == DATA
+    raise ValidationError("Infected: test signature")
+
+
+def broken(file: File, content: Any) -> None:
+    raise TimeoutError("the scanner does not answer")
+
+
+def test_what_a_content_validator_rejects_fails(api: Api, memory: Storage, sent: str, configure: Configure) -> None:
+    """V-10: its words reach the client."""
+    configure(CONTENT_VALIDATORS=[f"{__name__}.infected"])
+
+    payload = api.finalize(sent)
+
+    assert_failed(payload, "REJECTED_BY_VALIDATOR", memory)
+    assert payload["errors"][0]["message"] == "Infected: test signature"
+
+
+def test_a_content_validator_that_breaks_lets_nothing_through(api: Api, sent: str, configure: Configure) -> None:
+    """V-10: an error of the server, the upload is pending, and once the validator works it can be completed."""
+    configure(CONTENT_VALIDATORS=[f"{__name__}.broken"])
+
+    answer = api.post(
+        "mutation ($i: FinalizeUploadInput!) { finalizeUpload(input: $i) { success } }", {"i": {"uploadToken": sent}}
+    ).json()
+
+    assert answer["data"] is None
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL"]
+    assert "scanner" not in str(answer)
+    row = File.objects.get()
+    assert (row.upload_status, row.lease_until) == (File.PENDING, None)
+    configure(CONTENT_VALIDATORS=[])
+    assert api.finalize(sent)["success"]

@@ -1,0 +1,160 @@
+"""The whole life of a file on every storage, with a client that knows none of them."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
+
+import pytest
+
+from fileman.backends import forget_backends
+from fileman.models import File, StorageUsage
+from tests.flows.conftest import Configure, storage_of
+from tests.flows.sending import Json, Site, content, counted_bodies, fetch, send, send_all, sha256, slice_of
+from tests.flows.storages import Storage
+
+PDF = b"%PDF-1.7\n"
+in_one_or_many = pytest.mark.parametrize("in_parts", [False, True], ids=["one_request", "parts"])
+
+
+@pytest.fixture
+def data(storage: Storage, in_parts: bool, configure: Configure) -> bytes:
+    """A document of one request, or of two parts and a half."""
+    if not in_parts:
+        return content(100_000, head=PDF)
+    configure(SINGLE_REQUEST_MAX_BYTES=50_000, PART_SIZE_BYTES=storage.part_bytes)
+    return content(storage.part_bytes * 2 + 1000, head=PDF)
+
+
+def _start(site: Site, data: bytes) -> Json:
+    return site.start(data, "Report 2026.PDF", contentType="application/pdf", metadata={"source": "web"})
+
+
+@in_one_or_many
+def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
+    """seed-1 seed-2 seed-3 seed-4 seed-5 seed-27 seed-50 seed-62 seed-97 D-1: one algorithm, every storage.
+
+    seed-6 seed-49: bodies are counted as they come in; what goes to a cloud never reaches this server.
+    """
+    with counted_bodies() as seen:
+        ticket = _start(site, data)
+        send_all(ticket["instructions"], data)
+        payload = site.finalize(ticket["uploadToken"], fileSize=len(data), checksum=sha256(data), metadata={"ok": True})
+
+    assert (payload["success"], payload["errors"], payload["instructions"]) == (True, [], None)
+    assert seen.get("/fileman/upload", 0) == (0 if storage.is_direct else len(data))
+    assert 0 < seen["/graphql"] < 10_000
+    file = payload["file"]
+    _check_reply(file, ticket["file"], data)
+    assert file["filePath"] in storage.everything()
+    assert sha256(fetch(file["downloadUrl"]).content) == sha256(data)
+    link = site.get(file["permalink"])
+    assert link.status_code == 302
+    assert fetch(urljoin(site.url, link.headers["Location"])).content == data
+
+    deleted = site.delete(file["id"])
+
+    assert deleted == {"success": True, "deletedFileId": file["id"], "errors": []}
+    assert site.file(file["id"]) is None
+    assert storage.everything() == []
+    assert fetch(file["downloadUrl"]).status_code in {403, 404}
+    assert site.get(file["permalink"]).status_code == 404
+    assert not File.objects.exists()
+    assert StorageUsage.objects.get().bytes == 0
+
+
+def _check_reply(file: Json, initiated: Json, data: bytes) -> None:
+    """seed-55 seed-56 seed-57 seed-58 seed-59 seed-60 seed-61 seed-63 seed-64 seed-65: the answer of finalize."""
+    kept = ("id", "filename", "originalFilename", "filePath", "created")
+    assert {name: file[name] for name in kept} == {name: initiated[name] for name in kept}
+    assert (file["fileSize"], file["contentType"]) == (len(data), "application/pdf")
+    assert (file["uploadStatus"], file["detectedContentType"]) == ("COMPLETED", "application/pdf")
+    assert (file["checksum"], file["checksumVerified"]) == (sha256(data), True)
+    assert file["metadata"] == {"source": "web", "ok": True}
+    assert datetime.fromisoformat(file["created"]).tzinfo is not None
+    assert file["expiresAt"] is None
+
+
+@in_one_or_many
+def test_a_ticket_says_all_that_a_client_needs(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
+    """seed-34 seed-35 seed-36 seed-37 seed-38 seed-39 seed-40 seed-41 seed-44 seed-45: the answer of initiate."""
+    ticket = _start(site, data)
+
+    file, instructions = ticket["file"], ticket["instructions"]
+    row = File.objects.get()
+    assert re.fullmatch(r"report-2026_\d{8}_[0-9a-f]{32}\.pdf", file["filename"])
+    assert (file["originalFilename"], file["uploadStatus"]) == ("Report 2026.PDF", "PENDING")
+    assert file["filePath"] == f"{storage.prefix}uploads/{file['filename']}"
+    assert len(ticket["uploadToken"]) == 43
+    assert file["fileManager"]["backendType"] == storage.manager.backend_type
+    assert set(file["fileManager"]) == {"id", "name", "backendType"}
+    first = instructions["requests"][0]
+    assert first["method"] == ("PUT" if in_parts else storage.method)
+    keys = [field["value"] for field in first["fields"] if field["name"] == "key"]
+    by_form = not in_parts and storage.method == "POST"
+    assert keys == ([f"{storage.prefix}.uploads/{storage.manager.pk}/{row.pk}"] if by_form else [])
+    left = datetime.fromisoformat(instructions["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(minutes=59) < left <= timedelta(hours=1)
+    assert sum(request["length"] for request in instructions["requests"]) == len(data)
+
+
+@in_one_or_many
+def test_an_aborted_upload_leaves_nothing_in_the_storage(
+    storage: Storage, site: Site, data: bytes, in_parts: bool
+) -> None:
+    """seed-106: what was sent before the abort is gone, begun multipart uploads too."""
+    ticket = _start(site, data)
+    first = ticket["instructions"]["requests"][0]
+    assert send(first, slice_of(first, data)) in first["successStatus"]
+
+    payload = site.abort(ticket["uploadToken"])
+
+    assert (payload["success"], payload["file"]["uploadStatus"]) == (True, "ABORTED")
+    assert storage.everything() == []
+    assert StorageUsage.objects.get().bytes == 0
+    assert [e["code"] for e in site.finalize(ticket["uploadToken"])["errors"]] == ["UPLOAD_ABORTED"]
+    assert [e["code"] for e in site.refresh(uploadToken=ticket["uploadToken"])["errors"]] == ["UPLOAD_ABORTED"]
+
+
+@pytest.mark.parametrize("in_parts", [True], ids=["parts"])
+def test_the_order_of_parts_does_not_matter_and_only_what_is_missing_is_asked_for(
+    storage: Storage, site: Site, data: bytes, in_parts: bool
+) -> None:
+    """seed-118 seed-123: refresh signs again what has not arrived, and nothing else."""
+    ticket = _start(site, data)
+    token = ticket["uploadToken"]
+    asked = ticket["instructions"]["requests"]
+    assert send(asked[-1], slice_of(asked[-1], data)) in asked[-1]["successStatus"]
+
+    again = site.refresh(uploadToken=token)
+
+    assert again["success"]
+    missing = again["instructions"]["requests"] if again["instructions"] else []
+    assert [request["partNumber"] for request in missing] == [request["partNumber"] for request in asked[:-1]]
+    for request in reversed(missing):
+        assert send(request, slice_of(request, data)) in request["successStatus"]
+    assert site.refresh(uploadToken=token)["instructions"] is None
+    assert fetch(site.finalize(token)["file"]["downloadUrl"]).content == data
+
+
+@pytest.mark.parametrize("kind", ["radosgw", "file"])
+def test_an_address_is_refused_once_it_has_expired_and_a_new_one_is_signed(
+    kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure
+) -> None:
+    """seed-72 seed-118: the storage itself refuses; refresh issues another address and the upload ends well."""
+    configure(DEFAULT_UPLOAD_EXPIRES_IN=1)
+    storage_of(kind, request)
+    data = content(1000)
+    ticket = site.start(data, "a.bin")
+    (expired,) = ticket["instructions"]["requests"]
+    lapse = datetime.fromisoformat(ticket["instructions"]["expiresAt"])
+    time.sleep(max(0, (lapse - datetime.now(UTC)).total_seconds()) + 1.1)
+    assert send(expired, data) in {400, 401, 403}
+    assert [e["code"] for e in site.finalize(ticket["uploadToken"])["errors"]] == ["NOT_UPLOADED"]
+    configure(DEFAULT_UPLOAD_EXPIRES_IN=600)
+    forget_backends()
+
+    again = site.refresh(uploadToken=ticket["uploadToken"])
+    send_all(again["instructions"], data)
+
+    assert fetch(site.finalize(ticket["uploadToken"])["file"]["downloadUrl"]).content == data

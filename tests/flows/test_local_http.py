@@ -1,0 +1,286 @@
+"""Bytes that go through this server: the upload view and the content view, over HTTP."""
+
+import hashlib
+import http.client
+import socket
+import threading
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from django.core.signing import Signer
+
+from fileman import tokens
+from fileman.models import File
+from tests.flows.conftest import storage_of
+from tests.flows.sending import Json, Site, content, fetch, sha256
+from tests.flows.storages import MIB, Storage
+
+DATA = bytes(range(100))
+HARMLESS = {
+    "Accept-Ranges": "bytes",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@pytest.fixture(params=["memory", "file"])
+def local(request: pytest.FixtureRequest, transactional_db: None) -> Storage:
+    return storage_of(request.param, request)
+
+
+@pytest.fixture
+def ticket(local: Storage, site: Site) -> Json:
+    """An upload of DATA that waits for its bytes."""
+    return site.start(DATA)
+
+
+def url_of(ticket: Json) -> str:
+    url: str = ticket["instructions"]["requests"][0]["url"]
+    return url
+
+
+def put(url: str, body: Any, **headers: str) -> requests.Response:
+    return requests.put(url, data=body, headers=headers, timeout=30)
+
+
+def raw(url: str, head: str, body: bytes = b"") -> int:
+    """The status of a request written byte by byte; the body ends when the client stops sending."""
+    address = urlsplit(url)
+    with closing(socket.create_connection((address.hostname, address.port), timeout=30)) as wire:
+        wire.sendall(f"PUT {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n{head}\r\n".encode() + body)
+        wire.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(wire)
+        answer.begin()
+        return answer.status
+
+
+def assert_untouched(ticket: Json, local: Storage, site: Site) -> None:
+    """Nothing was stored, and the right bytes are still taken."""
+    assert local.everything() == []
+    assert File.objects.get().upload_status == File.PENDING
+    assert put(url_of(ticket), DATA).status_code == 201
+    file = site.finalize(ticket["uploadToken"])["file"]
+    assert fetch(file["downloadUrl"]).content == DATA
+
+
+class TestUpload:
+    """PUT /fileman/upload/<signed>."""
+
+    @pytest.mark.parametrize(("body", "status"), [(DATA[:-1], 400), (b"", 400), (DATA + b"x", 413), (DATA * 9, 413)])
+    def test_a_body_of_another_length_than_signed_is_refused(
+        self, body: bytes, status: int, ticket: Json, local: Storage, site: Site
+    ) -> None:
+        """L-2: before a byte of it is read."""
+        assert put(url_of(ticket), body).status_code == status
+        assert_untouched(ticket, local, site)
+
+    @pytest.mark.parametrize(
+        "head",
+        ["", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 100\r\n"],
+        ids=["neither", "chunked", "both"],
+    )
+    def test_a_body_of_unknown_length_is_refused(self, head: str, ticket: Json, local: Storage, site: Site) -> None:
+        """L-2: 411, whatever follows."""
+        assert raw(url_of(ticket), head, b"64\r\n" + DATA + b"\r\n0\r\n\r\n") == 411
+        assert_untouched(ticket, local, site)
+
+    def test_a_connection_that_breaks_off_stores_nothing(self, ticket: Json, local: Storage, site: Site) -> None:
+        """L-2: the length was right, the bytes did not come."""
+        assert raw(url_of(ticket), "Content-Length: 100\r\n", DATA[:50]) == 400
+        assert_untouched(ticket, local, site)
+
+    def test_a_tampered_address_is_refused(self, ticket: Json, local: Storage, site: Site) -> None:
+        """L-4: each part of it counts."""
+        base, _, signed = url_of(ticket).rpartition("/")
+        payload, _, signature = signed.partition(":")
+        changed = "A" if payload[10] != "A" else "B"
+        forged = [payload[:10] + changed + payload[11:] + ":" + signature, payload + ":" + signature[::-1], payload]
+
+        assert [put(f"{base}/{text}", DATA).status_code for text in forged] == [403] * 3
+        assert_untouched(ticket, local, site)
+
+    def test_an_address_signed_for_another_purpose_is_refused(self, ticket: Json, local: Storage, site: Site) -> None:
+        """L-4 A-4: even with the same payload."""
+        base, _, signed = url_of(ticket).rpartition("/")
+        payload = Signer(salt=tokens.UPLOAD).unsign_object(signed)
+        foreign = Signer(salt=tokens.CONTENT).sign_object(payload)
+
+        assert put(f"{base}/{foreign}", DATA).status_code == 403
+        assert_untouched(ticket, local, site)
+
+    def test_a_second_use_is_a_conflict(self, ticket: Json, local: Storage, site: Site) -> None:
+        """L-4: the first bytes stay."""
+        assert put(url_of(ticket), DATA).status_code == 201
+
+        again = put(url_of(ticket), DATA[::-1])
+
+        assert (again.status_code, again.json()["code"]) == (409, "UPLOAD_IN_PROGRESS")
+        assert fetch(site.finalize(ticket["uploadToken"])["file"]["downloadUrl"]).content == DATA
+        assert put(url_of(ticket), DATA[::-1]).status_code == 409
+
+    def test_of_twenty_senders_at_once_one_is_taken(self, ticket: Json, local: Storage, site: Site) -> None:
+        """L-3: the stored bytes are those of the one that was told so."""
+        bodies = [bytes([number]) * 100 for number in range(20)]
+        statuses: dict[int, int] = {}
+
+        def one(number: int) -> None:
+            statuses[number] = put(url_of(ticket), bodies[number]).status_code
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(statuses.values()) == [201] + [409] * 19
+        (winner,) = [number for number, status in statuses.items() if status == 201]
+        file = site.finalize(ticket["uploadToken"])["file"]
+        assert fetch(file["downloadUrl"]).content == bodies[winner]
+
+    def test_an_aborted_upload_takes_no_bytes(self, ticket: Json, local: Storage, site: Site) -> None:
+        """G-7: though its address has not expired."""
+        site.abort(ticket["uploadToken"])
+
+        answer = put(url_of(ticket), DATA)
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "UPLOAD_ABORTED")
+        assert local.everything() == []
+
+    def test_only_put_is_answered_and_no_cookie_is_set(self, ticket: Json, local: Storage) -> None:
+        """D-4: the address is the authority; cookies have no part in it."""
+        answers = [requests.request(verb, url_of(ticket), data=DATA, timeout=30) for verb in ("POST", "GET", "DELETE")]
+        taken = put(url_of(ticket), DATA)
+
+        assert [answer.status_code for answer in answers] == [405] * 3
+        assert (taken.status_code, dict(taken.cookies)) == (201, {})
+        assert "no-store" in taken.headers["Cache-Control"]
+
+
+@pytest.fixture
+def shown(local: Storage, site: Site) -> Json:
+    """A completed file with DATA in it."""
+    ticket = site.start(DATA)
+    assert put(url_of(ticket), DATA).status_code == 201
+    file: Json = site.finalize(ticket["uploadToken"])["file"]
+    return file
+
+
+class TestContent:
+    """GET /fileman/content/<signed>."""
+
+    @pytest.mark.parametrize(
+        ("asked", "first", "last"),
+        [
+            ("bytes=0-0", 0, 0),
+            ("bytes=10-19", 10, 19),
+            ("bytes=90-", 90, 99),
+            ("bytes=-5", 95, 99),
+            ("bytes=-500", 0, 99),
+            ("bytes=50-5000", 50, 99),
+            ("bytes=0-9999999999999999999", 0, 99),
+        ],
+    )
+    def test_one_range_is_served(self, asked: str, first: int, last: int, shown: Json) -> None:
+        """D-6."""
+        answer = fetch(shown["downloadUrl"], Range=asked)
+
+        assert (answer.status_code, answer.content) == (206, DATA[first : last + 1])
+        assert answer.headers["Content-Range"] == f"bytes {first}-{last}/100"
+        assert answer.headers["Content-Length"] == str(last - first + 1)
+
+    @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 40 + "-"])
+    def test_a_range_outside_the_file_is_not_satisfiable(self, asked: str, shown: Json) -> None:
+        """D-6."""
+        answer = fetch(shown["downloadUrl"], Range=asked)
+
+        assert (answer.status_code, answer.content) == (416, b"")
+        assert answer.headers["Content-Range"] == "bytes */100"
+
+    @pytest.mark.parametrize(
+        "asked",
+        ["bytes=0-1,5-6", "bytes=5-2", "bytes=-", "bytes=a-b", "bits=0-1", "bytes=--5"],
+    )
+    def test_several_ranges_and_nonsense_are_answered_with_the_whole(self, asked: str, shown: Json) -> None:
+        """D-6."""
+        answer = fetch(shown["downloadUrl"], Range=asked)
+
+        assert (answer.status_code, answer.content) == (200, DATA)
+
+    def test_the_answer_can_do_no_harm_in_a_browser(self, shown: Json) -> None:
+        """D-4: whole, in part, and without a body alike."""
+        answers = [fetch(shown["downloadUrl"]), fetch(shown["downloadUrl"], Range="bytes=0-1")]
+        answers.append(requests.head(shown["downloadUrl"], timeout=30))
+
+        for answer in answers:
+            assert {name: answer.headers[name] for name in HARMLESS} == HARMLESS
+            assert {"private", "no-store"} <= set(answer.headers["Cache-Control"].split(", "))
+            assert "Set-Cookie" not in answer.headers
+            assert answer.headers["Content-Disposition"] == 'attachment; filename="notes.txt"'
+
+    def test_head_tells_the_length_and_sends_nothing(self, shown: Json) -> None:
+        answer = requests.head(shown["downloadUrl"], timeout=30)
+
+        assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "100")
+
+    def test_an_address_edited_to_another_file_is_refused(self, shown: Json) -> None:
+        """D-7."""
+        base, _, signed = shown["downloadUrl"].rpartition("/")
+        grant = Signer(salt=tokens.CONTENT).unsign_object(signed)
+        mine = Signer(key="mine", salt=tokens.CONTENT).sign_object({**grant, "path": "other"})
+
+        assert fetch(f"{base}/{mine}").status_code == 403
+        assert fetch(f"{base}/{mine.partition(':')[0]}:{signed.partition(':')[2]}").status_code == 403
+
+    @pytest.mark.parametrize(("asked", "lives"), [(None, 300), (60, 60), (10**9, 604_800), (-5, 1), (0, 1)])
+    def test_the_lifetime_of_an_address_is_clamped(
+        self, asked: int | None, lives: int, shown: Json, site: Site
+    ) -> None:
+        """D-7: what is asked for, from a second to seven days."""
+        query = "query ($id: ID!, $s: Int) { file(id: $id) { downloadUrl(expiresIn: $s) completedAt } }"
+        variables = {"id": shown["id"]} | ({} if asked is None else {"s": asked})
+        signed = site.call(query, variables)["file"]["downloadUrl"].rpartition("/")[2]
+
+        grant = Signer(salt=tokens.CONTENT).unsign_object(signed)
+
+        now = File.objects.get().completed_at.timestamp()  # type: ignore[union-attr]
+        assert lives - 1 <= grant["exp"] - now <= lives + 30
+
+    def test_an_expired_address_is_refused(self, shown: Json) -> None:
+        """D-7."""
+        base, _, signed = shown["downloadUrl"].rpartition("/")
+        grant = Signer(salt=tokens.CONTENT).unsign_object(signed)
+        old = Signer(salt=tokens.CONTENT).sign_object({**grant, "exp": grant["exp"] - 400})
+
+        answer = fetch(f"{base}/{old}")
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+
+
+def test_memory_does_not_grow_with_the_file(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> None:
+    """seed-6 seed-80 D-6: 64 MB in and out again; client and server together never hold 8 MB more."""
+    storage_of("file", request)
+    large = tmp_path / "large.bin"
+    large.write_bytes(content(64 * MIB))
+    ticket = site.initiate({"filename": "large.bin", "size": 64 * MIB})["files"][0]
+    received = hashlib.sha256()
+    tracemalloc.start()
+    try:
+        with large.open("rb") as body:
+            assert requests.put(url_of(ticket), data=body, timeout=60).status_code == 201
+        file = site.finalize(ticket["uploadToken"])["file"]
+        with requests.get(file["downloadUrl"], stream=True, timeout=60) as answer:
+            for piece in answer.iter_content(MIB):
+                received.update(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert f"sha256:{received.hexdigest()}" == file["checksum"] == sha256(large.read_bytes())
+    assert peak < 8 * MIB

@@ -1,0 +1,174 @@
+"""The reference client in Python, killed again and again: a fresh process goes on where it was, on every storage.
+
+The client is let run in slices of a few milliseconds until enough has arrived, so that it is always caught half-way.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from fileman import cleanup, uploads
+from fileman.backends import forget_backends, get_backend
+from fileman.instructing import upload_of
+from fileman.models import File
+from tests.flows.conftest import Configure, storage_of
+from tests.flows.sending import Site, content, fetch, send, sha256, slice_of
+from tests.flows.storages import MIB, Storage
+
+CLIENT = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
+SLICE_SECONDS = 0.002
+DRAIN_SECONDS = 0.2
+"""What was sent, but not yet taken off the wire, arrives meanwhile."""
+END_SECONDS = 300
+
+
+class Client:
+    """Processes of the reference client that upload one file as ann."""
+
+    def __init__(self, site: Site, path: Path) -> None:
+        self.site, self.path = site, path
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.running = subprocess.Popen(
+            ["/usr/bin/nice", "-n", "19", sys.executable, str(CLIENT), self.site.url, "ann", str(self.path)],
+            env={**os.environ, "FILEMAN_PASSWORD": "ann"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return self.running
+
+    def kill_after(self, more_bytes: int) -> int:
+        """Kill a new process in the middle of a request, so much further on; how much has arrived in all."""
+        target = arrived_bytes() + more_bytes
+        process = self.start()
+        while self._position(process.pid) < target:
+            assert process.poll() is None, "the client has ended before it could be killed"
+            process.send_signal(signal.SIGCONT)
+            time.sleep(SLICE_SECONDS)
+            process.send_signal(signal.SIGSTOP)
+        time.sleep(DRAIN_SECONDS)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        return arrived_bytes()
+
+    def _position(self, pid: int) -> int:
+        """How far the process has read the file, 0 when it has not opened it."""
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                if link.readlink() == self.path:
+                    return int(Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split()[1])
+        return 0
+
+    @property
+    def token(self) -> str:
+        """What it keeps for the next process."""
+        return self.path.with_name(f"{self.path.name}.upload").read_text()
+
+
+def arrived_bytes() -> int:
+    """Of the only upload, as the storage says."""
+    file = File.objects.select_related("file_manager").first()
+    if file is None or uploads.needs_begin(file):
+        return 0
+    missing = get_backend(file.file_manager).missing(upload_of(file, now=timezone.now()))
+    return file.file_size - sum(part.length for part in missing)
+
+
+@pytest.fixture
+def client(site: Site, tmp_path: Path) -> Iterator[Client]:
+    made = Client(site, tmp_path / "large.bin")
+    yield made
+    if made.running is not None:
+        made.running.kill()
+        made.running.wait()
+
+
+def let_addresses_lapse(client: Client, storage: Storage, data: bytes) -> None:
+    """Wait until what the killed process was given is refused. A session's address lapses with the session alone."""
+    given = client.site.refresh(uploadToken=client.token)["instructions"]
+    lapse = datetime.fromisoformat(given["expiresAt"]) + timedelta(seconds=1.1)
+    time.sleep(max(0.0, (lapse - datetime.now(UTC)).total_seconds()))
+    if storage.verifies_signatures and not given["ordered"]:
+        first = given["requests"][0]
+        assert send(first, slice_of(first, data)) not in first["successStatus"]
+
+
+def upload_with_two_kills(client: Client, storage: Storage, data: bytes, configure: Configure) -> None:
+    """Killed twice, between the kills every address lapses; the third process ends it, and nothing began anew."""
+    client.path.write_bytes(data)
+    configure(DEFAULT_UPLOAD_EXPIRES_IN=2, MAX_CONCURRENCY=1)
+    first = client.kill_after(more_bytes=len(data) // 3)
+    let_addresses_lapse(client, storage, data)
+    configure(DEFAULT_UPLOAD_EXPIRES_IN=3600)
+    forget_backends()
+    second = client.kill_after(more_bytes=len(data) // 3)
+
+    assert client.start().wait(END_SECONDS) == 0
+
+    assert 0 < first < second < len(data)
+    file = File.objects.get()
+    assert (file.upload_status, file.file_size) == ("completed", len(data))
+    listed = client.site.call("{ files { edges { node { downloadUrl filePath } } } }")["files"]["edges"]
+    shown = listed[0]["node"]
+    assert sha256(fetch(shown["downloadUrl"]).content) == sha256(data)
+    assert not client.path.with_name("large.bin.upload").exists()
+    assert shown["filePath"] in storage.everything()
+
+
+@pytest.mark.parametrize("kind", ["file", "radosgw", "gcs"])
+def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
+    kind: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+) -> None:
+    """seed-118 seed-123: 25 MB in parts of 5 MiB, or twice that in one session; the same SHA-256."""
+    storage = storage_of(kind, request)
+    configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB)
+
+    upload_with_two_kills(client, storage, content((50 if kind == "gcs" else 25) * MIB), configure)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs"])
+def test_300_mb_survive_two_kills(
+    kind: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+) -> None:
+    """seed-118 seed-122 seed-123: with the sizes of parts that are the default."""
+    storage = storage_of(kind, request)
+    storage.manager.max_file_size = 0
+    storage.manager.save()
+
+    upload_with_two_kills(client, storage, content(300 * MIB), configure)
+
+
+@pytest.mark.parametrize("ending", ["abort", "expiry"])
+@pytest.mark.parametrize("kind", ["file", "radosgw", "azurite"])
+def test_parts_of_a_killed_client_are_gone_after_its_end(
+    kind: str, ending: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+) -> None:
+    """seed-106 K-5: the listing of the storage is empty, of parts and of uploads that were begun."""
+    storage = storage_of(kind, request)
+    configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
+    client.path.write_bytes(content(15 * MIB))
+    client.kill_after(more_bytes=8 * MIB)
+    assert storage.everything() != []
+
+    if ending == "abort":
+        assert client.site.abort(client.token)["success"]
+    else:
+        File.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+        for minutes in (0, 1):
+            cleanup.run(cleanup.Request(older_than=timedelta(0)), now=timezone.now() + timedelta(minutes=minutes))
+        assert not File.objects.exists()
+
+    assert storage.everything() == []

@@ -1,0 +1,199 @@
+"""What the types of the inputs let through, and what they refuse before anything happens."""
+
+from typing import Any
+
+import pytest
+
+from fileman.models import File, FileManager
+from tests.api import Api
+
+LARGEST = 2**53 - 1
+INITIATE = """
+  mutation ($input: InitiateUploadInput!) { initiateUpload(input: $input) {
+    success errors { code field } files { file { fileSize metadata } errors { code field } }
+  } }
+"""
+
+
+def declared(**over: Any) -> dict[str, Any]:
+    return {"input": {"files": [{"filename": "a.txt", "size": 1, **over}]}}
+
+
+@pytest.fixture(autouse=True)
+def _unlimited(manager: FileManager) -> None:
+    FileManager.objects.filter(pk=manager.pk).update(max_file_size=0)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        -1,
+        0.5,
+        1.0,
+        1e3,
+        True,
+        "",
+        "-1",
+        "+1",
+        "1.0",
+        "0x1",
+        " 1",
+        "1_0",
+        "٣",
+        "9" * 17,
+        LARGEST + 1,
+        10**400,
+        [1],
+        {},
+        None,
+    ],
+)
+def test_what_is_no_byte_count_refuses_the_request(size: object, api: Api) -> None:
+    """F-10, seed-32"""
+    body = api.post(INITIATE, declared(size=size)).json()
+
+    assert "data" not in body
+    assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert File.objects.count() == 0
+
+
+@pytest.mark.parametrize("literal", ["-1", "1.5", '"x"', "true", "[1]", "{}", "9" * 5000, "1e3"])
+def test_literals_are_held_to_the_same(literal: str, api: Api) -> None:
+    document = (
+        f'mutation {{ initiateUpload(input: {{files: [{{filename: "a.txt", size: {literal}}}]}}) {{ success }} }}'
+    )
+
+    body = api.post(document).json()
+
+    assert "data" not in body
+    assert {error["extensions"]["code"] for error in body["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+@pytest.mark.parametrize(("size", "stored"), [(1, 1), ("7", 7), (2**31, 2**31), (str(2**31 + 1), 2**31 + 1)])
+def test_byte_counts_come_as_numbers_or_texts_and_leave_as_numbers(size: object, stored: int, api: Api) -> None:
+    """seed-59: beyond 2^31."""
+    payload = api.call(INITIATE, declared(size=size))["initiateUpload"]
+
+    assert payload["files"][0]["file"] == {"fileSize": stored, "metadata": {}}
+
+
+@pytest.mark.parametrize("size", [0, "0"])
+def test_an_empty_file_is_the_domains_to_refuse(size: object, api: Api) -> None:
+    """F-10"""
+    ticket = api.call(INITIATE, declared(size=size))["initiateUpload"]["files"][0]
+
+    assert ticket == {"file": None, "errors": [{"code": "EMPTY_FILE", "field": ["files", "0", "size"]}]}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [],
+        "text",
+        5,
+        True,
+        [{}],
+        {"a": "\0"},
+        {"a": "\ud800"},
+        {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}},
+        {"a": "x" * 9000},
+    ],
+)
+@pytest.mark.parametrize("key", [None, "k"])
+def test_metadata_is_the_domains_to_refuse(metadata: object, key: str | None, api: Api) -> None:
+    """F-9: with an idempotency key too, which is a digest of the whole input."""
+    variables = declared(metadata=metadata)
+    variables["input"]["idempotencyKey"] = key
+
+    ticket = api.call(INITIATE, variables)["initiateUpload"]["files"][0]
+
+    assert ticket == {"file": None, "errors": [{"code": "INVALID_METADATA", "field": ["files", "0", "metadata"]}]}
+
+
+def test_metadata_of_endless_numbers_is_refused_in_literals(api: Api) -> None:
+    """F-9: 1e999 is infinite once parsed."""
+    document = """mutation { initiateUpload(input: {files: [{filename: "a.txt", size: 1, metadata: {a: 1e999}}]}) {
+      files { errors { code } }
+    } }"""
+
+    assert api.call(document)["initiateUpload"]["files"][0]["errors"] == [{"code": "INVALID_METADATA"}]
+
+
+def test_metadata_keeps_every_kind_of_value(api: Api) -> None:
+    """seed-33"""
+    metadata = {"source": "web", "n": 1, "f": 1.5, "yes": True, "none": None, "list": [1, "é"], "in": {"a": "☃"}}
+
+    payload = api.call(INITIATE, declared(metadata=metadata))["initiateUpload"]
+
+    assert payload["files"][0]["file"]["metadata"] == metadata
+
+
+@pytest.mark.parametrize(
+    "fields", [{"filename": 1}, {"filename": None}, {"isPublic": "yes"}, {"checksum": ["md5"]}, {"path": "/etc/passwd"}]
+)
+def test_wrong_types_and_unknown_fields_refuse_the_request(fields: dict[str, Any], api: Api) -> None:
+    body = api.post(INITIATE, declared(**fields)).json()
+
+    assert "data" not in body
+    assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize(
+    "checksum", ["", "md5", "md5:", "md5:xyz", "sha1:" + "0" * 40, "crc32:00000000", "md5:" + "0" * 31]
+)
+def test_a_malformed_checksum_is_an_error_of_its_ticket(checksum: str, api: Api) -> None:
+    """V-3, seed-53"""
+    ticket = api.call(INITIATE, declared(checksum=checksum))["initiateUpload"]["files"][0]
+
+    assert ticket == {"file": None, "errors": [{"code": "INVALID_CHECKSUM", "field": ["files", "0", "checksum"]}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "INVALID_INPUT"),
+        ({"uploadToken": "x", "fileId": "x"}, "INVALID_INPUT"),
+        ({"uploadToken": None}, "INVALID_INPUT"),
+    ],
+)
+def test_refresh_takes_exactly_one_of_token_and_id(fields: dict[str, Any], code: str, api: Api) -> None:
+    assert [error["code"] for error in api.refresh(**fields)["errors"]] == [code]
+
+
+@pytest.mark.parametrize("token", ["", "x", "\0", "\ud800", "x" * 100_000])
+def test_any_text_may_be_tried_as_a_token(token: str, api: Api) -> None:
+    """seed-11"""
+    for payload in (api.refresh(uploadToken=token), api.finalize(token), api.abort(token)):
+        assert payload["success"] is False
+        assert payload["errors"] == [
+            {
+                "code": "NOT_FOUND",
+                "message": "No such thing, or it is not yours.",
+                "field": ["uploadToken"],
+                "retryable": False,
+                "retryAfterSeconds": None,
+            }
+        ]
+
+
+class TestUpdate:
+    @pytest.fixture
+    def file_id(self, api: Api) -> str:
+        id_: str = api.upload(b"x", metadata={"a": 1})["id"]
+        return id_
+
+    def test_what_is_left_out_stays(self, file_id: str, api: Api) -> None:
+        file = api.update(file_id)["file"]
+
+        assert (file["originalFilename"], file["metadata"], file["isPublic"]) == ("notes.txt", {"a": 1}, False)
+
+    def test_metadata_is_replaced(self, file_id: str, api: Api) -> None:
+        assert api.update(file_id, metadata={"b": 2})["file"]["metadata"] == {"b": 2}
+
+    def test_metadata_null_empties_it(self, file_id: str, api: Api) -> None:
+        assert api.update(file_id, metadata=None)["file"]["metadata"] == {}
+
+    def test_the_other_fields_take_null_as_left_out(self, file_id: str, api: Api) -> None:
+        file = api.update(file_id, originalFilename=None, isPublic=None)["file"]
+
+        assert (file["originalFilename"], file["isPublic"]) == ("notes.txt", False)

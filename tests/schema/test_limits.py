@@ -1,0 +1,201 @@
+"""Documents that ask for too much are refused before anything looks at them closely."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from graphql import get_introspection_query, parse
+from pytest_django import Settings
+
+from schema import limits
+from schema.limits import excess_of
+from tests.api import Api
+
+
+def code_and_message(query: str) -> tuple[str, str]:
+    response = Client().post("/graphql", {"query": query}, content_type="application/json")
+    assert response.status_code == 200
+    body = response.json()
+    assert "data" not in body
+    error: dict[str, Any] = body["errors"][0]
+    return error["extensions"]["code"], error["message"]
+
+
+def nested(levels: int) -> str:
+    """viewer { ... } that many levels deep; it need not be valid to be measured."""
+    return "{ " + "a { " * (levels - 1) + "a" + " }" * (levels - 1) + " }"
+
+
+def chained(count: int) -> str:
+    """Fragments of which each spreads the next one twice: 2^count selections in a few bytes."""
+    links = [f"fragment f{n} on User {{ ...f{n + 1} ...f{n + 1} }}" for n in range(count)]
+    return "\n".join(["{ viewer { ...f0 } }", *links, f"fragment f{count} on User {{ id }}"])
+
+
+def test_ten_levels_are_measured_as_ten() -> None:
+    """B-5"""
+    assert excess_of(parse(nested(10))) is None
+    assert excess_of(parse(nested(11))) == "An operation may have at most 10 levels of fields."
+
+
+def test_depth_11_is_refused() -> None:
+    """B-5"""
+    assert code_and_message(nested(11)) == ("QUERY_TOO_COMPLEX", "An operation may have at most 10 levels of fields.")
+
+
+def test_depth_counts_through_fragments() -> None:
+    """B-5"""
+    document = f"{{ a {{ ...deep }} }} fragment deep on User {nested(10)}"
+
+    assert code_and_message(document)[0] == "QUERY_TOO_COMPLEX"
+
+
+@pytest.mark.django_db
+def test_fifteen_aliases_are_served(anonymous: Api) -> None:
+    """B-5"""
+    query = "{ " + " ".join(f"a{n}: viewer {{ id }}" for n in range(15)) + " }"
+
+    assert anonymous.call(query) == {f"a{n}": None for n in range(15)}
+
+
+def test_sixteen_aliases_are_refused() -> None:
+    """B-5"""
+    query = "{ " + " ".join(f"a{n}: viewer {{ id }}" for n in range(16)) + " }"
+
+    assert code_and_message(query) == ("QUERY_TOO_COMPLEX", "An operation may have at most 15 aliases.")
+
+
+def test_aliases_count_wherever_their_fragment_is_spread() -> None:
+    """B-5: 9 aliases, spread 20 times."""
+    aliases = " ".join(f"a{n}: username" for n in range(9))
+    query = "{ viewer { " + "...nine " * 20 + "} } fragment nine on User { " + aliases + " }"
+
+    assert code_and_message(query) == ("QUERY_TOO_COMPLEX", "An operation may have at most 15 aliases.")
+
+
+def test_operations_of_one_document_are_measured_apart() -> None:
+    aliases = " ".join(f"a{n}: viewer {{ id }}" for n in range(9))
+
+    assert excess_of(parse(f"query A {{ {aliases} }} query B {{ {aliases} }}")) is None
+
+
+def test_2001_tokens_are_refused() -> None:
+    """B-5"""
+    query = "{ " + "viewer " * 1999 + "}"
+
+    code, message = code_and_message(query)
+
+    assert code == "GRAPHQL_PARSE_FAILED"
+    assert "more than 2000 tokens" in message
+
+
+def test_repeated_fields_are_refused_before_they_are_compared_with_one_another() -> None:
+    query = "{ " + "viewer { id } " * 151 + "}"
+
+    assert code_and_message(query) == ("QUERY_TOO_COMPLEX", "An operation may have at most 300 fields.")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ viewer { ...a } } fragment a on User { ...a }",
+        "{ viewer { ...a } } fragment a on User { ...b } fragment b on User { ...a }",
+        "{ viewer { ...a } } fragment a on User { id ...b } fragment b on User { username ...c } "
+        "fragment c on User { ...a ...b }",
+    ],
+)
+def test_circular_fragments_are_a_validation_error(query: str) -> None:
+    """B-5"""
+    code, message = code_and_message(query)
+
+    assert code == "GRAPHQL_VALIDATION_FAILED"
+    assert message.startswith("Cannot spread fragment")
+
+
+def test_unknown_fragments_are_a_validation_error() -> None:
+    assert code_and_message("{ viewer { ...nowhere } }")[0] == "GRAPHQL_VALIDATION_FAILED"
+
+
+def test_each_chained_fragment_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B-5: twice as many fragments cost twice as much, not a million times."""
+    calls = 0
+    walk = limits._Meter.of
+
+    def counted(meter: Any, selection_set: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return walk(meter, selection_set)
+
+    monkeypatch.setattr(limits._Meter, "of", counted)
+    costs = []
+    for count in (20, 40):
+        calls = 0
+        assert excess_of(parse(chained(count))) == "An operation may have at most 300 fields."
+        costs.append(calls)
+
+    assert len(chained(20)) < 1024
+    assert costs == [24, 44]
+
+
+def test_long_chains_of_fragments_are_answered_with_a_code() -> None:
+    links = "".join(f"fragment f{n} on User{{...f{n + 1}}}" for n in range(240))
+
+    code, _ = code_and_message(f"{{viewer{{...f0}}}}{links}fragment f240 on User{{id}}")
+
+    assert code in ("QUERY_TOO_COMPLEX", "GRAPHQL_VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize("literal", ["[" * 900 + "]" * 900, "{a:" * 400 + "1" + "}" * 400])
+def test_bottomless_literals_are_answered_with_a_code(literal: str) -> None:
+    """B-8"""
+    query = f'mutation {{ updateFile(input: {{id: "x", metadata: {literal}}}) {{ success }} }}'
+
+    code, message = code_and_message(query)
+
+    assert code == "GRAPHQL_PARSE_FAILED"
+    assert "nested too deeply" in message
+
+
+def test_the_standard_introspection_query_runs_in_development(settings: Settings, anonymous: Api) -> None:
+    """B-5: it is deeper than ten levels, and exempt."""
+    settings.DEBUG = True
+
+    data = anonymous.call(get_introspection_query())
+
+    assert "File" in {one["name"] for one in data["__schema"]["types"]}
+
+
+@pytest.mark.parametrize("query", ["{ __schema { types { name } } }", '{ __type(name: "File") { name } }'])
+def test_introspection_is_refused_in_production(query: str, settings: Settings) -> None:
+    """B-6"""
+    settings.DEBUG = False
+
+    code, message = code_and_message(query)
+
+    assert code == "GRAPHQL_VALIDATION_FAILED"
+    assert "introspection" in message
+
+
+@pytest.mark.parametrize("query", ["{ fille { id } }", "{ viewer { usernam } }", '{ file(idd: "x") { id } }'])
+def test_a_mistyped_name_is_not_put_right_in_production(query: str, settings: Settings) -> None:
+    """B-6"""
+    settings.DEBUG = False
+
+    _, message = code_and_message(query)
+
+    assert "Did you mean" not in message
+
+
+def test_a_mistyped_name_is_put_right_in_development(settings: Settings) -> None:
+    settings.DEBUG = True
+
+    assert code_and_message("{ viewer { usernam } }")[1].endswith("Did you mean 'username'?")
+
+
+@pytest.mark.django_db
+def test_a_refused_document_calls_no_resolver(django_assert_num_queries: Any) -> None:
+    """B-5"""
+    query = "{ " + " ".join(f"a{n}: fileManagers {{ totalCount }}" for n in range(16)) + " }"
+
+    with django_assert_num_queries(0):
+        assert code_and_message(query)[0] == "QUERY_TOO_COMPLEX"

@@ -1,0 +1,16 @@
+"""The project's settings as the tests run them: its own keys, fast passwords, a throw-away folder."""
+
+import os
+import tempfile
+
+os.environ.setdefault("DEBUG", "1")
+
+from project.settings import *  # noqa: F403
+from project.settings import FILEMAN_SETTINGS
+
+FILEMAN_SETTINGS = {**FILEMAN_SETTINGS, "ENCRYPTION_KEYS": ["T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="]}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MEDIA_ROOT = tempfile.mkdtemp(prefix="fileman-tests-")
+if DATABASES["default"]["ENGINE"] == "project.sqlite":  # noqa: F405
+    # A file: threads that share SQLite in memory lock each other out without waiting.
+    DATABASES["default"]["TEST"] = {"NAME": f"{MEDIA_ROOT}/tests.sqlite3"}  # noqa: F405
