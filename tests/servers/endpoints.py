@@ -1,0 +1,61 @@
+"""How to reach each server, and what it can be relied on to enforce."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Server:
+    """A running server of the S3 protocol, and what of it was measured to be true."""
+
+    name: str
+    """The product: `moto`, `radosgw`, `ministack` or `rclone`."""
+    endpoint_url: str
+    """`http://127.0.0.1:<port>`, without a trailing slash; buckets are addressed by path."""
+    access_key_id: str
+    """Of a user who may create buckets."""
+    secret_access_key: str
+    """The secret of `access_key_id`."""
+    region_name: str = "us-east-1"
+    """The region to sign for."""
+    verifies_signatures: bool
+    """A request that is not signed, expired, or signed for something else is refused, by header and by URL."""
+    verifies_post_policies: bool
+    """Presigned POST is offered, and signature, expiry and every condition of its policy are enforced."""
+    takes_post: bool
+    """Presigned POST is offered, enforced or not."""
+    honours_bucket_cors: bool
+    """The CORS rules of a bucket decide which origin may use it."""
+    verifies_checksums: bool
+    """A body that differs from its `x-amz-checksum-*` header is refused."""
+    honours_copy_conditions: bool
+    """CopyObject with a wrong `CopySourceIfMatch` is refused."""
+    stores_sse: bool
+    """Server-side encryption with `AES256` is kept and shown by HeadObject, not silently dropped."""
+    kms_key_id: str | None = None
+    """A key that `aws:kms` encryption can use; None where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureServer:
+    """A running server of the Azure Blob protocol."""
+
+    name: str
+    """The product: `azurite`."""
+    endpoint_url: str
+    """`http://127.0.0.1:<port>/<account name>`, without a trailing slash."""
+    account_name: str
+    """The storage account."""
+    account_key: str
+    """Its key, base64."""
+    connection_string: str
+    """All of it in the form that the Azure SDK takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresServer:
+    """A running PostgreSQL server, or the one that `DATABASE_URL` names."""
+
+    name: str
+    """`postgres`."""
+    database_url: str
+    """`postgres://user:password@host:port/database`; the user may create databases."""

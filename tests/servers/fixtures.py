@@ -1,0 +1,59 @@
+"""Session-wide servers as pytest fixtures; each worker of pytest-xdist starts its own, when a test first asks for it.
+
+A server that is not installed skips the tests that ask for it, with the reason; where `CI` is true it fails them.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.servers import AzureServer, S3Server, ServerMissing, server
+from tests.servers.radosgw import RadosGateway
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """moto, which proves flow but no security."""
+    yield from _started("moto")
+
+
+@pytest.fixture(scope="session")
+def radosgw_server() -> Iterator[RadosGateway]:
+    """radosgw, the strict one."""
+    yield from _started("radosgw")
+
+
+@pytest.fixture(scope="session")
+def ministack_server() -> Iterator[S3Server]:
+    """ministack, which verifies checksums and copy conditions."""
+    yield from _started("ministack")
+
+
+@pytest.fixture(scope="session")
+def rclone_server() -> Iterator[S3Server]:
+    """rclone, strict, with neither POST nor bucket CORS."""
+    yield from _started("rclone")
+
+
+@pytest.fixture(scope="session")
+def azurite_server() -> Iterator[AzureServer]:
+    """Azurite."""
+    yield from _started("azurite")
+
+
+def _started(name: str) -> Iterator[Any]:
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server(name))
+        except ServerMissing as missing:
+            _give_up(str(missing))
+        yield started
+
+
+def _give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

@@ -1,0 +1,55 @@
+"""The JSON API's batch endpoint: each part is answered as if it had come alone."""
+
+import json
+import secrets
+from collections.abc import Callable
+from email.message import Message
+from email.parser import BytesParser
+from http import HTTPStatus
+from io import BytesIO
+from urllib.parse import urlsplit
+
+from tests.servers.gcs_http import Body, Refused, Request, Response
+from tests.servers.gcs_json import read_small
+
+BATCH_PATH = "/batch/storage/v1"
+_MAX_CALLS = 100  # https://cloud.google.com/storage/docs/batch
+
+
+def respond_batch(request: Request, answer: Callable[[Request], Response]) -> Response:
+    """Answer multipart/mixed with the answers of `answer`, in the order of the parts."""
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    whole = BytesParser().parsebytes(head + read_small(request))
+    if not whole.is_multipart():
+        raise Refused(400, "badContent", "A batch is multipart/mixed")
+    parts = [part for part in whole.get_payload() if isinstance(part, Message)]
+    if len(parts) > _MAX_CALLS:
+        raise Refused(400, "badRequest", f"A batch holds at most {_MAX_CALLS} calls")
+    boundary = f"batch_{secrets.token_hex(16)}"
+    body = b"".join(_part(boundary, part, answer(_inner(part))) for part in parts)
+    kind = f"multipart/mixed; boundary={boundary}"
+    return Response(headers={"Content-Type": kind}, body=body + f"--{boundary}--\r\n".encode())
+
+
+def _inner(part: Message) -> Request:
+    raw = part.get_payload(decode=True)
+    line, _, rest = (raw if isinstance(raw, bytes) else b"").partition(b"\n")
+    message = BytesParser().parsebytes(rest)
+    method, target, *_ = line.decode().split()
+    url = urlsplit(target)
+    content = str(message.get_payload()).encode()
+    body = Body(BytesIO(content), length=len(content))
+    return Request(method=method, path=url.path, query=url.query, headers=message, body=body)
+
+
+def _part(boundary: str, part: Message, response: Response) -> bytes:
+    content = response.body if isinstance(response.body, bytes) else json.dumps({}).encode()
+    reply = {"Content-ID": f"response-{part.get('Content-ID', '').strip('<>')}", "Content-Type": "application/http"}
+    lines = [f"--{boundary}", *(f"{name}: {value}" for name, value in reply.items()), ""]
+    lines += [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items()]
+    return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content + b"\r\n"
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase

@@ -1,0 +1,167 @@
+"""Child processes on loopback ports: started, waited for, and gone at the end."""
+
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.servers.availability import ServerFailed
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 60.0
+STOP_SECONDS = 5.0
+POLL_SECONDS = 0.02
+LOG_TAIL_BYTES = 4000
+# Below the range from which Linux takes the ports of outgoing connections, so that no client of ours sits on one.
+PORTS = range(20_000, 32_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The operating-system user that a program runs as."""
+
+    user_id: int
+    """Numeric user id."""
+    group_id: int
+    """Numeric group id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to start, and where."""
+
+    command: Sequence[str | Path]
+    """The program as an absolute path, then its arguments."""
+    folder: Path
+    """Working folder; the log file stands here too."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables on top of our own environment."""
+    account: Account | None = None
+    """None keeps ours; naming one needs root."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    """What asks the program to end; what is left of it after `STOP_SECONDS` is killed."""
+
+    @property
+    def name(self) -> str:
+        """The program's file name."""
+        return Path(self.command[0]).name
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+
+
+def answers_http(port: int) -> bool:
+    """Whether something at the loopback port answers HTTP, with whatever status."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """An empty folder for one server, removed at the end. Its path is short, because Unix sockets live in some."""
+    with tempfile.TemporaryDirectory(prefix=f"fileman-{name}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def run(program: Program, *, timeout_seconds: float = START_SECONDS) -> str:
+    """Run a program to its end and return its standard output; `ServerFailed` when it fails or takes too long."""
+    try:
+        ended = subprocess.run(
+            _command_line(program),
+            cwd=program.folder,
+            env={**os.environ, **program.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        raise ServerFailed(f"{program.name} ended with {error.returncode}:\n{error.stdout}{error.stderr}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ServerFailed(f"{program.name} took more than {timeout_seconds} s") from error
+    return ended.stdout
+
+
+@contextmanager
+def running(program: Program, *, ready: Callable[[], bool]) -> Iterator[None]:
+    """Run a program beside us, from the moment that `ready` is true until the end of the block.
+
+    `ServerFailed`, with the tail of the log, when it does not get ready or has ended by itself before the block did.
+    """
+    log = program.folder / f"{program.name}.log"
+    process = _start(program, log)
+    try:
+        _wait(process, program, log, ready)
+        yield
+        if process.poll() is not None:
+            raise ServerFailed(f"{program.name} ended by itself with {process.returncode}:\n{_tail(log)}")
+    finally:
+        _stop(process, program.stop_signal)
+
+
+def _command_line(program: Program) -> list[str]:
+    launcher = Path(__file__).with_name("exec_with_starter.py")
+    account = program.account
+    identity = [str(account.user_id), str(account.group_id)] if account else ["-", "-"]
+    words = [str(word) for word in program.command]
+    return [sys.executable, "-I", "-S", str(launcher), str(os.getpid()), *identity, *words]
+
+
+def _start(program: Program, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            _command_line(program),
+            cwd=program.folder,
+            env={**os.environ, **program.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait(process: subprocess.Popen[bytes], program: Program, log: Path, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None:
+            raise ServerFailed(f"{program.name} ended at once with {process.returncode}:\n{_tail(log)}")
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"{program.name} did not answer within {START_SECONDS} s:\n{_tail(log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+    """Ask the process to end, then kill whatever is left of its own process group."""
+    process.send_signal(stop_signal)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(log: Path) -> str:
+    return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")

@@ -1,0 +1,187 @@
+"""Ceph's radosgw: a real object store on one node, in memory. The strict S3 server of the tests.
+
+It verifies signatures, expiry, POST policies, bucket policies and bucket CORS. It neither verifies nor stores
+`x-amz-checksum-*`, and drops `AES256` encryption silently; `aws:kms` works with the key `testkey-1`.
+"""
+
+import base64
+import secrets
+import signal
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.servers.availability import from_system
+from tests.servers.endpoints import S3Server
+from tests.servers.process import LOOPBACK, Program, answers_http, free_port, run, running, temporary_folder
+
+KMS_KEY_ID = "testkey-1"
+PACKAGES = {
+    "radosgw": "radosgw",
+    "radosgw-admin": "radosgw",
+    "ceph": "ceph-common",
+    "monmaptool": "ceph-common",
+    "ceph-mon": "ceph-mon",
+    "ceph-osd": "ceph-osd",
+}
+
+CONFIGURATION = """
+[global]
+fsid = {cluster_id}
+mon host = v2:{loopback}:{monitor_port}
+public network = 127.0.0.0/8
+public addr = {loopback}
+cluster addr = {loopback}
+auth cluster required = none
+auth service required = none
+auth client required = none
+auth supported = none
+# Without authentication there is no secure mode, on which radosgw insists otherwise.
+ms mon client mode = crc
+# The defaults are for clusters of many monitors; with them a start takes ten times as long.
+paxos propose interval = 0.02
+paxos min wait = 0.01
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd pool default pgp num = 8
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon max pg per osd = 1000
+mon allow pool size one = true
+mon data avail crit = 0
+osd objectstore = memstore
+memstore device bytes = 2147483648
+run dir = {folder}
+admin socket = {folder}/$name.asok
+pid file = {folder}/$name.pid
+log file = {folder}/$name.log
+crash dir = {folder}
+
+[mon.a]
+mon data = {folder}/mon
+
+[osd.0]
+osd data = {folder}/osd
+
+[client.rgw.a]
+rgw frontends = beast endpoint={loopback}:{port} tcp_nodelay=1
+rgw data = {folder}/rgw
+rgw dns name = localhost
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = {kms_key_id}={kms_key}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3User:
+    """A user of the gateway, without any right beyond their own buckets."""
+
+    user_id: str
+    """The name of the user."""
+    arn: str
+    """The name that a bucket policy gives as its principal."""
+    access_key_id: str
+    """Signs as this user."""
+    secret_access_key: str
+    """The secret of `access_key_id`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadosGateway(S3Server):
+    """radosgw, and the means to add users to it."""
+
+    folder: Path = field(repr=False)
+    """Where its configuration stands."""
+
+    def create_user(self, user_id: str) -> S3User:
+        """Add a user, for the tests of bucket policies; a name can be given once."""
+        key, secret = secrets.token_hex(10), secrets.token_hex(20)
+        _create_user(self.folder, user_id, key, secret)
+        return S3User(
+            user_id=user_id,
+            arn=f"arn:aws:iam:::user/{user_id}",
+            access_key_id=key,
+            secret_access_key=secret,
+        )
+
+
+@contextmanager
+def serve() -> Iterator[RadosGateway]:
+    """A monitor, one object store in memory and the gateway, on free ports, with one user."""
+    for program, package in PACKAGES.items():
+        from_system(program, debian_package=package)
+    port, key, secret = free_port(), secrets.token_hex(10), secrets.token_hex(20)
+    with temporary_folder("radosgw") as folder, ExitStack() as cluster:
+        _start(cluster, folder, port)
+        _create_user(folder, "test", key, secret)
+        yield RadosGateway(
+            name="radosgw",
+            endpoint_url=f"http://{LOOPBACK}:{port}",
+            access_key_id=key,
+            secret_access_key=secret,
+            verifies_signatures=True,
+            takes_post=True,
+            verifies_post_policies=True,
+            honours_bucket_cors=True,
+            verifies_checksums=False,
+            honours_copy_conditions=False,
+            stores_sse=False,
+            kms_key_id=KMS_KEY_ID,
+            folder=folder,
+        )
+
+
+def _start(cluster: ExitStack, folder: Path, port: int) -> None:
+    monitor_port, cluster_id, store_id = free_port(), str(uuid.uuid4()), str(uuid.uuid4())
+    _configure(folder, port, monitor_port, cluster_id)
+    address = f"[v2:{LOOPBACK}:{monitor_port}]"
+    _run(folder, "monmaptool", "--create", "--fsid", cluster_id, "--addv", "a", address, "monmap")
+    _run(folder, "ceph-mon", "-i", "a", "--mkfs", "--monmap", "monmap")
+    cluster.enter_context(running(_program(folder, "ceph-mon", "-i", "a", "-f"), ready=lambda: True))
+    # Waits for the monitor by itself.
+    _run(folder, "ceph", "osd", "new", store_id)
+    _run(folder, "ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", store_id)
+    _run(folder, "ceph", "osd", "crush", "add-bucket", "default", "root")
+    store = _program(folder, "ceph-osd", "-i", "0", "-f")
+    cluster.enter_context(running(store, ready=lambda: "1 up" in _run(folder, "ceph", "osd", "stat")))
+    gateway = _program(folder, "radosgw", "-n", "client.rgw.a", "-f")
+    cluster.enter_context(running(gateway, ready=lambda: answers_http(port)))
+
+
+def _configure(folder: Path, port: int, monitor_port: int, cluster_id: str) -> None:
+    for name in ("mon", "osd", "rgw"):
+        (folder / name).mkdir()
+    kms_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    configuration = CONFIGURATION.format(
+        cluster_id=cluster_id,
+        loopback=LOOPBACK,
+        monitor_port=monitor_port,
+        port=port,
+        folder=folder,
+        kms_key_id=KMS_KEY_ID,
+        kms_key=kms_key,
+    )
+    (folder / "ceph.conf").write_text(configuration)
+
+
+def _create_user(folder: Path, user_id: str, key: str, secret: str) -> None:
+    words: Sequence[str] = ("--uid", user_id, "--display-name", user_id, "--access-key", key, "--secret-key", secret)
+    _run(folder, "radosgw-admin", "user", "create", *words)
+
+
+def _program(folder: Path, program: str, *words: str) -> Program:
+    path = from_system(program, debian_package=PACKAGES[program])
+    return Program(
+        command=[path, *words],
+        folder=folder,
+        environment={"CEPH_CONF": str(folder / "ceph.conf")},
+        stop_signal=signal.SIGKILL,  # everything is in memory; an orderly end would take seconds to save nothing
+    )
+
+
+def _run(folder: Path, program: str, *words: str) -> str:
+    return run(_program(folder, program, *words))

@@ -1,0 +1,252 @@
+"""Servers start, answer, and leave nothing behind, however their starter ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from environ import Env
+
+from tests.servers import ServerFailed, ServerMissing, postgres, server
+from tests.servers.availability import REPOSITORY
+from tests.servers.process import Program, running
+
+NOTHING_INSTALLED = {"PATH": "/nowhere"}
+
+
+@pytest.fixture(autouse=True)
+def no_database_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for what a killed starter cannot remove; PostgreSQL, which does not run as root, can reach it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def is_open(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=2).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def in_time(condition: Callable[[], bool]) -> bool:
+    """Whether the condition becomes true within five seconds."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def nobody_works_in(folder: Path) -> bool:
+    """Whether no process has its working folder there."""
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if process.readlink().is_relative_to(folder):
+                return False
+        except OSError:
+            continue  # it has just ended, or is not ours to look at
+    return True
+
+
+def shell(script: str, folder: Path) -> Program:
+    return Program(command=["/bin/sh", "-c", script], folder=folder)
+
+
+@contextmanager
+def command_line(*names: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`python -m tests.servers NAMES`, with a pipe as its standard input."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.servers", *names],
+        cwd=REPOSITORY,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line: dict[str, Any] = json.loads(process.stdout.readline())
+    return line
+
+
+@pytest.mark.parametrize("name", ["moto", "radosgw", "ministack", "rclone", "azurite"])
+def test_a_server_is_gone_after_its_block(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    try:
+        with server(name) as started:
+            was_open = is_open(started.endpoint_url)
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+    assert was_open
+    assert not is_open(started.endpoint_url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_postgres_answers_through_a_url_that_settings_can_read_and_is_gone_after_its_block() -> None:
+    with postgres.serve() as started:
+        settings = Env.db_url_config(started.database_url)
+        with psycopg.connect(
+            host=settings["HOST"],
+            port=settings["PORT"],
+            user=settings["USER"],
+            password=settings["PASSWORD"],
+            dbname=settings["NAME"],
+            autocommit=True,
+        ) as connection:
+            row = connection.execute("SELECT 1").fetchone()
+            connection.execute("CREATE DATABASE another")
+
+    assert row == (1,)
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert not is_open(started.database_url)
+
+
+def test_postgres_is_the_one_that_database_url_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:password@db.example:5432/name")
+
+    with postgres.serve() as started:
+        assert started.database_url == "postgres://user:password@db.example:5432/name"
+
+
+def test_a_database_url_of_another_kind_is_not_taken_for_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///db.sqlite3")
+
+    with postgres.serve() as started:
+        assert started.database_url.startswith("postgres://fileman:")
+
+
+def test_a_program_that_does_not_start_shows_the_tail_of_its_log(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ServerFailed, match=r"^sh ended at once with 3:\nno room\n$"),
+        running(shell("echo no room; exit 3", tmp_path), ready=lambda: False),
+    ):
+        pass
+
+
+def test_a_program_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ServerFailed, match=r"^sh ended by itself with 4:\ncrash\n$"),
+        running(shell("echo crash; exit 4", tmp_path), ready=lambda: True),
+    ):
+        time.sleep(0.5)
+
+
+def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    with running(shell("sleep 1000 & echo $! > child; wait", tmp_path), ready=child.exists):
+        number = int(child.read_text())
+
+    assert in_time(lambda: is_dead(number))
+
+
+def test_a_program_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.servers.process.STOP_SECONDS", 0.1)
+    ready = tmp_path / "ready"
+    with running(shell("trap '' TERM; echo $$ > ready; while :; do sleep 1; done", tmp_path), ready=ready.exists):
+        number = int(ready.read_text())
+
+    assert is_dead(number)
+
+
+def is_dead(number: int) -> bool:
+    """Whether the process is gone, or waits only for somebody to read its exit status."""
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def end_of_input(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        pytest.param(end_of_input, 0, id="standard input closes"),
+        pytest.param(subprocess.Popen.terminate, 0, id="SIGTERM"),
+        pytest.param(subprocess.Popen.kill, -signal.SIGKILL, id="SIGKILL"),
+    ],
+)
+def test_the_command_line_runs_servers_until(
+    end: Callable[[subprocess.Popen[str]], None], status: int, temporary: Path
+) -> None:
+    with command_line("rclone", "postgres", environment={"TMPDIR": str(temporary)}) as process:
+        first, second = line_of(process), line_of(process)
+        if "missing" in first:
+            pytest.skip(first["missing"])
+        were_open = is_open(first["endpoint_url"]), is_open(second["database_url"])
+        end(process)
+        ended = process.wait(10)
+
+    assert (first["name"], second["name"]) == ("rclone", "postgres")
+    assert were_open == (True, True)
+    assert ended == status
+    assert in_time(lambda: not is_open(first["endpoint_url"]))
+    assert in_time(lambda: not is_open(second["database_url"]))
+    assert in_time(lambda: nobody_works_in(temporary))
+
+
+def test_the_command_line_says_what_is_missing() -> None:
+    with command_line("radosgw", environment=NOTHING_INSTALLED) as process:
+        line = line_of(process)
+
+    assert line == {
+        "name": "radosgw",
+        "missing": "radosgw is not installed: run .ci/install as root, or apt-get install radosgw",
+    }
+
+
+def test_the_command_line_does_not_need_django() -> None:
+    script = "import sys, tests.servers.__main__, tests.servers.radosgw; print('django' in sys.modules)"
+
+    output = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+    assert output.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
+def test_a_missing_server_skips_here_and_fails_in_ci(ci: str, outcome: str, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(radosgw_server): pass")
+    options = ["-c", os.devnull, "--rootdir", str(tmp_path), "-p", "no:django", "-p", "no:cacheprovider", "-ra"]
+
+    output = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.servers.fixtures", *options, str(tmp_path)],
+        cwd=REPOSITORY,
+        env={**os.environ, **NOTHING_INSTALLED, "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+
+    assert outcome in output.splitlines()[-1]
+    assert "radosgw is not installed: run .ci/install as root" in output
