@@ -1,0 +1,163 @@
+"""A fresh bucket on a real server, and how the tests talk to it besides the backend under test."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from fileman.backends.s3 import S3Backend
+from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
+from fileman.checksums import Checksum, hasher
+from tests.servers.endpoints import S3Server
+
+PREFIX = "tenant/"
+PART_BYTES = 5 * 1024**2
+BODY = b"The bytes that were granted."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """One bucket of one server."""
+
+    server: S3Server
+    client: Any
+    """The SDK's own client, to look behind the backend's back."""
+    bucket: str
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What a file manager for this bucket is configured with; None removes a key."""
+        settings = {
+            "bucket_name": self.bucket,
+            "endpoint_url": self.server.endpoint_url,
+            "region_name": self.server.region_name,
+            "access_key_id": self.server.access_key_id,
+            "secret_access_key": self.server.secret_access_key,
+            "upload_method": "post" if self.server.takes_post else "put",
+        } | more
+        return {key: value for key, value in settings.items() if value is not None}
+
+    def backend(self, *, direct: bool = True, **settings: Any) -> S3Backend:
+        return S3Backend(
+            BackendConfig(
+                manager_id=uuid.uuid4(),
+                backend_url=f"s3://{settings.get('bucket_name', self.bucket)}/{PREFIX}",
+                settings=self.settings(**settings),
+                supports_direct_upload=direct,
+            )
+        )
+
+    def head(self, key: str) -> dict[str, Any] | None:
+        try:
+            head: dict[str, Any] = self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError:
+            return None
+        return head
+
+    def has(self, key: str) -> bool:
+        return self.head(key) is not None
+
+    def unfinished_uploads(self) -> list[str]:
+        """Keys of the multipart uploads that were begun and neither completed nor aborted."""
+        try:
+            listed = self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        except self.client.exceptions.NoSuchUpload:  # rclone's way to say that there are none
+            return []
+        return [entry["Key"] for entry in listed]
+
+
+@cache
+def client_of(server: S3Server) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key_id,
+        aws_secret_access_key=server.secret_access_key,
+        region_name=server.region_name,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )
+
+
+def new_store(server: S3Server) -> Store:
+    bucket = f"bucket-{uuid.uuid4()}"
+    client = client_of(server)
+    client.create_bucket(Bucket=bucket)
+    return Store(server=server, client=client, bucket=bucket)
+
+
+def budget() -> Budget:
+    return Budget(seconds=20)
+
+
+def checksum_of(body: bytes, algorithm: str) -> Checksum:
+    digest = hasher(algorithm)
+    digest.update(body)
+    return Checksum(algorithm=algorithm, hexdigest=digest.hexdigest())
+
+
+def upload_of(
+    size: int,
+    *,
+    content_type: str = "text/plain",
+    checksum: Checksum | None = None,
+    part_size: int = 0,
+    expires_in: int = 60,
+    now: datetime | None = None,
+    begun: Mapping[str, Any] | None = None,
+) -> Upload:
+    """A new upload; `part_size` makes it one in parts."""
+    file_id = uuid.uuid4()
+    plan = PartPlan(
+        strategy=Strategy.PARTS if part_size else Strategy.SINGLE,
+        part_size=part_size or size,
+        total_parts=-(-size // part_size) if part_size else 1,
+    )
+    return Upload(
+        file_id=file_id,
+        upload_path=f"{PREFIX}.uploads/manager/{file_id}",
+        file_path=f"{PREFIX}uploads/{file_id}.txt",
+        filename="notes.txt",
+        size=size,
+        content_type=content_type,
+        checksum=checksum,
+        plan=plan,
+        begun=begun or {},
+        now=now or datetime.now(UTC),
+        expires_in=expires_in,
+    )
+
+
+def send(
+    request: UploadRequest,
+    body: bytes,
+    *,
+    url: str | None = None,
+    fields: Mapping[str, str | None] | None = None,
+    headers: Mapping[str, str | None] | None = None,
+) -> int:
+    """The status of a request sent as instructed, with some fields or headers changed; None leaves one out."""
+    sent_headers = {**dict(request.headers), **(headers or {})}
+    if not request.fields:
+        return requests.request(
+            request.method, url or request.url, data=body, headers=sent_headers, timeout=10
+        ).status_code
+    form = {**dict(request.fields), **(fields or {})}
+    parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in form.items() if value is not None]
+    parts.append((request.file_field or "", ("file", body)))
+    return requests.post(url or request.url, files=parts, timeout=10).status_code
+
+
+def part_of(body: bytes, request: UploadRequest) -> bytes:
+    return body[request.slice.offset : request.slice.offset + request.slice.length]
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """Run the test on each of these servers."""
+    return pytest.mark.parametrize("server_name", names)

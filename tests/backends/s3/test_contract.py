@@ -1,0 +1,68 @@
+"""The suite that every backend passes, on four servers. seed-83, N-5"""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fileman.backends import Backend
+from fileman.backends.values import Upload
+from fileman.testing.case import SMALL_PART_BYTES
+from fileman.testing.contract import BackendContract, Reduction
+from tests.backends.s3.stores import Store, new_store
+
+CORS = {
+    "CORSRules": [
+        {
+            "AllowedOrigins": ["https://app.example.com"],
+            "AllowedMethods": ["POST", "PUT"],
+            "AllowedHeaders": ["content-type"],
+        }
+    ]
+}
+
+
+class S3Contract(BackendContract):
+    server_name = ""
+    parts_may_be_small = False
+    """Of servers that do not insist on 5 MiB."""
+
+    def part_size(self, backend: Backend) -> int:
+        return SMALL_PART_BYTES if self.parts_may_be_small else super().part_size(backend)
+
+    @pytest.fixture
+    def store(self, request: pytest.FixtureRequest) -> Store:
+        store = new_store(request.getfixturevalue(f"{self.server_name}_server"))
+        if store.server.takes_post:  # the others have no bucket CORS either
+            store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
+        return store
+
+    @pytest.fixture
+    def backend(self, store: Store) -> Backend:
+        return store.backend()
+
+    @pytest.fixture(autouse=True)
+    def _remember(self, store: Store) -> None:
+        self._store = store
+
+    def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
+        unfinished = [key for key in self._store.unfinished_uploads() if key == upload.file_path]
+        return [*super().leftovers(backend, upload), *unfinished]
+
+
+class TestRadosgw(S3Contract):
+    server_name = "radosgw"
+
+
+class TestMinistack(S3Contract):
+    server_name = "ministack"
+    parts_may_be_small = True
+
+
+class TestRclone(S3Contract):
+    server_name = "rclone"
+    parts_may_be_small = True
+
+
+class TestMoto(S3Contract):
+    server_name = "moto"
+    reduced = frozenset({Reduction.EXACT_LENGTH, Reduction.SIGNATURES})

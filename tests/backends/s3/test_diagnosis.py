@@ -1,0 +1,174 @@
+"""validate_configuration: each wrong configuration, in a sentence for an operator. seed-126, seed-119, seed-121"""
+
+import json
+import socket
+import uuid
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.backends.s3.stores import PREFIX, Store, new_store, on
+from tests.servers.radosgw import RadosGateway, S3User
+
+NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type: browsers cannot upload."
+NO_PUT = "No CORS rule of the bucket allows PUT with the header Content-Type: browsers cannot upload."
+
+
+def let_browsers_in(store: Store, *methods: str, headers: str = "Content-Type") -> None:
+    rule = {"AllowedOrigins": ["https://app.example.com"], "AllowedMethods": list(methods), "AllowedHeaders": [headers]}
+    store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
+
+
+def allow_all_but(store: Store, user: S3User, lacking: str) -> None:
+    """A bucket policy that gives another user all rights but one. Owning its objects does not help it past a Deny."""
+    arn = f"arn:aws:s3:::{store.bucket}"
+    about = {"Principal": {"AWS": [user.arn]}, "Resource": [arn, f"{arn}/*"]}
+    statements = [
+        {"Effect": "Allow", "Action": [right for right in RIGHTS if right != lacking], **about},
+        {"Effect": "Deny", "Action": [lacking], **about},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    store.client.put_bucket_policy(Bucket=store.bucket, Policy=policy)
+
+
+def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
+    valid, sentences = store.backend(direct=direct, **settings).validate_configuration()
+    assert valid is (sentences == [])
+    return sentences
+
+
+@pytest.fixture
+def gateway(radosgw_server: RadosGateway) -> RadosGateway:
+    return radosgw_server
+
+
+@pytest.fixture
+def open_store(gateway: RadosGateway) -> Store:
+    """A bucket of the strict server with the right CORS rule."""
+    store = new_store(gateway)
+    let_browsers_in(store, "POST", "PUT")
+    return store
+
+
+@pytest.fixture
+def stranger(gateway: RadosGateway) -> S3User:
+    return gateway.create_user(f"user-{uuid.uuid4().hex}")
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: Store) -> None:
+    if store.server.takes_post:
+        let_browsers_in(store, "POST", "PUT")
+
+    assert faults(store) == []
+    assert faults(store, direct=False) == []
+    assert list(store.backend().list_objects("")) == []
+    assert store.unfinished_uploads() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"bucket_name": "no-such-bucket-anywhere"}, "There is no bucket of this name."),
+        ({"secret_access_key": "wrong"}, "The secret_access_key does not belong to the access_key_id."),
+        ({"access_key_id": "nobody"}, "The storage does not know this access_key_id."),
+        (
+            {"access_key_id": None, "secret_access_key": None},
+            "There are no S3 credentials, neither in the settings nor in the environment.",
+        ),
+    ],
+)
+def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dict[str, Any], fault: str) -> None:
+    """seed-67, seed-112"""
+    assert faults(open_store, **settings) == [fault]
+
+
+def test_a_storage_that_is_away_is_named(open_store: Store) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    assert faults(open_store, endpoint_url=address) == [f"The storage ({address}) does not answer."]
+
+
+@on("moto", "ministack")
+def test_another_region_is_named(store: Store) -> None:
+    """seed-68: the SDK follows the bucket by itself, the addresses that it signs do not"""
+    let_browsers_in(store, "POST", "PUT")
+
+    assert "The bucket lies in the region us-east-1, not in eu-west-3." in faults(store, region_name="eu-west-3")
+
+
+@on("radosgw", "ministack", "moto")
+def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
+    """seed-119"""
+    assert faults(store) == [NO_POST, NO_PUT]
+    assert faults(store, upload_method="put") == [NO_PUT]
+    assert faults(store, direct=False) == []
+
+
+@on("radosgw", "ministack", "moto")
+def test_the_rule_that_is_missing_is_named(store: Store) -> None:
+    """seed-119"""
+    let_browsers_in(store, "PUT", "GET")
+    assert faults(store) == [NO_POST]
+
+    let_browsers_in(store, "POST", "PUT", headers="x-other")
+    assert faults(store) == [NO_POST, NO_PUT]
+
+
+@on("rclone")
+def test_a_store_without_post_is_named(store: Store) -> None:
+    assert faults(store, upload_method="post") == [
+        'The storage refuses POST uploads (status 400): set upload_method to "put".'
+    ]
+
+
+RIGHTS = [
+    "s3:ListBucket",
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    "s3:ListBucketMultipartUploads",
+    "s3:GetBucketCORS",
+]
+
+
+@pytest.mark.parametrize("lacking", RIGHTS)
+def test_the_right_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
+    """seed-116, seed-121"""
+    allow_all_but(open_store, stranger, lacking)
+    keys: dict[str, Any] = {
+        "access_key_id": stranger.access_key_id,
+        "secret_access_key": stranger.secret_access_key,
+    }
+
+    found = faults(open_store, **keys)
+
+    assert f"The credentials lack the right {lacking}." in found
+    assert not [fault for fault in found if not fault.startswith(("The credentials lack", "The storage refuses POST"))]
+
+
+def test_no_secret_stands_in_any_sentence(open_store: Store, stranger: S3User) -> None:
+    """seed-70, S-2"""
+    for secret in ("canary-secret", stranger.secret_access_key):
+        found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=secret)
+
+        assert found
+        assert secret not in " ".join(found)
+
+
+def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
+    """Where the lifecycle rule would remove them, should a deletion fail"""
+    backend = open_store.backend()
+    written: list[str] = []
+    events = backend._connection.client.meta.events
+    for operation in ("PutObject", "CopyObject", "CreateMultipartUpload", "DeleteObject"):
+        events.register(f"before-parameter-build.s3.{operation}", lambda params, **_: written.append(params["Key"]))
+
+    backend.validate_configuration()
+
+    assert len(written) == 5
+    assert all(key.startswith(f"{PREFIX}.uploads/probe-") for key in written)

@@ -1,0 +1,179 @@
+"""The JSON documents of docs/backends/s3.md, as an operator would paste them, on the strict server. N-6"""
+
+import json
+import re
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from fileman.backends.s3 import S3Backend
+from tests.backends.s3.refusals import PAGE
+from tests.backends.s3.stores import (
+    BODY,
+    PART_BYTES,
+    Store,
+    budget,
+    checksum_of,
+    client_of,
+    new_store,
+    on,
+    send,
+    upload_of,
+)
+from tests.servers.radosgw import RadosGateway
+
+ORIGIN = "https://app.example.com"
+
+
+def document(name: str, bucket: str = "my-bucket") -> Any:
+    """A JSON block of the page, for this bucket."""
+    found = re.search(rf"<!-- {name} -->\n```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1].replace("my-bucket", bucket))
+
+
+@pytest.fixture
+def owned(radosgw_server: RadosGateway) -> Store:
+    return new_store(radosgw_server)
+
+
+@pytest.fixture
+def limited(radosgw_server: RadosGateway, owned: Store) -> Store:
+    """The bucket as a user sees it who has the documented rights and no other."""
+    user = radosgw_server.create_user(f"user-{uuid.uuid4().hex}")
+    policy = document("iam", owned.bucket)
+    for statement in policy["Statement"]:
+        statement["Principal"] = {"AWS": [user.arn]}
+    owned.client.put_bucket_policy(Bucket=owned.bucket, Policy=json.dumps(policy))
+    owned.client.put_bucket_cors(Bucket=owned.bucket, CORSConfiguration={"CORSRules": document("cors")})
+    server = replace(radosgw_server, access_key_id=user.access_key_id, secret_access_key=user.secret_access_key)
+    return replace(owned, server=server, client=client_of(server))
+
+
+def test_the_documented_rights_suffice_for_the_whole_life_of_a_file(limited: Store) -> None:
+    """seed-116: upload, verification, publishing, download, parts, abort and cleanup"""
+    backend = limited.backend()
+    assert backend.validate_configuration() == (True, [])
+    single, aborted = upload_of(len(BODY)), upload_of(len(BODY), part_size=PART_BYTES)
+    in_parts = upload_of(len(BODY), part_size=PART_BYTES)
+    aborted, in_parts = (replace(each, begun=backend.begin(each, origin=None)) for each in (aborted, in_parts))
+
+    for upload in (single, in_parts):
+        for request in backend.instructions(upload, backend.missing(upload)):
+            assert send(request, BODY) in request.success_status
+        backend.publish(upload, backend.assemble(upload, budget()), budget())
+    backend.abort(aborted)
+
+    assert requests.get(backend.get_url(single.file_path), timeout=10).content == BODY
+    assert limited.unfinished_uploads() == []
+    assert backend.delete([stored.path for stored in backend.list_objects(backend.prefix)]) == []
+    assert list(backend.list_objects("")) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("delete_bucket", {}),
+        ("put_bucket_policy", {"Policy": "{}"}),
+        ("get_bucket_policy", {}),
+        ("delete_bucket_cors", {}),
+        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
+        ("list_object_versions", {}),
+        ("put_object_acl", {"Key": "theirs", "ACL": "public-read"}),
+        ("put_object_tagging", {"Key": "theirs", "Tagging": {"TagSet": []}}),
+    ],
+)
+def test_the_documented_rights_allow_nothing_else(
+    owned: Store, limited: Store, operation: str, arguments: dict[str, Any]
+) -> None:
+    """seed-116"""
+    owned.client.put_object(Bucket=owned.bucket, Key="theirs", Body=BODY)
+
+    with pytest.raises(ClientError) as refused:
+        getattr(limited.client, operation)(Bucket=owned.bucket, **arguments)
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_another_bucket_is_out_of_reach(radosgw_server: RadosGateway, limited: Store) -> None:
+    """seed-116"""
+    other = new_store(radosgw_server)
+
+    with pytest.raises(ClientError) as refused:
+        limited.client.list_objects_v2(Bucket=other.bucket)
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def preflight(url: str, *, origin: str = ORIGIN, method: str = "PUT", headers: str = "content-type") -> int:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    return requests.options(url, headers=asked, timeout=10).status_code
+
+
+@pytest.fixture
+def put_url(owned: Store) -> str:
+    """Where browsers send to, with the documented CORS rules in force."""
+    owned.client.put_bucket_cors(Bucket=owned.bucket, CORSConfiguration={"CORSRules": document("cors")})
+    upload = upload_of(len(BODY))
+    return owned.backend(upload_method="put").instructions(upload, [upload.slice(1)])[0].url
+
+
+def test_the_documented_rules_let_in_the_page_and_nobody_else(put_url: str) -> None:
+    """seed-117"""
+    allowed = [preflight(put_url, method=method) for method in ("GET", "POST", "PUT")]
+    refused = [
+        preflight(put_url, origin="https://evil.example"),
+        preflight(put_url, method="DELETE"),
+        preflight(put_url, headers="x-amz-acl"),
+    ]
+
+    assert (allowed, refused) == ([200, 200, 200], [403, 403, 403])
+
+
+def test_scripts_of_the_page_may_read_the_etag(put_url: str) -> None:
+    """seed-117"""
+    answer = requests.put(put_url, data=BODY, headers={"Content-Type": "text/plain", "Origin": ORIGIN}, timeout=10)
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert answer.headers["Access-Control-Expose-Headers"] == "ETag"
+
+
+@on("radosgw")
+def test_every_header_that_clients_are_told_to_send_is_allowed(store: Store) -> None:
+    """seed-117: and no other, so that none is allowed for nothing"""
+    told: set[str] = set()
+    for algorithm in ("sha256", "crc32c"):
+        upload = upload_of(len(BODY), checksum=checksum_of(BODY, algorithm))
+        backend: S3Backend = store.backend(
+            upload_method="put", server_side_encryption="aws:kms", kms_key_id="testkey-1"
+        )
+        told |= {name.lower() for name, _ in backend.instructions(upload, [upload.slice(1)])[0].headers}
+
+    assert {header for rule in document("cors") for header in rule["AllowedHeaders"]} == told
+
+
+def test_no_rule_lets_in_everybody() -> None:
+    """N-6"""
+    for rule in document("cors"):
+        assert "*" not in "".join([*rule["AllowedOrigins"], *rule["AllowedHeaders"], *rule["AllowedMethods"]])
+    for statement in document("iam")["Statement"]:
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert statement["Resource"].startswith("arn:aws:s3:::my-bucket")
+
+
+def test_the_lifecycle_rules_are_taken_and_end_what_is_unfinished(owned: Store) -> None:
+    """N-6: parts are aborted and `.uploads/` is emptied, after the deadline of 7 days, and nothing else is touched"""
+    owned.client.put_bucket_lifecycle_configuration(Bucket=owned.bucket, LifecycleConfiguration=document("lifecycle"))
+
+    aborting, expiring = owned.client.get_bucket_lifecycle_configuration(Bucket=owned.bucket)["Rules"]
+
+    if "Expiration" in aborting:
+        aborting, expiring = expiring, aborting
+    assert aborting["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 8}
+    assert (expiring["Expiration"], expiring["Filter"]) == ({"Days": 8}, {"Prefix": ".uploads/"})
+    assert "Expiration" not in aborting

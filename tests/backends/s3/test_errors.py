@@ -1,0 +1,253 @@
+"""No error of the SDK leaves the backend, and each becomes the one that says what to do."""
+
+import inspect
+import io
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from botocore import exceptions as sdk
+from django.conf import settings
+from django.test import override_settings
+
+from fileman.backends.s3 import S3Backend
+from fileman.backends.s3_errors import s3_errors
+from fileman.errors import (
+    FileMissing,
+    ObjectChanged,
+    SizeMismatch,
+    StorageError,
+    StorageMisconfigured,
+    StorageUnavailable,
+    UploadInProgress,
+)
+from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, upload_of
+
+MAY_PASS = {
+    "CapacityNotAvailableError",
+    "ChecksumError",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "ConnectionError",
+    "EndpointConnectionError",
+    "FlexibleChecksumError",
+    "HTTPClientError",
+    "IncompleteReadError",
+    "MetadataRetrievalError",
+    "ProxyConnectionError",
+    "ReadTimeoutError",
+    "ResponseStreamingError",
+    "SSLError",
+}
+NEEDS_AN_OPERATOR = {
+    "ApiVersionNotFoundError", "AwsChunkedWrapperError", "BaseEndpointResolverError", "BotoCoreError",
+    "ConfigNotFound", "ConfigParseError", "CredentialRetrievalError", "DataNotFoundError", "EndpointProviderError",
+    "EndpointResolutionError", "EndpointVariantError", "InfiniteLoopConfigError", "InvalidChecksumConfigError",
+    "InvalidConfigError", "InvalidDNSNameError", "InvalidDefaultsMode", "InvalidEndpointConfigurationError",
+    "InvalidEndpointDiscoveryConfigurationError", "InvalidExpressionError", "InvalidHostLabelError",
+    "InvalidIMDSEndpointError", "InvalidIMDSEndpointModeError", "InvalidMaxRetryAttemptsError",
+    "InvalidProxiesConfigError", "InvalidRegionError", "InvalidRetryConfigurationError", "InvalidRetryModeError",
+    "InvalidS3AddressingStyleError", "InvalidS3UsEast1RegionalEndpointConfigError",
+    "InvalidSTSRegionalEndpointsConfigError", "LoginAuthorizationCodeError", "LoginError",
+    "LoginInsufficientPermissions", "LoginRefreshRequired", "LoginTokenLoadError", "MD5UnavailableError",
+    "MissingDependencyException", "MissingParametersError", "NoAuthTokenError", "NoCredentialsError", "NoRegionError",
+    "OperationNotPageableError", "PaginationError", "ParamValidationError", "PartialCredentialsError",
+    "ProfileNotFound", "RangeError", "RefreshWithMFAUnsupportedError", "SSOError", "SSOTokenLoadError",
+    "ServiceNotInRegionError", "StubAssertionError", "StubResponseError", "TokenRetrievalError",
+    "UnStubbedResponseError", "UnauthorizedSSOTokenError", "UnknownClientMethodError", "UnknownCredentialError",
+    "UnknownEndpointError", "UnknownEndpointResolutionBuiltInName", "UnknownFIPSEndpointError", "UnknownKeyError",
+    "UnknownParameterError", "UnknownRegionError", "UnknownServiceError", "UnknownServiceStyle",
+    "UnknownSignatureVersionError", "UnknownTokenProviderError", "UnseekableStreamError",
+    "UnsupportedOutpostResourceError", "UnsupportedS3AccesspointConfigurationError", "UnsupportedS3ArnError",
+    "UnsupportedS3ConfigurationError", "UnsupportedS3ControlArnError", "UnsupportedS3ControlConfigurationError",
+    "UnsupportedServiceProtocolsError", "UnsupportedSignatureVersionError", "ValidationError", "WaiterConfigError",
+    "WaiterError", "AliasConflictParameterError",
+}  # fmt: skip
+BY_THEIR_STATUS = {"ClientError", "EventStreamError"}
+OF_THE_SDK_ITSELF = {"UndefinedModelAttributeError", "MissingServiceIdError"}
+"""Raised for a broken description of a service; a bug, which must show as one."""
+
+
+def sdk_errors() -> dict[str, type[Exception]]:
+    return {
+        name: found
+        for name, found in inspect.getmembers(sdk, inspect.isclass)
+        if issubclass(found, Exception) and not issubclass(found, Warning) and found.__module__ == sdk.__name__
+    }
+
+
+def test_no_error_of_the_sdk_is_forgotten() -> None:
+    """A new version of the SDK that adds one fails here until somebody decides"""
+    assert set(sdk_errors()) == MAY_PASS | NEEDS_AN_OPERATOR | BY_THEIR_STATUS | OF_THE_SDK_ITSELF
+
+
+@pytest.mark.parametrize("name", sorted(MAY_PASS | NEEDS_AN_OPERATOR))
+def test_each_error_of_the_sdk_becomes_ours(name: str) -> None:
+    error = sdk_errors()[name].__new__(sdk_errors()[name])
+
+    with pytest.raises(StorageError) as raised, s3_errors():
+        raise error
+
+    assert type(raised.value) is (StorageUnavailable if name in MAY_PASS else StorageMisconfigured)
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (404, "NoSuchKey", FileMissing),
+        (404, "404", FileMissing),
+        (404, "NoSuchUpload", FileMissing),
+        (404, "NoSuchBucket", StorageMisconfigured),
+        (412, "PreconditionFailed", ObjectChanged),
+        (409, "ConditionalRequestConflict", ObjectChanged),
+        (400, "InvalidPart", ObjectChanged),
+        (409, "OperationAborted", StorageUnavailable),
+        (400, "RequestTimeout", StorageUnavailable),
+        (429, "TooManyRequests", StorageUnavailable),
+        (500, "InternalError", StorageUnavailable),
+        (503, "SlowDown", StorageUnavailable),
+        (501, "NotImplemented", StorageMisconfigured),
+        (301, "PermanentRedirect", StorageMisconfigured),
+        (400, "AuthorizationHeaderMalformed", StorageMisconfigured),
+        (400, "ExpiredToken", StorageMisconfigured),
+        (401, "Unauthorized", StorageMisconfigured),
+        (403, "AccessDenied", StorageMisconfigured),
+        (403, "InvalidAccessKeyId", StorageMisconfigured),
+        (403, "SignatureDoesNotMatch", StorageMisconfigured),
+        (403, "RequestTimeTooSkewed", StorageMisconfigured),
+    ],
+)
+def test_each_answer_of_s3_becomes_ours(status: int, code: str, expected: type[StorageError]) -> None:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+    with pytest.raises(StorageError) as raised, s3_errors():
+        raise sdk.ClientError(answer, "GetObject")
+
+    assert type(raised.value) is expected
+
+
+CALLS: dict[str, Callable[[S3Backend], Any]] = {
+    "begin": lambda backend: backend.begin(upload_of(9, part_size=5), origin=None),
+    "missing": lambda backend: backend.missing(upload_of(9)),
+    "missing parts": lambda backend: backend.missing(upload_of(9, part_size=5, begun={"upload_id": "u"})),
+    "write": lambda backend: backend.write(upload_of(9), upload_of(9).slice(1), io.BytesIO(BODY)),
+    "assemble": lambda backend: backend.assemble(upload_of(9), budget()),
+    "abort": lambda backend: backend.abort(upload_of(9, part_size=5, begun={"upload_id": "u"})),
+    "stat": lambda backend: backend.stat("a"),
+    "read": lambda backend: list(backend.read("a")),
+    "delete": lambda backend: backend.delete(["a"]),
+    "list": lambda backend: list(backend.list_objects("")),
+}
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def backend_at(store: Store, port: int) -> S3Backend:
+    return store.backend(endpoint_url=f"http://127.0.0.1:{port}")
+
+
+@on("moto")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_storage_that_is_away_is_unavailable(
+    store: Store, closed_port: int, call: Callable[[S3Backend], Any]
+) -> None:
+    """R-1"""
+    with pytest.raises(StorageUnavailable) as raised:
+        call(backend_at(store, closed_port))
+
+    assert raised.value.retryable
+
+
+@on("moto")
+def test_a_storage_that_hangs_is_unavailable_within_its_timeouts(store: Store, deaf_port: int) -> None:
+    """R-1: two attempts of the read timeout"""
+    quick = {**settings.FILEMAN_SETTINGS, "STORAGE_READ_TIMEOUT_SECONDS": 0.1}
+    with override_settings(FILEMAN_SETTINGS=quick), pytest.raises(StorageUnavailable):
+        backend_at(store, deaf_port).stat("a")
+
+
+@on("radosgw")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_wrong_credentials_need_an_operator(store: Store, call: Callable[[S3Backend], Any]) -> None:
+    """seed-121"""
+    with pytest.raises(StorageMisconfigured):
+        call(store.backend(secret_access_key="wrong"))
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_a_bucket_that_is_not_there_needs_an_operator(store: Store) -> None:
+    """seed-67"""
+    with pytest.raises(StorageMisconfigured):
+        list(store.backend(bucket_name="no-such-bucket-anywhere").list_objects(""))
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_what_comes_through_us_is_stored_once_and_whole(store: Store) -> None:
+    """seed-6, seed-80, L-2, L-3"""
+    backend = store.backend(direct=False)
+    upload = upload_of(len(BODY), checksum=checksum_of(BODY, "sha256"))
+    part = upload.slice(1)
+
+    with pytest.raises(SizeMismatch, match=f"ended before its {len(BODY)} bytes"):
+        backend.write(upload, part, io.BytesIO(BODY[:-1]))
+    assert not store.has(upload.upload_path)
+    stored = backend.write(upload, part, io.BytesIO(BODY + b"more"))
+    with pytest.raises(UploadInProgress):
+        backend.write(upload, part, io.BytesIO(BODY[::-1]))
+
+    assert stored is not None
+    assert (stored.size, stored.content_type) == (len(BODY), "text/plain")
+    assert stored.checksums == {"sha256": checksum_of(BODY, "sha256").hexdigest}
+    assert b"".join(backend.read(upload.upload_path)) == BODY
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_a_slice_is_streamed_in_bounded_memory(store: Store) -> None:
+    """seed-6: no read asks for more than a small piece"""
+
+    class Watched(io.BytesIO):
+        largest = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            self.largest = max(self.largest, len(data))
+            return data
+
+    backend, upload, stream = store.backend(direct=False), upload_of(PART_BYTES), Watched(bytes(PART_BYTES))
+
+    backend.write(upload, upload.slice(1), stream)
+
+    assert stream.largest <= 128 * 1024
+
+
+@on("radosgw")
+def test_the_log_has_one_name_and_neither_secret_nor_signature(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """seed-124, S-2, D-8: of our own loggers at DEBUG"""
+    caplog.set_level(logging.DEBUG, logger="fileman")
+    backend = store.backend()
+    upload = upload_of(len(BODY))
+    request = backend.instructions(upload, backend.missing(upload))[0]
+    url = backend.get_url("tenant/a")
+
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("fileman")]
+    assert ours == ["S3 answered HeadObject with 404 404"]
+    shown = caplog.text
+    assert store.server.secret_access_key not in shown
+    assert url.rpartition("=")[2] not in shown
+    assert dict(request.fields)["x-amz-signature"] not in shown

@@ -1,0 +1,148 @@
+"""Stores that know less than AWS. The refusals are put in front of a real server, where none of ours gives them."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ReadTimeoutError
+
+from fileman.backends.s3 import S3Backend
+from fileman.backends.s3_multipart import S3Multipart
+from fileman.backends.values import Upload
+from fileman.errors import StorageUnavailable, UploadInProgress
+from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of
+
+
+def refuse(client: Any, operation: str, header: str = "", *, status: int = 501, code: str = "NotImplemented") -> None:
+    """Let a store answer so to an operation, if the request has this header."""
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        if header and header not in request.headers:
+            return None
+        response = AWSResponse(request.url, status, {}, None)
+        response._content = f"<Error><Code>{code}</Code></Error>".encode()
+        return response
+
+    client.meta.events.register(f"before-send.s3.{operation}", answer)
+
+
+def uploaded(backend: S3Backend, *, part_size: int = 0) -> Upload:
+    upload = upload_of(len(BODY), part_size=part_size)
+    upload = replace(upload, begun=backend.begin(upload, origin=None))
+    for request in backend.instructions(upload, backend.missing(upload)):
+        assert send(request, BODY) in request.success_status
+    return upload
+
+
+@on("ministack")
+@pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
+def test_a_copy_goes_without_the_condition_that_the_store_does_not_know(store: Store, status: int, code: str) -> None:
+    backend = store.backend()
+    upload = uploaded(backend)
+    refuse(backend._connection.client, "CopyObject", "If-None-Match", status=status, code=code)
+
+    backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    assert b"".join(backend.read(upload.file_path)) == BODY
+
+
+@on("ministack")
+@pytest.mark.parametrize("header", ["If-None-Match", "x-amz-mp-object-size"])
+def test_completion_goes_without_what_the_store_does_not_know(store: Store, header: str) -> None:
+    """seed-123: the size is checked afterwards all the same"""
+    backend = store.backend()
+    upload = uploaded(backend, part_size=PART_BYTES)
+    refuse(backend._connection.client, "CompleteMultipartUpload", header)
+
+    assert backend.assemble(upload, budget()).size == len(BODY)
+
+
+@on("ministack")
+def test_a_write_is_tried_again_without_the_condition_that_the_store_does_not_know(store: Store) -> None:
+    """The body may be spent by then, so it is the client that sends again; the object is still looked for before"""
+    backend = store.backend(direct=False)
+    upload = upload_of(len(BODY))
+    refuse(backend._connection.streaming_client, "PutObject", "If-None-Match")
+
+    with pytest.raises(StorageUnavailable):
+        backend.write(upload, upload.slice(1), io.BytesIO(BODY))
+    backend.write(upload, upload.slice(1), io.BytesIO(BODY))
+    with pytest.raises(UploadInProgress):
+        backend.write(upload, upload.slice(1), io.BytesIO(BODY))
+
+    assert b"".join(backend.read(upload.upload_path)) == BODY
+
+
+@on("ministack", "radosgw")
+@pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest"), (403, "AccessDenied")])
+def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, status: int, code: str) -> None:
+    """Also their versions: nothing of them is left"""
+    store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
+    backend = store.backend()
+    first, second = uploaded(backend), uploaded(backend)
+    refuse(backend._connection.client, "DeleteObjects", status=status, code=code)
+
+    assert backend.delete([first.upload_path, "tenant/absent", second.upload_path]) == []
+
+    listed = store.client.list_object_versions(Bucket=store.bucket)
+    assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])
+
+
+@on("ministack")
+def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
+    """K-2"""
+    backend = store.backend()
+    upload = uploaded(backend)
+    refuse(backend._connection.client, "DeleteObjects")
+    refuse(backend._connection.client, "DeleteObject", status=403, code="AccessDenied")
+
+    failures = backend.delete([upload.upload_path])
+
+    assert [(failure.path, failure.reason) for failure in failures] == [(upload.upload_path, "AccessDenied")]
+    assert store.has(upload.upload_path)
+
+
+@on("ministack")
+def test_a_crc32c_that_the_store_refuses_to_compute_is_not_asked_for_again(store: Store) -> None:
+    backend = store.backend()
+    as_on_aws = replace(backend.settings, endpoint_url=None)
+    multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
+    refuse(
+        backend._connection.client, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument"
+    )
+    upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
+
+    upload_id = multipart.begin(upload)
+
+    assert multipart.missing(replace(upload, begun={"upload_id": upload_id})) == [upload.slice(1)]
+
+
+@on("ministack")
+def test_abort_goes_by_the_noted_id_where_uploads_cannot_be_listed(store: Store) -> None:
+    backend = store.backend()
+    upload = uploaded(backend, part_size=PART_BYTES)
+    refuse(backend._connection.client, "ListMultipartUploads")
+
+    backend.abort(upload)
+
+    assert store.unfinished_uploads() == []
+
+
+@on("ministack")
+def test_a_completion_that_outlasts_the_timeout_goes_on_in_the_next_call(store: Store) -> None:
+    """R-1: thousands of parts; the store goes on by itself"""
+    backend = store.backend()
+    upload = uploaded(backend, part_size=PART_BYTES)
+
+    def time_out(request: AWSPreparedRequest, **_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    events = backend._connection.client.meta.events
+    events.register("before-send.s3.CompleteMultipartUpload", time_out)
+    with pytest.raises(UploadInProgress):
+        backend.assemble(upload, budget())
+    events.unregister("before-send.s3.CompleteMultipartUpload", time_out)
+
+    assert backend.assemble(upload, budget()).size == len(BODY)

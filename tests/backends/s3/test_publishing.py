@@ -1,0 +1,291 @@
+"""From the verified object to the file: pinned, compared, encrypted, and out of clients' reach."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+from django.test import override_settings
+
+from fileman.backends.s3 import S3Backend
+from fileman.backends.s3_bucket import computed_checksums, holds_the_same
+from fileman.backends.values import StoredObject, Upload
+from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, SizeMismatch
+from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of
+
+OTHER_BODY = BODY[::-1]
+
+
+def uploaded(store: Store, backend: S3Backend, **changes: Any) -> Upload:
+    """An upload whose bytes have arrived as granted."""
+    upload = upload_of(len(BODY), **changes)
+    for request in backend.instructions(upload, backend.missing(upload)):
+        assert send(request, BODY) in request.success_status
+    return upload
+
+
+def served(backend: S3Backend, path: str) -> bytes:
+    return b"".join(backend.read(path))
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_a_client_that_sends_again_changes_nothing_that_is_served(store: Store) -> None:
+    """seed-66, V-2, V-8: the form is still good and is taken, yet only the upload path changes"""
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    request = backend.instructions(upload, [upload.slice(1)])[0]
+    published = backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    again = send(request, OTHER_BODY)
+
+    assert again in request.success_status
+    assert served(backend, upload.upload_path) == OTHER_BODY
+    assert served(backend, upload.file_path) == BODY
+    assert backend.stat(upload.file_path).etag == published.etag
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_a_swap_between_verification_and_copy_publishes_nothing(store: Store) -> None:
+    """V-7: ministack refuses the copy by its pin; radosgw, moto and rclone copy, which the comparison finds out"""
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    verified = backend.assemble(upload, budget())
+    send(backend.instructions(upload, [upload.slice(1)])[0], OTHER_BODY)
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified, budget())
+
+    assert not store.has(upload.file_path)
+
+
+@on("radosgw")
+def test_a_file_manager_without_keys_works_with_those_of_the_environment(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """seed-112, seed-113"""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", store.server.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", store.server.secret_access_key)
+    backend = store.backend(access_key_id=None, secret_access_key=None)
+
+    upload = uploaded(store, backend)
+    backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    assert requests.get(backend.get_url(upload.file_path), timeout=10).content == BODY
+
+
+@on("radosgw", "ministack")
+def test_a_copy_that_nothing_proves_counts_only_where_the_store_honours_pins(store: Store, server_name: str) -> None:
+    """As with KMS, whose ETags differ from copy to copy: here a source whose ETag is none of its bytes"""
+    backend = store.backend()
+    upload = upload_of(len(BODY))
+    _put_in_parts(store, upload.upload_path)
+    verified = backend.stat(upload.upload_path)
+    assert verified.checksums == {}
+
+    if server_name == "ministack":
+        assert backend.publish(upload, verified, budget()).size == len(BODY)
+        assert served(backend, upload.file_path) == BODY
+    else:
+        with pytest.raises(ObjectChanged):
+            backend.publish(upload, replace(verified, etag="00000000000000000000000000000000-1"), budget())
+        assert not store.has(upload.file_path)
+
+
+def _put_in_parts(store: Store, key: str) -> None:
+    """An object whose ETag is not the MD5 of its bytes."""
+    named = {"Bucket": store.bucket, "Key": key}
+    upload_id = store.client.create_multipart_upload(**named, ContentType="text/plain")["UploadId"]
+    part = store.client.upload_part(**named, UploadId=upload_id, PartNumber=1, Body=BODY)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    store.client.complete_multipart_upload(**named, UploadId=upload_id, MultipartUpload=parts)
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_an_equal_object_at_the_file_path_is_adopted(store: Store) -> None:
+    """C-5, C-6: it is the copy of a call that died before it could say so"""
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    verified = backend.assemble(upload, budget())
+    first = backend.publish(upload, verified, budget())
+
+    second = backend.publish(upload, verified, budget())
+
+    assert (second.etag, second.modified) == (first.etag, first.modified)
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+@pytest.mark.parametrize(("standing", "error"), [(OTHER_BODY, ChecksumMismatch), (BODY * 2, SizeMismatch)])
+def test_another_object_at_the_file_path_fails_the_file(store: Store, standing: bytes, error: type[Exception]) -> None:
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=standing)
+
+    with pytest.raises(error, match="Another file stands"):
+        backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    assert served(backend, upload.file_path) == standing
+
+
+@on("radosgw", "ministack", "moto", "rclone")
+def test_nothing_to_publish_is_missing(store: Store) -> None:
+    """V-1"""
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    verified = backend.assemble(upload, budget())
+    backend.delete([upload.upload_path])
+
+    with pytest.raises(FileMissing):
+        backend.publish(upload, verified, budget())
+
+    assert not store.has(upload.file_path)
+
+
+@on("radosgw", "moto")
+def test_what_a_client_added_by_unsigned_headers_is_not_published(store: Store) -> None:
+    """V-8: finalize refuses an encoding; the copy would not carry it either. ministack and rclone keep it."""
+    backend = store.backend(upload_method="put")
+    upload = upload_of(len(BODY))
+    headers = {"Content-Encoding": "gzip", "Content-Disposition": "inline", "x-amz-meta-mine": "1"}
+    send(backend.instructions(upload, [upload.slice(1)])[0], BODY, headers=headers)
+    verified = backend.assemble(upload, budget())
+
+    published = backend.publish(upload, verified, budget())
+
+    head = store.head(upload.file_path) or {}
+    assert verified.content_encoding == "gzip"
+    assert (published.content_encoding, published.content_type) == ("", "text/plain")
+    assert (head.get("ContentDisposition"), head["Metadata"]) == (None, {})
+
+
+@on("moto", "ministack")
+def test_aes256_is_asked_of_the_upload_and_of_the_copy(store: Store) -> None:
+    """seed-13, seed-71"""
+    backend = store.backend(server_side_encryption="AES256")
+    upload = uploaded(store, backend)
+
+    backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    file = store.head(upload.file_path) or {}
+    assert file["ServerSideEncryption"] == "AES256"
+    if store.server.name == "ministack":  # moto forgets the field of a form
+        assert (store.head(upload.upload_path) or {})["ServerSideEncryption"] == "AES256"
+
+
+WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "KMS_KEY_ID": "testkey-1"})
+
+
+@on("radosgw")
+@pytest.mark.parametrize("upload_method", ["post", "put"])
+@WITH_PROJECT_KEY
+def test_kms_encrypts_what_clients_send(store: Store, upload_method: str) -> None:
+    """seed-13, seed-53, seed-115, V-4: and an ETag under KMS is never taken for an MD5"""
+    backend = store.backend(server_side_encryption="aws:kms", upload_method=upload_method)
+    upload = uploaded(store, backend)
+    in_parts = upload_of(len(BODY), part_size=PART_BYTES)
+    in_parts = replace(in_parts, begun=backend.begin(in_parts, origin=None))
+    send(backend.instructions(in_parts, list(in_parts.slices()))[0], BODY)
+
+    stored = [backend.assemble(upload, budget()), backend.assemble(in_parts, budget())]
+
+    for found in stored:
+        head = store.head(found.path) or {}
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "testkey-1")
+        assert (found.checksums, served(backend, found.path)) == ({}, BODY)
+
+
+@on("ministack", "moto")
+@WITH_PROJECT_KEY
+def test_kms_is_asked_of_the_copy_with_the_same_key(store: Store) -> None:
+    """seed-115"""
+    backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
+    upload = uploaded(store, backend)
+
+    published = backend.publish(upload, backend.assemble(upload, budget()), budget())
+
+    head = store.head(upload.file_path) or {}
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "testkey-1")
+    assert published.checksums == {}
+
+
+@on("radosgw")
+@WITH_PROJECT_KEY
+def test_a_store_that_cannot_copy_what_it_encrypts_is_found_out_beforehand(store: Store) -> None:
+    """seed-126: Ceph 16 does not"""
+    valid, faults = store.backend(server_side_encryption="aws:kms").validate_configuration()
+
+    assert not valid
+    assert "Asked for s3:GetObject with s3:PutObject (a copy), the storage answered 501 NotImplemented." in faults
+
+
+@on("radosgw", "ministack", "moto")
+def test_no_version_outlives_deletion(store: Store) -> None:
+    """seed-106, K-6"""
+    store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
+    backend = store.backend()
+    upload = uploaded(store, backend)
+    send(backend.instructions(upload, [upload.slice(1)])[0], OTHER_BODY)
+    kept = f"{upload.upload_path}-longer"
+    store.client.put_object(Bucket=store.bucket, Key=kept, Body=BODY)
+    assert backend.stat(upload.upload_path).version != ""
+
+    failures = backend.delete([upload.upload_path, "tenant/absent"])
+
+    listed = store.client.list_object_versions(Bucket=store.bucket)
+    left = [entry["Key"] for entry in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]]
+    assert (failures, left) == ([], [kept])
+
+
+@on("ministack")
+def test_the_sha256_that_the_storage_computed_is_reported_and_kept_by_the_copy(store: Store) -> None:
+    """seed-53, seed-63, V-3"""
+    backend = store.backend(upload_method="put")
+    upload = uploaded(store, backend, checksum=checksum_of(BODY, "sha256"))
+
+    verified = backend.assemble(upload, budget())
+    published = backend.publish(upload, verified, budget())
+
+    sha256 = checksum_of(BODY, "sha256").hexdigest
+    assert (verified.checksums["sha256"], published.checksums["sha256"]) == (sha256, sha256)
+
+
+def test_only_checksums_of_the_whole_object_by_the_storage_count() -> None:
+    """V-4: no composite one, no ETag of parts, no ETag under KMS, nothing of unknown type"""
+    sha256, crc32c = checksum_of(BODY, "sha256"), checksum_of(BODY, "crc32c")
+    md5 = checksum_of(BODY, "md5").hexdigest
+    told = {"ETag": f'"{md5}"', "ChecksumSHA256": sha256.base64, "ChecksumCRC32C": crc32c.base64}
+
+    assert computed_checksums({**told, "ChecksumType": "FULL_OBJECT"}) == {
+        "sha256": sha256.hexdigest,
+        "crc32c": crc32c.hexdigest,
+        "md5": md5,
+    }
+    assert computed_checksums({**told, "ChecksumType": "COMPOSITE"}) == {"md5": md5}
+    assert computed_checksums(told) == {"md5": md5}
+    assert computed_checksums({"ETag": f'"{md5}-2"'}) == {}
+    assert computed_checksums({"ETag": f'"{md5}"', "ServerSideEncryption": "aws:kms"}) == {}
+    assert computed_checksums({"ETag": f'"{md5}"', "ServerSideEncryption": "aws:kms:dsse"}) == {}
+    assert computed_checksums({"ETag": f'"{md5}"', "SSECustomerAlgorithm": "AES256"}) == {}
+    assert computed_checksums({"ETag": f'"{md5}"', "ServerSideEncryption": "AES256"}) == {"md5": md5}
+
+
+def test_two_objects_are_compared_by_what_both_tell() -> None:
+    one = StoredObject(path="a", size=3, etag="e", checksums={"md5": "m", "sha256": "s"})
+
+    assert holds_the_same(one, replace(one, size=4)) is False
+    assert holds_the_same(one, replace(one, etag="f", checksums={"md5": "m"})) is True
+    assert holds_the_same(one, replace(one, checksums={"md5": "m", "sha256": "t"})) is False
+    assert holds_the_same(one, replace(one, checksums={})) is True
+    assert holds_the_same(one, replace(one, etag="f", checksums={})) is None
+
+
+def test_what_a_storage_is_relied_on_to_compute_depends_on_its_configuration() -> None:
+    """V-4: only AWS itself is believed; an ETag under KMS is not"""
+
+    def single(**settings: Any) -> frozenset[str]:
+        config = {"bucket_name": "my-bucket", **settings}
+        return S3Backend.settings_class(**config).single_checksums
+
+    assert single() == {"sha256", "crc32c", "md5"}
+    assert single(server_side_encryption="aws:kms") == {"sha256", "crc32c"}
+    assert single(endpoint_url="https://s3.example.com") == {"md5"}
+    assert single(endpoint_url="https://s3.example.com", server_side_encryption="aws:kms") == frozenset()
