@@ -1,0 +1,48 @@
+"""`store` is a new container of Azurite, with the CORS rules that a good configuration has."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.storage.blob import BlobServiceClient, CorsRule
+from django.conf import settings
+from django.test import override_settings
+
+from tests.backends.azure.front import Front
+from tests.backends.azure.stores import Store
+from tests.servers import AzureServer
+
+CORS = CorsRule(
+    ["https://app.example.com"],
+    ["GET", "PUT"],
+    allowed_headers=["content-type", "x-ms-blob-content-type", "x-ms-blob-type"],
+    max_age_in_seconds=3600,
+)
+
+
+@pytest.fixture(scope="session")
+def azure_service(azurite_server: AzureServer) -> Iterator[BlobServiceClient]:
+    with BlobServiceClient.from_connection_string(azurite_server.connection_string) as service:
+        yield service
+
+
+@pytest.fixture
+def store(azurite_server: AzureServer, azure_service: BlobServiceClient) -> Store:
+    azure_service.set_service_properties(cors=[CORS])
+    return Store(server=azurite_server, container=azure_service.create_container(uuid4().hex))
+
+
+@pytest.fixture
+def front(azurite_server: AzureServer) -> Iterator[Front]:
+    """A way to Azurite on which answers can be changed: `store.backend(endpoint=front.endpoint_url)`."""
+    with Front(azurite_server.endpoint_url).running() as front:
+        yield front
+
+
+@pytest.fixture(autouse=True)
+def _plain_http() -> Iterator[None]:
+    """Azurite speaks no TLS in the tests."""
+    given: dict[str, Any] = settings.FILEMAN_SETTINGS
+    with override_settings(FILEMAN_SETTINGS={**given, "ALLOW_INSECURE_ENDPOINTS": True}):
+        yield

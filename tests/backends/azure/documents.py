@@ -1,0 +1,21 @@
+"""What docs/backends/azure.md shows, taken out of it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "backends" / "azure.md"
+
+
+def table(text: str, first_heading: str) -> dict[str, str]:
+    """First column -> second column of the table whose first column is headed so."""
+    found = re.search(rf"^\| {re.escape(first_heading)} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found, first_heading
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+    return {row[0]: row[1] for row in rows}
+
+
+def json_blocks() -> list[Any]:
+    """Every sample in JSON, in order."""
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)]

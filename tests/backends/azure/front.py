@@ -1,0 +1,111 @@
+"""Stands before Azurite and lets a test change chosen answers: what Azure does at times, and Azurite never."""
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+LOOPBACK = "127.0.0.1"
+_OF_ONE_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A request, as a rule sees it."""
+
+    method: str
+    path: str
+    """With the query."""
+    headers: Mapping[str, str]
+
+
+@dataclass(kw_only=True)
+class Rule:
+    """What happens to the first `times` requests that match."""
+
+    matches: Callable[[Seen], bool]
+    status: int | None = None
+    """Answer this at once and forward nothing; None forwards."""
+    after: bool = False
+    """With a status: forward first, so that the deed is done and only its answer is lost."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the answer, in place of those that came."""
+    times: int = 1
+
+
+class Front:
+    """Its `endpoint_url` takes the place of the server's."""
+
+    def __init__(self, upstream: str) -> None:
+        self.rules: list[Rule] = []
+        self.seen: list[Seen] = []
+        """Every request, from the moment that its headers are there."""
+        self._upstream = urlsplit(upstream)
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
+        self.endpoint_url = f"http://{LOOPBACK}:{self._server.server_port}{self._upstream.path}"
+
+    @contextmanager
+    def running(self) -> Iterator["Front"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+    def rule_for(self, seen: Seen) -> Rule | None:
+        with self._lock:
+            for rule in self.rules:
+                if rule.times and rule.matches(seen):
+                    rule.times -= 1
+                    return rule
+        return None
+
+    def forward(self, seen: Seen, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        with closing(http.client.HTTPConnection(self._upstream.netloc, timeout=10)) as connection:
+            connection.request(seen.method, seen.path, body=body, headers=dict(seen.headers))
+            answer = connection.getresponse()
+            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OF_ONE_HOP}
+            if seen.method == "HEAD":
+                headers["Content-Length"] = answer.getheader("Content-Length", "0")
+            return answer.status, headers, answer.read()
+
+    def answer(self, seen: Seen, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body, as a rule wants them or as they came."""
+        rule = self.rule_for(seen)
+        if rule is None:
+            return self.forward(seen, body)
+        if rule.status is None:
+            status, headers, answer = self.forward(seen, body)
+            return status, {**headers, **rule.headers}, answer
+        if rule.after:
+            self.forward(seen, body)
+        return rule.status, dict(rule.headers), b""
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                seen = Seen(method=self.command, path=self.path, headers=dict(self.headers.items()))
+                front.seen.append(seen)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, headers, answer = front.answer(seen, body)
+                self.send_response_only(status)
+                for name, value in {"Content-Length": str(len(answer)), **headers, "Connection": "close"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler.handle_any)
+        return Handler

@@ -1,0 +1,105 @@
+"""A container, and backends over it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import requests
+from azure.storage.blob import BlobClient, ContainerClient, generate_blob_sas
+
+from fileman.backends.azure import AzureBackend
+from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
+from fileman.checksums import Checksum
+from tests.servers import AzureServer
+
+BODY = b"0123456789" * 10
+TYPE = "text/plain"
+PART_BYTES = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    server: AzureServer
+    container: ContainerClient
+    """New and empty, seen with the account key."""
+
+    @property
+    def name(self) -> str:
+        return str(self.container.container_name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of a good file manager."""
+        return {
+            "account_name": self.server.account_name,
+            "account_key": self.server.account_key,
+            "endpoint": self.server.endpoint_url,
+            "container_name": self.name,
+        }
+
+    def backend(self, *, backend_url: str = "", supports_direct_upload: bool = True, **settings: Any) -> AzureBackend:
+        return AzureBackend(
+            BackendConfig(
+                manager_id=uuid4(),
+                backend_url=backend_url,
+                settings={**self.settings, **settings},
+                supports_direct_upload=supports_direct_upload,
+            )
+        )
+
+    def blob(self, path: str) -> BlobClient:
+        """A blob, seen with the account key."""
+        return self.container.get_blob_client(path)
+
+    def put(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """What an uploader sends in one request, without asking whether something is there."""
+        plain = {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": TYPE}
+        answer = requests.put(self.url(path, "cw"), data=body, headers={**plain, **(headers or {})}, timeout=10)
+        assert answer.status_code == 201
+
+    def url(self, path: str, permission: str, *, seconds: int = 600) -> str:
+        """An address that the backend would not sign."""
+        query = generate_blob_sas(
+            self.server.account_name,
+            self.name,
+            path,
+            account_key=self.server.account_key,
+            permission=permission,
+            expiry=datetime.now(UTC) + timedelta(seconds=seconds),
+        )
+        return f"{self.server.endpoint_url}/{self.name}/{path}?{query}"
+
+
+def upload_of(
+    backend: AzureBackend,
+    *,
+    size: int = len(BODY),
+    parts: bool = False,
+    checksum: str | None = None,
+    expires_in: int = 600,
+    now: datetime | None = None,
+) -> Upload:
+    """An upload of BODY: in one request, or in two parts."""
+    file_id = uuid4()
+    part_size = PART_BYTES if parts else size
+    strategy = Strategy.PARTS if parts else Strategy.SINGLE
+    return Upload(
+        file_id=file_id,
+        upload_path=f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
+        file_path=f"{backend.prefix}uploads/notes_20260102_{file_id.hex}.txt",
+        filename="notes.txt",
+        size=size,
+        content_type=TYPE,
+        checksum=Checksum.parse(checksum) if checksum else None,
+        plan=PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size)),
+        begun={},
+        now=now or datetime.now(UTC),
+        expires_in=expires_in,
+    )
+
+
+def send(request: UploadRequest, body: bytes) -> int:
+    """The status of a request, sent as it is."""
+    return requests.put(request.url, data=body, headers=dict(request.headers), timeout=10).status_code

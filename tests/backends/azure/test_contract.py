@@ -1,0 +1,18 @@
+"""The contract of all backends, on Azurite (N-5, seed-3, seed-5, seed-96, seed-126)."""
+
+import pytest
+
+from fileman.backends.base import Backend
+from fileman.testing.contract import BackendContract, Reduction
+from tests.backends.azure.stores import Store
+
+REDUCED = frozenset({Reduction.EXACT_LENGTH})
+"""Azure signs no length: finalize looks at the size."""
+
+
+class TestAzureByAccountKey(BackendContract):
+    reduced = REDUCED
+
+    @pytest.fixture
+    def backend(self, store: Store) -> Backend:
+        return store.backend(backend_url=f"azure://{store.name}/a folder/of ours/")

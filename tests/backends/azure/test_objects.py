@@ -1,0 +1,346 @@
+"""Blobs in states that only Azure knows: uncommitted, leased, with snapshots, being copied, under a foreign key."""
+
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.storage.blob import BlobLeaseClient
+
+from fileman.backends.azure import AzureBackend
+from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
+from fileman.errors import (
+    FileMissing,
+    PartsMissing,
+    StorageMisconfigured,
+    StorageUnavailable,
+    UploadInProgress,
+)
+from tests.backends.azure.front import Front, Rule, Seen
+from tests.backends.azure.stores import BODY, PART_BYTES, Store, send, upload_of
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def backend(store: Store, front: Front) -> AzureBackend:
+    return store.backend(endpoint=front.endpoint_url)
+
+
+@pytest.fixture
+def half_sent(backend: AzureBackend) -> Upload:
+    """The first of two blocks has arrived."""
+    upload = upload_of(backend, parts=True)
+    first, _ = backend.instructions(upload, backend.missing(upload))
+    assert send(first, BODY[:PART_BYTES]) == 201
+    return upload
+
+
+class TestUncommitted:
+    def test_a_list_shows_what_has_blocks_only(self, backend: AzureBackend, half_sent: Upload) -> None:
+        """K-5: cleanup finds what was never finished"""
+        [found] = backend.list_objects(f"{backend.prefix}.uploads/")
+
+        assert (found.path, found.size) == (half_sent.upload_path, 0)
+
+    def test_a_list_of_older_ones_leaves_it_out(self, backend: AzureBackend, half_sent: Upload) -> None:
+        prefix, now = f"{backend.prefix}.uploads/", datetime.now(UTC)
+
+        before = list(backend.list_objects(prefix, older_than=now - DAY))
+        after = list(backend.list_objects(prefix, older_than=now + DAY))
+
+        assert (before, [found.path for found in after]) == ([], [half_sent.upload_path])
+
+    def test_an_upload_is_resumed_where_it_broke_off(self, store: Store, half_sent: Upload) -> None:
+        """seed-123: by another process, with a new signature"""
+        backend = store.backend()
+
+        missing = backend.missing(half_sent)
+        [request] = backend.instructions(half_sent, missing)
+
+        assert missing == [half_sent.slice(2)]
+        assert send(request, BODY[PART_BYTES:]) == 201
+        assert b"".join(backend.read(backend.assemble(half_sent, Budget(seconds=20)).path)) == BODY
+
+    def test_a_block_of_another_length_is_missing(self, backend: AzureBackend, half_sent: Upload) -> None:
+        """Azure signs no length, so a short block arrives; it is asked for again"""
+        requests = backend.instructions(half_sent, list(half_sent.slices()))
+        assert [send(request, BODY[: PART_BYTES - 1]) for request in requests] == [201, 201]
+
+        assert backend.missing(half_sent) == list(half_sent.slices())
+        with pytest.raises(PartsMissing):
+            backend.assemble(half_sent, Budget(seconds=20))
+
+    def test_abort_leaves_no_block(self, store: Store, backend: AzureBackend, half_sent: Upload) -> None:
+        """K-5"""
+        backend.abort(half_sent)
+
+        assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
+        with pytest.raises(Exception, match="does not exist"):
+            store.blob(half_sent.upload_path).get_block_list("all")
+
+    def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
+        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
+    ) -> None:
+        """K-5: Azure answers 404 to deleting what has blocks only; Azurite deletes it"""
+        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, headers=_code("BlobNotFound"))]
+
+        backend.abort(half_sent)
+
+        assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
+
+    def test_what_is_there_already_is_not_committed_again(self, store: Store, backend: AzureBackend) -> None:
+        upload = upload_of(backend, parts=True)
+        for request in backend.instructions(upload, backend.missing(upload)):
+            send(request, BODY[request.slice.offset : request.slice.offset + request.slice.length])
+        first = backend.assemble(upload, Budget(seconds=20))
+
+        assert store.backend().assemble(upload, Budget(seconds=20)) == first
+
+    def test_a_commit_never_replaces_what_came_a_moment_ago(
+        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
+    ) -> None:
+        """The commit itself is create-only: it meets what a faster call has committed"""
+        [request] = backend.instructions(half_sent, backend.missing(half_sent))
+        send(request, BODY[PART_BYTES:])
+        first = store.backend().assemble(half_sent, Budget(seconds=20))
+        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=404, headers=_code("BlobNotFound"))]
+
+        assert backend.assemble(half_sent, Budget(seconds=20)).etag == first.etag
+
+    def test_a_commit_whose_answer_got_lost_is_found(
+        self, backend: AzureBackend, front: Front, half_sent: Upload
+    ) -> None:
+        [request] = backend.instructions(half_sent, backend.missing(half_sent))
+        send(request, BODY[PART_BYTES:])
+        front.rules = [Rule(matches=lambda seen: "comp=blocklist" in seen.path and seen.method == "PUT", status=503)]
+        front.rules[0].after = True
+
+        assert backend.assemble(half_sent, Budget(seconds=20)).size == len(BODY)
+
+
+class TestDeleting:
+    def test_leases_and_snapshots_go_with_the_blob(self, store: Store, backend: AzureBackend) -> None:
+        """G-4: one alone, and several at once"""
+        paths = ["one", "two", "three"]
+        for path in paths:
+            store.put(path, BODY)
+            store.blob(path).create_snapshot()
+            BlobLeaseClient(store.blob(path)).acquire(lease_duration=-1)
+
+        assert backend.delete(paths[:1]) == []
+        assert backend.delete(paths[1:]) == []
+
+        assert list(store.container.list_blobs(include=["snapshots"])) == []
+
+    def test_where_there_are_no_batches_blobs_are_deleted_one_by_one(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        for path in ("one", "two"):
+            store.put(path, BODY)
+        front.rules = [Rule(matches=lambda seen: "comp=batch" in seen.path, status=501)]
+
+        assert backend.delete(["one", "absent", "two"]) == []
+
+        assert list(store.container.list_blobs()) == []
+
+    def test_several_go_in_one_request(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        for path in ("one", "two with a space", "drei/ü"):
+            store.put(path, BODY)
+
+        assert backend.delete(["one", "two with a space", "drei/ü", "one"]) == []
+
+        assert [seen.method for seen in front.seen] == ["POST"]
+        assert list(store.container.list_blobs()) == []
+
+    def test_a_copy_that_is_still_going_on_is_stopped_first(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        """A slow copy from elsewhere would keep its target from being deleted"""
+        store.put("source", BODY)
+        store.blob("target").start_copy_from_url(store.blob("source").url)
+        front.rules = [
+            Rule(matches=lambda seen: seen.method == "DELETE", status=409, headers=_code("PendingCopyOperation")),
+            Rule(matches=lambda seen: seen.method == "HEAD", headers={"x-ms-copy-status": "pending"}),
+            Rule(matches=lambda seen: "comp=copy" in seen.path, status=204),
+        ]
+
+        assert backend.delete(["target"]) == []
+
+        assert [rule.times for rule in front.rules] == [0, 0, 0]
+        assert not store.blob("target").exists()
+
+    def test_what_cannot_be_deleted_is_named(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        store.put("kept", BODY)
+        front.rules = [
+            Rule(matches=lambda seen: seen.method == "DELETE", status=403, headers=_code("BlobImmutableDueToPolicy"))
+        ]
+
+        assert backend.delete(["kept"]) == [
+            DeleteFailure(path="kept", reason="Azure answered 403 BlobImmutableDueToPolicy.")
+        ]
+
+    @pytest.mark.parametrize("paths", [["one"], ["one", "two"]])
+    def test_a_missing_container_is_no_success(self, store: Store, backend: AzureBackend, paths: list[str]) -> None:
+        store.container.delete_container()
+
+        with pytest.raises(StorageMisconfigured):
+            backend.delete(paths)
+
+
+class TestFacts:
+    def test_no_checksum_of_azure_is_believed(self, store: Store, backend: AzureBackend) -> None:
+        """V-3: Content-MD5 is what the writer says it is"""
+        store.put("file", BODY)
+
+        assert store.blob("file").get_blob_properties().content_settings.content_md5
+        assert backend.stat("file").checksums == {}
+
+    def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: AzureBackend, front: Front) -> None:
+        """Azure shows nothing of it without that key; it can never complete"""
+        own_key = _code("BlobUsesCustomerSpecifiedEncryption")
+        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=409, headers=own_key)]
+
+        stored = backend.stat("file")
+
+        assert (stored.size, stored.irregular) == (0, "it is encrypted with a key of its own")
+
+    def test_a_missing_container_is_not_a_missing_file(self, store: Store, backend: AzureBackend) -> None:
+        store.container.delete_container()
+
+        with pytest.raises(StorageMisconfigured):
+            backend.stat("file")
+
+    def test_encoded_bytes_are_read_as_they_are_stored(self, store: Store, backend: AzureBackend) -> None:
+        """What is hashed is what is stored, not what it would unpack to"""
+        store.put("file", BODY, {"x-ms-blob-content-encoding": "gzip"})
+
+        assert b"".join(backend.read("file")) == BODY
+        assert backend.stat("file").content_encoding == "gzip"
+
+    def test_large_objects_are_read_in_pieces(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        """seed-6, V-7: four MiB at a time, each pinned"""
+        store.blob("large").upload_blob(bytes(9 * 1024**2))
+        etag = backend.stat("large").etag
+        front.seen.clear()
+
+        sizes = [len(chunk) for chunk in backend.read("large", etag=etag)]
+
+        assert sum(sizes) == 9 * 1024**2
+        assert max(sizes) <= 4 * 1024**2
+        assert [seen.headers["If-Match"] for seen in front.seen] == [f'"{etag}"'] * 3
+
+
+class TestThroughUs:
+    def test_the_storage_sees_one_block_and_one_commit(self, store: Store, front: Front, backend: AzureBackend) -> None:
+        """seed-6: streamed on with its exact length, never sent chunked"""
+        upload = upload_of(backend)
+
+        stored = backend.write(upload, upload.slice(1), io.BytesIO(BODY + b"more"))
+
+        assert stored
+        assert set(stored.checksums) == {"sha256"}
+        puts = [seen for seen in front.seen if seen.method == "PUT"]
+        assert [seen.path.partition("comp=")[2].partition("&")[0] for seen in puts] == ["block", "blocklist"]
+        assert puts[0].headers["Content-Length"] == str(len(BODY))
+        assert not any("Transfer-Encoding" in seen.headers for seen in puts)
+
+    def test_a_body_is_never_sent_twice(self, backend: AzureBackend, front: Front) -> None:
+        """The stream is spent after the first try: a second would send nothing"""
+        upload = upload_of(backend)
+        front.rules = [Rule(matches=lambda seen: "comp=block&" in seen.path, status=503)]
+
+        with pytest.raises(StorageUnavailable):
+            backend.write(upload, upload.slice(1), io.BytesIO(BODY))
+
+        assert len([seen for seen in front.seen if "comp=block&" in seen.path]) == 1
+        assert backend.missing(upload) == [upload.slice(1)]
+
+    def test_who_comes_second_is_told_so(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        """L-3: even when both had begun before either was done"""
+        upload = upload_of(backend)
+        store.put(upload.upload_path, BODY)
+        front.rules = [
+            Rule(matches=lambda seen: seen.method == "HEAD", status=404, headers=_code("BlobNotFound")),
+        ]
+
+        with pytest.raises(UploadInProgress):
+            backend.write(upload, upload.slice(1), io.BytesIO(BODY[::-1]))
+
+        assert store.blob(upload.upload_path).download_blob().readall() == BODY
+
+    def test_of_many_who_come_at_once_one_wins(self, store: Store) -> None:
+        """L-3: the others are told so, and bytes and checksum are one sender's"""
+        backend = store.backend()
+        upload = upload_of(backend)
+        bodies = [bytes([n]) * len(BODY) for n in range(8)]
+
+        def write(body: bytes) -> StoredObject | None:
+            try:
+                return backend.write(upload, upload.slice(1), io.BytesIO(body))
+            except UploadInProgress:
+                return None
+
+        with ThreadPoolExecutor(len(bodies)) as pool:
+            answers = list(pool.map(write, bodies))
+
+        [(winner, stored)] = [(body, answer) for body, answer in zip(bodies, answers, strict=True) if answer]
+        assert store.blob(upload.upload_path).download_blob().readall() == winner
+        assert stored.checksums == {"sha256": hashlib.sha256(winner).hexdigest()}
+
+    def test_a_part_is_written_once(self, store: Store, backend: AzureBackend, half_sent: Upload) -> None:
+        with pytest.raises(UploadInProgress):
+            backend.write(half_sent, half_sent.slice(1), io.BytesIO(BODY))
+
+        assert backend.write(half_sent, half_sent.slice(2), io.BytesIO(BODY[PART_BYTES:])) is None
+        assert b"".join(backend.read(backend.assemble(half_sent, Budget(seconds=20)).path)) == BODY
+
+
+class TestTrouble:
+    def test_a_busy_storage_is_asked_twice(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        store.put("file", BODY)
+        front.rules = [Rule(matches=_any, status=503)]
+
+        assert backend.stat("file").size == len(BODY)
+        assert len(front.seen) == 2
+
+    def test_a_storage_that_stays_busy_is_unavailable(self, backend: AzureBackend, front: Front) -> None:
+        """Retryable, never a crash"""
+        front.rules = [Rule(matches=_any, status=503, times=2)]
+
+        with pytest.raises(StorageUnavailable):
+            backend.stat("file")
+
+    def test_a_storage_that_is_not_there_is_unavailable(self, store: Store, front: Front) -> None:
+        backend = store.backend(endpoint="http://127.0.0.1:9/" + store.server.account_name)
+
+        with pytest.raises(StorageUnavailable):
+            backend.stat("file")
+
+    def test_a_download_that_breaks_off_is_unavailable(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        """Also when the chunks are read long after the first answer"""
+        store.blob("large").upload_blob(bytes(9 * 1024**2))
+        chunks = backend.read("large")
+        front.rules = [Rule(matches=_any, status=503, times=10)]
+
+        with pytest.raises(StorageUnavailable):
+            list(chunks)
+
+    def test_a_wrong_key_is_misconfigured(self, store: Store) -> None:
+        backend = store.backend(account_key="d3Jvbmc=")
+
+        with pytest.raises(StorageMisconfigured):
+            backend.stat("file")
+
+    def test_what_is_absent_is_missing(self, backend: AzureBackend) -> None:
+        with pytest.raises(FileMissing):
+            backend.read("absent")
+
+
+def _any(_: Seen) -> bool:
+    return True
+
+
+def _code(code: str) -> dict[str, str]:
+    return {"x-ms-error-code": code}

@@ -1,0 +1,109 @@
+"""docs/backends/azure.md: its samples work as they stand. seed-117"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from azure.storage.blob import BlobServiceClient, CorsRule
+
+from fileman import conf
+from fileman.backends.azure_settings import AzureSettings
+from tests.backends.azure.documents import PAGE, json_blocks, table
+from tests.backends.azure.stores import BODY, Store, send, upload_of
+
+ORIGIN = "https://app.example.com"
+
+
+@pytest.fixture
+def _rules_of_the_page(azure_service: BlobServiceClient, store: Store) -> Iterator[None]:
+    rules = json_blocks()[0]["cors"]["corsRules"]
+    azure_service.set_service_properties(cors=[_rule(given) for given in rules])
+    yield
+    azure_service.set_service_properties(cors=[])
+
+
+def _rule(given: dict[str, Any]) -> CorsRule:
+    return CorsRule(
+        given["allowedOrigins"],
+        given["allowedMethods"],
+        allowed_headers=given["allowedHeaders"],
+        exposed_headers=given["exposedHeaders"],
+        max_age_in_seconds=given["maxAgeInSeconds"],
+    )
+
+
+def _preflight(url: str, headers: str, *, origin: str = ORIGIN, method: str = "PUT") -> int:
+    """As browsers ask; they leave the last header out where there is none to name."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    if headers:
+        asked["Access-Control-Request-Headers"] = headers
+    return requests.options(url, headers=asked, timeout=10).status_code
+
+
+@pytest.mark.usefixtures("_rules_of_the_page")
+class TestCors:
+    @pytest.mark.parametrize("parts", [False, True])
+    def test_the_rules_let_every_signed_upload_in(self, store: Store, parts: bool) -> None:
+        """seed-117: from the page's origin, with exactly the headers that instructions name"""
+        backend = store.backend()
+        upload = upload_of(backend, parts=parts)
+        request = backend.instructions(upload, list(upload.slices()))[0]
+        named = ",".join(sorted(name.lower() for name, _ in request.headers))
+
+        assert _preflight(request.url, named) == 200
+        answer = requests.put(request.url, data=BODY, headers={**dict(request.headers), "Origin": ORIGIN}, timeout=10)
+        assert answer.status_code == 201
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+    @pytest.mark.parametrize(
+        "asked",
+        [{"origin": "https://elsewhere.example.com"}, {"method": "DELETE"}, {"headers": "x-ms-meta-own"}],
+        ids=["origin", "method", "header"],
+    )
+    def test_the_rules_let_nothing_else_in(self, store: Store, asked: dict[str, str]) -> None:
+        backend = store.backend()
+        upload = upload_of(backend)
+        [request] = backend.instructions(upload, list(upload.slices()))
+
+        assert _preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
+
+    def test_a_script_may_read_a_download(self, store: Store) -> None:
+        store.put("file", BODY)
+
+        answer = requests.get(store.backend().get_url("file"), headers={"Origin": ORIGIN}, timeout=10)
+
+        assert (answer.content, answer.headers["Access-Control-Allow-Origin"]) == (BODY, ORIGIN)
+
+    def test_the_diagnosis_is_content_with_the_rules(self, store: Store) -> None:
+        """seed-126"""
+        assert store.backend().validate_configuration() == (True, [])
+
+
+def test_the_lifecycle_rule_outlasts_every_upload() -> None:
+    [rule] = json_blocks()[1]["rules"]
+    [prefix] = rule["definition"]["filters"]["prefixMatch"]
+    days = rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
+    limits = conf.settings()
+
+    assert prefix == "documents/tenant-1/.uploads/"
+    assert timedelta(days=days) > limits.PARTS_UPLOAD_DEADLINE + limits.SWEEP_GRACE
+
+
+def test_the_lifecycle_rule_finds_what_is_uploaded(store: Store) -> None:
+    backend = store.backend(backend_url=f"azure://{store.name}/tenant-1/")
+    upload = upload_of(backend)
+    [request] = backend.instructions(upload, list(upload.slices()))
+    send(request, BODY)
+
+    [found] = store.container.list_blobs()
+
+    assert f"{store.name}/{found.name}".startswith(f"{store.name}/tenant-1/.uploads/")
+
+
+def test_the_page_names_every_setting() -> None:
+    named = table(PAGE.read_text(), "setting")
+
+    assert {name.strip("`") for name in named} == {spec.name for spec in fields(AzureSettings)}

@@ -1,0 +1,199 @@
+"""Copies that take their time, break off, or meet something at the file path."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fileman.backends.azure import AzureBackend
+from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.errors import (
+    FileMissing,
+    ObjectChanged,
+    SizeMismatch,
+    StorageMisconfigured,
+    StorageUnavailable,
+    UploadInProgress,
+)
+from tests.backends.azure.front import Front, Rule, Seen
+from tests.backends.azure.stores import BODY, Store, upload_of
+
+SPENT = Budget(seconds=0)
+
+
+@pytest.fixture
+def backend(store: Store, front: Front) -> AzureBackend:
+    return store.backend(endpoint=front.endpoint_url)
+
+
+@pytest.fixture
+def upload(store: Store, backend: AzureBackend) -> Upload:
+    upload = upload_of(backend)
+    store.put(upload.upload_path, BODY)
+    return upload
+
+
+@pytest.fixture
+def verified(backend: AzureBackend, upload: Upload) -> StoredObject:
+    return backend.stat(upload.upload_path)
+
+
+def looks_at(path: str) -> Callable[[Seen], bool]:
+    return lambda seen: seen.method == "HEAD" and seen.path.endswith(path)
+
+
+def test_a_copy_that_takes_its_time_is_awaited_over_several_calls(
+    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    """V-8: until it is there, nothing is seen at the file path"""
+    pending = Rule(
+        matches=looks_at(upload.file_path),
+        headers={"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"},
+        times=10**6,
+    )
+    front.rules = [Rule(matches=looks_at(upload.file_path)), pending]
+
+    for _ in range(2):
+        with pytest.raises(UploadInProgress) as raised:
+            backend.publish(upload, verified, SPENT)
+        assert raised.value.progress == {"copied": f"5/{len(BODY)}"}
+        with pytest.raises(FileMissing):
+            backend.stat(upload.file_path)
+    pending.times = 0
+    published = backend.publish(upload, verified, SPENT)
+
+    assert (published.path, published.size, published.content_type) == (upload.file_path, len(BODY), "text/plain")
+    assert len([seen for seen in front.seen if "x-ms-copy-source" in seen.headers]) == 1
+
+
+def test_a_copy_is_awaited_within_the_budget(
+    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    absent = Rule(matches=looks_at(upload.file_path))
+    front.rules = [absent, Rule(matches=looks_at(upload.file_path), headers={"x-ms-copy-status": "pending"}, times=2)]
+
+    assert backend.publish(upload, verified, Budget(seconds=20)).size == len(BODY)
+
+
+@pytest.mark.parametrize("status", ["failed", "aborted"])
+def test_a_copy_that_failed_is_begun_anew_by_the_next_call(
+    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject, status: str
+) -> None:
+    front.rules = [
+        Rule(matches=looks_at(upload.file_path)),
+        Rule(matches=looks_at(upload.file_path), headers={"x-ms-copy-status": status}),
+    ]
+
+    with pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified, SPENT)
+
+    assert b"".join(backend.read(backend.publish(upload, verified, SPENT).path)) == BODY
+
+
+def test_a_copy_whose_answer_got_lost_is_found(
+    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    """The second try meets what the first has done"""
+    front.rules = [Rule(matches=lambda seen: "x-ms-copy-source" in seen.headers, status=503, after=True)]
+
+    assert backend.publish(upload, verified, SPENT).size == len(BODY)
+    assert len([seen for seen in front.seen if "x-ms-copy-source" in seen.headers]) == 2
+
+
+@pytest.mark.parametrize("step", ["comp=properties", "comp=metadata"])
+def test_what_broke_off_after_the_copy_is_finished_by_the_next_call(
+    backend: AzureBackend, store: Store, front: Front, upload: Upload, step: str
+) -> None:
+    """A copy with the uploader's own headers is not yet the file"""
+    store.put(upload.upload_path, BODY, {"x-ms-blob-cache-control": "public"})
+    verified = backend.stat(upload.upload_path)
+    front.rules = [Rule(matches=lambda seen: step in seen.path, status=403)]
+
+    with pytest.raises(StorageMisconfigured):
+        backend.publish(upload, verified, SPENT)
+    with pytest.raises(FileMissing):
+        backend.stat(upload.file_path)
+    backend.publish(upload, verified, SPENT)
+
+    assert store.blob(upload.file_path).get_blob_properties().content_settings.cache_control is None
+
+
+def test_the_unfinished_copy_of_another_object_is_thrown_away(
+    backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    """V-7: an earlier call copied what the uploader has replaced since; only what was verified now is published"""
+    front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
+    with pytest.raises(StorageMisconfigured):
+        backend.publish(upload, verified, SPENT)
+    store.put(upload.upload_path, BODY[::-1])
+
+    published = backend.publish(upload, backend.stat(upload.upload_path), SPENT)
+
+    assert b"".join(backend.read(published.path)) == BODY[::-1]
+
+
+def test_an_object_that_changed_after_it_was_looked_at_is_not_copied(
+    backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
+) -> None:
+    """V-7"""
+    store.put(upload.upload_path, BODY[::-1])
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified, SPENT)
+
+    assert not store.blob(upload.file_path).exists()
+
+
+def test_a_source_that_is_gone_is_missing(
+    backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
+) -> None:
+    store.blob(upload.upload_path).delete_blob()
+
+    with pytest.raises(FileMissing):
+        backend.publish(upload, verified, SPENT)
+
+
+def test_a_foreign_file_of_another_size_is_left_alone(
+    backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
+) -> None:
+    store.put(upload.file_path, BODY + b"1")
+
+    with pytest.raises(SizeMismatch):
+        backend.publish(upload, verified, SPENT)
+
+    assert store.blob(upload.file_path).download_blob().readall() == BODY + b"1"
+
+
+def test_a_file_that_came_a_moment_ago_is_not_overwritten(
+    backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    """The copy itself is create-only"""
+    store.put(upload.file_path, BODY[::-1])
+    absent = {"x-ms-error-code": "BlobNotFound"}
+    front.rules = [Rule(matches=looks_at(upload.file_path), status=404, headers=absent)]
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified, SPENT)
+
+    assert store.blob(upload.file_path).download_blob().readall() == BODY[::-1]
+
+
+def test_a_foreign_file_that_looks_the_same_is_left_for_the_next_call_to_verify(
+    backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
+) -> None:
+    """Finalize looks at the file path first, and reads what stands there"""
+    store.put(upload.file_path, BODY)
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified, SPENT)
+
+    assert backend.stat(upload.file_path).size == len(BODY)
+
+
+def test_two_uploads_do_not_share_a_copy(backend: AzureBackend, store: Store, upload: Upload) -> None:
+    other = replace(upload_of(backend), file_path=upload.file_path)
+    store.put(other.upload_path, BODY)
+    backend.publish(upload, backend.stat(upload.upload_path), SPENT)
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(other, backend.stat(other.upload_path), SPENT)

@@ -1,0 +1,176 @@
+"""Shared access signatures: what they say, how long, and that they cost nothing. G-4, seed-40"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+from azure.storage.blob import UserDelegationKey
+
+from fileman.backends.azure import AzureBackend
+from fileman.backends.azure_connection import AzureConnection
+from fileman.backends.values import BackendConfig, ServeAs, Slice
+from tests.backends.azure.stores import upload_of
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+GOOD = {"account_name": "acmefiles", "account_key": "Y2FuYXJ5", "container_name": "documents"}
+BY_TOKEN = {name: value for name, value in GOOD.items() if name != "account_key"}
+WEEK = 604_800
+
+
+def backend_of(settings: Mapping[str, Any]) -> AzureBackend:
+    config = BackendConfig(
+        manager_id=uuid4(), backend_url="azure://documents/a b/", settings=settings, supports_direct_upload=True
+    )
+    return AzureBackend(config)
+
+
+def said(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
+
+
+class TestUploads:
+    def test_one_request_may_create_one_blob(self) -> None:
+        """G-4: sr=b, sp=c, spr=https, and the time of the upload"""
+        backend = backend_of(GOOD)
+        upload = upload_of(backend, now=NOW, expires_in=600)
+
+        [request] = backend.instructions(upload, list(upload.slices()))
+
+        grant = said(request.url)
+        assert (grant["sr"], grant["sp"], grant["spr"]) == ("b", "c", "https")
+        assert grant["se"] == "2026-01-02T03:14:05Z"
+        assert grant.keys() == {"se", "sp", "spr", "sv", "sr", "sig"}
+        assert request.url.startswith(
+            f"https://acmefiles.blob.core.windows.net/documents/a%20b/.uploads/{backend.config.manager_id}/"
+        )
+        assert request.headers == (
+            ("Content-Type", "text/plain"),
+            ("x-ms-blob-content-type", "text/plain"),
+            ("x-ms-blob-type", "BlockBlob"),
+        )
+        assert (request.method, request.success_status, request.fields) == ("PUT", (201,), ())
+
+    def test_a_block_is_named_in_base64_once(self) -> None:
+        """G-4, G-7: ids of one length, up to the last of 50,000"""
+        backend = backend_of(GOOD)
+        upload = upload_of(backend, parts=True, now=NOW)
+        last = Slice(part_number=50_000, offset=0, length=1)
+
+        first, final = backend.instructions(upload, [upload.slice(1), last])
+
+        assert (said(first.url)["comp"], said(first.url)["blockid"]) == ("block", "MDAwMDE=")
+        assert said(final.url)["blockid"] == "NTAwMDA="
+        assert (said(first.url)["sr"], said(first.url)["sp"]) == ("b", "w")
+        assert first.headers == ()
+
+    def test_signing_a_window_takes_milliseconds(self) -> None:
+        """One hundred parts are one signature"""
+        backend = backend_of(GOOD)
+        upload = upload_of(backend, size=6000, parts=True, now=NOW)
+        parts = list(upload.slices())
+        started = time.perf_counter()
+
+        requests = backend.instructions(upload, parts)
+
+        assert len(requests) == 100
+        assert len({said(request.url)["sig"] for request in requests}) == 1
+        assert time.perf_counter() - started < 0.1
+
+
+class TestDownloads:
+    def test_type_and_name_are_signed_in(self) -> None:
+        """seed-96"""
+        serve_as = ServeAs(disposition="attachment", filename="Übersicht.pdf", content_type="application/pdf")
+
+        url = backend_of(GOOD).get_url("uploads/one", expires_in=3600, serve_as=serve_as, now=NOW)
+
+        grant = said(url)
+        assert (grant["sr"], grant["sp"], grant["spr"], grant["rsct"]) == ("b", "r", "https", "application/pdf")
+        assert grant["rscd"] == "attachment; filename*=utf-8''%C3%9Cbersicht.pdf"
+        assert grant["se"] == "2026-01-02T04:04:05Z"
+
+    @pytest.mark.parametrize(
+        ("expires_in", "ends"),
+        [
+            (None, "2026-01-02T03:09:05Z"),
+            (1, "2026-01-02T03:04:06Z"),
+            (-5, "2026-01-02T03:04:06Z"),
+            (10**9, "2026-01-09T03:04:05Z"),
+        ],
+    )
+    def test_lifetimes_are_clamped(self, expires_in: int | None, ends: str) -> None:
+        """D-7"""
+        assert said(backend_of(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
+
+
+class Keys:
+    """Gives user delegation keys as Azure does, and counts them."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    def get_user_delegation_key(self, starts_at: datetime, ends_at: datetime) -> UserDelegationKey:
+        self.asked.append((starts_at, ends_at))
+        key = UserDelegationKey()  # type: ignore[no-untyped-call]  # the SDK left it out
+        key.signed_oid, key.signed_tid, key.signed_service, key.signed_version = "oid", "tid", "b", "2025-11-05"
+        key.signed_start, key.signed_expiry = f"{starts_at:%Y-%m-%dT%H:%M:%SZ}", f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"
+        key.value = "a2V5"
+        return key
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
+    keys = Keys()
+    monkeypatch.setattr(AzureConnection, "service", keys)
+    return keys
+
+
+class TestByUserDelegation:
+    def test_the_signature_names_the_key_and_not_the_account_key(self, keys: Keys) -> None:
+        grant = said(backend_of(BY_TOKEN).get_url("uploads/one", 60, now=NOW))
+
+        assert (grant["skoid"], grant["sktid"], grant["sks"], grant["spr"]) == ("oid", "tid", "b", "https")
+        assert grant["ske"] == "2026-01-09T02:59:05Z"
+        assert (grant["sr"], grant["sp"], grant["se"]) == ("b", "r", "2026-01-02T03:05:05Z")
+
+    def test_one_key_signs_for_days(self, keys: Keys) -> None:
+        """From a little before, because clocks differ, and for as long as Azure gives one"""
+        backend = backend_of(BY_TOKEN)
+
+        for hours in range(0, 6 * 24, 12):
+            backend.get_url("uploads/one", 3600, now=NOW + timedelta(hours=hours))
+
+        assert keys.asked == [(NOW - timedelta(minutes=5), NOW + timedelta(days=7) - timedelta(minutes=5))]
+
+    def test_a_key_that_would_end_first_is_renewed(self, keys: Keys) -> None:
+        """seed-73: what is signed lives as long as was asked for"""
+        backend = backend_of(BY_TOKEN)
+        backend.get_url("uploads/one", 3600, now=NOW)
+        late = NOW + timedelta(days=6, hours=23, minutes=30)
+
+        grant = said(backend.get_url("uploads/one", 3600, now=late))
+
+        assert len(keys.asked) == 2
+        assert grant["se"] == "2026-01-09T03:34:05Z"
+
+    def test_the_longest_life_is_that_of_a_new_key(self, keys: Keys) -> None:
+        """Ten minutes of a week at most are lost, and not every address costs a new key"""
+        backend = backend_of(BY_TOKEN)
+
+        grants = [said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(minutes=m))) for m in (0, 5, 9)]
+
+        assert len(keys.asked) == 1
+        assert {grant["se"] for grant in grants} == {"2026-01-09T02:59:05Z"}
+
+    def test_a_week_later_the_longest_life_is_a_week_again(self, keys: Keys) -> None:
+        backend = backend_of(BY_TOKEN)
+        backend.get_url("uploads/one", WEEK, now=NOW)
+
+        grant = said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(days=1)))
+
+        assert len(keys.asked) == 2
+        assert grant["se"] == "2026-01-10T02:59:05Z"
