@@ -1,0 +1,131 @@
+"""A fresh bucket behind the verifying front, and how the tests talk to it besides the backend under test."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from fileman.backends.gcs import GCSBackend
+from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
+from fileman.checksums import Checksum, hasher
+from tests.servers.gcs import GcsServer
+
+PREFIX = "tenant/"
+BODY = b"The bytes that were granted."
+ORIGIN = "https://app.example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """One bucket of the stand-in."""
+
+    server: GcsServer
+    bucket: Any
+    """The SDK's own bucket, to look behind the backend's back."""
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What a file manager for this bucket is configured with; None removes a key."""
+        settings = {
+            "bucket_name": self.bucket.name,
+            "project_id": self.server.project_id,
+            "credentials": self.server.service_account_info,
+            "endpoint": self.server.endpoint,
+        } | more
+        return {key: value for key, value in settings.items() if value is not None}
+
+    def config(self, *, direct: bool = True, **settings: Any) -> BackendConfig:
+        return BackendConfig(
+            manager_id=uuid.uuid4(),
+            backend_url=f"gs://{settings.get('bucket_name', self.bucket.name)}/{PREFIX}",
+            settings=self.settings(**settings),
+            supports_direct_upload=direct,
+        )
+
+    def backend(self, *, direct: bool = True, **settings: Any) -> GCSBackend:
+        return GCSBackend(self.config(direct=direct, **settings))
+
+    def has(self, name: str) -> bool:
+        return self.bucket.get_blob(name) is not None
+
+    def names(self) -> list[str]:
+        return [blob.name for blob in self.bucket.list_blobs()]
+
+    def put(self, name: str, data: bytes = BODY, *, content_type: str = "text/plain") -> Any:
+        """Write an object as nobody's client could; the blob."""
+        blob = self.bucket.blob(name)
+        blob.upload_from_string(data, content_type=content_type)
+        return blob
+
+
+def budget(seconds: float = 20) -> Budget:
+    return Budget(seconds=seconds)
+
+
+def checksum_of(body: bytes, algorithm: str) -> Checksum:
+    digest = hasher(algorithm)
+    digest.update(body)
+    return Checksum(algorithm=algorithm, hexdigest=digest.hexdigest())
+
+
+def upload_of(
+    size: int = len(BODY),
+    *,
+    session: bool = False,
+    content_type: str = "text/plain",
+    checksum: Checksum | None = None,
+    expires_in: int = 60,
+    now: datetime | None = None,
+) -> Upload:
+    """A new upload that nothing has been done for."""
+    file_id = uuid.uuid4()
+    strategy = Strategy.SESSION if session else Strategy.SINGLE
+    return Upload(
+        file_id=file_id,
+        upload_path=f"{PREFIX}.uploads/manager/{file_id}",
+        file_path=f"{PREFIX}uploads/{file_id}.txt",
+        filename="notes.txt",
+        size=size,
+        content_type=content_type,
+        checksum=checksum,
+        plan=PartPlan(strategy=strategy, part_size=size, total_parts=1),
+        begun={},
+        now=now or datetime.now(UTC),
+        expires_in=expires_in,
+    )
+
+
+def begun(backend: GCSBackend, upload: Upload, *, origin: str | None = ORIGIN) -> Upload:
+    return replace(upload, begun=backend.begin(upload, origin=origin))
+
+
+def only_request(backend: GCSBackend, upload: Upload) -> UploadRequest:
+    (request,) = backend.instructions(upload, backend.missing(upload))
+    return request
+
+
+def send(
+    request: UploadRequest,
+    body: bytes,
+    *,
+    method: str | None = None,
+    url: str | None = None,
+    headers: Mapping[str, str | None] | None = None,
+) -> requests.Response:
+    """The answer to a request sent as instructed, with some headers changed; None leaves one out."""
+    stated = {**dict(request.headers), **(headers or {})}
+    return requests.request(
+        method or request.method,
+        url or request.url,
+        data=body,
+        headers={name: value for name, value in stated.items() if value is not None},
+        timeout=10,
+    )
+
+
+def uploaded(backend: GCSBackend, upload: Upload, body: bytes = BODY) -> Upload:
+    """The upload, once its bytes have arrived."""
+    assert send(only_request(backend, upload), body).status_code == 200
+    return upload

@@ -1,0 +1,173 @@
+"""Where credentials come from when the settings hold none, and who signs without a private key."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import google.auth.transport.requests
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.test import override_settings
+from google.auth.compute_engine import _metadata
+
+from fileman.backends import gcs_signing
+from fileman.backends.gcs import GCSBackend
+from fileman.errors import StorageMisconfigured, StorageUnavailable
+from tests.backends.gcs.answering import Answer, Asked, answering, json_answer
+from tests.backends.gcs.stores import BODY, Store, only_request, send, upload_of
+from tests.servers.gcs_client import credentials_of
+from tests.servers.gcs_faults import Fault
+
+
+@pytest.fixture
+def adc_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """GOOGLE_APPLICATION_CREDENTIALS names a key."""
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps(store.server.service_account_info))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    return path
+
+
+def test_a_key_named_by_the_environment_signs_here(store: Store, adc_file: Path) -> None:
+    """seed-40."""
+    backend = store.backend(credentials=None)
+    upload = upload_of()
+
+    assert backend.capabilities.signs_locally is True
+    assert send(only_request(backend, upload), BODY).status_code == 200
+    assert backend.validate_configuration()[1] == [
+        "No CORS rule of the bucket lets browsers PUT with the headers "
+        "Content-Type, x-goog-content-length-range, x-goog-hash."
+    ]
+
+
+def test_making_a_backend_asks_nobody(store: Store, adc_file: Path) -> None:
+    adc_file.write_text(json.dumps({"type": "external_account"}))
+
+    assert store.backend(credentials=None).capabilities.signs_locally is False
+    assert store.backend(credentials=None, endpoint="http://127.0.0.1:9").capabilities.signs_locally is False
+
+
+def test_no_credentials_anywhere_is_a_fault_of_the_configuration(store: Store) -> None:
+    backend = store.backend(credentials=None)
+
+    with pytest.raises(StorageMisconfigured):
+        backend.stat("a")
+    assert backend.capabilities.signs_locally is False
+    assert backend.validate_configuration() == (
+        False,
+        ["There are no credentials, neither in the settings nor in the environment."],
+    )
+
+
+def test_a_persons_credentials_cannot_sign(store: Store, adc_file: Path) -> None:
+    person = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+    adc_file.write_text(json.dumps({**person, "quota_project_id": "my-project"}))
+
+    with pytest.raises(StorageMisconfigured, match="service account"):
+        store.backend(credentials=None).get_url("a")
+
+
+@pytest.fixture
+def signed_blobs() -> list[str]:
+    """The paths that the signing service was asked for."""
+    return []
+
+
+@pytest.fixture
+def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[GCSBackend]:
+    """A backend on a machine of Google's: its metadata server gives tokens, the IAM service signs."""
+    account: Any = credentials_of(store.server.service_account_info).with_scopes(["cloud-platform"])
+    account.refresh(google.auth.transport.requests.Request())
+
+    def metadata(asked: Asked) -> Answer:
+        flavor = {"Metadata-Flavor": "Google"}
+        if asked.path.partition("?")[0].endswith("/token"):
+            token = {"access_token": account.token, "expires_in": 3600, "token_type": "Bearer"}
+            return json_answer(token, headers=flavor)
+        if "/service-accounts/" in asked.path:
+            return json_answer(
+                {"email": store.server.client_email, "scopes": [], "aliases": ["default"]}, headers=flavor
+            )
+        return Answer(body=b"my-project", headers={"Content-Type": "text/plain", **flavor})
+
+    def sign_blob(asked: Asked) -> Answer:
+        signed_blobs.append(asked.path)
+        assert asked.headers["Authorization"] == f"Bearer {account.token}"
+        signature = account.sign_bytes(base64.b64decode(json.loads(asked.body)["payload"]))
+        return json_answer({"keyId": "1", "signedBlob": base64.b64encode(signature).decode()})
+
+    with answering(metadata) as metadata_server, answering(sign_blob) as iam:
+        monkeypatch.delenv("NO_GCE_CHECK")
+        host = metadata_server.removeprefix("http://")
+        monkeypatch.setenv("GCE_METADATA_IP", host)
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)  # read from the environment at import
+        monkeypatch.setattr(gcs_signing, "SIGN_BLOB_URL", f"{iam}/v1/projects/-/serviceAccounts/{{email}}:signBlob")
+        yield store.backend(credentials=None)
+
+
+def test_a_machine_without_a_key_lets_the_iam_service_sign(
+    store: Store, machine: GCSBackend, signed_blobs: list[str]
+) -> None:
+    """seed-4: an upload and a download by addresses that were signed over the network."""
+    upload = upload_of()
+
+    assert machine.capabilities.signs_locally is False
+    assert type(machine).capabilities.signs_locally is True
+    assert send(only_request(machine, upload), BODY).status_code == 200
+    assert requests.get(machine.get_url(upload.upload_path), timeout=10).content == BODY
+    assert signed_blobs == [f"/v1/projects/-/serviceAccounts/{store.server.client_email}:signBlob"] * 2
+
+
+def test_a_signing_service_that_refuses_is_named(
+    store: Store, machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """seed-121."""
+    refusal = {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
+    with answering(lambda _: json_answer(refusal, status=403)) as iam:
+        monkeypatch.setattr(gcs_signing, "SIGN_BLOB_URL", f"{iam}/{{email}}")
+
+        with pytest.raises(StorageMisconfigured):
+            machine.get_url("a")
+        assert "The credentials lack the right iam.serviceAccounts.signBlob." in machine.validate_configuration()[1]
+
+
+def test_one_token_serves_many_requests(store: Store) -> None:
+    backend = store.backend()
+    backend._objects.find("a")
+    store.server.inject(Fault(path_contains="/_front/token", status=500, times=99))
+
+    assert backend._objects.find("a") is None
+
+
+def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store) -> None:
+    """R-1: two attempts, no retries for minutes."""
+    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.2, "STORAGE_READ_TIMEOUT_SECONDS": 0.1}
+    asked: list[str] = []
+
+    def silent(question: Asked) -> Answer:
+        asked.append(question.path)
+        time.sleep(0.4)
+        return json_answer({})
+
+    started = time.monotonic()
+    with (
+        override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times}),
+        answering(silent) as endpoint,
+        pytest.raises(StorageUnavailable),
+    ):
+        store.backend(endpoint=endpoint).stat("a")
+
+    assert len(asked) == 2
+    assert time.monotonic() - started < 3
+
+
+def test_signed_addresses_name_the_account(store: Store, machine: GCSBackend) -> None:
+    query = parse_qs(urlsplit(machine.get_url("a")).query)
+
+    assert query["X-Goog-Credential"][0].startswith(f"{store.server.client_email}/")

@@ -1,0 +1,144 @@
+"""validate_configuration asks the storage itself and says what is wrong; it never raises and leaves nothing behind."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from tests.backends.gcs.stores import Store
+from tests.servers.gcs_faults import Fault
+
+RULE = {
+    "origin": ["https://app.example.com"],
+    "method": ["PUT"],
+    "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
+}
+HEADERS = "PUT with the headers Content-Type, x-goog-content-length-range, x-goog-hash."
+ANY_BROWSER = f"No CORS rule of the bucket lets browsers {HEADERS}"
+
+
+def allow(store: Store, **changes: Any) -> Store:
+    store.bucket.cors = [{**RULE, **changes}]
+    store.bucket.patch()
+    return store
+
+
+def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
+    valid, found = store.backend(direct=direct, **settings).validate_configuration()
+    assert valid is (found == [])
+    return found
+
+
+def test_a_good_bucket_has_no_faults_and_nothing_stays_there(store: Store) -> None:
+    """seed-126, seed-40."""
+    assert faults(allow(store)) == []
+    assert store.names() == []
+
+
+def test_a_bucket_that_is_not_there_is_named_with_its_project(store: Store) -> None:
+    """seed-126, seed-67."""
+    absent = f"{store.bucket.name}-2"
+
+    assert faults(store, bucket_name=absent) == ["There is no bucket of this name in the project fileman-tests."]
+    assert faults(store, bucket_name=absent, project_id=None) == ["There is no bucket of this name."]
+
+
+def test_credentials_that_google_does_not_know_are_named_without_being_shown(store: Store) -> None:
+    """seed-126, S-2."""
+    stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
+
+    assert faults(store, credentials=stranger) == ["Google gives no access for these credentials (RefreshError)."]
+
+
+def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
+    """seed-126, R-1."""
+    assert faults(store, endpoint="http://127.0.0.1:9") == ["The storage (http://127.0.0.1:9) does not answer."]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("GET", "maxResults=1", "storage.objects.list"),
+        ("POST", "uploadType=media", "storage.objects.create"),
+        ("POST", "/rewriteTo/", "storage.objects.create with storage.objects.get, to copy,"),
+        ("DELETE", "/o/tenant%2F.uploads%2Fprobe", "storage.objects.delete"),
+        ("GET", "fields=cors", "storage.buckets.get"),
+    ],
+)
+def test_each_right_that_is_lacking_is_named(store: Store, method: str, path: str, right: str) -> None:
+    """seed-121, seed-126."""
+    allow(store).server.inject(Fault(method=method, path_contains=path, status=403))
+
+    assert faults(store) == [f"The credentials lack the right {right}."]
+    assert store.names() == []
+
+
+def test_a_lacking_right_to_read_is_named(store: Store) -> None:
+    """seed-121: the probe is looked at, and a signed address is tried."""
+    allow(store).server.inject(Fault(method="GET", path_contains="/o/tenant%2F.uploads%2Fprobe", status=403))
+
+    assert faults(store) == ["The credentials lack the right storage.objects.get."]
+
+
+def test_a_token_that_is_not_taken_is_named(store: Store) -> None:
+    allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401))
+
+    assert faults(store) == ["Google does not accept the access token of these credentials."]
+
+
+def test_signatures_that_are_not_taken_are_named(store: Store) -> None:
+    """seed-126: such as of a key that was deleted meanwhile, while its last token still works."""
+    allow(store).server.inject(Fault(method="GET", path_contains="X-Goog-Signature", status=403))
+
+    assert faults(store) == ["Google refuses signed addresses of these credentials (status 403)."]
+
+
+def test_an_answer_that_nobody_expects_is_told(store: Store) -> None:
+    allow(store).server.inject(Fault(method="POST", path_contains="uploadType=media", status=400))
+
+    (fault,) = faults(store)
+
+    assert fault == "Asked for storage.objects.create, the storage answered 400 backendError."
+
+
+@pytest.mark.parametrize(
+    "changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, {"responseHeader": []}], ids=str
+)
+def test_a_cors_rule_that_does_not_suffice_is_named(store: Store, changes: dict[str, Any]) -> None:
+    """seed-117, seed-119."""
+    assert faults(allow(store, **changes)) == [ANY_BROWSER]
+    assert faults(store, direct=False) == []
+
+
+def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
+    """seed-119."""
+    assert faults(store) == [ANY_BROWSER]
+
+
+class TestWithKnownOrigins:
+    @pytest.fixture(autouse=True)
+    def _origins(self) -> Iterator[None]:
+        origins = ["https://app.example.com", "https://second.example.com"]
+        with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}):
+            yield
+
+    def test_each_origin_that_is_not_let_in_is_named(self, store: Store) -> None:
+        """seed-117, seed-119: found by preflight, as a browser would."""
+        second = f"No CORS rule of the bucket lets pages of https://second.example.com {HEADERS}"
+
+        assert faults(allow(store)) == [second]
+        assert faults(allow(store, origin=["https://app.example.com", "https://second.example.com"])) == []
+
+    @pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}], ids=str)
+    def test_a_rule_without_method_or_headers_lets_nobody_in(self, store: Store, changes: dict[str, Any]) -> None:
+        """seed-119."""
+        assert len(faults(allow(store, **changes))) == 2
+
+    def test_the_right_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
+        """seed-116."""
+        allow(store, origin=["https://app.example.com", "https://second.example.com"])
+        store.server.inject(Fault(method="GET", path_contains="fields=", status=403, times=99))
+
+        assert faults(store) == []

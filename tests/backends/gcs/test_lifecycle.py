@@ -1,0 +1,326 @@
+"""The whole way of a file through the domain, over a bucket."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.test import override_settings
+from django.utils import timezone
+
+from fileman import cleanup, files, uploads, verification
+from fileman.access import Caller
+from fileman.backends import get_backend
+from fileman.errors import NotUploaded
+from fileman.finalizing import finalize
+from fileman.instructing import Outcome, UploadInstructions, upload_of
+from fileman.models import File, FileManager
+from fileman.uploads import DeclaredFile, InitiateRequest, Ticket
+from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
+from tests.servers.gcs_faults import Fault
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LARGE = BODY * 40_000
+"""Above what one request carries in these tests; 1.1 MB."""
+
+
+@pytest.fixture(autouse=True)
+def _small_single_requests(_plain_http: None) -> Any:
+    changed = {**django_settings.FILEMAN_SETTINGS, "SINGLE_REQUEST_MAX_BYTES": 1024}
+    with override_settings(FILEMAN_SETTINGS=changed):
+        yield
+
+
+@pytest.fixture
+def manager(store: Store) -> FileManager:
+    return FileManager.objects.create(
+        name="Google",
+        backend_type="gcs",
+        backend_url=f"gs://{store.bucket.name}/files/",
+        settings=store.settings(),
+        is_default=True,
+    )
+
+
+@pytest.fixture
+def caller(user: User) -> Caller:
+    return Caller(user=user, origin=ORIGIN, site_url="https://files.example.com/")
+
+
+def start(caller: Caller, manager: FileManager, body: bytes, **declared: Any) -> Ticket:
+    file = DeclaredFile(filename="notes.txt", size=len(body), content_type="text/plain", **declared)
+    request = InitiateRequest(files=[file], file_manager_id=manager.pk)
+    (ticket,) = uploads.initiate(caller=caller, request=request, now=timezone.now()).tickets
+    assert ticket.errors == ()
+    return ticket
+
+
+def send_all(instructions: UploadInstructions | None, body: bytes) -> None:
+    assert instructions is not None
+    for request in instructions.requests:
+        answer = send(request, body[request.slice.offset : request.slice.offset + request.slice.length])
+        assert answer.status_code in request.success_status
+
+
+def finish(caller: Caller, ticket: Ticket, **claims: Any) -> Outcome:
+    assert ticket.upload_token is not None
+    return finalize(caller=caller, upload_token=ticket.upload_token, now=timezone.now(), **claims)
+
+
+def refresh(caller: Caller, ticket: Ticket) -> Outcome:
+    return uploads.refresh(caller=caller, upload_token=ticket.upload_token, now=timezone.now())
+
+
+def session_of(ticket: Ticket) -> str:
+    assert ticket.file is not None
+    file = File.objects.get(pk=ticket.file.pk)
+    session: str = file.upload_state["begun"]["session"]
+    return session
+
+
+def is_cancelled(session: str) -> bool:
+    return requests.put(session, headers={"Content-Range": "bytes */*"}, timeout=10).status_code == 499
+
+
+@pytest.mark.parametrize("body", [BODY, LARGE], ids=["single", "session"])
+def test_a_file_goes_from_initiate_to_download_and_removal(
+    store: Store, caller: Caller, manager: FileManager, body: bytes
+) -> None:
+    """seed-4, seed-5, seed-62, seed-95, seed-96."""
+    ticket = start(caller, manager, body)
+    send_all(ticket.instructions, body)
+
+    outcome = finish(caller, ticket, file_size=len(body))
+
+    file = outcome.file
+    assert (outcome.error, file.upload_status, file.file_size) == (None, File.COMPLETED, len(body))
+    assert file.checksum == f"crc32c:{checksum_of(body, 'crc32c').hexdigest}"
+    assert file.checksum_verified is True
+    assert file.file_path.startswith("files/uploads/notes_")
+    url = files.download_url(caller=caller, file=file, now=timezone.now())
+    assert url is not None
+    assert requests.get(url, timeout=10).content == body
+    assert get_backend(manager).get_url(file.file_path, expires_in=3600).startswith(store.server.endpoint)
+    files.delete(caller=caller, file_id=file.pk, now=timezone.now())
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "crc32c", "md5"])
+def test_a_declared_checksum_is_verified(caller: Caller, manager: FileManager, algorithm: str) -> None:
+    """V-3, seed-53: by Google for its own algorithms, by a pinned read for SHA-256."""
+    ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, algorithm)))
+    send_all(ticket.instructions, BODY)
+
+    file = finish(caller, ticket).file
+
+    assert (file.upload_status, file.checksum) == (File.COMPLETED, str(checksum_of(BODY, algorithm)))
+    assert file.checksum_verified is True
+
+
+def test_a_checksum_that_the_bytes_do_not_have_fails_the_file(
+    store: Store, caller: Caller, manager: FileManager
+) -> None:
+    """V-3: one flipped byte."""
+    ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, "sha256")))
+    send_all(ticket.instructions, BODY.replace(b"bytes", b"bytez"))
+
+    outcome = finish(caller, ticket)
+
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.file.upload_status) == ("CHECKSUM_MISMATCH", File.FAILED)
+    assert store.names() == []
+
+
+def test_a_session_takes_no_sha256_that_nobody_could_verify(caller: Caller, manager: FileManager) -> None:
+    """V-3: refused at initiate, by the algorithms that Google computes."""
+    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "HASH_READ_MAX_BYTES": 2000}):
+        file = DeclaredFile(filename="a.txt", size=5000, checksum=f"sha256:{'0' * 64}", content_type="text/plain")
+        request = InitiateRequest(files=[file], file_manager_id=manager.pk)
+        (ticket,) = uploads.initiate(caller=caller, request=request, now=timezone.now()).tickets
+
+    (error,) = ticket.errors
+    assert error.code == "INVALID_CHECKSUM"
+    assert "crc32c" in error.message
+    assert "sha256" not in error.message.partition("possible here")[2]
+
+
+def test_an_object_that_is_swapped_while_it_is_verified_is_not_published(
+    store: Store, caller: Caller, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V-7: the call breaks off, retryable; the next one verifies what is there then, and refuses it."""
+    ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, "crc32c")))
+    send_all(ticket.instructions, BODY)
+    verify = verification.verify
+
+    def swap_after(file: File, upload: Any, stored: Any, claims: Any, **more: Any) -> Any:
+        verified = verify(file, upload, stored, claims, **more)
+        store.put(upload.upload_path, BODY.swapcase())
+        return verified
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verification, "verify", swap_after)
+        first = finish(caller, ticket)
+    assert first.error is not None
+    assert (first.error.code, first.error.retryable, first.file.upload_status) == (
+        "STORAGE_UNAVAILABLE",
+        True,
+        File.PENDING,
+    )
+
+    second = finish(caller, ticket)
+    assert second.error is not None
+    assert (second.error.code, second.file.upload_status) == ("CHECKSUM_MISMATCH", File.FAILED)
+    assert store.names() == []
+
+
+def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller, manager: FileManager) -> None:
+    """R-1: UPLOAD_IN_PROGRESS until the rewrite is done; the token of Google's is kept between the calls."""
+    ticket = start(caller, manager, LARGE)
+    send_all(ticket.instructions, LARGE)
+    store.server.set_unfinished_rewrite_steps(2)
+    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "FINALIZE_BUDGET_SECONDS": 0}):
+        codes = [outcome.error and outcome.error.code for outcome in (finish(caller, ticket) for _ in range(3))]
+
+    assert codes == ["UPLOAD_IN_PROGRESS", "UPLOAD_IN_PROGRESS", None]
+
+
+def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Caller, manager: FileManager) -> None:
+    """seed-123."""
+    ticket = start(caller, manager, LARGE)
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=600 * 1024))
+    with pytest.raises(requests.ConnectionError):
+        send_all(ticket.instructions, LARGE)
+
+    early = finish(caller, ticket)
+    outcome = refresh(caller, ticket)
+
+    assert isinstance(early.error, NotUploaded)
+    assert early.instructions is not None
+    assert outcome.instructions is not None
+    assert [request.slice.offset for request in outcome.instructions.requests] == [512 * 1024]
+    assert outcome.instructions.ordered is True
+    send_all(outcome.instructions, LARGE)
+    assert refresh(caller, ticket).instructions is None
+    assert finish(caller, ticket).file.upload_status == File.COMPLETED
+
+
+@pytest.mark.parametrize("by", ["refresh", "finalize"])
+def test_a_session_that_google_has_forgotten_is_begun_again(
+    store: Store, caller: Caller, manager: FileManager, by: str
+) -> None:
+    """seed-123: cancelled by a client, or older than a week."""
+    ticket = start(caller, manager, LARGE)
+    old = session_of(ticket)
+    assert requests.delete(old, timeout=10).status_code == 499
+
+    outcome = refresh(caller, ticket) if by == "refresh" else finish(caller, ticket)
+
+    assert outcome.error is None or isinstance(outcome.error, NotUploaded)
+    assert session_of(ticket) != old
+    send_all(outcome.instructions, LARGE)
+    assert finish(caller, ticket).file.upload_status == File.COMPLETED
+
+
+def test_a_crash_before_the_session_was_noted_is_overcome(store: Store, caller: Caller, manager: FileManager) -> None:
+    """R-2: a row without a session is begun by whatever comes next."""
+    ticket = start(caller, manager, LARGE)
+    assert ticket.file is not None
+    file = File.objects.get(pk=ticket.file.pk)
+    file.upload_state = {key: value for key, value in file.upload_state.items() if key not in {"begun", "origin"}}
+    file.save()
+
+    outcome = finish(caller, ticket)
+
+    assert isinstance(outcome.error, NotUploaded)
+    send_all(outcome.instructions, LARGE)
+    assert finish(caller, ticket).file.upload_status == File.COMPLETED
+
+
+def _allowed_origin(session: str, origin: str) -> str | None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")
+
+
+def test_another_origin_gets_a_session_of_its_own(caller: Caller, manager: FileManager) -> None:
+    """G-5."""
+    other = "https://second.example.com"
+    ticket = start(caller, manager, LARGE)
+    old = session_of(ticket)
+    assert _allowed_origin(old, ORIGIN) == ORIGIN
+
+    refresh(replace(caller, origin=other), ticket)
+
+    assert is_cancelled(old)
+    assert _allowed_origin(session_of(ticket), other) == other
+
+
+def test_a_client_without_an_origin_goes_on_with_the_session(caller: Caller, manager: FileManager) -> None:
+    ticket = start(caller, manager, LARGE)
+    session = session_of(ticket)
+
+    refresh(replace(caller, origin=None), ticket)
+
+    assert session_of(ticket) == session
+
+
+def test_what_has_arrived_is_kept_whatever_origin_asks(caller: Caller, manager: FileManager) -> None:
+    """A refresh never throws a whole upload away."""
+    ticket = start(caller, manager, LARGE)
+    send_all(ticket.instructions, LARGE)
+
+    outcome = refresh(replace(caller, origin="https://second.example.com"), ticket)
+
+    assert (outcome.error, outcome.instructions) == (None, None)
+    assert finish(caller, ticket).file.upload_status == File.COMPLETED
+
+
+def test_abort_cancels_the_session(store: Store, caller: Caller, manager: FileManager) -> None:
+    """G-5, K-5."""
+    ticket = start(caller, manager, LARGE)
+    session = session_of(ticket)
+    assert ticket.upload_token is not None
+
+    uploads.abort(caller=caller, upload_token=ticket.upload_token, now=timezone.now())
+
+    assert is_cancelled(session)
+    assert store.names() == []
+
+
+def test_cleanup_cancels_the_session_of_an_expired_upload(store: Store, caller: Caller, manager: FileManager) -> None:
+    """G-5, K-5, seed-106."""
+    ticket = start(caller, manager, LARGE)
+    session = session_of(ticket)
+    later = timezone.now() + timedelta(days=8)
+
+    _clean(later)
+    _clean(later + timedelta(days=2))
+
+    assert is_cancelled(session)
+    assert File.objects.count() == 0
+    assert store.names() == []
+
+
+def test_an_object_that_a_late_session_made_is_swept_a_week_later(
+    store: Store, caller: Caller, manager: FileManager
+) -> None:
+    """K-6: a session can write for a week after its upload was given up."""
+    ticket = start(caller, manager, BODY)
+    assert ticket.upload_token is not None
+    assert ticket.file is not None
+    path = upload_of(ticket.file, now=timezone.now()).upload_path
+    uploads.abort(caller=caller, upload_token=ticket.upload_token, now=timezone.now())
+    send_all(ticket.instructions, BODY)
+    assert store.names() == [path]
+
+    _clean(timezone.now() + timedelta(days=6))
+    assert store.names() == [path]
+    _clean(timezone.now() + timedelta(days=8))
+
+    assert store.names() == []
+
+
+def _clean(now: datetime) -> None:
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=now)

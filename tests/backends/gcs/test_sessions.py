@@ -1,0 +1,337 @@
+"""Large files: one resumable session, opened by us, written by the client, asked by us how far it has come."""
+
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from fileman.backends.gcs import GCSBackend
+from fileman.backends.values import Slice, Upload
+from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
+from tests.backends.gcs.stores import BODY, ORIGIN, Store, begun, budget, checksum_of, only_request, send, upload_of
+from tests.servers.gcs_faults import Fault
+
+KIB = 1024
+BIG = bytes(range(256)) * 4 * 1000
+"""1000 KiB."""
+
+
+@pytest.fixture
+def backend(store: Store) -> GCSBackend:
+    return store.backend()
+
+
+@pytest.fixture
+def upload(backend: GCSBackend) -> Upload:
+    """A begun upload of BIG."""
+    return begun(backend, upload_of(len(BIG), session=True))
+
+
+def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) -> None:
+    """Send the remainder, of which `after_bytes` arrive."""
+    request = only_request(backend, upload)
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=after_bytes))
+    with pytest.raises(requests.ConnectionError):
+        send(request, BIG[request.slice.offset :])
+
+
+def test_one_request_carries_the_whole_file(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """seed-4, seed-123."""
+    request = only_request(backend, upload)
+
+    assert request.slice == Slice(part_number=1, offset=0, length=len(BIG))
+    assert (request.method, request.url) == ("PUT", upload.begun["session"])
+    assert request.headers == (("Content-Range", f"bytes 0-{len(BIG) - 1}/{len(BIG)}"),)
+    assert request.success_status == (200, 201)
+    assert send(request, BIG).status_code == 200
+    assert backend.missing(upload) == []
+    stored = backend.assemble(upload, budget())
+    assert (stored.path, stored.size, stored.content_type) == (upload.upload_path, len(BIG), "text/plain")
+    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BIG
+
+
+def test_the_requests_of_a_session_are_made_without_asking_anybody(
+    store: Store, backend: GCSBackend, upload: Upload
+) -> None:
+    store.server.inject(Fault(status=503, times=99))
+
+    assert len(backend.instructions(upload, list(upload.slices()))) == 1
+
+
+def test_a_broken_transfer_goes_on_where_it_broke_off(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """seed-123."""
+    _cut(store, backend, upload, 600 * KIB)
+    assert backend.missing(upload) == [Slice(part_number=1, offset=512 * KIB, length=len(BIG) - 512 * KIB)]
+
+    _cut(store, backend, upload, 300 * KIB)
+    request = only_request(backend, upload)
+
+    assert request.slice == Slice(part_number=1, offset=768 * KIB, length=len(BIG) - 768 * KIB)
+    assert dict(request.headers) == {"Content-Range": f"bytes {768 * KIB}-{len(BIG) - 1}/{len(BIG)}"}
+    assert send(request, BIG[768 * KIB :]).status_code == 200
+    assert b"".join(backend.read(upload.upload_path)) == BIG
+
+
+def test_an_answer_that_was_lost_lacks_nothing(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    request = only_request(backend, upload)
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", drop_answer=True))
+
+    with pytest.raises(requests.ConnectionError):
+        send(request, BIG)
+
+    assert backend.missing(upload) == []
+
+
+def test_a_session_takes_the_declared_size_only(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """G-5."""
+    longer = BIG + b"!"
+    headers = {"Content-Range": f"bytes 0-{len(BIG)}/{len(longer)}"}
+    (request,) = backend.instructions(upload, list(upload.slices()))
+
+    assert send(request, longer, headers=headers).status_code == 400
+    assert send(request, longer, headers={"Content-Range": None}).status_code == 400
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
+def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBackend, algorithm: str) -> None:
+    """V-3."""
+    upload = begun(backend, upload_of(session=True, checksum=checksum_of(BODY, algorithm)))
+
+    assert send(only_request(backend, upload), BODY.swapcase()).status_code == 400
+    assert store.names() == []
+
+
+def _preflight(session: str, origin: str) -> requests.Response:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-range",
+    }
+    return requests.options(session, headers=asked, timeout=10)
+
+
+def test_browsers_may_use_a_session_from_its_own_origin_only(backend: GCSBackend, upload: Upload) -> None:
+    """G-5."""
+    allowed = _preflight(upload.begun["session"], ORIGIN).headers
+    refused = _preflight(upload.begun["session"], "https://elsewhere.example.com").headers
+
+    assert allowed["Access-Control-Allow-Origin"] == ORIGIN
+    assert "content-range" in allowed["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Origin" not in refused
+
+
+def test_a_session_without_an_origin_lets_no_browser_in(backend: GCSBackend) -> None:
+    session = begun(backend, upload_of(session=True), origin=None).begun["session"]
+
+    assert "Access-Control-Allow-Origin" not in _preflight(session, ORIGIN).headers
+
+
+@pytest.fixture
+def _two_origins() -> Iterator[None]:
+    changed = {"ALLOWED_ORIGINS": [ORIGIN], "PUBLIC_URL": "https://files.example.com/base/"}
+    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **changed}):
+        yield
+
+
+@pytest.mark.usefixtures("_two_origins")
+@pytest.mark.parametrize("origin", [ORIGIN, "https://files.example.com", None])
+def test_an_allowed_origin_gets_a_session(backend: GCSBackend, origin: str | None) -> None:
+    """G-5."""
+    assert begun(backend, upload_of(session=True), origin=origin).begun["session"]
+
+
+@pytest.mark.usefixtures("_two_origins")
+@pytest.mark.parametrize("origin", ["https://elsewhere.example.com", "null", f"{ORIGIN}.evil.com"])
+def test_another_origin_gets_no_session(backend: GCSBackend, origin: str) -> None:
+    """G-5."""
+    with pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
+        begun(backend, upload_of(session=True), origin=origin)
+
+
+def test_an_aborted_session_takes_no_more_bytes(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """G-5, K-5."""
+    _cut(store, backend, upload, 600 * KIB)
+    request = only_request(backend, upload)
+
+    backend.abort(upload)
+
+    assert send(request, BIG[512 * KIB :]).status_code == 499
+    assert store.names() == []
+    backend.abort(upload)
+
+
+def test_aborting_a_finished_session_removes_its_object(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """K-5."""
+    send(only_request(backend, upload), BIG)
+
+    backend.abort(upload)
+
+    assert store.names() == []
+
+
+def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
+    store: Store, backend: GCSBackend, upload: Upload
+) -> None:
+    """K-2."""
+    store.server.inject(Fault(method="DELETE", path_contains="upload_id=", status=503, times=2))
+
+    with pytest.raises(StorageUnavailable):
+        backend.abort(upload)
+
+    backend.abort(upload)
+    with pytest.raises(UploadLost):
+        backend.missing(upload)
+
+
+def _of_another_session(upload: Upload) -> Upload:
+    return replace(upload, begun={"session": upload.begun["session"] + "x"})
+
+
+def test_a_lost_session_whose_object_is_there_lacks_nothing(backend: GCSBackend, upload: Upload) -> None:
+    send(only_request(backend, upload), BIG)
+
+    assert backend.missing(_of_another_session(upload)) == []
+    assert backend.missing(replace(upload, begun={})) == []
+
+
+def test_a_lost_session_without_an_object_has_to_begin_again(backend: GCSBackend, upload: Upload) -> None:
+    with pytest.raises(UploadLost):
+        backend.missing(_of_another_session(upload))
+    with pytest.raises(UploadLost):
+        backend.missing(replace(upload, begun={}))
+
+
+@pytest.mark.parametrize("status", [404, 410, 499])
+def test_every_answer_of_a_session_that_is_gone_says_lost(
+    store: Store, backend: GCSBackend, upload: Upload, status: int
+) -> None:
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=status))
+
+    with pytest.raises(UploadLost):
+        backend.missing(upload)
+
+
+def test_one_fault_of_the_storage_is_overcome_and_two_are_not(
+    store: Store, backend: GCSBackend, upload: Upload
+) -> None:
+    """R-1: two attempts."""
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=503))
+    assert backend.missing(upload) == list(upload.slices())
+
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=503, times=2))
+    with pytest.raises(StorageUnavailable):
+        backend.missing(upload)
+
+
+# Through us
+
+
+class _Counted(io.BytesIO):
+    """Remembers how much was asked of it at once."""
+
+    largest = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert size > 0
+        self.largest = max(self.largest, size)
+        return super().read(size)
+
+
+@pytest.fixture
+def through_us(store: Store) -> GCSBackend:
+    return store.backend(direct=False)
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
+def test_bytes_that_come_through_us_are_streamed_and_hashed(
+    store: Store, through_us: GCSBackend, session: bool
+) -> None:
+    """seed-6, seed-23: in bounded memory, never more than granted."""
+    upload = begun(through_us, upload_of(len(BIG), session=session))
+    stream = _Counted(BIG + b"more")
+
+    stored = through_us.write(upload, upload.slice(1), stream)
+
+    assert stored.size == len(BIG)
+    assert stored.checksums == {name: checksum_of(BIG, name).hexdigest for name in ("sha256", "crc32c", "md5")}
+    assert stream.largest == 256 * KIB
+    assert stream.tell() == len(BIG)
+    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BIG
+
+
+def test_a_session_through_us_goes_on_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
+    """seed-123."""
+    upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
+    store.server.inject(Fault(method="PUT", path_contains="upload_id=", times=2, cut_after_bytes=600 * KIB))
+    with pytest.raises(StorageUnavailable):
+        through_us.write(upload, upload.slice(1), io.BytesIO(BIG))
+    store.server.clear_faults()
+
+    (rest,) = through_us.missing(upload)
+    stored = through_us.write(upload, rest, io.BytesIO(BIG[rest.offset :]))
+
+    assert rest.offset == 512 * KIB
+    assert "sha256" not in stored.checksums
+    assert stored.checksums["crc32c"] == checksum_of(BIG, "crc32c").hexdigest
+
+
+def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBackend) -> None:
+    """L-2: nothing is stored, and the rest may follow."""
+    upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
+
+    with pytest.raises(SizeMismatch):
+        through_us.write(upload, upload.slice(1), io.BytesIO(BIG[: 600 * KIB]))
+
+    while rest := through_us.missing(upload):
+        assert rest[0].offset in {0, 256 * KIB, 512 * KIB}
+        with suppress(UploadInProgress):  # the broken transfer was still arriving
+            through_us.write(upload, rest[0], io.BytesIO(BIG[rest[0].offset :]))
+    assert b"".join(through_us.read(upload.upload_path)) == BIG
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
+def test_bytes_are_taken_once(store: Store, through_us: GCSBackend, session: bool) -> None:
+    """L-3, L-4."""
+    upload = begun(through_us, upload_of(session=session))
+    through_us.write(upload, upload.slice(1), io.BytesIO(BODY))
+    again = _Counted(BODY.swapcase())
+
+    with pytest.raises(UploadInProgress):
+        through_us.write(upload, upload.slice(1), again)
+
+    assert again.tell() == 0
+    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BODY
+
+
+def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
+    """L-3: the condition holds where the look before was too early."""
+    upload = upload_of()
+
+    class _WhileAnotherWrites(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if not store.has(upload.upload_path):
+                store.put(upload.upload_path, b"the winner's")
+            return super().read(size)
+
+    with pytest.raises(UploadInProgress):
+        through_us.write(upload, upload.slice(1), _WhileAnotherWrites(BODY))
+
+    assert store.bucket.blob(upload.upload_path).download_as_bytes() == b"the winner's"
+
+
+def test_a_single_upload_that_ends_early_leaves_nothing(store: Store, through_us: GCSBackend) -> None:
+    """L-2."""
+    upload = upload_of()
+
+    with pytest.raises(SizeMismatch):
+        through_us.write(upload, upload.slice(1), io.BytesIO(BODY[:-1]))
+
+    assert store.names() == []
+    assert through_us.missing(upload) == list(upload.slices())
