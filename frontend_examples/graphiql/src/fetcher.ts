@@ -1,0 +1,46 @@
+import type { GraphiQLProps } from 'graphiql';
+import { Kind, parse } from 'graphql';
+
+/** Where the API is and what it needs to accept a request of this page. */
+export interface Api {
+  /** Address of the GraphQL view, on the same origin. */
+  endpoint: string;
+  /** Django's CSRF token, sent as X-CSRFToken. */
+  csrfToken: string;
+}
+
+/**
+ * The operation to run. Right after a change of tabs GraphiQL still names the one of the tab before; where the document
+ * holds a single operation, that one is meant.
+ */
+function operationName(query: string, given: string | null | undefined): string | null | undefined {
+  try {
+    const named = parse(query).definitions.flatMap((definition) =>
+      definition.kind === Kind.OPERATION_DEFINITION && definition.name ? [definition.name.value] : [],
+    );
+    return named.length === 1 ? named[0] : given;
+  } catch {
+    return given;
+  }
+}
+
+/** Sends GraphiQL's requests with the session cookie and the CSRF token. */
+export function createFetcher({ endpoint, csrfToken }: Api): GraphiQLProps['fetcher'] {
+  return async (params, options) => {
+    const response = await fetch(endpoint, {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: {
+        'Content-Type': 'application/json',
+        Accept: 'application/json',
+        'X-CSRFToken': csrfToken,
+        ...options?.headers,
+      },
+      body: JSON.stringify({ ...params, operationName: operationName(params.query, params.operationName) }),
+    });
+    if (!response.headers.get('Content-Type')?.includes('json')) {
+      return { errors: [{ message: `HTTP ${response.status}: the server did not answer with JSON.` }] };
+    }
+    return response.json();
+  };
+}

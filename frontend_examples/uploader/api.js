@@ -1,0 +1,96 @@
+/** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord} from "./types.js" */
+import { DOCUMENTS } from "./documents.js";
+import { httpError, UploadError } from "./errors.js";
+import { backoffSeconds, RETRY_LIMIT, wait } from "./retry.js";
+
+/** A call may take the server 20 seconds; after this many the answer counts as lost. */
+const LOST_AFTER_SECONDS = 45;
+
+/**
+ * The default `request`: POSTs JSON to the endpoint, with the page's own cookies.
+ * @param {FileUploaderOptions} options
+ * @returns {GraphQLRequest}
+ */
+export function fetchRequest({ csrfToken, endpoint = "/graphql", headers = {} }) {
+  return async (document, variables, { signal } = {}) => {
+    const token = typeof csrfToken === "function" ? csrfToken() : csrfToken;
+    const limit = AbortSignal.timeout(LOST_AFTER_SECONDS * 1000);
+    const response = await fetch(endpoint, {
+      method: "POST",
+      credentials: "same-origin",
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "application/graphql-response+json, application/json",
+        ...(token && { "X-CSRFToken": token }),
+        ...headers,
+      },
+      body: JSON.stringify({ query: document, variables }),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    return readReply(response);
+  };
+}
+
+/** @param {Response} response */
+async function readReply(response) {
+  const reply = await response.json().catch(rethrowLost);
+  if (response.ok && reply?.data && !reply.errors?.length) return reply.data;
+  const [problem] = reply?.errors ?? [];
+  if (!problem || response.status >= 500 || response.status === 429) {
+    throw httpError(response.status, response.headers.get("Retry-After"));
+  }
+  throw new UploadError({ code: problem.extensions?.code ?? "GRAPHQL_ERROR", message: problem.message });
+}
+
+/** What is no JSON has a status that says more; a connection lost half way is passed on. @param {unknown} cause */
+function rethrowLost(cause) {
+  if (!(cause instanceof SyntaxError)) throw cause;
+}
+
+/** The upload mutations, repeated while that may help. */
+export class Api {
+  #request;
+
+  /** @param {GraphQLRequest} request */
+  constructor(request) {
+    this.#request = request;
+  }
+
+  /**
+   * Waits out UPLOAD_IN_PROGRESS, repeats what is retryable at most five times, throws an UploadError for the rest.
+   * Every one of the mutations may be repeated: initiateUpload through its idempotency key.
+   * @param {keyof typeof DOCUMENTS} name
+   * @param {Record<string, unknown>} input
+   * @param {{signal?: AbortSignal, log?: (record: RequestRecord) => void}} [options]
+   * @returns {Promise<Payload>}
+   */
+  async call(name, input, { signal, log } = {}) {
+    for (let attempt = 0; ; ) {
+      const { payload, error } = await this.#once(name, input, { signal, log });
+      if (!error) return /** @type {Payload} */ (payload);
+      signal?.throwIfAborted();
+      const busy = error.code === "UPLOAD_IN_PROGRESS";
+      if (!busy && (!error.retryable || attempt === RETRY_LIMIT)) throw error;
+      const pause = error.retryAfterSeconds ?? (busy ? 1 : 0);
+      await wait(busy ? pause : Math.max(pause, backoffSeconds(attempt++)), signal);
+    }
+  }
+
+  /** @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {{signal?: AbortSignal, log?: (record: RequestRecord) => void}} options */
+  async #once(name, input, { signal, log }) {
+    const started = performance.now();
+    /** @type {Payload | null} */
+    let payload = null;
+    /** @type {UploadError | null} */
+    let error = null;
+    try {
+      payload = /** @type {Payload} */ ((await this.#request(DOCUMENTS[name], { input }, { signal }))[name]);
+      if (!payload.instructions && payload.errors.length) error = new UploadError(payload.errors[0]);
+    } catch (cause) {
+      error = UploadError.from(cause);
+    }
+    const milliseconds = Math.round(performance.now() - started);
+    log?.({ kind: "graphql", name, milliseconds, error: error && error.message, input, reply: payload });
+    return { payload, error };
+  }
+}

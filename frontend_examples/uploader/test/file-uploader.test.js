@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { FileUploader, UploadError } from "../file-uploader.js";
+import { keyOf } from "../memory.js";
+import { failure, FakeServer, file, MemoryStorage } from "./fake-server.js";
+
+const { random } = Math;
+beforeEach(() => (Math.random = () => 0));
+test.after(() => (Math.random = random));
+
+function uploaderOf(server, storage = null) {
+  return new FileUploader({ request: server.request, send: server.send, storage });
+}
+
+function jsonResponse(body, status = 200) {
+  return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+}
+
+test("seed-85: the constructor takes the CSRF token, and the default request sends it as JSON with the page's cookies", async (t) => {
+  const fetched = t.mock.method(globalThis, "fetch", async () => jsonResponse({ data: { initiateUpload: { success: true, files: [], errors: [] } } }));
+  await new FileUploader("token of the form").initiateUpload([file()]);
+  const [url, { method, credentials, headers, body }] = fetched.mock.calls[0].arguments;
+  assert.deepEqual([url, method, credentials], ["/graphql", "POST", "same-origin"]);
+  assert.deepEqual(headers, {
+    "Content-Type": "application/json",
+    Accept: "application/graphql-response+json, application/json",
+    "X-CSRFToken": "token of the form",
+  });
+  assert.deepEqual(Object.keys(JSON.parse(body)), ["query", "variables"]);
+});
+
+test("seed-86: results keep the order of the files when one in the middle is refused", async () => {
+  const server = new FakeServer();
+  server.fault = async ({ url }) => void (url.includes("token-1") && (await new Promise((resolve) => setTimeout(resolve, 20))));
+  const results = await uploaderOf(server).uploadFiles([file("first.txt"), file("refused.exe"), file("last.txt")]);
+  assert.deepEqual(results.map(({ file: stored }) => stored?.originalFilename), ["first.txt", undefined, "last.txt"]);
+  assert.deepEqual(results.map(({ error }) => error?.code), [undefined, "EXTENSION_NOT_ALLOWED", undefined]);
+  assert.deepEqual(results[1].error.field, ["files", "1"]);
+});
+
+test("seed-87: options are passed through", async () => {
+  const server = new FakeServer();
+  const options = { metadata: { source: "web_upload" }, fileManagerId: "m1", groupId: "g1", isPublic: true, atomic: true };
+  await uploaderOf(server).uploadFiles([file()], options);
+  const { files, idempotencyKey, ...input } = server.calls[0].input;
+  assert.deepEqual(input, { metadata: { source: "web_upload" }, fileManagerId: "m1", groupId: "g1", atomic: true });
+  assert.match(idempotencyKey, /^[0-9a-f]{32}$/);
+  assert.equal(files[0].isPublic, true);
+});
+
+test("seed-88: initiateUpload sends the name, type and size of each file", async () => {
+  const server = new FakeServer();
+  const payload = await uploaderOf(server).initiateUpload([file("a.txt"), file("b.txt", "xyz")]);
+  const sent = JSON.parse(JSON.stringify(server.calls[0].input.files));
+  assert.deepEqual(sent, [
+    { filename: "a.txt", contentType: "text/plain", size: 10 },
+    { filename: "b.txt", contentType: "text/plain", size: 3 },
+  ]);
+  assert.deepEqual(payload.files.map(({ uploadToken }) => uploadToken), ["token-1", "token-2"]);
+});
+
+test("seed-89: uploadFile sends the bytes of a ticket, and finalizes nothing", async () => {
+  const server = new FakeServer({ partSize: 4 });
+  const uploader = uploaderOf(server);
+  const chosen = file();
+  const { files } = await uploader.initiateUpload([chosen]);
+  await uploader.uploadFile(chosen, files[0]);
+  assert.equal(server.text(), "0123456789");
+  assert.deepEqual(server.names(), ["initiateUpload"]);
+});
+
+test("seed-90: finalizeUpload is called once per success, and its answer is checked", async () => {
+  const server = new FakeServer();
+  const [{ file: stored }] = await uploaderOf(server).uploadFiles([file()]);
+  const finalized = server.calls.filter(({ name }) => name === "finalizeUpload");
+  assert.deepEqual(finalized.map(({ input }) => input), [{ uploadToken: "token-1", fileSize: 10 }]);
+  assert.equal(stored.uploadStatus, "COMPLETED");
+
+  server.refuse = () => failure("SIZE_MISMATCH", "Another size.");
+  await assert.rejects(uploaderOf(server).finalizeUpload("token-1", file()), { name: "UploadError", code: "SIZE_MISMATCH" });
+});
+
+test("seed-91: a refused initiate rejects with the server's error", async () => {
+  const server = new FakeServer();
+  server.refuse = () => failure("UNAUTHENTICATED", "Sign in to upload.");
+  const refusal = { name: "UploadError", code: "UNAUTHENTICATED", message: "Sign in to upload.", retryable: false };
+  await assert.rejects(uploaderOf(server).initiateUpload([file()]), refusal);
+  await assert.rejects(uploaderOf(server).uploadFiles([file()]), refusal);
+});
+
+for (const [what, answer, code, calls] of [
+  ["403", () => jsonResponse({}, 403), "HTTP_ERROR", 1],
+  ["a GraphQL error", () => jsonResponse({ errors: [{ message: "Unknown field" }] }, 400), "GRAPHQL_ERROR", 1],
+  ["500", () => new Response("<h1>Server Error</h1>", { status: 500 }), "HTTP_ERROR", 6],
+  ["a lost network", () => Promise.reject(new TypeError("Failed to fetch")), "NETWORK_ERROR", 6],
+]) {
+  test(`seed-91: ${what} from the API throws after ${calls} ${calls > 1 ? "tries" : "try"}`, async (t) => {
+    const fetched = t.mock.method(globalThis, "fetch", async () => answer());
+    await assert.rejects(new FileUploader("t").initiateUpload([file()]), { name: "UploadError", code });
+    assert.equal(fetched.mock.callCount(), calls);
+  });
+}
+
+test("seed-91: an upload that the storage refuses for good throws", async () => {
+  const server = new FakeServer();
+  server.fault = async () => 403;
+  const uploader = uploaderOf(server);
+  const { files } = await uploader.initiateUpload([file()]);
+  await assert.rejects(uploader.uploadFile(file(), files[0]), { name: "UploadError", code: "STORAGE_REFUSED" });
+});
+
+test("seed-92: all uploads are waited for, and one failure hides no other", async () => {
+  const server = new FakeServer();
+  server.fault = async ({ url }) => (url.includes("token-1/") ? 500 : undefined);
+  const results = await uploaderOf(server).uploadFiles([file("bad.txt"), file("good.txt"), file("fine.txt")]);
+  assert.deepEqual(results.map(({ error }) => error?.code ?? "ok"), ["STORAGE_REFUSED", "ok", "ok"]);
+  assert.ok(results[0].error instanceof UploadError);
+});
+
+test("more than fifty files are reserved fifty at a time", async () => {
+  const server = new FakeServer();
+  const results = await uploaderOf(server).uploadFiles(Array.from({ length: 51 }, (_, index) => file(`${index}.txt`)));
+  assert.deepEqual(results.map(({ file: stored }) => stored.originalFilename), Array.from({ length: 51 }, (_, index) => `${index}.txt`));
+  const batches = server.calls.filter(({ name }) => name === "initiateUpload").map(({ input }) => input.files.length);
+  assert.deepEqual(batches, [50, 1]);
+});
+
+test("a later batch that is refused as a whole does not hide the first", async () => {
+  const server = new FakeServer();
+  server.refuse = (name, { files }) => (name === "initiateUpload" && files.length === 1 ? failure("RATE_LIMITED", "Later.") : null);
+  const results = await uploaderOf(server).uploadFiles(Array.from({ length: 51 }, (_, index) => file(`${index}.txt`)));
+  assert.equal(results.filter(({ error }) => error === null).length, 50);
+  assert.equal(results[50].error.code, "RATE_LIMITED");
+});
+
+test("no files make no request", async () => {
+  const server = new FakeServer();
+  assert.deepEqual(await uploaderOf(server).uploadFiles([]), []);
+  assert.equal(server.calls.length, 0);
+});
+
+test("a checksum is declared at initiate and again at finalize", async () => {
+  const server = new FakeServer();
+  await uploaderOf(server).uploadFiles([file()], { checksum: () => "sha256:00" });
+  assert.equal(server.calls[0].input.files[0].checksum, "sha256:00");
+  assert.equal(server.calls.at(-1).input.checksum, "sha256:00");
+});
+
+test("an unfinished upload of the same file is gone on with after a reload", async () => {
+  const storage = new MemoryStorage();
+  const server = new FakeServer({ partSize: 5, maxConcurrency: 1 });
+  server.fault = async ({ partNumber }) => (partNumber === 2 ? 503 : undefined);
+  await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.deepEqual([...storage.keys()], ["fileman:a.txt|10|1"]);
+
+  server.fault = async () => undefined;
+  server.calls = [];
+  server.sent = [];
+  const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.equal(error, null);
+  assert.deepEqual(server.names(), ["refreshUpload", "finalizeUpload"]);
+  assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [2]);
+  assert.equal(storage.size, 0);
+});
+
+test("a remembered upload that the server no longer knows starts anew", async () => {
+  const storage = new MemoryStorage([[keyOf(file()), JSON.stringify({ uploadToken: "gone" })]]);
+  const server = new FakeServer();
+  const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.equal(error, null);
+  assert.deepEqual(server.names(), ["refreshUpload", "initiateUpload", "finalizeUpload"]);
+});
+
+test("a remembered upload to one file manager is not gone on with for another", async () => {
+  const storage = new MemoryStorage([[keyOf(file()), JSON.stringify({ uploadToken: "token-1", fileManagerId: "m1" })]]);
+  const server = new FakeServer();
+  await uploaderOf(server, storage).uploadFiles([file()], { fileManagerId: "m2" });
+  assert.deepEqual(server.names(), ["initiateUpload", "finalizeUpload"]);
+});
+
+test("the same file twice in one choice makes two uploads", async () => {
+  const server = new FakeServer();
+  const results = await uploaderOf(server, new MemoryStorage()).uploadFiles([file(), file()]);
+  assert.deepEqual(results.map(({ file: stored }) => stored.id), ["file-1", "file-2"]);
+});
+
+test("an upload is resumed by the id of its file, and only with a file of that size", async () => {
+  const server = new FakeServer();
+  await uploaderOf(server).initiateUpload([file()]);
+  const [{ error }] = await uploaderOf(server).uploadFiles([file("a.txt", "other")], { resumeFileId: "file-1" });
+  assert.equal(error.code, "FILE_MISMATCH");
+  const [{ file: stored }] = await uploaderOf(server).uploadFiles([file()], { resumeFileId: "file-1" });
+  assert.deepEqual([stored.id, stored.uploadStatus], ["file-1", "COMPLETED"]);
+});

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { bodyOf, sendRequest } from "../transport.js";
+import { file } from "./fake-server.js";
+
+/** What the uploader uses of XMLHttpRequest, and nothing else: no credentials, no reading of the answer. */
+class FakeXhr {
+  static last;
+  headers = {};
+  upload = {};
+  constructor() {
+    FakeXhr.last = this;
+  }
+  open(method, url) {
+    Object.assign(this, { method, url });
+  }
+  setRequestHeader(name, value) {
+    this.headers[name] = value;
+  }
+  send(body) {
+    this.body = body;
+  }
+  abort() {
+    this.onabort();
+    this.onloadend();
+  }
+  answer(status) {
+    this.status = status;
+    this.onload();
+    this.onloadend();
+  }
+}
+
+beforeEach(() => (globalThis.XMLHttpRequest = FakeXhr));
+
+const PUT = { partNumber: 2, offset: 3, length: 4, method: "PUT", url: "https://storage.test/x?sig=1", headers: [{ name: "Content-Type", value: "text/plain" }], fields: [], fileField: null, successStatus: [200] };
+const POST = { ...PUT, method: "POST", offset: 0, length: 10, headers: [], fields: [{ name: "key", value: "uploads/a" }, { name: "policy", value: "p" }], fileField: "file" };
+
+function start(request, chosen = file()) {
+  const controller = new AbortController();
+  const progress = [];
+  const sending = sendRequest(request, chosen, { signal: controller.signal, onProgress: (bytes) => progress.push(bytes) });
+  return { sending, controller, progress, xhr: FakeXhr.last };
+}
+
+test("seed-89: a form has the fields in order, then the slice under the file field, byte-exact", async () => {
+  const entries = [...bodyOf(POST, file()).entries()];
+  assert.deepEqual(entries.map(([name]) => name), ["key", "policy", "file"]);
+  assert.deepEqual(entries.slice(0, 2).map(([, value]) => value), ["uploads/a", "p"]);
+  assert.deepEqual([entries[2][1].name, await entries[2][1].text()], ["a.txt", "0123456789"]);
+});
+
+test("seed-89: without fields the body is the raw slice, and brings no type of its own", async () => {
+  const body = bodyOf(PUT, file());
+  assert.deepEqual([await body.text(), body.type], ["3456", ""]);
+});
+
+test("method, address and headers are the instruction's; forbidden headers are left to the browser", async () => {
+  const headers = [...PUT.headers, { name: "Content-Length", value: "4" }, { name: "Host", value: "x" }];
+  const { sending, xhr } = start({ ...PUT, headers });
+  xhr.answer(201);
+  assert.equal(await sending, 201);
+  assert.deepEqual([xhr.method, xhr.url, xhr.headers, xhr.withCredentials], ["PUT", PUT.url, { "Content-Type": "text/plain" }, undefined]);
+});
+
+test("progress never tells more than the slice, whatever the form adds", async () => {
+  const { sending, xhr, progress } = start(POST);
+  xhr.upload.onprogress({ loaded: 6 });
+  xhr.upload.onprogress({ loaded: 400 });
+  xhr.answer(204);
+  await sending;
+  assert.deepEqual(progress, [6, 10]);
+});
+
+test("a lost connection is retryable and names both causes that a browser cannot tell apart", async () => {
+  const { sending, xhr } = start(PUT);
+  xhr.onerror();
+  xhr.onloadend();
+  await assert.rejects(sending, { code: "NETWORK_ERROR", retryable: true, message: /network or CORS/ });
+});
+
+test("a file that can no longer be read is not tried again", async () => {
+  const unreadable = { name: "a", slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
+  const { sending, xhr } = start(PUT, unreadable);
+  xhr.onerror();
+  xhr.onloadend();
+  await assert.rejects(sending, { code: "FILE_CHANGED", retryable: false });
+});
+
+test("an abort ends the request with its reason", async () => {
+  const { sending, controller } = start(PUT);
+  controller.abort(new Error("paused"));
+  await assert.rejects(sending, { message: "paused" });
+});
+
+test("a connection that stays silent for a minute counts as lost", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { sending, xhr } = start(PUT);
+  t.mock.timers.tick(59_000);
+  xhr.upload.onprogress({ loaded: 1 });
+  t.mock.timers.tick(59_000);
+  t.mock.timers.tick(1_000);
+  await assert.rejects(sending, { code: "NETWORK_ERROR", retryable: true });
+});

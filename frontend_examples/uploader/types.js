@@ -1,0 +1,163 @@
+/**
+ * The shapes that cross the uploader's borders: the GraphQL contract's as they come over the wire, and the uploader's
+ * own. Nothing is exported at run time, so nothing loads this file; import the types with `@import`.
+ */
+
+/**
+ * @typedef {object} NameValue
+ * @property {string} name
+ * @property {string} value
+ */
+
+/**
+ * One signed request, for one slice of the file.
+ * @typedef {object} UploadRequest
+ * @property {number} partNumber  from 1
+ * @property {number} offset  first byte of the slice
+ * @property {number} length  bytes in the slice
+ * @property {"POST" | "PUT"} method
+ * @property {string} url
+ * @property {NameValue[]} headers  to set as they are
+ * @property {NameValue[]} fields  not empty: send a form, these in order, then the slice under `fileField`
+ * @property {string | null} fileField
+ * @property {number[]} successStatus  any other status means: refresh
+ */
+
+/**
+ * @typedef {object} UploadInstructions
+ * @property {UploadRequest[]} requests  what the storage lacks, lowest slices first; at most one window of it
+ * @property {boolean} ordered  true: one after another
+ * @property {number} maxConcurrency
+ * @property {number} partSize  bytes
+ * @property {number} totalParts
+ * @property {boolean} hasMore  true: refresh for the next window once these are sent
+ * @property {string} expiresAt  ISO 8601; refresh signs anew
+ */
+
+/**
+ * @typedef {object} UploadErrorFacts
+ * @property {string} code  one of the API's `UploadErrorCode`, or one of the uploader's own (see `UploadError`)
+ * @property {string} message  a sentence for the person who uploads
+ * @property {string[] | null} [field]  path into the input
+ * @property {boolean} [retryable]  true: the same request may succeed later
+ * @property {number | null} [retryAfterSeconds]
+ */
+
+/**
+ * A file as the API tells it.
+ * @typedef {object} RemoteFile
+ * @property {string} id
+ * @property {string} filename  name in the storage
+ * @property {string} originalFilename
+ * @property {string | null} filePath
+ * @property {number} fileSize  bytes
+ * @property {string} contentType
+ * @property {"PENDING" | "VERIFYING" | "COMPLETED" | "FAILED" | "EXPIRED" | "ABORTED"} uploadStatus
+ * @property {string | null} failureReason
+ * @property {string | null} checksum
+ * @property {boolean} checksumVerified
+ * @property {Record<string, unknown> | null} metadata
+ * @property {boolean} isPublic
+ * @property {string} created  ISO 8601
+ * @property {string | null} expiresAt  deadline of an unfinished upload
+ * @property {string | null} permalink
+ * @property {string | null} downloadUrl
+ */
+
+/**
+ * One file's place in a batch: a file with instructions, or errors.
+ * @typedef {object} UploadTicket
+ * @property {number} index
+ * @property {RemoteFile | null} file
+ * @property {string | null} uploadToken
+ * @property {UploadInstructions | null} instructions
+ * @property {UploadErrorFacts[]} errors
+ */
+
+/**
+ * What every mutation answers; which of the rest is there depends on the mutation.
+ * @typedef {object} Payload
+ * @property {boolean} success
+ * @property {UploadErrorFacts[]} errors
+ * @property {RemoteFile | null} [file]
+ * @property {UploadTicket[]} [files]
+ * @property {string | null} [uploadToken]
+ * @property {UploadInstructions | null} [instructions]
+ * @property {{id: string, name: string, backendType: string} | null} [fileManager]
+ */
+
+/**
+ * Sends one GraphQL document and resolves with its `data`; rejects on anything else.
+ * @callback GraphQLRequest
+ * @param {string} document
+ * @param {Record<string, unknown>} variables
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<any>}
+ */
+
+/**
+ * Sends one slice and resolves with the status; rejects when there was no answer.
+ * @callback SendRequest
+ * @param {UploadRequest} request
+ * @param {File} file
+ * @param {{signal: AbortSignal, onProgress: (sentBytes: number) => void}} options
+ * @returns {Promise<number>}
+ */
+
+/**
+ * @typedef {object} FileUploaderOptions
+ * @property {string | (() => string)} [csrfToken]  sent as X-CSRFToken by the default request
+ * @property {string} [endpoint]  of the default request; "/graphql"
+ * @property {Record<string, string>} [headers]  of the default request, for example Authorization
+ * @property {GraphQLRequest} [request]  instead of the default one: Apollo, urql, anything
+ * @property {SendRequest} [send]  instead of XMLHttpRequest, for one slice
+ * @property {Storage | null} [storage]  where unfinished uploads are remembered; localStorage, null: nowhere
+ */
+
+/**
+ * @typedef {object} UploadOptions
+ * @property {string} [fileManagerId]
+ * @property {string} [groupId]
+ * @property {Record<string, unknown>} [metadata]  of every file
+ * @property {boolean} [isPublic]
+ * @property {boolean} [atomic]  true: one refused file refuses its whole batch
+ * @property {"sha256" | "crc32c" | ((file: File) => string | undefined | Promise<string | undefined>)} [checksum]  computed
+ *   before the upload; a function answers the algorithm, `<algorithm>:<hex>`, or undefined for none
+ * @property {string} [resumeFileId]  go on with this unfinished file of the signed-in user; for one file at a time
+ * @property {(upload: import("./upload.js").Upload, index: number) => void} [onUpload]  hands over each file's handle
+ *   before anything is sent
+ */
+
+/**
+ * What became of one file: either of the two is null.
+ * @typedef {object} UploadResult
+ * @property {RemoteFile | null} file
+ * @property {import("./errors.js").UploadError | null} error
+ */
+
+/**
+ * @typedef {object} Progress
+ * @property {number} loadedBytes
+ * @property {number} totalBytes
+ * @property {number} bytesPerSecond  over the last seconds; 0 while unknown
+ * @property {number | null} secondsLeft  null while unknown
+ * @property {number} partsDone
+ * @property {number} partsTotal  0 before the server has planned them
+ */
+
+/** @typedef {"queued" | "hashing" | "starting" | "uploading" | "paused" | "verifying" | "completed" | "failed" | "cancelled"} UploadState */
+
+/**
+ * One request that was made for a file, as the `request` event tells it. It holds tokens and signatures: redact before showing.
+ * @typedef {object} RequestRecord
+ * @property {"graphql" | "storage"} kind
+ * @property {string} name  the mutation, or the method
+ * @property {number} milliseconds
+ * @property {string | null} error
+ * @property {unknown} [input]  of a mutation
+ * @property {unknown} [reply]  of a mutation
+ * @property {UploadRequest} [request]  to the storage
+ * @property {number} [status]  the storage's answer
+ */
+
+export {};

@@ -1,0 +1,82 @@
+import { fetchRequest, FileUploader, UploadError } from "../uploader/file-uploader.js";
+import { Announcer } from "./announcer.js";
+import { byId, setText } from "./dom.js";
+import { watchDropZone } from "./drop-zone.js";
+import { FileList } from "./file-list.js";
+import { limitsText } from "./format.js";
+import { FailureLab } from "./lab.js";
+import { Server } from "./server.js";
+import { demoStorages, StorageChooser } from "./storages.js";
+
+const { csrfToken, graphqlUrl } = document.body.dataset;
+const request = fetchRequest({ csrfToken, endpoint: graphqlUrl });
+const server = new Server(request);
+const announcer = new Announcer(byId("status", HTMLElement));
+const say = announcer.say.bind(announcer);
+const lab = new FailureLab(say);
+const uploader = new FileUploader({ request, send: lab.send });
+const list = new FileList(server, say, start);
+/** @type {StorageChooser | null} */
+let storages = null;
+
+/** Each row tells its own error, so a refusal of all of them needs no words here. @type {import("./file-list.js").StartUpload} */
+function start(files, { row, fileId } = {}) {
+  if (!files.length) return;
+  const fileManagerId = storages?.chosen?.id;
+  const isChecksumWanted = byId("checksum", HTMLInputElement).checked && fileManagerId;
+  const options = {
+    fileManagerId,
+    resumeFileId: fileId,
+    checksum: lab.checksum ?? (isChecksumWanted ? (/** @type {File} */ file) => server.checksumFor(fileManagerId, file.size) : undefined),
+    onUpload: (/** @type {import("../uploader/file-uploader.js").Upload} */ upload) => {
+      announcer.follow(upload);
+      list.add(upload, row);
+    },
+  };
+  uploader.uploadFiles(files, options).catch(() => {});
+}
+
+async function open() {
+  byId("trouble", HTMLElement).hidden = true;
+  try {
+    const { viewer, fileManagers } = await server.start();
+    byId("sign-in", HTMLElement).hidden = viewer !== null;
+    if (viewer) await welcome(viewer.username, fileManagers);
+  } catch (cause) {
+    const { message } = UploadError.from(cause);
+    setText(byId("trouble-text", HTMLElement), `Your files could not be loaded. ${message}`);
+    byId("trouble", HTMLElement).hidden = false;
+    say(message);
+  }
+}
+
+/** @param {string} username @param {import("./server.js").FileManager[]} fileManagers */
+async function welcome(username, fileManagers) {
+  setText(byId("viewer", HTMLElement), username);
+  byId("sign-out", HTMLElement).hidden = false;
+  storages = new StorageChooser(byId("storages", HTMLElement), fileManagers, demoStorages());
+  showLimits();
+  for (const id of ["upload", "files-section", "lab"]) byId(id, HTMLElement).hidden = false;
+  await list.load();
+}
+
+function showLimits() {
+  const chosen = storages?.chosen;
+  const input = byId("files", HTMLInputElement);
+  input.disabled = !chosen;
+  setText(byId("limits", HTMLElement), chosen ? limitsText(chosen) : "There is no storage that you may upload to. Ask an administrator for one.");
+}
+
+function showConnection() {
+  byId("offline", HTMLElement).hidden = navigator.onLine;
+  say(navigator.onLine ? "You are online again." : "You are offline.");
+}
+
+byId("storages", HTMLElement).addEventListener("change", showLimits);
+byId("reload", HTMLButtonElement).addEventListener("click", () => void open());
+watchDropZone(byId("drop", HTMLElement), byId("files", HTMLInputElement), (files) => storages?.chosen && start(files), say);
+addEventListener("online", showConnection);
+addEventListener("offline", showConnection);
+addEventListener("beforeunload", (event) => list.isBusy && event.preventDefault());
+byId("offline", HTMLElement).hidden = navigator.onLine;
+void open();

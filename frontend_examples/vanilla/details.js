@@ -1,0 +1,82 @@
+/** @import {RequestRecord} from "../uploader/types.js" */
+import { element, setText } from "./dom.js";
+import { bytesText, dateText } from "./format.js";
+import { redact, redactUrl } from "./redact.js";
+
+const KEPT_RECORDS = 200;
+
+/** What happened to one file: facts, who saw its bytes, and every request that was made for it, without secrets. */
+export class Details {
+  #facts = element("dl", {});
+  #sentence = element("p", {});
+  #requests = element("ol", { class: "requests" });
+  /** Bytes that each host took. @type {Map<string, number>} */
+  #hosts = new Map();
+  element;
+
+  /** @param {string} name  of the file */
+  constructor(name) {
+    this.element = element("details", { class: "details" }, element("summary", { "aria-label": `Details of ${name}` }, "Details"), this.#facts, this.#sentence, this.#requests);
+    this.#sentence.hidden = true;
+  }
+
+  /** @param {import("./server.js").ListedFile} file */
+  showFacts({ id, contentType, checksum, checksumVerified, created, fileManager }) {
+    const facts = [
+      ["Id", id],
+      ["Type", contentType || "unknown"],
+      ["Storage", fileManager?.name ?? "unknown"],
+      ["Checksum", checksum ? `${checksum}${checksumVerified ? " (verified)" : " (declared)"}` : "none"],
+      ["Added", dateText(created)],
+    ];
+    this.#facts.replaceChildren(...facts.flatMap(([term, fact]) => [element("dt", {}, term), element("dd", {}, fact)]));
+  }
+
+  /** @param {RequestRecord} record */
+  add(record) {
+    if (record.request) this.#count(record.request.url, record.status && !record.error ? record.request.length : 0);
+    this.#requests.append(record.request ? storageItem(record) : graphqlItem(record));
+    if (this.#requests.childElementCount > KEPT_RECORDS) this.#requests.firstElementChild?.remove();
+  }
+
+  /** @param {string} url @param {number} bytes */
+  #count(url, bytes) {
+    const { host } = new URL(url, location.href);
+    this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + bytes);
+    const ours = this.#hosts.get(location.host) ?? 0;
+    const others = [...this.#hosts].filter(([name]) => name !== location.host);
+    const direct = others.map(([name, sent]) => `${bytesText(sent)} went straight to ${name}.`);
+    setText(this.#sentence, [`Your server saw ${bytesText(ours)} of this file.`, ...direct].join(" "));
+    this.#sentence.hidden = false;
+  }
+}
+
+/** @param {RequestRecord} record */
+function storageItem({ name, request, status, milliseconds, error }) {
+  if (!request) return element("li", {});
+  const { partNumber, offset, length } = request;
+  const slice = `part ${partNumber}, ${bytesText(length)} from ${bytesText(offset)}`;
+  return element(
+    "li",
+    { class: error ? "bad" : "good" },
+    headline(name, redactUrl(request.url), status ? String(status) : "no answer", milliseconds),
+    element("small", {}, error ? `${slice}. ${error}` : slice),
+  );
+}
+
+/** @param {RequestRecord} record */
+function graphqlItem({ name, input, reply, milliseconds, error }) {
+  const body = JSON.stringify({ input: redact(input), reply: redact(reply) }, null, 2);
+  return element(
+    "li",
+    { class: error ? "bad" : "good" },
+    headline("GraphQL", name, error ? "error" : "ok", milliseconds),
+    ...(error ? [element("small", {}, error)] : []),
+    element("details", {}, element("summary", { "aria-label": `Request and reply of ${name}` }, "Request and reply"), element("pre", { tabIndex: 0 }, body)),
+  );
+}
+
+/** @param {string} kind @param {string} target @param {string} outcome @param {number} milliseconds */
+function headline(kind, target, outcome, milliseconds) {
+  return element("p", {}, element("b", {}, kind), " ", element("code", {}, target), ` ${outcome}, ${milliseconds} ms`);
+}

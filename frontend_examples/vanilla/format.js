@@ -1,0 +1,50 @@
+const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+
+/** @param {number} bytes */
+export function bytesText(bytes) {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)));
+  const value = bytes / 1024 ** power;
+  return `${value < 10 && power > 0 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value)} ${UNITS[power]}`;
+}
+
+/** @param {number} seconds */
+export function secondsText(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+/** @param {number} part @param {number} whole */
+export function percent(part, whole) {
+  return whole ? Math.floor((part / whole) * 100) : 0;
+}
+
+/** @param {string} iso */
+export function dateText(iso) {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** Two to four letters for the tile of a file without a picture. @param {string} name */
+export function extensionText(name) {
+  const extension = name.includes(".") ? (name.split(".").at(-1) ?? "") : "";
+  return extension.length > 0 && extension.length < 5 ? extension.toUpperCase() : "FILE";
+}
+
+/**
+ * What a file manager accepts, as one sentence.
+ * @param {{maxFileSize: number, maxFilesPerBatch: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits
+ */
+export function limitsText({ maxFileSize, maxFilesPerBatch, allowedExtensions, allowedMimeTypes }) {
+  const size = maxFileSize > 0 ? `Up to ${bytesText(maxFileSize)} each` : "Any size";
+  const kinds = allowedExtensions.length ? allowedExtensions.map((extension) => extension.replace(/^\./, "").toUpperCase()) : allowedMimeTypes;
+  return `${size}, ${maxFilesPerBatch} at a time. ${kinds.length ? `Types: ${kinds.join(", ")}.` : "All types."}`;
+}
+
+/** @param {import("../uploader/types.js").Progress} progress @param {boolean} [moving]  false: a speed would mislead */
+export function progressText({ loadedBytes, totalBytes, bytesPerSecond, secondsLeft, partsDone, partsTotal }, moving = true) {
+  const words = [`${percent(loadedBytes, totalBytes)} %`, `${bytesText(loadedBytes)} of ${bytesText(totalBytes)}`];
+  if (moving && bytesPerSecond > 0) words.push(`${bytesText(bytesPerSecond)}/s`);
+  if (moving && secondsLeft !== null && loadedBytes < totalBytes) words.push(`${secondsText(secondsLeft)} left`);
+  if (partsTotal > 1) words.push(`${partsDone} of ${partsTotal} parts`);
+  return words.join(" · ");
+}

@@ -1,0 +1,47 @@
+import { element } from "./dom.js";
+
+/** @typedef {import("./server.js").FileManager} FileManager */
+/** @typedef {{name: string, available: boolean, reason?: string}} DemoStorage */
+
+const KINDS = /** @type {Record<string, string>} */ ({ file: "This server's own disk", s3: "S3", azure: "Azure Blob", gcs: "Google Cloud Storage", memory: "Memory" });
+
+/** The storages that the host page says something about; none when it says nothing. @returns {DemoStorage[]} */
+export function demoStorages() {
+  return JSON.parse(document.getElementById("demo-storages")?.textContent ?? "[]");
+}
+
+/** A radio for each file manager, and a greyed one with its reason for each storage that does not run. */
+export class StorageChooser {
+  #managers;
+  #group;
+
+  /** @param {HTMLElement} group @param {FileManager[]} managers @param {DemoStorage[]} demo */
+  constructor(group, managers, demo) {
+    this.#group = group;
+    const stopped = new Map(demo.filter(({ available }) => !available).map((storage) => [storage.name, storage]));
+    this.#managers = managers.filter(({ name }) => !stopped.has(name)).sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
+    const [chosen] = this.#managers;
+    group.replaceChildren(
+      ...this.#managers.map((manager) => card(manager.name, kindOf(manager.backendType), manager.id, manager === chosen)),
+      ...Array.from(stopped.values(), ({ name, reason }) => card(name, reason || "Not running")),
+    );
+  }
+
+  /** Null when there is none to upload to. @returns {FileManager | null} */
+  get chosen() {
+    const radio = this.#group.querySelector("input:checked");
+    const id = radio instanceof HTMLInputElement ? radio.value : "";
+    return this.#managers.find((manager) => manager.id === id) ?? null;
+  }
+}
+
+/** @param {string} backendType */
+function kindOf(backendType) {
+  return KINDS[backendType] ?? backendType;
+}
+
+/** @param {string} name @param {string} note @param {string} [value]  absent: it cannot be chosen @param {boolean} [checked] */
+function card(name, note, value, checked = false) {
+  const radio = element("input", { type: "radio", name: "storage", value: value ?? "", checked, disabled: value === undefined });
+  return element("label", { class: "storage" }, radio, element("span", {}, element("strong", {}, name), element("small", {}, note)));
+}

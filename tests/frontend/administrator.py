@@ -1,0 +1,50 @@
+"""What an administrator does in the admin, in the browser."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+MANAGERS = "/admin/fileman/filemanager/"
+
+
+class Administrator:
+    """Signed in to the admin of a demo."""
+
+    def __init__(self, browser: Browser, site: str) -> None:
+        self._page: Page = browser.new_context(base_url=site).new_page()
+        self._page.goto(f"/admin/login/?next={MANAGERS}")
+        self._page.fill("[name=username]", "admin")
+        self._page.fill("[name=password]", "admin")
+        self._page.keyboard.press("Enter")
+        expect(self._page.get_by_role("heading", name="Select file manager to change")).to_be_visible()
+
+    def leave(self) -> None:
+        self._page.context.close()
+
+    def offers(self, name: str) -> bool:
+        """Whether there is a file manager of that name."""
+        self._page.goto(MANAGERS)
+        return self._page.get_by_role("link", name=name, exact=True).count() == 1
+
+    def make_default(self, name: str) -> None:
+        """Uploads that name no file manager go there from now on."""
+        self._page.goto(MANAGERS)
+        self._page.get_by_role("link", name=name, exact=True).click()
+        self._page.get_by_label("Is default").check()
+        self._save()
+
+    def add(self, *, name: str, backend_type: str, backend_url: str, settings: dict[str, Any]) -> None:
+        """A site-wide file manager without limits, to which browsers upload directly."""
+        self._page.goto(f"{MANAGERS}add/")
+        self._page.get_by_label("Name:").fill(name)
+        self._page.get_by_label("Backend type").select_option(backend_type)
+        self._page.get_by_label("Backend url").fill(backend_url)
+        self._page.get_by_label("Supports direct upload").check()
+        self._page.get_by_label("Max file size").fill("0")
+        self._page.get_by_label("Settings:").fill(json.dumps(settings))
+        self._save()
+
+    def _save(self) -> None:
+        self._page.get_by_role("button", name="Save", exact=True).click()
+        expect(self._page.locator(".messagelist .success")).to_be_visible()

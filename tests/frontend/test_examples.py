@@ -1,0 +1,262 @@
+"""The built examples, React and Uppy, in a real browser: on every storage of the demo, under its policy."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
+
+from tests.frontend.administrator import Administrator
+from tests.frontend.conftest import ROOT, missing
+from tests.frontend.watching import Scheme, Watched, accessibility_faults, throttled, watching
+
+pytestmark = pytest.mark.browser
+LOCAL = "Local disk"
+STORAGES = [LOCAL, "Amazon S3 (moto)", "Azure Blob (Azurite)", "Google Cloud (emulator)"]
+EXAMPLES = ["react", "uppy"]
+SIZE = 20_000_000
+FEW_BYTES = 20_000
+"""More than the calls of one upload, far less than a file."""
+EXCUSED = {
+    # Uppy 6 gives its cards the role of list items in rows without a role: https://github.com/transloadit/uppy/issues/4768
+    "uppy": re.compile(r"aria-required-parent #uppy_uppy-"),
+    "react": re.compile(r"(?!)"),
+}
+
+
+@pytest.fixture(scope="module")
+def administrator(browser: Browser, site: str) -> Iterator[Administrator]:
+    admin = Administrator(browser, site)
+    yield admin
+    admin.make_default(LOCAL)
+    admin.leave()
+
+
+@pytest.fixture(scope="module", params=STORAGES)
+def storage(request: pytest.FixtureRequest, administrator: Administrator) -> str:
+    """Each storage of the demo in turn, made the default."""
+    name = str(request.param)
+    if not administrator.offers(name):
+        missing(f"{name} is not running")
+    administrator.make_default(name)
+    return name
+
+
+@pytest.fixture
+def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
+    """A page of demo's that must not complain."""
+    with watching(browser, site, signed_in) as watched:
+        yield watched
+        assert watched.complaints == []
+
+
+def built(example: str) -> str:
+    if not (ROOT / "frontend_examples" / example / "dist" / "index.html").is_file():
+        missing(f"{example} is not built: make run builds it, with Node 20.19 or newer")
+    return f"/examples/{example}/"
+
+
+def in_react(page: Page, *paths: Path) -> None:
+    page.goto(built("react"))
+    page.set_input_files("input[type=file]", paths)
+
+
+def in_uppy(page: Page, *paths: Path) -> None:
+    page.goto(built("uppy"))
+    page.locator(".uppy-Dashboard-input").first.set_input_files(paths)
+    page.get_by_role("button", name=re.compile("^Upload ")).click()
+
+
+UPLOAD: dict[str, Callable[..., None]] = {"react": in_react, "uppy": in_uppy}
+
+
+def link_of(example: str, page: Page, path: Path) -> Locator:
+    """The link to the finished file."""
+    expect(page.get_by_role("status").filter(has_text="1 of 1 uploaded.")).to_be_visible(timeout=30_000)
+    return page.get_by_role("link", name=path.name if example == "uppy" else f"Download {path.name}", exact=True)
+
+
+def digest_of_download(page: Page, link: Locator) -> tuple[str, str]:
+    """Name and SHA-256 of what the browser saves when the link is followed."""
+    link.evaluate("(link) => link.removeAttribute('target')")  # a tab that only downloads closes before it can be asked
+    with page.expect_download() as event:
+        link.click()
+    return event.value.suggested_filename, hashlib.sha256(event.value.path().read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Other bytes each time, so that no two tests can be content with each other's."""
+    path = tmp_path / f"{os.urandom(6).hex()}.bin"
+    path.write_bytes(os.urandom(SIZE))
+    return path
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_20_mb_come_back_unchanged_and_a_clouds_never_pass_the_server(
+    watched: Watched, site: str, storage: str, example: str, path: Path
+) -> None:
+    """seed-5 seed-6 seed-93"""
+    UPLOAD[example](watched.page, path)
+
+    link = link_of(example, watched.page, path)
+
+    sent = watched.bytes_sent()
+    to_server = sent.pop(site)
+    to_storage = sum(sent.values())
+    if storage == LOCAL:
+        assert (SIZE <= to_server <= SIZE + FEW_BYTES, to_storage) == (True, 0)
+    else:
+        assert (0 < to_server <= FEW_BYTES, SIZE <= to_storage <= SIZE + FEW_BYTES) == (True, True)
+    assert digest_of_download(watched.page, link) == (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_path: Path) -> None:
+    """D-2: also when display is asked for, also by the storage itself."""
+    path = tmp_path / "page.html"
+    path.write_text("<!doctype html><title>markup</title><script>alert(1)</script>")
+    in_react(watched.page, path)
+    link = link_of("react", watched.page, path).first
+    inline = f"{link.get_attribute('href')}?inline=1"
+
+    with watched.page.expect_download() as event:
+        watched.page.evaluate("(address) => { location.href = address; }", inline)
+
+    assert event.value.path().read_bytes() == path.read_bytes()
+    answer = watched.page.request.get(inline)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_page_has_a_policy_without_exceptions(watched: Watched, example: str) -> None:
+    """Its own scripts and styles only; what the policy refused would be among the complaints."""
+    answer = watched.page.goto(built(example))
+
+    assert answer is not None
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["style-src"], policy["worker-src"]) == ("'self'", "'self'", "'self'")
+    assert {"script-src", "script-src-elem", "script-src-attr"}.isdisjoint(policy)
+    expect(watched.page.get_by_text("Signed in as demo")).to_be_visible()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_assistive_technology(
+    browser: Browser, site: str, signed_in: StorageState, tmp_path: Path, example: str, scheme: Scheme
+) -> None:
+    """WCAG 2.2 AA, as far as axe can tell: nothing chosen yet, and one file uploaded."""
+    path = tmp_path / "notes.txt"
+    path.write_text("To be read by everybody.")
+    with watching(browser, site, signed_in, scheme=scheme) as watched:
+        watched.page.goto(built(example))
+        watched.page.get_by_text("Signed in as demo").wait_for()
+        before = accessibility_faults(watched.page)
+        UPLOAD[example](watched.page, path)
+        link_of(example, watched.page, path).first.wait_for()
+        after = accessibility_faults(watched.page)
+        assert watched.complaints == []
+
+    faults = [f"{rule} {target}" for rule, target in before + after]
+    assert [fault for fault in faults if not EXCUSED[example].match(fault)] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(browser: Browser, site: str, example: str) -> None:
+    """A-1"""
+    with watching(browser, site, None) as watched:
+        page = watched.page
+        page.goto(built(example))
+        expect(page.locator("input[type=file]")).to_have_count(0)
+        page.get_by_role("link", name="sign in").click()
+        page.fill("[name=username]", "demo")
+        page.fill("[name=password]", "demo")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("Signed in as demo")).to_be_visible()
+        assert page.url == f"{site}/static/{example}/index.html"
+        assert watched.complaints == []
+
+
+def test_without_its_csrf_cookie_a_session_uploads_nothing(
+    browser: Browser, site: str, signed_in: StorageState, tmp_path: Path
+) -> None:
+    """seed-28 seed-91 B-3: 403, and the page tells."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Not from here.")
+    with watching(browser, site, signed_in) as watched:
+        page = watched.page
+        page.goto(built("react"))
+        page.get_by_text("Signed in as demo").wait_for()
+        page.context.clear_cookies(name="csrftoken")
+
+        with page.expect_response(lambda response: "initiateUpload" in (response.request.post_data or "")) as answer:
+            page.set_input_files("input[type=file]", path)
+
+        assert answer.value.status == 403
+        expect(page.locator("li[data-state=failed]")).to_contain_text("CSRF cookie not set")
+        assert watched.bytes_sent().keys() == {site}
+
+
+def test_uppy_pauses_and_goes_on(watched: Watched, path: Path) -> None:
+    page = watched.page
+    page.goto(built("uppy"))
+    page.locator(".uppy-Dashboard-input").first.set_input_files(path)
+    with throttled(page, SIZE // 3):
+        page.get_by_role("button", name="Upload 1 file").click()
+        page.get_by_role("button", name="Pause", exact=True).click()
+        expect(page.locator(".uppy-StatusBar")).to_contain_text("Paused")
+
+    page.get_by_role("button", name="Resume", exact=True).click()
+
+    link = link_of("uppy", page, path)
+    assert digest_of_download(page, link)[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> None:
+    page = watched.page
+    page.goto(built("react"))
+    with throttled(page, SIZE // 3):
+        page.set_input_files("input[type=file]", path)
+        page.get_by_role("button", name=f"Cancel: {path.name}").click()
+        expect(page.locator("li[data-state=cancelled]")).to_contain_text("Cancelled, 20 MB")
+
+    page.get_by_role("button", name=f"Try again: {path.name}").click()
+
+    link = link_of("react", page, path)
+    assert digest_of_download(page, link)[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def readme_snippet() -> str:
+    """The JavaScript of README.md, with its import made one that can run anywhere."""
+    found = re.search(r"```js\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found is not None
+    return re.sub(r'import (.*) from "\./(.*)";', r'const \1 = await import("/static/uploader/\2");', found[1])
+
+
+def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(watched: Watched, tmp_path: Path) -> None:
+    """seed-85 seed-86 seed-87 seed-88 seed-89 seed-90 seed-92 seed-93: in order, the middle one refused for itself."""
+    names = ["first.txt", "second.jpg", "third.txt"]
+    for name in names:
+        (tmp_path / name).write_text(f"This is {name}.")
+    page = watched.page
+    page.goto("/")
+    page.wait_for_selector("#files-section:not([hidden])")
+    page.evaluate(
+        "() => document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file id=own multiple>')"
+    )
+    page.set_input_files("#own", [tmp_path / name for name in names])
+
+    results = page.evaluate(
+        f"async () => {{ const input = document.querySelector('#own'); {readme_snippet()} return results.map("
+        "({file, error}) => [file?.originalFilename, file?.metadata.source, file?.uploadStatus, error?.code]); }"
+    )
+
+    assert results == [
+        ["first.txt", "web_form", "COMPLETED", None],
+        [None, None, None, "CONTENT_TYPE_MISMATCH"],
+        ["third.txt", "web_form", "COMPLETED", None],
+    ]

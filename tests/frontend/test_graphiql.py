@@ -1,0 +1,178 @@
+"""GraphiQL at /graphql: with no internet, under a strict policy, with examples that work as they stand."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.staticfiles import finders
+from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
+
+from tests.frontend.conftest import missing
+from tests.frontend.watching import Scheme, Watched, accessibility_faults, watching
+
+pytestmark = pytest.mark.browser
+POLICY = {
+    "default-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",
+    "font-src": "'self' data:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+"""Beside connect-src and img-src, which name the storages; no script-src: default-src counts."""
+BODY = b"Hello, world!"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    if finders.find("graphiql/graphiql.js") is None:
+        missing("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
+
+
+def cut_off(watched: Watched) -> None:
+    """Nothing but this machine can be reached; whoever tries leaves a complaint."""
+
+    def local_only(route: Route) -> None:
+        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1"):
+            route.continue_()
+        else:
+            watched.complaints.append(f"asked for {route.request.url}")
+            route.abort()
+
+    watched.page.context.route("**/*", local_only)
+
+
+@pytest.fixture
+def explorer(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Page]:
+    """GraphiQL for demo, cut off from the internet; it must not complain."""
+    with watching(browser, site, signed_in) as watched:
+        cut_off(watched)
+        watched.page.goto("/graphql")
+        expect(watched.page.get_by_text("Signed in as demo")).to_be_visible()
+        expect(editor(watched.page, "operation.graphql")).to_contain_text("InitiateUpload")
+        yield watched.page
+        assert watched.complaints == []
+
+
+def editor(page: Page, name: str) -> Any:
+    return page.locator(f'.monaco-editor[data-uri$="{name}"] .view-lines')
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    expect(editor(page, "operation.graphql")).to_contain_text(name)
+
+
+def fill_in(page: Page, variables: dict[str, Any]) -> None:
+    """As a person would: select all, paste."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("(text) => navigator.clipboard.writeText(text)", json.dumps(variables))
+    editor(page, "variables.json").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Control+V")
+
+
+def execute(page: Page, operation: str) -> Any:
+    """Press the button; the data of the answer."""
+
+    def is_answer(response: Response) -> bool:
+        return f'"operationName":"{operation}"' in (response.request.post_data or "")
+
+    with page.expect_response(is_answer) as answer:
+        page.get_by_role("button", name="Execute query").click()
+    reply = answer.value.json()
+    assert "errors" not in reply
+    return reply["data"]
+
+
+def test_the_policy_lets_no_foreign_and_no_inline_script_run(explorer: Page) -> None:
+    """seed-28: what it refused would be among the complaints."""
+    answer = explorer.reload()
+
+    assert answer is not None
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert {name: policy[name] for name in POLICY} == POLICY
+    assert policy.keys() - POLICY.keys() == {"connect-src", "img-src"}
+    expect(explorer.get_by_text("Signed in as demo")).to_be_visible()
+
+
+def test_the_tabs_take_a_file_from_its_reservation_to_the_list(explorer: Page) -> None:
+    """seed-5 seed-88 seed-90: only the token and the id are filled in."""
+    [ticket] = execute(explorer, "InitiateUpload")["initiateUpload"]["files"]
+    [request] = ticket["instructions"]["requests"]
+    headers = {header["name"]: header["value"] for header in request["headers"]}
+    sent = explorer.request.fetch(request["url"], method=request["method"], headers=headers, data=BODY)
+    assert sent.status in request["successStatus"]
+
+    open_tab(explorer, "FinalizeUpload")
+    fill_in(explorer, {"input": {"uploadToken": ticket["uploadToken"], "fileSize": len(BODY)}})
+    finalized = execute(explorer, "FinalizeUpload")["finalizeUpload"]
+    assert (finalized["success"], finalized["file"]["uploadStatus"], finalized["errors"]) == (True, "COMPLETED", [])
+    expect(editor(explorer, "response.json")).to_contain_text('"COMPLETED"')
+
+    open_tab(explorer, "File")
+    fill_in(explorer, {"id": ticket["file"]["id"]})
+    file = execute(explorer, "File")["file"]
+    assert (file["originalFilename"], file["fileSize"], file["uploadStatus"]) == ("hello.txt", 13, "COMPLETED")
+    assert explorer.request.get(file["downloadUrl"]).body() == BODY
+
+    open_tab(explorer, "Files")
+    newest = execute(explorer, "Files")["files"]["edges"][0]["node"]
+    assert newest["id"] == ticket["file"]["id"]
+    expect(editor(explorer, "response.json")).to_contain_text('"hello.txt"')
+
+
+def test_the_documentation_pane_explains_the_schema(explorer: Page) -> None:
+    explorer.get_by_role("button", name="Show Documentation Explorer").click()
+    pane = explorer.locator(".graphiql-doc-explorer")
+    expect(pane).to_contain_text("Root Types")
+
+    pane.get_by_role("link", name="Mutation", exact=True).click()
+
+    expect(pane.get_by_role("link", name="initiateUpload", exact=True)).to_be_visible()
+    pane.get_by_role("link", name="InitiateUploadInput", exact=True).click()
+    expect(pane).to_contain_text("idempotencyKey")
+
+
+def test_who_is_not_signed_in_reads_the_schema_and_is_led_to_the_sign_in(browser: Browser, site: str) -> None:
+    """A-1"""
+    with watching(browser, site, None) as watched:
+        cut_off(watched)
+        page = watched.page
+        page.goto("/graphql")
+        expect(page.get_by_role("status")).to_have_text("Not signed in: uploads will be refused.")
+        refused = execute(page, "InitiateUpload")["initiateUpload"]
+        assert [error["code"] for error in refused["errors"]] == ["UNAUTHENTICATED"]
+
+        page.get_by_role("link", name="Sign in").click()
+        page.fill("[name=username]", "demo")
+        page.fill("[name=password]", "demo")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("Signed in as demo")).to_be_visible()
+        assert (page.url, watched.complaints) == (f"{site}/graphql", [])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "theme", "background"), [("light", "vs", "rgb(255, 255, 255)"), ("dark", "vs-dark", "rgb(33, 42, 59)")]
+)
+def test_the_page_follows_the_systems_colours(
+    browser: Browser, site: str, signed_in: StorageState, scheme: Scheme, theme: str, background: str
+) -> None:
+    """With nothing in the way of assistive technology outside of the explorer itself."""
+    with watching(browser, site, signed_in, scheme=scheme) as watched:
+        page = watched.page
+        page.goto("/graphql")
+        expect(page.get_by_text("Signed in as demo")).to_be_visible()
+        operation = page.locator('.monaco-editor[data-uri$="operation.graphql"]')
+        expect(operation).to_be_visible()
+
+        classes = str(operation.get_attribute("class")).split()
+        assert [name for name in classes if name.startswith("vs")] == [theme]
+        assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == background
+        faults = accessibility_faults(page, without=".graphiql-container")  # its tabs nest buttons, its greys are faint
+        assert (faults, watched.complaints) == ([], [])

@@ -1,0 +1,132 @@
+"""The pictures of README.md, taken anew: SCREENSHOTS_INTO names their folder, else they are only looked at."""
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tests.frontend.conftest import missing
+from tests.frontend.watching import come_to_rest, throttled, watching
+
+pytestmark = pytest.mark.browser
+WIDTH = 1280
+MAX_BYTES = 200 * 1024
+MIB = 1024**2
+PHOTO = """<body style="margin: 0; background:
+    radial-gradient(circle at 70% 45%, #fff3c4 0 6%, #ffd98a 7%, transparent 30%),
+    linear-gradient(#3f6fb5, #f7b98b 55%, #2b6f8f 56%, #0d3b53)">"""
+DOCUMENT = "<h1>Annual report</h1><p>Everything arrived.</p>"
+COLOURED = """() => [...document.querySelectorAll(".view-line > span > .mtk1")].every(
+    (token) => !/"|mutation/.test(token.textContent))"""
+"""The editors colour their text when they find the time."""
+LOOK = """async (address) => {
+    const picture = await createImageBitmap(await (await fetch(address)).blob());
+    const canvas = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    canvas.drawImage(picture, 0, 0);
+    const pixels = new Uint32Array(canvas.getImageData(0, 0, picture.width, picture.height).data.buffer);
+    return [picture.width, picture.height, new Set(pixels).size];
+}"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(os.environ.get("SCREENSHOTS_INTO") or tmp_path)
+
+
+@pytest.fixture
+def page(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Page]:
+    with watching(browser, site, signed_in) as watched:
+        yield watched.page
+        assert watched.complaints == []
+
+
+def look_at(page: Page, path: Path) -> tuple[int, int, int]:
+    """Width, height and number of colours of a picture, as a browser decodes it."""
+    page.goto("about:blank")
+    width, height, colours = page.evaluate(
+        LOOK, f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    )
+    return width, height, colours
+
+
+def real_files(browser: Browser, folder: Path) -> list[Path]:
+    """A document, a table and a photo, all of the types that their names say."""
+    drawing = browser.new_page(viewport={"width": 640, "height": 480})
+    drawing.set_content(PHOTO)
+    drawing.screenshot(path=folder / "Harbour at dawn.jpg", type="jpeg", quality=90)
+    drawing.set_content(DOCUMENT)
+    drawing.pdf(path=folder / "Annual report.pdf")
+    drawing.close()
+    (folder / "Measurements.csv").write_text("hour,metres\n" + "".join(f"{n},{n * 7 % 23}\n" for n in range(90_000)))
+    return [folder / name for name in ("Measurements.csv", "Annual report.pdf", "Harbour at dawn.jpg")]
+
+
+def film(folder: Path) -> Path:
+    path = folder / "Product tour.mp4"
+    path.write_bytes(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(120 * MIB))
+    return path
+
+
+def row(page: Page, path: Path) -> Any:
+    return page.locator(".file", has_text=path.name).first
+
+
+def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, folder: Path) -> None:
+    """Several real files and one on its way, in light colours."""
+    page.set_viewport_size({"width": WIDTH, "height": 1000})
+    page.goto("/")
+    page.wait_for_selector("#files-section:not([hidden])")
+    files = real_files(browser, tmp_path)
+    for path in files:
+        page.set_input_files("#files", path)
+        expect(row(page, path).get_by_role("link", name="Download")).to_be_visible(timeout=30_000)
+    expect(row(page, files[-1]).locator("img")).to_have_js_property("complete", True)
+    on_its_way = film(tmp_path)
+    picture = folder / "page.png"
+    page.locator(".storage", has_text="Amazon S3").locator("input:enabled").check()
+    with throttled(page, 20 * MIB) as limit:
+        page.set_input_files("#files", on_its_way)
+        page.wait_for_function("() => document.querySelector('.file progress').value >= 60", timeout=30_000)
+        limit(MIB)
+        expect(row(page, on_its_way).locator(".state")).to_contain_text("part")
+        bottom = row(page, files[0]).bounding_box()
+        height = round(bottom["y"] + bottom["height"] + 24)
+        page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
+
+    for text in ["Upload files", "Choose files", "Local disk", *(path.name for path in files), on_its_way.name]:
+        expect(page.get_by_text(text).first).to_be_visible()
+    width, seen_height, colours = look_at(page, picture)
+    assert (width, seen_height) == (WIDTH, height)
+    assert 900 < height < 1300
+    assert colours > 500
+    assert picture.stat().st_size < MAX_BYTES
+
+
+def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
+    """An example and its answer."""
+    if finders.find("graphiql/graphiql.js") is None:
+        missing("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
+    page.set_viewport_size({"width": WIDTH, "height": 760})
+    page.goto("/graphql")
+    expect(page.get_by_text("Signed in as demo")).to_be_visible()
+    page.get_by_role("button", name="Execute query").click()
+    answer = page.locator('.monaco-editor[data-uri$="response.json"] .view-lines')
+    expect(answer).to_contain_text('"uploadToken"')
+    page.mouse.move(0, 0)
+    page.wait_for_function(COLOURED)
+    expect(page.locator(".monaco-editor .scrollbar.visible")).to_have_count(0)
+    come_to_rest(page)
+
+    picture = folder / "graphiql.png"
+    page.screenshot(path=picture)
+
+    expect(page.locator('.monaco-editor[data-uri$="operation.graphql"]')).to_contain_text("mutation InitiateUpload")
+    width, height, colours = look_at(page, picture)
+    assert (width, height) == (WIDTH, 760)
+    assert colours > 500
+    assert picture.stat().st_size < MAX_BYTES

@@ -1,0 +1,85 @@
+"""The uploader outside of a browser: its own tests, its types and its size (rows seed-85 to seed-92)."""
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "frontend_examples"
+UPLOADER = EXAMPLES / "uploader"
+MAX_GZIP_BYTES = 5 * 1024
+MAX_LINES = 250
+
+
+def required(*candidates: Path | str | None) -> str:
+    """The first tool that exists; without any the test skips, and fails in CI."""
+    for candidate in candidates:
+        if candidate and Path(candidate).exists():
+            return str(candidate)
+    reason = f"none of {candidates} is installed"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, cwd=UPLOADER, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def typescript() -> str:
+    return required(UPLOADER / "node_modules/.bin/tsc", EXAMPLES / "node_modules/.bin/tsc")
+
+
+def test_the_uploaders_own_tests_pass() -> None:
+    """seed-85 seed-86 seed-87 seed-88 seed-89 seed-90 seed-91 seed-92: each has a test of that name."""
+    tests = sorted(str(path) for path in (UPLOADER / "test").glob("*.test.js"))
+
+    output = run(required(shutil.which("node")), "--test", "--test-reporter=tap", *tests)
+
+    assert {f"seed-{row}" for row in range(85, 93)} == set(re.findall(r"^ok \d+ - (seed-\d+)", output, re.MULTILINE))
+
+
+@pytest.mark.parametrize("project", ["tsconfig.json", "tsconfig.page.json"])
+def test_the_types_in_the_comments_hold(project: str) -> None:
+    run(typescript(), "--project", project)
+
+
+def test_declarations_name_the_public_methods(tmp_path: Path) -> None:
+    """seed-85: TypeScript projects see the class with its methods."""
+    run(typescript(), "--noEmit", "false", "--emitDeclarationOnly", "--outDir", str(tmp_path))
+
+    declared = (tmp_path / "file-uploader.d.ts").read_text()
+
+    for method in ("uploadFiles", "initiateUpload", "uploadFile", "finalizeUpload"):
+        assert re.search(rf"^    {method}\(", declared, re.MULTILINE), method
+
+
+def test_the_uploader_is_under_five_kilobytes(tmp_path: Path) -> None:
+    """All modules of the main path, bundled, minified and compressed as a site would serve them."""
+    bundle = tmp_path / "uploader.js"
+    run(required(EXAMPLES / "node_modules/.bin/rolldown"), "file-uploader.js", "--file", str(bundle), "--minify")
+
+    assert len(gzip.compress(bundle.read_bytes(), 9)) < MAX_GZIP_BYTES
+
+
+@pytest.mark.parametrize("folder", ["uploader", "vanilla"])
+def test_no_file_is_long(folder: str) -> None:
+    lines = {path.name: len(path.read_text().splitlines()) for path in (EXAMPLES / folder).glob("*.*s")}
+
+    assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}
+
+
+def test_the_uploader_needs_no_package_and_names_no_storage() -> None:
+    """The one algorithm serves every storage: vendor names have no place in it."""
+    sources = {path.name: path.read_text() for path in UPLOADER.glob("*.js")}
+
+    imported = {name for source in sources.values() for name in re.findall(r'from "([^"]+)"', source)}
+
+    assert {name for name in imported if not name.startswith("./")} == set()
+    assert [name for name, source in sources.items() if re.search(r"\b(s3|azure|gcs|etag)\b", source, re.I)] == []

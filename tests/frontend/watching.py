@@ -1,0 +1,80 @@
+"""A page in Chromium, and all that it complains about and sends."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+Scheme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A page of a browser profile of its own."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """Errors and warnings of the console, and what scripts threw."""
+    requests: list[Request] = field(default_factory=list)
+    """In the order in which they were sent."""
+
+    def bytes_sent(self) -> Counter[str]:
+        """Bytes of request bodies for each origin, as the network stack announced them."""
+        sent: Counter[str] = Counter()
+        for request in self.requests:
+            address = urlsplit(request.url)
+            sent[f"{address.scheme}://{address.netloc}"] += int(request.all_headers().get("content-length", 0))
+        return sent
+
+
+@contextmanager
+def watching(browser: Browser, site: str, state: StorageState | None, *, scheme: Scheme = "light") -> Iterator[Watched]:
+    """A new page that is still empty; addresses may leave out the site."""
+    context = browser.new_context(
+        base_url=site, storage_state=state, color_scheme=scheme, viewport={"width": 1280, "height": 800}
+    )
+    watched = Watched(page=context.new_page())
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            watched.complaints.append(message.text)
+
+    context.on("console", heard)
+    context.on("weberror", lambda error: watched.complaints.append(str(error.error)))
+    context.on("request", lambda request: watched.requests.append(request))
+    yield watched
+    context.close()
+
+
+def come_to_rest(page: Page) -> None:
+    """Wait until nothing fades or moves any more."""
+    page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished))")
+
+
+def accessibility_faults(page: Page, *, without: str | None = None) -> list[tuple[str, str]]:
+    """Rule and selector of everything that axe finds against WCAG 2.2 AA and good practice; `without` names what is
+    left out."""
+    come_to_rest(page)
+    context = {"exclude": [[without]]} if without else None
+    violations = Axe().run(page, context=context, options=RULES).response["violations"]
+    return [(violation["id"], str(node["target"][0])) for violation in violations for node in violation["nodes"]]
+
+
+@contextmanager
+def throttled(page: Page, bytes_per_second: int) -> Iterator[Callable[[int], None]]:
+    """Uploads are that slow until the end of the block; what it yields sets another speed."""
+    session = page.context.new_cdp_session(page)
+
+    def limit(bytes_per_second: int) -> None:
+        limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+        session.send("Network.emulateNetworkConditions", limits)
+
+    limit(bytes_per_second)
+    yield limit
+    session.detach()
