@@ -52,9 +52,15 @@ def watching(browser: Browser, site: str, state: StorageState | None, *, scheme:
     context.close()
 
 
+AT_REST = """async () => {
+    const running = () => document.getAnimations().filter((animation) => animation.playState === "running");
+    while (running().length) await Promise.allSettled(running().map((animation) => animation.finished));
+}"""
+
+
 def come_to_rest(page: Page) -> None:
-    """Wait until nothing fades or moves any more."""
-    page.evaluate("() => Promise.all(document.getAnimations().map((animation) => animation.finished))")
+    """Wait until nothing fades or moves any more. An animation may also be cancelled, or start another."""
+    page.evaluate(AT_REST)
 
 
 def accessibility_faults(page: Page, *, without: str | None = None) -> list[tuple[str, str]]:
