@@ -16,8 +16,9 @@ from fileman.errors import StorageMisconfigured, UploadLost
 
 SESSION_SECONDS = 7 * 24 * 3600
 INCOMPLETE = 308
-_GONE = (404, 410, 499)
-"""Expired, unknown, cancelled."""
+_GONE = (400, 404, 410, 412, 499)
+"""Its bytes were refused as a whole (another checksum than declared, the place is taken), or it is expired, unknown or
+cancelled: it will never make the object."""
 _MAY_PASS = (408, 429)
 _HASH_FIELDS = {"crc32c": "crc32c", "md5": "md5Hash"}
 
@@ -54,7 +55,7 @@ class GCSSessions:
         raise UploadLost
 
     def held(self, upload: Upload) -> int | None:
-        """Bytes that have arrived; None when there is no such session any more."""
+        """Bytes that have arrived; None when the session is of no use any more."""
         if not upload.begun:
             return None
         answer = self._connection.send_bare(

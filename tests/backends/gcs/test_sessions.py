@@ -207,7 +207,7 @@ def test_a_lost_session_without_an_object_has_to_begin_again(backend: GCSBackend
         backend.missing(replace(upload, begun={}))
 
 
-@pytest.mark.parametrize("status", [404, 410, 499])
+@pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
 def test_every_answer_of_a_session_that_is_gone_says_lost(
     store: Store, backend: GCSBackend, upload: Upload, status: int
 ) -> None:
