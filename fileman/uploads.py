@@ -106,6 +106,7 @@ def still_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
     Raises StorageError.
     """
     backend = get_backend(file.file_manager)
+    stale = None
     if not needs_begin(file):
         try:
             missing = backend.missing(upload_of(file, now=now))
@@ -114,9 +115,11 @@ def still_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
         else:
             if not missing or not _is_for_another_origin(file, caller):
                 return missing
-            backend.abort(upload_of(file, now=now))
+            stale = upload_of(file, now=now)
     begin(file, origin=caller.origin, now=now)
     File.objects.filter(pk=file.pk).update(upload_state=encrypt(file.upload_state, row=file.pk), modified=now)
+    if stale is not None:
+        backend.abort(stale)
     return backend.missing(upload_of(file, now=now))
 
 

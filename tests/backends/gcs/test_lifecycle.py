@@ -14,7 +14,8 @@ from django.utils import timezone
 from fileman import cleanup, files, uploads, verification
 from fileman.access import Caller
 from fileman.backends import get_backend
-from fileman.errors import NotUploaded
+from fileman.backends.gcs import GCSBackend
+from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.finalizing import finalize
 from fileman.instructing import Outcome, UploadInstructions, upload_of
 from fileman.models import File, FileManager
@@ -90,6 +91,7 @@ def test_a_file_goes_from_initiate_to_download_and_removal(
     store: Store, caller: Caller, manager: FileManager, body: bytes
 ) -> None:
     """seed-4, seed-5, seed-62, seed-95, seed-96."""
+    assert type(get_backend(manager)) is GCSBackend
     ticket = start(caller, manager, body)
     send_all(ticket.instructions, body)
 
@@ -131,6 +133,39 @@ def test_a_checksum_that_the_bytes_do_not_have_fails_the_file(
 
     assert outcome.error is not None
     assert (outcome.error.code, outcome.file.upload_status) == ("CHECKSUM_MISMATCH", File.FAILED)
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
+def test_bytes_that_google_refuses_for_their_checksum_are_asked_for_again(
+    store: Store, caller: Caller, manager: FileManager, algorithm: str
+) -> None:
+    """V-3: the session has lost them all, so that another one is begun."""
+    ticket = start(caller, manager, LARGE, checksum=str(checksum_of(LARGE, algorithm)))
+    assert ticket.instructions is not None
+    (request,) = ticket.instructions.requests
+    assert send(request, LARGE.replace(b"bytes", b"bytez", 1)).status_code == 400
+
+    early = finish(caller, ticket)
+
+    assert isinstance(early.error, NotUploaded)
+    assert store.names() == []
+    send_all(early.instructions, LARGE)
+    file = finish(caller, ticket).file
+    assert (file.upload_status, file.checksum) == (File.COMPLETED, str(checksum_of(LARGE, algorithm)))
+
+
+def test_an_encoding_that_the_client_added_fails_the_file(store: Store, caller: Caller, manager: FileManager) -> None:
+    """D-2: what is served would not be the bytes that were verified."""
+    ticket = start(caller, manager, BODY)
+    assert ticket.instructions is not None
+    (request,) = ticket.instructions.requests
+    assert send(request, BODY, headers={"Content-Encoding": "gzip"}).status_code == 200
+
+    outcome = finish(caller, ticket)
+
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.file.upload_status) == ("CONTENT_TYPE_MISMATCH", File.FAILED)
     assert store.names() == []
 
 
@@ -255,6 +290,21 @@ def test_another_origin_gets_a_session_of_its_own(caller: Caller, manager: FileM
 
     assert is_cancelled(old)
     assert _allowed_origin(session_of(ticket), other) == other
+
+
+def test_a_refresh_of_an_origin_that_may_not_upload_changes_nothing(caller: Caller, manager: FileManager) -> None:
+    """G-5: what has arrived in the session is not lost."""
+    ticket = start(caller, manager, LARGE)
+    old = session_of(ticket)
+    stranger = replace(caller, origin="https://elsewhere.example.com")
+
+    only_ours = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [ORIGIN]}
+    with override_settings(FILEMAN_SETTINGS=only_ours), pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
+        refresh(stranger, ticket)
+
+    assert session_of(ticket) == old
+    send_all(ticket.instructions, LARGE)
+    assert finish(caller, ticket).file.upload_status == File.COMPLETED
 
 
 def test_a_client_without_an_origin_goes_on_with_the_session(caller: Caller, manager: FileManager) -> None:
