@@ -23,7 +23,6 @@ _RETRY_ONCE = Retry(
     total=1,
     allowed_methods=None,
     status_forcelist=BUSY_STATUS,
-    backoff_factor=0.2,
     raise_on_status=False,
     respect_retry_after_header=False,
 )

@@ -1,5 +1,6 @@
-"""V4 signed addresses, the same bytes as Google's own library gives; `tests/backends/test_gcs_signing.py` holds the two
-equal. With a private key they are made here; without one the IAM service signs, over the network.
+"""V4 signed addresses, byte for byte those of Google's own library, but for a time that the caller names.
+
+With a private key they are made here; without one the IAM service signs, over the network.
 """
 
 import base64
