@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage, Message
 
 from fileman.backends.gcs_connection import GCSConnection
-from fileman.backends.gcs_errors import Refused, refused
+from fileman.backends.gcs_errors import Refused, refused, understood
 from fileman.errors import StorageUnavailable
 
 BATCH_PATH = "/batch/storage/v1"
@@ -41,6 +41,7 @@ def _body(targets: Sequence[str]) -> bytes:
     return f"{''.join(parts)}--{BOUNDARY}--\r\n".encode()
 
 
+@understood()
 def _refusal(part: Message) -> tuple[int, Refused | None]:
     """The number of the call, and what it was refused with."""
     number = int(str(part["Content-ID"]).strip("<>").removeprefix("response-"))

@@ -16,8 +16,10 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from fileman import conf
-from fileman.backends.gcs_errors import BUSY_STATUS, gcs_errors, refused
+from fileman.backends.gcs_errors import BUSY_STATUS, gcs_errors, refused, understood
 from fileman.backends.gcs_settings import SCOPE, GCSSettings
+
+UNAUTHORIZED = 401
 
 _RETRY_ONCE = Retry(
     total=1,
@@ -60,9 +62,13 @@ class GCSConnection:
         """
         url = path if "://" in path else f"{self._settings.base_url}{path}"
         session = self._once if body_once else self._twice
+        ask = partial(_request, session, method, url, params=query, auth=_Bearer(self), **options)
         with gcs_errors():
-            options["auth"] = _Bearer(self)
-            return _checked(_request(session, method, url, params=query, **options), accept)
+            answer = ask()
+            if answer.status_code == UNAUTHORIZED:
+                self._forget_token()
+                answer = answer if body_once else ask()
+            return _checked(answer, accept)
 
     def send_bare(
         self, method: str, url: str, *, accept: tuple[int, ...] = (), body_once: bool = False, **options: Any
@@ -79,6 +85,11 @@ class GCSConnection:
                 self.credentials.refresh(self._token_request())
         self.credentials.apply(headers)
 
+    def _forget_token(self) -> None:
+        """Google may take one back before its time."""
+        with self._lock:
+            self.credentials.token = None
+
     def _token_request(self) -> Any:
         return partial(Request(self._twice), timeout=_timeout())
 
@@ -94,10 +105,13 @@ class _Bearer(AuthBase):
         return request
 
 
-def json_of(response: requests.Response) -> Any:
-    """The body of an answer. Raises StorageMisconfigured for what is no JSON, as from a server that is not Google's."""
-    with gcs_errors():
-        return response.json()
+def json_of(response: requests.Response) -> Mapping[str, Any]:
+    """The object that an answer holds. Raises StorageMisconfigured where it holds none."""
+    with understood():
+        value = response.json()
+        if not isinstance(value, dict):
+            raise TypeError
+        return value
 
 
 def _request(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:

@@ -7,8 +7,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from django.utils import timezone
-from google.auth.exceptions import DefaultCredentialsError
-from requests import RequestException
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
 from fileman import conf
 from fileman.backends.gcs_connection import GCSConnection, json_of
@@ -138,11 +137,11 @@ class GCSDiagnosis:
             return f"The storage ({self._settings.place}) does not answer."
         if isinstance(cause, DefaultCredentialsError):
             return "There are no credentials, neither in the settings nor in the environment."
-        if isinstance(cause, RequestException):
-            return f"What answers at {self._settings.base_url} is not Google Cloud Storage."
+        if isinstance(cause, GoogleAuthError):
+            return f"Google gives no access for these credentials ({type(cause).__name__})."
         if cause is None:
             return error.message
-        return f"Google gives no access for these credentials ({type(cause).__name__})."
+        return f"What answers at {self._settings.base_url} is not Google Cloud Storage."
 
     def _sentence_of(self, right: str, answer: Refused) -> str:
         if is_no_bucket(answer) or (answer.status == 404 and right == "storage.objects.list"):

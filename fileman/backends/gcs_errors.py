@@ -29,6 +29,7 @@ _MAY_PASS: tuple[type[Exception], ...] = (
     google.TimeoutError,
     google.ResponseError,
 )
+_NOT_UNDERSTOOD: tuple[type[Exception], ...] = (LookupError, TypeError, ValueError, AttributeError)
 
 
 class Refused(Exception):
@@ -60,6 +61,16 @@ def gcs_errors() -> Iterator[None]:
         raise (StorageUnavailable if may_pass else StorageMisconfigured)() from error
     except (google.GoogleAuthError, requests.RequestException) as error:
         logger.warning("Google Cloud Storage could not be asked: %s", type(error).__name__)
+        raise StorageMisconfigured from error
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Raises StorageMisconfigured when an answer, taken apart inside, is not made as Google's are."""
+    try:
+        yield
+    except _NOT_UNDERSTOOD as error:
+        logger.warning("An answer was not Google Cloud Storage's: %s", type(error).__name__)
         raise StorageMisconfigured from error
 
 

@@ -11,7 +11,7 @@ import requests
 
 from fileman.backends import gcs_batch
 from fileman.backends.gcs_connection import GCSConnection, json_of
-from fileman.backends.gcs_errors import error_of, gcs_errors
+from fileman.backends.gcs_errors import error_of, gcs_errors, understood
 from fileman.backends.gcs_settings import GCSSettings
 from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
 from fileman.checksums import hex_of_base64
@@ -69,9 +69,10 @@ class GCSObjects:
         token = upload.progress.get("rewrite_token") if upload.progress.get("source") == source.etag else None
         while True:
             answer = self._rewrite_step(upload, source, token)
-            if answer["done"]:
-                return stored_object(answer["resource"])
-            token = answer["rewriteToken"]
+            with understood():
+                if answer["done"]:
+                    return stored_object(answer["resource"])
+                token = answer["rewriteToken"]
             if budget.spent:
                 raise UploadInProgress(progress={"rewrite_token": token, "source": source.etag})
 
@@ -83,11 +84,9 @@ class GCSObjects:
         } | ({"rewriteToken": token} if token else {})
         to = f"{self.at(source.path)}/rewriteTo{self.at(upload.file_path).removeprefix('/storage/v1')}"
         try:
-            answer = self._connection.send("POST", to, query=query, json={"contentType": upload.content_type})
+            return json_of(self._connection.send("POST", to, query=query, json={"contentType": upload.content_type}))
         except FileMissing as error:
             raise ObjectChanged from error
-        step: Mapping[str, Any] = json_of(answer)
-        return step
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         failures: list[DeleteFailure] = []
@@ -145,6 +144,7 @@ class GCSObjects:
             query["pageToken"] = page["nextPageToken"]
 
 
+@understood()
 def stored_object(resource: Mapping[str, Any]) -> StoredObject:
     """From an object's resource. Its checksums were computed by Google over all bytes.
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from google.oauth2 import service_account
 
 from fileman.backends.gcs_connection import GCSConnection, json_of
+from fileman.backends.gcs_errors import understood
 from fileman.backends.gcs_settings import GCSSettings
 from fileman.errors import StorageMisconfigured
 
@@ -75,7 +76,8 @@ class GCSSigner:
             return signature
         payload = {"payload": base64.b64encode(text).decode()}
         answer = self._connection.send("POST", SIGN_BLOB_URL.format(email=self._email()), json=payload)
-        return base64.b64decode(json_of(answer)["signedBlob"])
+        with understood():
+            return base64.b64decode(json_of(answer)["signedBlob"])
 
 
 def _canonical(method: str, path: str, parameters: str, headers: Mapping[str, str]) -> str:

@@ -10,9 +10,10 @@ import requests
 import urllib3.exceptions
 
 from fileman.backends.gcs_errors import Refused, error_of, gcs_errors, refused
+from fileman.backends.values import StoredObject
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.gcs.answering import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import Store, begun, upload_of
+from tests.backends.gcs.stores import Store, begun, budget, upload_of
 
 AUTH_MAY_PASS = {"TransportError", "TimeoutError", "ResponseError"}
 REQUESTS_MAY_PASS = {
@@ -141,7 +142,7 @@ def test_no_message_for_clients_tells_what_google_said(store: Store) -> None:
     assert "canary" not in f"{caught.value!s} {caught.value!r} {caught.value.__cause__!s}"
 
 
-@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b""])
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"[]", b"5"])
 def test_a_server_that_is_not_googles_is_a_fault_of_the_configuration(store: Store, body: bytes) -> None:
     with answering(lambda _: Answer(body=body)) as endpoint:
         backend = store.backend(endpoint=endpoint)
@@ -157,6 +158,32 @@ def test_a_server_that_is_not_googles_is_a_fault_of_the_configuration(store: Sto
             False,
             [f"What answers at {endpoint} is not Google Cloud Storage."],
         )
+
+
+@pytest.mark.parametrize("answer", [{}, {"items": [{"name": "a"}], "done": False}, {"name": "a", "size": "many"}])
+def test_an_answer_that_is_not_made_as_googles_is_a_fault_of_the_configuration(store: Store, answer: object) -> None:
+    with answering(lambda _: json_answer(answer)) as endpoint:
+        backend = store.backend(endpoint=endpoint)
+        with pytest.raises(StorageMisconfigured):
+            backend.stat("a")
+        with pytest.raises(StorageMisconfigured):
+            backend._objects.rewrite(upload_of(), stored(), budget())
+        valid, faults = backend.validate_configuration()
+
+    assert valid is False
+    assert f"What answers at {endpoint} is not Google Cloud Storage." in faults
+
+
+def test_a_batch_that_is_not_answered_as_one_is_a_fault_of_the_configuration(store: Store) -> None:
+    body = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n--b--\r\n"
+    batch = Answer(body=body, headers={"Content-Type": "multipart/mixed; boundary=b"})
+    with answering(lambda _: batch) as endpoint, pytest.raises(StorageMisconfigured):
+        store.backend(endpoint=endpoint).delete(["a"])
+
+
+def stored() -> StoredObject:
+    """A source that no answer is about."""
+    return StoredObject(path="a", size=1, etag="1")
 
 
 def test_a_redirect_is_not_followed(store: Store) -> None:
