@@ -179,6 +179,19 @@ def test_one_token_serves_many_requests(store: Store) -> None:
     assert backend._objects.find("a") is None
 
 
+def test_a_token_that_google_takes_back_is_replaced(store: Store) -> None:
+    """R-1: by one more request, and not for the rest of its hour."""
+    store.put("a")
+    backend = store.backend()
+    assert backend.stat("a").size == len(BODY)
+    old = backend._connection.credentials.token
+    store.server.inject(Fault(path_contains="/o/a", status=401))
+
+    assert backend.stat("a").size == len(BODY)
+
+    assert backend._connection.credentials.token != old
+
+
 def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store) -> None:
     """R-1: two attempts are given up while the storage is still silent, and there is no third."""
     times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.5, "STORAGE_READ_TIMEOUT_SECONDS": 0.5}

@@ -83,7 +83,7 @@ def test_a_lacking_right_to_read_is_named(store: Store) -> None:
 
 
 def test_a_token_that_is_not_taken_is_named(store: Store) -> None:
-    allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401))
+    allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401, times=2))
 
     assert faults(store) == ["Google does not accept the access token of these credentials."]
 
