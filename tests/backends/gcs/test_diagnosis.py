@@ -32,7 +32,7 @@ def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
 
 
 def test_a_good_bucket_has_no_faults_and_nothing_stays_there(store: Store) -> None:
-    """seed-126, seed-40."""
+    """seed-126."""
     assert faults(allow(store)) == []
     assert store.names() == []
 

@@ -25,7 +25,7 @@ def samples() -> list[Any]:
 
 @pytest.mark.django_db
 def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> None:
-    """seed-40, seed-74."""
+    """seed-74."""
     sample = samples()[0]
     key = tmp_path / "key.json"
     key.write_text(json.dumps(store.server.service_account_info))

@@ -41,7 +41,7 @@ def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) ->
 
 
 def test_one_request_carries_the_whole_file(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """seed-4, seed-123."""
+    """seed-4, seed-40, seed-123."""
     request = only_request(backend, upload)
 
     assert request.slice == Slice(part_number=1, offset=0, length=len(BIG))

@@ -1,6 +1,8 @@
 """What a file manager of type gcs may be configured with, and which fault each wrong configuration names."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -50,7 +52,7 @@ def faults(backend_url: str = "gs://my-bucket/", **settings: Any) -> list[str]:
 
 
 def test_the_smallest_configuration_names_only_the_bucket() -> None:
-    """seed-40: everything else is Google's own."""
+    """seed-4: everything else is Google's own."""
     backend = GCSBackend(config())
 
     assert backend.location() == "gcs:google/my-bucket/"
@@ -145,7 +147,7 @@ def test_another_endpoint_is_another_place() -> None:
 
 
 def test_a_key_is_taken_as_an_object_or_as_a_path(key: dict[str, str], tmp_path: Path) -> None:
-    """seed-40."""
+    """seed-4."""
     path = tmp_path / "key.json"
     path.write_text(json.dumps(key))
 
@@ -222,3 +224,23 @@ def test_allowed_origins_is_a_list() -> None:
 def test_a_faulty_configuration_makes_no_backend() -> None:
     with pytest.raises(StorageMisconfigured, match="bucket_name"):
         GCSBackend(config("", bucket_name="no"))
+
+
+def test_without_googles_library_the_backend_says_what_it_needs() -> None:
+    """seed-95: a process of its own, because here the library is loaded already."""
+    code = """
+import sys
+import django
+from fileman.backends import backend_class
+from fileman.errors import StorageMisconfigured
+django.setup()
+sys.modules["google.auth"] = None
+try:
+    backend_class("gcs")
+except StorageMisconfigured as error:
+    print(error.message)
+"""
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout == "Backend 'gcs' needs the package 'google.auth'.\n"

@@ -72,6 +72,7 @@ def test_the_life_of_a_download_address_is_clamped(store: Store, asked: int | No
 
 def _granted(backend: GCSBackend, upload: Upload) -> tuple[Mapping[str, str], Mapping[str, str]]:
     request = only_request(backend, upload)
+    assert (request.method, request.fields, request.file_field) == ("PUT", (), None)
     return dict(request.headers), query_of(request.url)
 
 
