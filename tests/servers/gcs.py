@@ -31,7 +31,7 @@ _STOP_POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class GcsServer:
-    """A running Google Cloud Storage stand-in: strict on signed URLs, open to a client without credentials."""
+    """A running Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
 
     name: str
     """The product: `gcs`."""

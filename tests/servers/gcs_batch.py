@@ -26,15 +26,18 @@ def respond_batch(request: Request, answer: Callable[[Request], Response]) -> Re
     if len(parts) > _MAX_CALLS:
         raise Refused(400, "badRequest", f"A batch holds at most {_MAX_CALLS} calls")
     boundary = f"batch_{secrets.token_hex(16)}"
-    body = b"".join(_part(boundary, part, answer(_inner(part))) for part in parts)
+    body = b"".join(_part(boundary, part, answer(_inner(part, request))) for part in parts)
     kind = f"multipart/mixed; boundary={boundary}"
     return Response(headers={"Content-Type": kind}, body=body + f"--{boundary}--\r\n".encode())
 
 
-def _inner(part: Message) -> Request:
+def _inner(part: Message, outer: Request) -> Request:
+    """The call of one part; the authorization of the batch is that of its calls."""
     raw = part.get_payload(decode=True)
     line, _, rest = (raw if isinstance(raw, bytes) else b"").partition(b"\n")
     message = BytesParser().parsebytes(rest)
+    if "Authorization" not in message:
+        message["Authorization"] = outer.headers["Authorization"]
     method, target, *_ = line.decode().split()
     url = urlsplit(target)
     content = str(message.get_payload()).encode()

@@ -173,7 +173,8 @@ def test_a_token_that_the_front_did_not_issue_is_refused(gcs_server: GcsServer, 
     url = f"{gcs_server.endpoint}/storage/v1/b/{gcs_bucket.name}/o"
 
     assert requests.get(url, headers={"Authorization": "Bearer stolen"}, timeout=10).status_code == 401
-    assert requests.get(url, timeout=10).status_code == 200
+    assert requests.get(url, timeout=10).status_code == 401
+    assert requests.post(f"{gcs_server.endpoint}/batch/storage/v1", timeout=10).status_code == 401
 
 
 def test_an_assertion_that_another_key_signed_gets_no_token(gcs_server: GcsServer) -> None:
