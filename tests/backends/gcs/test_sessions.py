@@ -107,6 +107,19 @@ def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBa
     assert store.names() == []
 
 
+def test_a_session_never_replaces_what_stands_at_the_upload_path(
+    store: Store, backend: GCSBackend, upload: Upload
+) -> None:
+    """V-7: of two sessions that were opened for one upload, the first to end makes the object."""
+    request = only_request(backend, upload)
+    winner = store.put(upload.upload_path, BIG.swapcase())
+
+    assert send(request, BIG).status_code == 412
+
+    assert store.bucket.get_blob(upload.upload_path).generation == winner.generation
+    assert backend.missing(upload) == []
+
+
 def _preflight(session: str, origin: str) -> requests.Response:
     asked = {
         "Origin": origin,
