@@ -49,6 +49,14 @@ def test_a_published_vector_is_refused_once_its_path_has_changed(vector: dict[st
         _verifier(vector).verify(_request(vector, path="/test-bucket/another-object"), now=_signed_at(vector))
 
 
+@each_vector
+def test_a_published_vector_is_accepted_in_whatever_order_its_query_comes(vector: dict[str, Any]) -> None:
+    request = _request(vector)
+    backwards = replace(request, query="&".join(reversed(request.query.split("&"))))
+
+    _verifier(vector).verify(backwards, now=_signed_at(vector))
+
+
 def test_a_url_dated_more_than_a_quarter_of_an_hour_ahead_is_refused() -> None:
     vector = _VECTORS[0]
     early = _signed_at(vector) - timedelta(minutes=15)
