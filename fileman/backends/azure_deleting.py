@@ -1,6 +1,7 @@
 """Deleting blobs, also those that somebody holds a lease on, made snapshots of, or is still copying to."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobClient, BlobLeaseClient
@@ -31,7 +32,11 @@ class AzureDeleting:
         return failures
 
     def _left(self, batch: Sequence[str]) -> Sequence[str]:
-        """What a batch request could not delete; everything where there are no batches."""
+        """What a batch request may not have deleted: nothing, or all of it.
+
+        The SDK drops what tells which answer belongs to which blob, and Azure answers a batch that it does not take
+        with a single refusal.
+        """
         if len(batch) == 1:
             return batch
         try:
@@ -44,7 +49,8 @@ class AzureDeleting:
             raise
         if any(_header(answer.headers, "x-ms-error-code") == "ContainerNotFound" for answer in answers):
             raise StorageMisconfigured
-        return [path for path, answer in zip(batch, answers, strict=True) if answer.status_code not in _DONE]
+        is_done = len(answers) == len(batch) and all(answer.status_code in _DONE for answer in answers)
+        return [] if is_done else batch
 
     def _delete_firmly(self, path: str) -> DeleteFailure | None:
         """Free a blob of what protects it from deletion, and delete it."""
@@ -66,12 +72,17 @@ class AzureDeleting:
 
 
 def _free(blob: BlobClient) -> None:
-    """Whoever may write may also take an endless lease, or have Azure copy something slow there."""
-    found = blob.get_blob_properties()
-    if found.lease.status == "locked":
+    """Whoever may write may also take an endless lease, or have Azure copy something slow there.
+
+    What fails here shows when the blob is deleted. Azure tells nothing of a blob under a key of its uploader's own,
+    but ends its lease.
+    """
+    with suppress(HttpResponseError):
         BlobLeaseClient(blob).break_lease(0)
-    if found.copy.id and found.copy.status == "pending":
-        blob.abort_copy(found.copy.id)
+    with suppress(HttpResponseError):
+        copy = blob.get_blob_properties().copy
+        if copy.id and copy.status == "pending":
+            blob.abort_copy(copy.id)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

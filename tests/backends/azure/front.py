@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,10 @@ class Rule:
     """With a status: forward first, so that the deed is done and only its answer is lost."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the answer, in place of those that came."""
+    body: bytes = b""
+    """What comes with a status."""
+    hidden: Collection[str] = ()
+    """Headers, in lower case, that are left out of a forwarded answer."""
     times: int = 1
 
 
@@ -83,10 +87,11 @@ class Front:
             return self.forward(seen, body)
         if rule.status is None:
             status, headers, answer = self.forward(seen, body)
-            return status, {**headers, **rule.headers}, answer
+            shown = {name: value for name, value in headers.items() if name.lower() not in rule.hidden}
+            return status, {**shown, **rule.headers}, answer
         if rule.after:
             self.forward(seen, body)
-        return rule.status, dict(rule.headers), b""
+        return rule.status, dict(rule.headers), rule.body
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self

@@ -134,6 +134,43 @@ class TestDeleting:
 
         assert list(store.container.list_blobs(include=["snapshots"])) == []
 
+    def test_a_leased_blob_of_which_azure_tells_nothing_is_deleted(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        """G-4: under a key of the uploader's own, Azure refuses to describe it, not to break the lease"""
+        store.put("file", BODY)
+        BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
+        own_key = _code("BlobUsesCustomerSpecifiedEncryption")
+        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=409, headers=own_key, times=10)]
+
+        assert backend.delete(["file"]) == []
+
+        assert not store.blob("file").exists()
+
+    def test_a_batch_has_256_blobs(self, backend: AzureBackend, front: Front) -> None:
+        """Azure takes no more at once"""
+        assert backend.delete([f"absent-{n}" for n in range(2 * 256 + 1)]) == []
+
+        assert [seen.method for seen in front.seen] == ["POST", "POST", "DELETE"]
+
+    def test_a_batch_that_azure_does_not_take_is_no_success(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        """It answers 202 with one refusal for all; each blob is then deleted by itself"""
+        paths = [f"file-{n}" for n in range(3)]
+        for path in paths:
+            store.put(path, BODY)
+        head = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+        refusal = f"{head}HTTP/1.1 400 Bad Request\r\nx-ms-error-code: InvalidInput\r\n\r\n\r\n--b--"
+        batches = {"Content-Type": "multipart/mixed; boundary=b"}
+        front.rules = [
+            Rule(matches=lambda seen: "comp=batch" in seen.path, status=202, headers=batches, body=refusal.encode())
+        ]
+
+        assert backend.delete(paths) == []
+
+        assert list(store.container.list_blobs()) == []
+
     def test_where_there_are_no_batches_blobs_are_deleted_one_by_one(
         self, store: Store, backend: AzureBackend, front: Front
     ) -> None:
