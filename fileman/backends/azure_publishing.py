@@ -20,6 +20,8 @@ from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.errors import ObjectChanged, SizeMismatch, StorageUnavailable, UploadInProgress
 
 POLL_SECONDS = 0.5
+_ENDED_WELL = {"success", None}
+"""Azure forgets that a blob was copied once its headers are rewritten, which follows a copy that ended well only."""
 SOURCE_READABLE_SECONDS = 3600
 """How long Azure may read the source of a copy, where it needs a signature for that."""
 
@@ -85,7 +87,7 @@ class AzurePublishing:
             time.sleep(POLL_SECONDS)
             with azure_errors():
                 standing = self._connection.blob(upload.file_path).get_blob_properties()
-        if standing.copy.status != "success":
+        if standing.copy.status not in _ENDED_WELL:
             self._drop(upload.file_path)
             raise StorageUnavailable
         return standing
