@@ -8,6 +8,14 @@ PREFIX_MAX_BYTES = 500
 """Of the 1024 bytes that an object's name may have; the rest is left for the names below the prefix."""
 
 
+def parsed(address: str) -> SplitResult:
+    """Its parts, all empty where it is no address at all ("https://[")."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
 def folder(path: str) -> str:
     """ "some/folder" and "/some/folder/" as a prefix: "some/folder/"; "" stays ""."""
     bare = path.removeprefix("/").removesuffix("/")

@@ -5,9 +5,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from fileman.backends.addresses import folder, has_plain_host, insecurity_faults, prefix_faults
+from fileman.backends.addresses import folder, has_plain_host, insecurity_faults, parsed, prefix_faults
 from fileman.backends.settings import BackendSettings
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
@@ -24,7 +24,7 @@ class Account:
     key: str = field(repr=False)
     """Base64; empty where tokens are used."""
     url: str
-    """"https://host" or "https://host/account", without a trailing slash."""
+    """"https://host" or "https://host/account": scheme and host in lower case, without a trailing slash."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class AzureSettings(BackendSettings):
         return Account(
             name=name,
             key=self.account_key or stated.get("accountkey", ""),
-            url=(self.endpoint or stated.get("blobendpoint") or usual).rstrip("/"),
+            url=_plain(self.endpoint or stated.get("blobendpoint") or usual),
         )
 
     def _source_faults(self) -> list[str]:
@@ -90,11 +90,11 @@ def location_faults(backend_url: str, settings: AzureSettings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
-    url = urlsplit(backend_url)
+    url = parsed(backend_url)
     account = settings.account
     if url.scheme not in {"azure", "https", "http"} or not url.netloc or url.query or url.fragment:
         return ["backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."]
-    if url.scheme != "azure" and not _is_below(url, urlsplit(account.url)):
+    if url.scheme != "azure" and not _is_below(url, parsed(account.url)):
         return [f"backend_url is not at {account.url}, where the settings say the account is."]
     container, prefix = _container_and_prefix(url, account)
     faults = []
@@ -105,14 +105,14 @@ def location_faults(backend_url: str, settings: AzureSettings) -> list[str]:
 
 def prefix_of(backend_url: str, settings: AzureSettings) -> str:
     """ "" or "some/folder/"."""
-    return _container_and_prefix(urlsplit(backend_url), settings.account)[1] if backend_url else ""
+    return _container_and_prefix(parsed(backend_url), settings.account)[1] if backend_url else ""
 
 
 def _container_and_prefix(url: SplitResult, account: Account) -> tuple[str, str]:
     if url.scheme == "azure":
         container, prefix = url.netloc, url.path.removeprefix("/")
     else:
-        path = url.path.removeprefix(urlsplit(account.url).path)
+        path = url.path.removeprefix(parsed(account.url).path)
         container, _, prefix = path.removeprefix("/").partition("/")
     return container, folder(prefix)
 
@@ -128,6 +128,12 @@ def _stated(connection_string: str | None) -> Mapping[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
 
 
+def _plain(address: str) -> str:
+    """One address for one place."""
+    url = parsed(address)
+    return url._replace(netloc=url.netloc.lower(), path=url.path.rstrip("/")).geturl()
+
+
 def _differ(endpoint: str, other: str | None) -> bool:
     return other is not None and endpoint.rstrip("/").lower() != other.rstrip("/").lower()
 
@@ -139,7 +145,7 @@ def _container_faults(name: str) -> list[str]:
 
 
 def _url_faults(account: Account) -> list[str]:
-    url = urlsplit(account.url)
+    url = parsed(account.url)
     if not has_plain_host(url) or url.query:
         return ['endpoint must look like "https://host", with nothing behind it but the path of the account.']
     if insecure := insecurity_faults(url, setting="endpoint"):

@@ -66,10 +66,21 @@ def test_backend_url_may_be_below_the_path_of_the_account() -> None:
     assert AzureBackend(config(settings, url)).prefix == "a/"
 
 
+@pytest.mark.parametrize("endpoint", [HOST, f"{HOST}/", "HTTPS://ACMEfiles.blob.core.windows.net"])
+def test_one_place_has_one_address_however_it_is_written(endpoint: str) -> None:
+    """G-4: and its signatures are for https only"""
+    backend = AzureBackend(config({**GOOD, "endpoint": endpoint}))
+
+    assert backend.location() == f"azure:{HOST}/documents/"
+    assert backend.get_url("a").startswith(f"{HOST}/documents/a?")
+    assert "&spr=https&" in backend.get_url("a")
+
+
 @pytest.mark.parametrize(
     ("backend_url", "fault"),
     [
         ("s3://documents/", "backend_url must look like azure://container/prefix/"),
+        ("https://[", "backend_url must look like azure://container/prefix/"),
         ("azure:///documents", "backend_url must look like azure://container/prefix/"),
         (f"{HOST}/documents/?sig=canary", "backend_url must look like azure://container/prefix/"),
         ("azure://pictures/", "backend_url names the container 'pictures', container_name is 'documents'."),
@@ -105,6 +116,8 @@ def test_a_backend_url_that_disagrees_is_refused(backend_url: str, fault: str) -
         ({"endpoint": f"{HOST}/?sig=canary"}, "endpoint must look like"),
         ({"endpoint": "https://user:canary@host"}, "endpoint must look like"),
         ({"endpoint": "https://host:port"}, "endpoint must look like"),
+        ({"endpoint": "https://["}, "endpoint must look like"),
+        ({"connection_string": f"{STRING};BlobEndpoint=https://["}, "endpoint must look like"),
         (
             {"endpoint": "https://other.blob.core.windows.net"},
             "endpoint belongs to the account 'other', account_name is 'acmefiles'.",
