@@ -1,5 +1,6 @@
 """Shared access signatures: each for one blob, one kind of request and a time."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -9,6 +10,7 @@ from azure.storage.blob import UserDelegationKey, generate_blob_sas
 from fileman import conf
 from fileman.backends.azure_connection import AzureConnection
 from fileman.backends.azure_errors import azure_errors
+from fileman.errors import StorageError
 
 CREATE = "c"
 """Write a blob where there is none."""
@@ -18,6 +20,17 @@ READ = "r"
 KEY_LIFETIME = timedelta(seconds=conf.URL_LIFETIME_CAP_SECONDS)
 """How long a user delegation key may live (Azure: "Get User Delegation Key")."""
 CLOCK_SKEW = timedelta(minutes=5)
+FAILURE_STANDS = timedelta(seconds=30)
+"""Longer than one attempt with its time-outs: a list or a batch waits for a hanging storage once, not for each file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    """Why there was no key, for those who ask soon after."""
+
+    kind: type[StorageError]
+    cause: BaseException | None
+    until: datetime
 
 
 class AzureSigner:
@@ -57,6 +70,7 @@ class DelegationKey:
         self._connection = connection
         self._lock = Lock()
         self._held: tuple[UserDelegationKey, datetime] | None = None
+        self._failure: _Failure | None = None
 
     def lasting(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
         """A key and its end. It lasts `seconds`, or as long as any key can."""
@@ -68,7 +82,13 @@ class DelegationKey:
 
     def _ask(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
         """From a little earlier on, because the clocks of the two may differ."""
+        if self._failure and now < self._failure.until:
+            raise self._failure.kind from self._failure.cause
         starts_at = now - CLOCK_SKEW
         ends_at = starts_at + KEY_LIFETIME
-        with azure_errors():
-            return self._connection.service.get_user_delegation_key(starts_at, ends_at), ends_at
+        try:
+            with azure_errors():
+                return self._connection.service.get_user_delegation_key(starts_at, ends_at), ends_at
+        except StorageError as error:
+            self._failure = _Failure(kind=type(error), cause=error.__cause__, until=now + FAILURE_STANDS)
+            raise

@@ -8,11 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import UserDelegationKey
 
 from fileman.backends.azure import AzureBackend
 from fileman.backends.azure_connection import AzureConnection
 from fileman.backends.values import BackendConfig, ServeAs, Slice
+from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.azure.stores import upload_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -68,17 +70,17 @@ class TestUploads:
         assert first.headers == ()
 
     def test_signing_a_window_takes_milliseconds(self) -> None:
-        """One hundred parts are one signature"""
+        """One hundred parts are one signature; of processor time, which a busy machine does not stretch"""
         backend = backend_of(GOOD)
         upload = upload_of(backend, size=6000, parts=True, now=NOW)
         parts = list(upload.slices())
-        started = time.perf_counter()
+        started = time.thread_time()
 
         requests = backend.instructions(upload, parts)
 
+        assert time.thread_time() - started < 0.1
         assert len(requests) == 100
         assert len({said(request.url)["sig"] for request in requests}) == 1
-        assert time.perf_counter() - started < 0.1
 
 
 class TestDownloads:
@@ -112,9 +114,13 @@ class Keys:
 
     def __init__(self) -> None:
         self.asked: list[tuple[datetime, datetime]] = []
+        self.error: Exception | None = None
+        """Raised in place of an answer."""
 
     def get_user_delegation_key(self, starts_at: datetime, ends_at: datetime) -> UserDelegationKey:
         self.asked.append((starts_at, ends_at))
+        if self.error:
+            raise self.error
         key = UserDelegationKey()  # type: ignore[no-untyped-call]  # the SDK left it out
         key.signed_oid, key.signed_tid, key.signed_service, key.signed_version = "oid", "tid", "b", "2025-11-05"
         key.signed_start, key.signed_expiry = f"{starts_at:%Y-%m-%dT%H:%M:%SZ}", f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -145,6 +151,30 @@ class TestByUserDelegation:
             backend.get_url("uploads/one", 3600, now=NOW + timedelta(hours=hours))
 
         assert keys.asked == [(NOW - timedelta(minutes=5), NOW + timedelta(days=7) - timedelta(minutes=5))]
+
+    @pytest.mark.parametrize(
+        ("error", "ours"),
+        [
+            (ServiceRequestError("no answer"), StorageUnavailable),
+            (ClientAuthenticationError("no identity"), StorageMisconfigured),
+        ],
+    )
+    def test_many_signatures_wait_once_for_a_key_that_cannot_be_had(
+        self, keys: Keys, error: Exception, ours: type[StorageError]
+    ) -> None:
+        """R-1: a page of files, or a batch of uploads, would else hang for each"""
+        backend = backend_of(BY_TOKEN)
+        keys.error = error
+
+        for seconds in (0, 0, 29):
+            with pytest.raises(ours) as raised:
+                backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=seconds))
+            assert raised.value.__cause__ is error
+        assert len(keys.asked) == 1
+
+        keys.error = None
+        grant = said(backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=30)))
+        assert (len(keys.asked), grant["se"]) == (2, "2026-01-02T04:04:35Z")
 
     def test_a_key_that_would_end_first_is_renewed(self, keys: Keys) -> None:
         """seed-73: what is signed lives as long as was asked for"""
