@@ -110,6 +110,7 @@ def test_the_service_decides_which_origin_may_write(azurite_server: AzureServer,
         return requests.options(signed_url(azurite_server, container), headers=headers, timeout=10).status_code
 
     with BlobServiceClient.from_connection_string(azurite_server.connection_string) as service:
+        service.set_service_properties(cors=[])
         before = preflight(ORIGIN)
         service.set_service_properties(cors=[CorsRule([ORIGIN], ["PUT"], allowed_headers=["*"], max_age_in_seconds=1)])
         during = (preflight(ORIGIN), preflight("http://other.example"))
