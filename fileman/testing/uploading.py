@@ -1,6 +1,7 @@
 """From begin to the moment when everything has arrived, or was given up."""
 
 import socket
+import ssl
 from dataclasses import replace
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -165,8 +166,9 @@ class UploadingCases(ContractCase):
             raise AssertionError("instructions used the network")
 
         with monkeypatch.context() as patch:
-            for name in ("connect", "connect_ex", "send", "sendall"):
-                patch.setattr(socket.socket, name, refuse)
+            for kind in (socket.socket, ssl.SSLSocket):
+                for name in ("connect", "connect_ex", "send", "sendall"):
+                    patch.setattr(kind, name, refuse)
             requests = backend.instructions(upload, missing)
 
         assert len(requests) == len(missing)
