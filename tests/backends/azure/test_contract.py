@@ -15,4 +15,4 @@ class TestAzureByAccountKey(BackendContract):
 
     @pytest.fixture
     def backend(self, store: Store) -> Backend:
-        return store.backend(backend_url=f"azure://{store.name}/a folder/of ours/")
+        return store.backend(backend_url=f"azure://{store.name}/a folder/50% + ü/")

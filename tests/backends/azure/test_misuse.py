@@ -265,6 +265,25 @@ class TestWithTheSignatureForBlocks:
 
         refused(granted, ErrorCode.CONTENT_TYPE_MISMATCH)
 
+    def test_a_copy_from_elsewhere_of_the_right_bytes_fails(
+        self, grant: Callable[..., Grant], refused: Callable[..., None]
+    ) -> None:
+        granted = grant()
+        granted.store.put("elsewhere", BODY)
+        assert granted.put(b"", {"x-ms-copy-source": granted.store.url("elsewhere", "r")}) == 202
+        granted.store.blob("elsewhere").delete_blob()
+
+        refused(granted, ErrorCode.CONTENT_TYPE_MISMATCH)
+
+    def test_a_list_that_states_an_encoding_fails(
+        self, grant: Callable[..., Grant], refused: Callable[..., None]
+    ) -> None:
+        granted = grant()
+        granted.put_blocks()
+        assert granted.commit("00001", "00002", headers={**TYPED, "x-ms-blob-content-encoding": "gzip"}) == 201
+
+        refused(granted, ErrorCode.CONTENT_TYPE_MISMATCH)
+
     def test_a_forged_md5_is_no_evidence(self, grant: Callable[..., Grant], refused: Callable[..., None]) -> None:
         """V-3: Azure keeps whatever MD5 a block list states"""
         granted = grant(f"md5:{_md5(OTHER)}")
