@@ -8,6 +8,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.storage.blob import BlobClient, ContainerProperties, CorsRule
 from django.utils import timezone
 
+from fileman import conf
 from fileman.backends.azure_connection import AzureConnection, client_options
 from fileman.backends.azure_errors import azure_errors, status_and_code
 from fileman.backends.azure_signing import CREATE, READ, AzureSigner
@@ -81,9 +82,14 @@ class AzureDiagnosis:
                 rules: list[CorsRule] = self._connection.service.get_service_properties()["cors"]
         except StorageError:
             return
-        if not any(_allows(rule) for rule in rules):
-            headers = ", ".join(NEEDED_HEADERS)
-            self._faults.append(f"No CORS rule of the account allows PUT with {headers}: browsers cannot upload.")
+        needed = f"No CORS rule of the account allows PUT with {', '.join(NEEDED_HEADERS)}"
+        rules = [rule for rule in rules if _allows_uploads(rule)]
+        if not rules:
+            self._faults.append(f"{needed}: browsers cannot upload.")
+            return
+        for origin in conf.settings().ALLOWED_ORIGINS:
+            if not any(_matches(pattern, origin) for rule in rules for pattern in _listed(rule.allowed_origins)):
+                self._faults.append(f"{needed} from {origin}: its pages cannot upload.")
 
     def _try(self, deed: str, call: Callable[[], Any]) -> Any:
         """What the call answers, or None and a fault more."""
@@ -106,11 +112,19 @@ class AzureDiagnosis:
         return f"Azure cannot be asked to {deed}: {type(cause).__name__}."
 
 
-def _allows(rule: CorsRule) -> bool:
-    methods = rule.allowed_methods.upper().split(",")
-    patterns = [pattern.strip().lower() for pattern in rule.allowed_headers.split(",")]
-    return "PUT" in methods and all(any(_matches(p, header) for p in patterns) for header in NEEDED_HEADERS)
+def _allows_uploads(rule: CorsRule) -> bool:
+    """From whatever origin it names."""
+    headers = _listed(rule.allowed_headers.lower())
+    return "PUT" in _listed(rule.allowed_methods.upper()) and all(
+        any(_matches(pattern, header) for pattern in headers) for header in NEEDED_HEADERS
+    )
 
 
-def _matches(pattern: str, header: str) -> bool:
-    return header.startswith(pattern[:-1]) if pattern.endswith("*") else header == pattern
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Such as "*", "x-ms-*" and "https://*.example.com"."""
+    start, star, end = pattern.partition("*")
+    return text.startswith(start) and text.endswith(end) if star else text == pattern

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
+from pytest_django import Settings
 
 from tests.backends.azure.front import Front, Rule
 from tests.backends.azure.stores import Store
@@ -63,6 +64,20 @@ def test_rules_that_keep_browsers_out_are_named(
     azure_service.set_service_properties(cors=rules)
 
     assert store.backend().validate_configuration() == (False, [NO_CORS])
+
+
+@pytest.mark.parametrize("rule_for", ["https://app.example.com", "https://*.example.com", "*"])
+def test_an_origin_that_no_rule_lets_in_is_named(
+    store: Store, azure_service: BlobServiceClient, settings: Settings, rule_for: str
+) -> None:
+    """seed-117: where the settings name the origins of the pages"""
+    origins = ["https://app.example.com", "https://app.example.org"]
+    settings.FILEMAN_SETTINGS = {**settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}
+    unfit = CorsRule(["*"], ["PUT"], allowed_headers=["content-type"])
+    azure_service.set_service_properties(cors=[unfit, CorsRule([rule_for], ["PUT"], allowed_headers=["*"])])
+
+    faults = [] if rule_for == "*" else [NO_CORS.replace(": browsers", " from https://app.example.org: its pages")]
+    assert store.backend().validate_configuration() == (not faults, faults)
 
 
 @pytest.mark.parametrize("headers", [["*"], ["x-ms-*", "content-type"]])
