@@ -48,7 +48,7 @@ class AzureDiagnosis:
             self._faults.append("The container lets anybody read: set its public access level to private.")
         self._blobs_work()
         if direct:
-            self._signatures_work()
+            self._signed_uploads_work()
             self._browsers_are_let_in()
         return list(dict.fromkeys(self._faults))
 
@@ -56,16 +56,18 @@ class AzureDiagnosis:
         return self._connection.container.get_container_properties()
 
     def _blobs_work(self) -> None:
-        blob = self._connection.blob(self._new_path())
+        """A download is served by signature wherever the upload came through."""
+        path = self._new_path()
+        blob = self._connection.blob(path)
         if self._try("write a blob", lambda: blob.upload_blob(PROBE)):
             self._try("read a blob", lambda: blob.download_blob().readall())
+            self._try("serve a signed download", lambda: self._signed(path, READ).download_blob().readall())
             self._try("delete a blob", blob.delete_blob)
 
-    def _signatures_work(self) -> None:
+    def _signed_uploads_work(self) -> None:
         """By what clients get: an account may refuse all signatures, or lack the right to make them."""
         path = self._new_path()
         if self._try("take a signed upload", lambda: self._signed(path, CREATE).upload_blob(PROBE, overwrite=True)):
-            self._try("serve a signed download", lambda: self._signed(path, READ).download_blob().readall())
             self._try("delete a blob", self._connection.blob(path).delete_blob)
 
     def _new_path(self) -> str:

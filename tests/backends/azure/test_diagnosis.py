@@ -122,6 +122,32 @@ def test_a_missing_role_is_named(store: Store, front: Front) -> None:
     )
 
 
+@pytest.mark.parametrize("direct", [False, True])
+def test_downloads_that_are_not_served_are_named(store: Store, front: Front, direct: bool) -> None:
+    """They are signed also where the bytes of uploads go through us"""
+    refused = {"x-ms-error-code": "AuthorizationServiceMismatch"}
+    front.rules = [
+        Rule(matches=lambda seen: seen.method == "GET" and "sig=" in seen.path, status=403, headers=refused, times=10)
+    ]
+
+    assert store.backend(endpoint=front.endpoint_url, supports_direct_upload=direct).validate_configuration() == (
+        False,
+        ["Asked to serve a signed download, Azure answered 403 AuthorizationServiceMismatch."],
+    )
+
+
+def test_uploads_that_are_not_taken_are_named(store: Store, front: Front) -> None:
+    refused = {"x-ms-error-code": "AuthorizationServiceMismatch"}
+    front.rules = [
+        Rule(matches=lambda seen: seen.method == "PUT" and "sig=" in seen.path, status=403, headers=refused, times=10)
+    ]
+
+    assert store.backend(endpoint=front.endpoint_url).validate_configuration() == (
+        False,
+        ["Asked to take a signed upload, Azure answered 403 AuthorizationServiceMismatch."],
+    )
+
+
 def test_an_answer_without_a_sentence_of_its_own_is_told_as_it_is(store: Store, front: Front) -> None:
     odd = {"x-ms-error-code": "OutOfRangeQueryParameterValue"}
     front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=400, headers=odd, times=1)]
