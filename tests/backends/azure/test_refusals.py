@@ -67,6 +67,8 @@ EXPIRED = "PUT after the expiry"
 PARTS: dict[str, tuple[int, Attempt]] = {
     "Put Block as granted": (201, lambda t: t.put()),
     "Put Block with another signature": (403, lambda t: t.put(_changed(t.url, "sig", "A" * 43 + "%3D"))),
+    "Put Block with a later expiry": (403, lambda t: t.put(_changed(t.url, "se", "2099-01-01T00%3A00%3A00Z"))),
+    "Put Block with more permissions": (403, lambda t: t.put(_changed(t.url, "sp", "wrd"))),
     "Put Block to another blob": (403, lambda t: t.put(t.url.replace("?", "0?"))),
     "Put Block to the file path": (403, lambda t: t.put(_moved(t))),
     "Put Block with an id that is not base64": (400, lambda t: t.put(_changed(t.url, "blockid", "00001"))),
