@@ -19,3 +19,8 @@ def table(text: str, first_heading: str) -> dict[str, str]:
 def json_blocks() -> list[Any]:
     """Every sample in JSON, in order."""
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)]
+
+
+def python_blocks() -> list[str]:
+    """Every sample in Python, in order."""
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)

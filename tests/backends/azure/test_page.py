@@ -1,5 +1,6 @@
 """docs/backends/azure.md: its samples work as they stand. seed-117"""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
@@ -11,7 +12,8 @@ from azure.storage.blob import BlobServiceClient, CorsRule
 
 from fileman import conf
 from fileman.backends.azure_settings import AzureSettings
-from tests.backends.azure.documents import PAGE, json_blocks, table
+from fileman.models import FileManager
+from tests.backends.azure.documents import PAGE, json_blocks, python_blocks, table
 from tests.backends.azure.stores import BODY, Store, send, upload_of
 
 ORIGIN = "https://app.example.com"
@@ -101,6 +103,17 @@ def test_the_lifecycle_rule_finds_what_is_uploaded(store: Store) -> None:
     [found] = store.container.list_blobs()
 
     assert f"{store.name}/{found.name}".startswith(f"{store.name}/tenant-1/.uploads/")
+
+
+def test_the_example_makes_a_file_manager(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_KEY", "Y2FuYXJ5")
+
+    exec(python_blocks()[0], {"FileManager": FileManager, "os": os})
+
+    made = FileManager.objects.get()
+    assert made.location == "azure:https://acmefiles.blob.core.windows.net/documents/tenant-1/"
+    assert made.settings["account_key"] == "Y2FuYXJ5"
+    assert made.supports_direct_upload
 
 
 def test_the_page_names_every_setting() -> None:
