@@ -162,6 +162,36 @@ class TestAsGranted:
         assert "own" not in published.metadata
 
 
+def test_a_copy_that_takes_its_time_is_awaited_over_several_finalize_calls(
+    manager: FileManager, grant: Callable[..., Grant], front: Front
+) -> None:
+    """V-8: each gives the upload back as pending and says when to come again; there is one copy"""
+    manager.settings = {**manager.settings, "endpoint": front.endpoint_url}
+    manager.save()
+    granted = grant()
+    assert granted.put(BODY) == 201
+    pending = Rule(
+        matches=lambda seen: seen.method == "HEAD" and seen.path.endswith(granted.file.file_path),
+        headers={"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"},
+        times=10**6,
+    )
+    front.rules = [pending]
+
+    with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "FINALIZE_BUDGET_SECONDS": 0.1}):
+        waiting = [granted.finalize() for _ in range(2)]
+        pending.times = 0
+        last = granted.finalize()
+
+    for outcome in waiting:
+        assert outcome.error
+        assert (outcome.error.code, outcome.error.retry_after_seconds) == (ErrorCode.UPLOAD_IN_PROGRESS, 2)
+        assert outcome.file.upload_status == File.PENDING
+        assert outcome.file.upload_state["progress"] == {"copied": f"5/{len(BODY)}"}
+    assert (last.error, last.file.upload_status) == (None, File.COMPLETED)
+    assert granted.store.blob(last.file.file_path).download_blob().readall() == BODY
+    assert len([seen for seen in front.seen if "x-ms-copy-source" in seen.headers]) == 1
+
+
 class TestSwapped:
     @pytest.mark.parametrize("step", ["look at the content", "copy"])
     def test_bytes_that_are_swapped_while_finalize_looks_are_not_published(
