@@ -34,7 +34,8 @@ class AzureContainer:
                 if is_answer(error, _OWN_KEY):
                     return StoredObject(path=path, size=0, etag="", irregular="it is encrypted with a key of its own")
                 raise
-        if COPYING in found.metadata and not path.startswith(self._uploads):
+        is_unfinished = COPYING in found.metadata or found.copy.status == "pending"
+        if is_unfinished and not path.startswith(self._uploads):
             raise FileMissing
         return self._stored(path, found)
 

@@ -44,8 +44,9 @@ class AzurePublishing:
             standing = self._standing(upload)
         if standing is None:
             raise ObjectChanged
+        standing = self._awaited(upload, standing, budget)
         if standing.metadata.get(COPYING) == verified.etag:
-            self._finish(upload, self._awaited(upload, standing, budget), verified)
+            self._finish(upload, standing, verified)
         elif standing.metadata.get(COPIED) != verified.etag:
             raise _not_ours(standing, verified)
         return self._container.stat(upload.file_path)
@@ -115,7 +116,10 @@ def _is_leftover(standing: BlobProperties, verified: StoredObject) -> bool:
 
 
 def _not_ours(standing: BlobProperties, verified: StoredObject) -> SizeMismatch | ObjectChanged:
-    """Another size is another file; what looks the same is verified by the next call, which finds it first."""
-    if standing.size != verified.size:
+    """Another size is another file, unless a copy of ours only now shows whose it is: the next call drops that one.
+
+    What looks the same is verified by the next call, which finds it first.
+    """
+    if standing.size != verified.size and COPYING not in standing.metadata:
         return SizeMismatch("Another file stands where this one belongs.")
     return ObjectChanged()

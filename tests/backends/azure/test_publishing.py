@@ -42,13 +42,15 @@ def looks_at(path: str) -> Callable[[Seen], bool]:
     return lambda seen: seen.method == "HEAD" and seen.path.endswith(path)
 
 
+@pytest.mark.parametrize("hidden", [(), ("x-ms-meta-fileman_copying",)], ids=["marked at once", "marked at its end"])
 def test_a_copy_that_takes_its_time_is_awaited_over_several_calls(
-    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject
+    backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject, hidden: tuple[str, ...]
 ) -> None:
-    """V-8: until it is there, nothing is seen at the file path"""
+    """V-8: until it is there, nothing is seen at the file path, whenever Azure shows its metadata"""
     pending = Rule(
         matches=looks_at(upload.file_path),
         headers={"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"},
+        hidden=hidden,
         times=10**6,
     )
     front.rules = [Rule(matches=looks_at(upload.file_path)), pending]
@@ -147,6 +149,24 @@ def test_the_unfinished_copy_of_another_object_is_thrown_away(
     published = backend.publish(upload, backend.stat(upload.upload_path), SPENT)
 
     assert b"".join(backend.read(published.path)) == BODY[::-1]
+
+
+def test_a_late_mark_of_another_object_is_noticed(
+    backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
+) -> None:
+    """V-7: a copy of what the uploader has replaced since, of another size, that Azure marks when it ends only"""
+    front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
+    with pytest.raises(StorageMisconfigured):
+        backend.publish(upload, verified, SPENT)
+    store.put(upload.upload_path, BODY[1:])
+    replaced = backend.stat(upload.upload_path)
+    unmarked = {"x-ms-copy-status": "pending"}
+    front.rules = [Rule(matches=looks_at(upload.file_path), headers=unmarked, hidden=("x-ms-meta-fileman_copying",))]
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, replaced, Budget(seconds=20))
+
+    assert b"".join(backend.read(backend.publish(upload, replaced, SPENT).path)) == BODY[1:]
 
 
 def test_an_object_that_changed_after_it_was_looked_at_is_not_copied(
