@@ -33,7 +33,10 @@ export class Meter {
 
   /** @param {UploadInstructions} instructions */
   begin(instructions) {
-    this.#done = heldBytes(instructions, this.#size);
+    const done = heldBytes(instructions, this.#size);
+    // What was held before was not sent just now.
+    if (done !== this.#done) this.#samples = [];
+    this.#done = done;
     this.#parts = heldParts(instructions);
     this.#totalParts = instructions.totalParts;
     this.#running.clear();

@@ -51,6 +51,25 @@ test("speed and time left are those of the last four seconds", () => {
   assert.equal(sent(900, 9000).bytesPerSecond, 100);
 });
 
+test("what was held before does not count as speed", () => {
+  const meter = new Meter(1000);
+  meter.read(0);
+  meter.begin({ requests: [{ partNumber: 1, offset: 900, length: 100 }], hasMore: false, totalParts: 1 });
+  const { loadedBytes, bytesPerSecond } = meter.read(100);
+  assert.deepEqual([loadedBytes, bytesPerSecond], [900, 0]);
+  meter.sent({ partNumber: 1 }, 10);
+  assert.equal(meter.read(1100).bytesPerSecond, 10);
+});
+
+test("the speed goes on from one window to the next", () => {
+  const meter = new Meter(100);
+  meter.begin(instructions([1], true));
+  meter.read(0);
+  meter.finished(part(1));
+  meter.begin(instructions([2], true));
+  assert.equal(meter.read(1000).bytesPerSecond, 10);
+});
+
 test("events are due at most ten times a second", () => {
   const meter = new Meter(1);
   const due = Array.from({ length: 1000 }, (_, now) => meter.isDue(now)).filter(Boolean);
