@@ -3,8 +3,6 @@ import { UploadError } from "./errors.js";
 
 /** A connection that stays silent this long counts as lost. */
 const SILENT_SECONDS = 60;
-/** Browsers set these themselves and complain about whoever tries. */
-const FORBIDDEN_HEADER = /^(content-length|host|origin)$/i;
 
 /** @param {UploadRequest} request @param {File} file */
 export function bodyOf({ offset, length, fields, fileField }, file) {
@@ -34,7 +32,7 @@ export function sendRequest(request, file, { signal, onProgress }) {
       silence = setTimeout(stop, SILENT_SECONDS * 1000);
     };
     xhr.open(request.method, request.url);
-    for (const { name, value } of request.headers) if (!FORBIDDEN_HEADER.test(name)) xhr.setRequestHeader(name, value);
+    for (const { name, value } of request.headers) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => {
       listen();
       onProgress(Math.min(event.loaded, request.length));
