@@ -84,7 +84,8 @@ export class Api {
     /** @type {UploadError | null} */
     let error = null;
     try {
-      payload = /** @type {Payload} */ ((await this.#request(DOCUMENTS[name], { input }, { signal }))[name]);
+      payload = /** @type {Payload | null} */ ((await this.#request(DOCUMENTS[name], { input }, { signal }))?.[name] ?? null);
+      if (!payload) throw new Error("The answer holds no data.");
       if (!payload.instructions && payload.errors.length) error = new UploadError(payload.errors[0]);
     } catch (cause) {
       error = UploadError.from(cause);

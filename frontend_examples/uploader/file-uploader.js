@@ -49,13 +49,13 @@ export class FileUploader {
   async uploadFiles(files, options = {}) {
     const uploads = Array.from(files, (file) => this.#open(file));
     uploads.forEach((upload, index) => options.onUpload?.(upload, index));
-    const step = options.checksum ? FILES_AT_ONCE : FILES_PER_REQUEST;
-    /** @type {unknown[]} */
-    const refusals = [];
+    const step = options.checksum ? FILES_AT_ONCE : (options.filesPerRequest ?? FILES_PER_REQUEST);
+    /** @type {unknown} */
+    let refusal;
     for (let start = 0; start < uploads.length; start += step) {
-      await this.#uploadBatch(uploads.slice(start, start + step), options).catch((cause) => refusals.push(cause));
+      await this.#uploadBatch(uploads.slice(start, start + step), options).catch((cause) => (refusal ??= cause));
     }
-    if (refusals.length && uploads.every((upload) => !upload.uploadToken)) throw refusals[0];
+    if (refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw refusal;
     return uploads.map(({ remoteFile, error }) => ({ file: error ? null : remoteFile, error }));
   }
 
@@ -84,8 +84,9 @@ export class FileUploader {
     return this.#api.call("initiateUpload", input, observer);
   }
 
-  /** Sends the bytes of one file as its ticket says, until nothing is missing. @param {File} file @param {UploadTicket} ticket */
+  /** Sends the bytes of one file as its ticket says, until nothing is missing. Throws what was refused. @param {File} file @param {UploadTicket} ticket */
   async uploadFile(file, ticket) {
+    if (ticket.errors.length) throw new UploadError(ticket.errors[0]);
     const upload = this.#open(file);
     upload.adopt(ticket);
     if (ticket.instructions) await upload.send(ticket.instructions);
@@ -111,11 +112,12 @@ export class FileUploader {
     /** @type {Map<Upload, Reserved>} */
     const tickets = new Map();
     await inParallel(uploads, FILES_AT_ONCE, async (upload) => {
-      const ticket = await this.#prepare(upload, options).catch((cause) => {
+      try {
+        const ticket = await this.#prepare(upload, options);
+        if (ticket) tickets.set(upload, ticket);
+      } catch (cause) {
         upload.fail(cause);
-        return null;
-      });
-      if (ticket) tickets.set(upload, ticket);
+      }
     });
     const fresh = uploads.filter((upload) => !upload.ended && !tickets.has(upload));
     const initiated = this.#initiate(fresh, options, tickets);
@@ -128,13 +130,14 @@ export class FileUploader {
   async #prepare(upload, options) {
     const { file, signal } = upload;
     if (options.resumeFileId) return this.#refresh(upload, { fileId: options.resumeFileId });
-    const uploadToken = this.#memory.find(file, options.fileManagerId);
+    const uploadToken = this.#memory.find(file, options);
     if (uploadToken && !this.#tokensInUse.has(uploadToken)) {
       this.#tokensInUse.add(uploadToken);
       try {
         return await this.#refresh(upload, { uploadToken });
-      } catch {
+      } catch (cause) {
         this.#tokensInUse.delete(uploadToken);
+        if (UploadError.from(cause).retryable) throw cause;
       }
     }
     if (options.checksum) {
@@ -167,15 +170,18 @@ export class FileUploader {
   async #finish(upload, ticket, options) {
     const { uploadToken, file } = ticket;
     try {
-      if (!uploadToken || !file) throw new UploadError(ticket.errors?.[0] ?? BATCH_REFUSED);
-      this.#tokensInUse.add(uploadToken);
+      if (!uploadToken && file?.uploadStatus !== "COMPLETED") throw new UploadError(ticket.errors?.[0] ?? BATCH_REFUSED);
       upload.adopt(ticket);
-      this.#memory.keep(upload.file, { uploadToken, fileManagerId: options.fileManagerId });
+      if (uploadToken) {
+        this.#tokensInUse.add(uploadToken);
+        this.#memory.keep(upload.file, options, uploadToken);
+      }
       await upload.run(ticket.instructions);
-      this.#memory.forget(upload.file);
     } catch (cause) {
-      if (!upload.fail(cause).retryable) this.#memory.forget(upload.file);
+      upload.fail(cause);
     } finally {
+      // A failed one stays: what ended it may pass, as a session that ended; else the server says so and it starts anew.
+      if (upload.state !== "failed") this.#memory.forget(upload.file, options, uploadToken);
       this.#tokensInUse.delete(uploadToken ?? "");
     }
   }
@@ -188,5 +194,5 @@ const BATCH_REFUSED = { code: "BATCH_REFUSED", message: "Another file of the bat
 
 /** 128 random bits; randomUUID is missing where a page is not served securely. */
 function randomKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

@@ -1,6 +1,8 @@
-/** What is needed to go on with an upload after a reload. @typedef {{uploadToken: string, fileManagerId: string | undefined}} Unfinished */
+/** @import {UploadOptions} from "./types.js" */
 
-/** Unfinished uploads by the fingerprint of the local file. A token is of use only to the user who started the upload. */
+/** Where an upload goes: one that goes elsewhere is another. @typedef {Pick<UploadOptions, "fileManagerId" | "groupId">} Target */
+
+/** Tokens of unfinished uploads by local file and target. A token is of use only to the user who started the upload. */
 export class Memory {
   #storage;
 
@@ -9,30 +11,29 @@ export class Memory {
     this.#storage = storage === undefined ? localStorageOrNull() : storage;
   }
 
-  /** @param {File} file @param {Unfinished} unfinished */
-  keep(file, unfinished) {
+  /** @param {File} file @param {Target} target @param {string} uploadToken */
+  keep(file, target, uploadToken) {
     try {
-      this.#storage?.setItem(keyOf(file), JSON.stringify(unfinished));
+      this.#storage?.setItem(keyOf(file, target), uploadToken);
     } catch {
       // A full storage costs the resume after a reload, not the upload.
     }
   }
 
-  /** The token of an upload to that file manager. @param {File} file @param {string | undefined} fileManagerId @returns {string | null} */
-  find(file, fileManagerId) {
-    const kept = JSON.parse(this.#storage?.getItem(keyOf(file)) ?? "null");
-    return kept && kept.fileManagerId === fileManagerId ? kept.uploadToken : null;
+  /** @param {File} file @param {Target} target */
+  find(file, target) {
+    return this.#storage?.getItem(keyOf(file, target));
   }
 
-  /** @param {File} file */
-  forget(file) {
-    this.#storage?.removeItem(keyOf(file));
+  /** Unless another upload of the file is remembered by now. @param {File} file @param {Target} target @param {unknown} uploadToken */
+  forget(file, target, uploadToken) {
+    if (this.find(file, target) === uploadToken) this.#storage?.removeItem(keyOf(file, target));
   }
 }
 
-/** @param {File} file */
-export function keyOf({ name, size, lastModified }) {
-  return `fileman:${name}|${size}|${lastModified}`;
+/** @param {File} file @param {Target} target */
+export function keyOf({ name, size, lastModified }, { fileManagerId, groupId }) {
+  return ["fileman:" + name, size, lastModified, fileManagerId, groupId].join("|");
 }
 
 /** Reading the property throws where storage is blocked. */

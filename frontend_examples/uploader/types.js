@@ -120,6 +120,7 @@
  * @property {string} [groupId]
  * @property {Record<string, unknown>} [metadata]  of every file
  * @property {boolean} [isPublic]
+ * @property {number} [filesPerRequest]  at most the file manager's `maxFilesPerBatch`; 50
  * @property {boolean} [atomic]  true: one refused file refuses its whole batch
  * @property {"sha256" | "crc32c" | ((file: File) => string | undefined | Promise<string | undefined>)} [checksum]  computed
  *   before the upload; a function answers the algorithm, `<algorithm>:<hex>`, or undefined for none

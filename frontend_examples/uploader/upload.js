@@ -4,8 +4,8 @@ import { UploadError } from "./errors.js";
 import { Meter } from "./progress.js";
 import { backoffSeconds, inParallel, RETRY_LIMIT, wait } from "./retry.js";
 
-/** @type {ReadonlySet<UploadState>} */
-const ENDED = new Set(/** @type {const} */ (["completed", "failed", "cancelled"]));
+/** @type {UploadState[]} */
+const ENDED = ["completed", "failed", "cancelled"];
 const PAUSED = new UploadError({ code: "PAUSED", message: "Paused.", retryable: true });
 
 /**
@@ -26,7 +26,7 @@ export class Upload extends EventTarget {
   #inParallel = false;
   #held = -1;
   #stalls = 0;
-  /** The last thing that went wrong. @type {UploadError | null} */
+  /** What went wrong in the last window. @type {UploadError | null} */
   #failure = null;
   /** Secret of the unfinished upload, once there is one. @type {string | null} */
   uploadToken = null;
@@ -53,7 +53,7 @@ export class Upload extends EventTarget {
 
   /** True once it is completed, failed or cancelled. */
   get ended() {
-    return ENDED.has(this.#phase);
+    return ENDED.includes(this.#phase);
   }
 
   /** @returns {Progress} */
@@ -117,8 +117,9 @@ export class Upload extends EventTarget {
     this.signal.throwIfAborted();
   }
 
-  /** Sends until nothing is missing and the server has verified it. @param {UploadInstructions | null | undefined} instructions */
+  /** Sends until nothing is missing and the server has verified it, unless it has already. @param {UploadInstructions | null | undefined} instructions */
   async run(instructions) {
+    if (this.remoteFile?.uploadStatus === "COMPLETED") return this.enter("completed");
     const { size: fileSize } = this.file;
     const input = { uploadToken: this.uploadToken, fileSize, ...(this.checksum && { checksum: this.checksum }) };
     for (let missing = instructions; ; ) {
@@ -136,7 +137,7 @@ export class Upload extends EventTarget {
   async send(instructions) {
     this.enter("uploading");
     for (let missing = /** @type {UploadInstructions | null | undefined} */ (instructions); missing; ) {
-      const failure = await this.#sendWindow(missing);
+      const failure = (this.#failure = await this.#sendWindow(missing));
       await this.#gate;
       this.signal.throwIfAborted();
       if (!failure && !missing.hasMore) return;
@@ -194,7 +195,6 @@ export class Upload extends EventTarget {
 
   /** @param {UploadError} failure */
   async #backOff(failure) {
-    this.#failure = failure;
     if (!failure.retryable) throw failure;
     await wait(backoffSeconds(this.#stalls), this.signal);
   }

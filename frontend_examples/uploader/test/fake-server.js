@@ -45,11 +45,12 @@ export class FakeServer {
     return { success: tickets.every(({ file }) => file), files: tickets, errors: [] };
   }
 
-  refreshUpload({ uploadToken, fileId }) {
-    const token = uploadToken ?? [...this.uploads].find(([, { id }]) => id === fileId)?.[0];
+  refreshUpload({ uploadToken: given, fileId }) {
+    const token = given ?? [...this.uploads].find(([, { id }]) => id === fileId)?.[0];
     const upload = this.uploads.get(token);
     if (!upload) return failure("NOT_FOUND", "There is no such upload.");
-    return { success: true, file: fileOf(upload), uploadToken: fileId ? token : null, instructions: this.instructions(token), errors: [] };
+    const uploadToken = fileId && upload.status === "PENDING" ? token : null;
+    return { success: true, file: fileOf(upload), uploadToken, instructions: this.instructions(token), errors: [] };
   }
 
   finalizeUpload({ uploadToken }) {

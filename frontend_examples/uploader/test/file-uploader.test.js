@@ -44,7 +44,7 @@ test("seed-87: options are passed through", async () => {
   await uploaderOf(server).uploadFiles([file()], options);
   const { files, idempotencyKey, ...input } = server.calls[0].input;
   assert.deepEqual(input, { metadata: { source: "web_upload" }, fileManagerId: "m1", groupId: "g1", atomic: true });
-  assert.match(idempotencyKey, /^[0-9a-f]{32}$/);
+  assert.match(idempotencyKey, /^\d+-\d+-\d+-\d+$/);
   assert.equal(files[0].isPublic, true);
 });
 
@@ -67,6 +67,23 @@ test("seed-89: uploadFile sends the bytes of a ticket, and finalizes nothing", a
   await uploader.uploadFile(chosen, files[0]);
   assert.equal(server.text(), "0123456789");
   assert.deepEqual(server.names(), ["initiateUpload"]);
+});
+
+test("seed-91: uploadFile throws what its ticket was refused for", async () => {
+  const server = new FakeServer();
+  const uploader = uploaderOf(server);
+  const { files } = await uploader.initiateUpload([file("refused.exe")]);
+  await assert.rejects(uploader.uploadFile(file("refused.exe"), files[0]), { name: "UploadError", code: "EXTENSION_NOT_ALLOWED" });
+  assert.equal(server.sent.length, 0);
+});
+
+test("an answer without data, as of a client that passes over errors, is no lost network", async () => {
+  for (const data of [undefined, null, {}, { initiateUpload: null }]) {
+    let calls = 0;
+    const uploader = new FileUploader({ request: async () => (calls++, data) });
+    await assert.rejects(uploader.initiateUpload([file()]), { name: "UploadError", code: "GRAPHQL_ERROR", retryable: false });
+    assert.equal(calls, 1);
+  }
 });
 
 test("seed-90: finalizeUpload is called once per success, and its answer is checked", async () => {
@@ -125,6 +142,15 @@ test("more than fifty files are reserved fifty at a time", async () => {
   assert.deepEqual(batches, [50, 1]);
 });
 
+test("a file manager that takes fewer files in one request gets them in as many as it needs", async () => {
+  const server = new FakeServer();
+  const names = ["a.txt", "b.txt", "c.txt"];
+  const results = await uploaderOf(server).uploadFiles(names.map((name) => file(name)), { filesPerRequest: 2 });
+  assert.deepEqual(results.map(({ file: stored }) => stored.originalFilename), names);
+  const batches = server.calls.filter(({ name }) => name === "initiateUpload").map(({ input }) => input.files.length);
+  assert.deepEqual(batches, [2, 1]);
+});
+
 test("a later batch that is refused as a whole does not hide the first", async () => {
   const server = new FakeServer();
   server.refuse = (name, { files }) => (name === "initiateUpload" && files.length === 1 ? failure("RATE_LIMITED", "Later.") : null);
@@ -151,7 +177,7 @@ test("an unfinished upload of the same file is gone on with after a reload", asy
   const server = new FakeServer({ partSize: 5, maxConcurrency: 1 });
   server.fault = async ({ partNumber }) => (partNumber === 2 ? 503 : undefined);
   await uploaderOf(server, storage).uploadFiles([file()]);
-  assert.deepEqual([...storage.keys()], ["fileman:a.txt|10|1"]);
+  assert.deepEqual([...storage.keys()], [keyOf(file(), {})]);
 
   server.fault = async () => undefined;
   server.calls = [];
@@ -164,18 +190,65 @@ test("an unfinished upload of the same file is gone on with after a reload", asy
 });
 
 test("a remembered upload that the server no longer knows starts anew", async () => {
-  const storage = new MemoryStorage([[keyOf(file()), JSON.stringify({ uploadToken: "gone" })]]);
+  const storage = new MemoryStorage([[keyOf(file(), {}), "gone"]]);
   const server = new FakeServer();
   const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
   assert.equal(error, null);
   assert.deepEqual(server.names(), ["refreshUpload", "initiateUpload", "finalizeUpload"]);
 });
 
-test("a remembered upload to one file manager is not gone on with for another", async () => {
-  const storage = new MemoryStorage([[keyOf(file()), JSON.stringify({ uploadToken: "token-1", fileManagerId: "m1" })]]);
+for (const target of [{ fileManagerId: "m2" }, { fileManagerId: "m1", groupId: "g1" }]) {
+  test(`a remembered upload is neither gone on with nor forgotten for ${JSON.stringify(target)}`, async () => {
+    const remembered = [keyOf(file(), { fileManagerId: "m1" }), "token-1"];
+    const storage = new MemoryStorage([remembered]);
+    const server = new FakeServer();
+    await uploaderOf(server, storage).uploadFiles([file()], target);
+    assert.deepEqual(server.names(), ["initiateUpload", "finalizeUpload"]);
+    assert.deepEqual([...storage], [remembered]);
+  });
+}
+
+test("an upload whose session ended half-way is gone on with after the next sign-in", async () => {
+  const storage = new MemoryStorage();
+  const server = new FakeServer({ partSize: 5, window: 1 });
+  server.refuse = (name) => (name === "refreshUpload" ? failure("UNAUTHENTICATED", "Sign in to upload.") : null);
+  const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.equal(error.code, "UNAUTHENTICATED");
+
+  server.refuse = () => null;
+  const [{ file: stored }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.deepEqual([stored.id, stored.uploadStatus], ["file-1", "COMPLETED"]);
+  assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [1, 2]);
+});
+
+test("a storage that is away for a while does not cost the remembered upload", async () => {
+  const storage = new MemoryStorage([[keyOf(file(), {}), "token-1"]]);
   const server = new FakeServer();
-  await uploaderOf(server, storage).uploadFiles([file()], { fileManagerId: "m2" });
-  assert.deepEqual(server.names(), ["initiateUpload", "finalizeUpload"]);
+  await uploaderOf(server).initiateUpload([file()]);
+  server.calls = [];
+  server.refuse = () => failure("STORAGE_UNAVAILABLE", "Later.", { retryable: true });
+  const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.deepEqual([error.code, error.retryable], ["STORAGE_UNAVAILABLE", true]);
+  assert.deepEqual(server.names(), Array(6).fill("refreshUpload"));
+
+  server.refuse = () => null;
+  const [{ file: stored }] = await uploaderOf(server, storage).uploadFiles([file()]);
+  assert.deepEqual([stored.id, server.uploads.size], ["file-1", 1]);
+});
+
+test("the end of one upload does not forget a later one of the same file", async () => {
+  const storage = new MemoryStorage();
+  const server = new FakeServer();
+  const uploader = uploaderOf(server, storage);
+  let goOn = () => {};
+  const held = new Promise((resolve) => (goOn = resolve));
+  server.fault = async ({ url }) => void (url.includes("token-2") && (await held));
+  const [first, second] = [uploader.uploadFiles([file()]), uploader.uploadFiles([file()])];
+  await first;
+  assert.deepEqual([...storage.values()], ["token-2"]);
+  goOn();
+  await second;
+  assert.equal(storage.size, 0);
 });
 
 test("the same file twice in one choice makes two uploads", async () => {
@@ -191,4 +264,14 @@ test("an upload is resumed by the id of its file, and only with a file of that s
   assert.equal(error.code, "FILE_MISMATCH");
   const [{ file: stored }] = await uploaderOf(server).uploadFiles([file()], { resumeFileId: "file-1" });
   assert.deepEqual([stored.id, stored.uploadStatus], ["file-1", "COMPLETED"]);
+});
+
+test("by the id of a file that is complete by now there is nothing left to do", async () => {
+  const server = new FakeServer();
+  await uploaderOf(server).uploadFiles([file()]);
+  server.calls = [];
+  const storage = new MemoryStorage();
+  const [{ file: stored, error }] = await uploaderOf(server, storage).uploadFiles([file()], { resumeFileId: "file-1" });
+  assert.deepEqual([stored.id, stored.uploadStatus, error], ["file-1", "COMPLETED", null]);
+  assert.deepEqual([server.names(), storage.size], [["refreshUpload"], 0]);
 });

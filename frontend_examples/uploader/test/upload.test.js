@@ -68,6 +68,10 @@ test("a storage that says yes and keeps nothing does not hold the upload for eve
   const { error } = await uploadOne(server);
   assert.equal(error.code, "NO_PROGRESS");
   assert.equal(server.sent.length, 5);
+
+  const answers = [503];
+  server.fault = async () => answers.pop() ?? 200;
+  assert.equal((await uploadOne(server)).error.code, "NO_PROGRESS");
 });
 
 test("finalize may send the client back to the parts that the storage lost", async () => {
