@@ -19,18 +19,23 @@ const list = new FileList(server, say, start);
 /** @type {StorageChooser | null} */
 let storages = null;
 
-/** Each row tells its own error, so a refusal of all of them needs no words here. @type {import("./file-list.js").StartUpload} */
-function start(files, { row, fileId } = {}) {
+/**
+ * New files go to the storage that is chosen, a row's file to the storage that it was meant for. Each row tells its own
+ * error, so a refusal of all of them needs no words here.
+ * @type {import("./file-list.js").StartUpload}
+ */
+function start(files, row) {
   if (!files.length) return;
-  const fileManagerId = storages?.chosen?.id;
+  const fileManagerId = row ? row.fileManagerId : storages?.chosen?.id;
   const isChecksumWanted = byId("checksum", HTMLInputElement).checked && fileManagerId;
   const options = {
     fileManagerId,
-    resumeFileId: fileId,
+    resumeFileId: row?.fileId ?? undefined,
+    filesPerRequest: storages?.chosen?.maxFilesPerBatch,
     checksum: lab.checksum ?? (isChecksumWanted ? (/** @type {File} */ file) => server.checksumFor(fileManagerId, file.size) : undefined),
     onUpload: (/** @type {import("../uploader/file-uploader.js").Upload} */ upload) => {
       announcer.follow(upload);
-      list.add(upload, row);
+      list.add(upload, fileManagerId, row);
     },
   };
   uploader.uploadFiles(files, options).catch(() => {});

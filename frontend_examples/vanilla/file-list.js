@@ -6,7 +6,7 @@ import { byId, setText } from "./dom.js";
 import { bytesText, percent, secondsText } from "./format.js";
 import { FileRow } from "./row.js";
 
-/** @typedef {(files: File[], again?: {row?: FileRow, fileId?: string}) => void} StartUpload */
+/** Uploads new files, or goes on with the file of a row. @typedef {(files: File[], row?: FileRow) => void} StartUpload */
 
 /** The list: uploads of this page first, then the files of the server, page by page. */
 export class FileList {
@@ -44,8 +44,9 @@ export class FileList {
     this.#summarise();
   }
 
-  /** @param {Upload} upload @param {FileRow} [row]  of an earlier try */
-  add(upload, row = this.#row(upload.file.name)) {
+  /** @param {Upload} upload @param {string | undefined} fileManagerId @param {FileRow} [row]  of an earlier try */
+  add(upload, fileManagerId, row = this.#row(upload.file.name)) {
+    row.fileManagerId = fileManagerId;
     if (!row.element.isConnected) this.#list.prepend(row.element);
     row.follow(upload);
     upload.addEventListener("change", () => this.#summarise());
@@ -89,7 +90,7 @@ export class FileList {
     pause: ({ upload }) => upload?.pause(),
     resume: ({ upload }) => upload?.resume(),
     cancel: ({ upload }) => upload?.cancel(),
-    retry: (row) => row.upload && this.#start([row.upload.file], { row }),
+    retry: (row) => row.upload && this.#start([row.upload.file], row),
     choose: (row) => this.#choose(row),
     copy: (row) => this.#copy(row),
     remove: (row) => this.#remove(row),
@@ -101,7 +102,7 @@ export class FileList {
   #choose(row) {
     const input = document.createElement("input");
     input.type = "file";
-    input.addEventListener("change", () => input.files?.length && this.#start([...input.files], { row, fileId: row.fileId ?? undefined }));
+    input.addEventListener("change", () => input.files?.length && this.#start([...input.files], row));
     input.click();
   }
 

@@ -32,12 +32,12 @@ export function extensionText(name) {
 
 /**
  * What a file manager accepts, as one sentence.
- * @param {{maxFileSize: number, maxFilesPerBatch: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits
+ * @param {{maxFileSize: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits
  */
-export function limitsText({ maxFileSize, maxFilesPerBatch, allowedExtensions, allowedMimeTypes }) {
+export function limitsText({ maxFileSize, allowedExtensions, allowedMimeTypes }) {
   const size = maxFileSize > 0 ? `Up to ${bytesText(maxFileSize)} each` : "Any size";
   const kinds = allowedExtensions.length ? allowedExtensions.map((extension) => extension.replace(/^\./, "").toUpperCase()) : allowedMimeTypes;
-  return `${size}, ${maxFilesPerBatch} at a time. ${kinds.length ? `Types: ${kinds.join(", ")}.` : "All types."}`;
+  return `${size}. ${kinds.length ? `Types: ${kinds.join(", ")}.` : "All types."}`;
 }
 
 /** @param {import("../uploader/types.js").Progress} progress @param {boolean} [moving]  false: a speed would mislead */

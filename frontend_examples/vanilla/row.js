@@ -50,6 +50,8 @@ export class FileRow {
   upload = null;
   /** @type {string | null} */
   fileId = null;
+  /** Where it goes or went. @type {string | undefined} */
+  fileManagerId;
   /** @type {string | null} */
   permalink = null;
 
@@ -66,7 +68,7 @@ export class FileRow {
       this.#buttons.set(action, button);
       actions.append(button);
     }
-    const text = element("div", { class: "text" }, element("h3", {}, name), this.#status, this.#bar);
+    const text = element("div", { class: "text" }, element("h3", { title: name }, name), this.#status, this.#bar);
     this.#thumb.textContent = extensionText(name);
     this.element.append(this.#thumb, text, actions, this.#details.element);
   }
@@ -83,6 +85,7 @@ export class FileRow {
   /** Shows what the server tells of a file that this page is not sending. @param {ListedFile} file */
   showFile(file) {
     this.fileId = file.id;
+    this.fileManagerId = file.fileManager?.id;
     this.permalink = file.permalink;
     if (file.preview && RASTER.test(file.contentType) && !this.#pictureUrl) this.#showPicture(file.preview);
     this.#details.showFacts(file);

@@ -1,7 +1,7 @@
 import { UploadError } from "../uploader/file-uploader.js";
 
-/** @typedef {{id: string, name: string, backendType: string, isDefault: boolean, maxFileSize: number, maxFilesPerBatch: number, allowedExtensions: string[], allowedMimeTypes: string[]}} FileManager */
-/** @typedef {Pick<import("../uploader/types.js").RemoteFile, "id" | "originalFilename" | "fileSize" | "contentType" | "uploadStatus" | "failureReason" | "checksum" | "checksumVerified" | "created" | "permalink"> & {preview: string | null, viewerCanDelete: boolean, fileManager: {name: string} | null}} ListedFile */
+/** @typedef {{id: string, name: string, backendType: string, isDefault: boolean, supportsDirectUpload: boolean, maxFileSize: number, maxFilesPerBatch: number, allowedExtensions: string[], allowedMimeTypes: string[]}} FileManager */
+/** @typedef {Pick<import("../uploader/types.js").RemoteFile, "id" | "originalFilename" | "fileSize" | "contentType" | "uploadStatus" | "failureReason" | "checksum" | "checksumVerified" | "created" | "permalink"> & {preview: string | null, viewerCanDelete: boolean, fileManager: {id: string, name: string} | null}} ListedFile */
 /** @typedef {{files: ListedFile[], endCursor: string | null}} Page */
 
 const PAGE_SIZE = 20;
@@ -10,7 +10,7 @@ const START = `query Start {
   viewer { id username }
   fileManagers(first: 50) {
     edges { node {
-      id name backendType isDefault maxFileSize maxFilesPerBatch allowedExtensions allowedMimeTypes
+      id name backendType isDefault supportsDirectUpload maxFileSize maxFilesPerBatch allowedExtensions allowedMimeTypes
     } }
   }
 }`;
@@ -18,7 +18,7 @@ const START = `query Start {
 const LISTED = `
 fragment Listed on File {
   id originalFilename fileSize contentType uploadStatus failureReason checksum checksumVerified created permalink
-  preview: downloadUrl(disposition: INLINE) viewerCanDelete fileManager { name }
+  preview: downloadUrl(disposition: INLINE) viewerCanDelete fileManager { id name }
 }`;
 
 const FILES = `query Files($first: Int!, $after: String) {

@@ -3,7 +3,7 @@ import { element } from "./dom.js";
 /** @typedef {import("./server.js").FileManager} FileManager */
 /** @typedef {{name: string, available: boolean, reason?: string}} DemoStorage */
 
-const KINDS = /** @type {Record<string, string>} */ ({ file: "This server's own disk", s3: "S3", azure: "Azure Blob", gcs: "Google Cloud Storage", memory: "Memory" });
+const OWN_STORAGES = /** @type {Record<string, string>} */ ({ file: "This server's own disk", memory: "This server's memory" });
 
 /** The storages that the host page says something about; none when it says nothing. @returns {DemoStorage[]} */
 export function demoStorages() {
@@ -22,7 +22,7 @@ export class StorageChooser {
     this.#managers = managers.filter(({ name }) => !stopped.has(name)).sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
     const [chosen] = this.#managers;
     group.replaceChildren(
-      ...this.#managers.map((manager) => card(manager.name, kindOf(manager.backendType), manager.id, manager === chosen)),
+      ...this.#managers.map((manager) => card(manager.name, wayTo(manager), manager.id, manager === chosen)),
       ...Array.from(stopped.values(), ({ name, reason }) => card(name, reason || "Not running")),
     );
   }
@@ -35,9 +35,9 @@ export class StorageChooser {
   }
 }
 
-/** @param {string} backendType */
-function kindOf(backendType) {
-  return KINDS[backendType] ?? backendType;
+/** Which way the bytes go. @param {FileManager} manager */
+function wayTo({ backendType, supportsDirectUpload }) {
+  return OWN_STORAGES[backendType] ?? (supportsDirectUpload ? "Direct upload" : "Through this server");
 }
 
 /** @param {string} name @param {string} note @param {string} [value]  absent: it cannot be chosen @param {boolean} [checked] */

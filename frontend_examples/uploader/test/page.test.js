@@ -31,9 +31,9 @@ test("sizes and times are short and exact enough", () => {
 });
 
 test("limits are told as a sentence", () => {
-  const limits = { maxFileSize: 100 * 1024 ** 2, maxFilesPerBatch: 50, allowedExtensions: [".jpg", "png"], allowedMimeTypes: [] };
-  assert.equal(limitsText(limits), "Up to 100 MB each, 50 at a time. Types: JPG, PNG.");
-  assert.equal(limitsText({ ...limits, maxFileSize: 0, allowedExtensions: [] }), "Any size, 50 at a time. All types.");
+  const limits = { maxFileSize: 100 * 1024 ** 2, allowedExtensions: [".jpg", "png"], allowedMimeTypes: [] };
+  assert.equal(limitsText(limits), "Up to 100 MB each. Types: JPG, PNG.");
+  assert.equal(limitsText({ ...limits, maxFileSize: 0, allowedExtensions: [] }), "Any size. All types.");
 });
 
 test("progress names speed and time only while bytes flow", () => {
