@@ -21,8 +21,9 @@ export class Details {
   }
 
   /** @param {import("./server.js").ListedFile} file */
-  showFacts({ id, contentType, checksum, checksumVerified, created, fileManager }) {
+  showFacts({ id, originalFilename, contentType, checksum, checksumVerified, created, fileManager }) {
     const facts = [
+      ["Name", originalFilename],
       ["Id", id],
       ["Type", contentType || "unknown"],
       ["Storage", fileManager?.name ?? "unknown"],
