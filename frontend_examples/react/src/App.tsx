@@ -18,13 +18,13 @@ function useLeaveGuard(isBusy: boolean) {
 function Workspace({ client }: { client: Client }) {
   const uploads = useFileUploads(client.uploader);
   const completed = uploads.uploads.filter(({ state }) => state === 'completed').length;
-  const isBusy = uploads.uploads.some(({ state }) => !['completed', 'failed', 'cancelled'].includes(state));
+  const running = uploads.uploads.filter(({ state }) => !['completed', 'failed', 'cancelled'].includes(state));
   const files = useFiles(client, completed);
-  useLeaveGuard(isBusy);
+  useLeaveGuard(running.length > 0);
   return (
     <>
       <Uploads uploads={uploads} />
-      <Files files={files} />
+      <Files files={files} running={running.map(({ remoteFile }) => remoteFile?.id)} />
     </>
   );
 }

@@ -37,9 +37,16 @@ function FileItem({ file, onDelete }: { file: FileRow; onDelete: () => void }) {
   );
 }
 
+interface FilesProps {
+  files: UseFiles;
+  /** Ids of those that this page is sending: they stand in the list of uploads. */
+  running: (string | undefined)[];
+}
+
 /** What the signed-in user has uploaded so far. */
-export function Files({ files }: { files: UseFiles }) {
-  const { nodes, isLoading, problem, hasMore, showMore } = files;
+export function Files({ files, running }: FilesProps) {
+  const { isLoading, problem, hasMore, showMore } = files;
+  const nodes = files.nodes.filter(({ id }) => !running.includes(id));
   const heading = useRef<HTMLHeadingElement>(null);
   const remove = ({ id, originalFilename }: FileRow) => {
     if (!confirm(`Delete ${originalFilename}?`)) return;

@@ -42,9 +42,11 @@ function actionsOf({ id, state, error }: UploadSnapshot, uploads: FileUploads, r
         { label: 'Resume', run: () => uploads.resume(id) },
         { label: 'Cancel', run: () => uploads.cancel(id) },
       ];
+    case 'verifying':
+      return [];
     default:
       return [
-        ...(state === 'verifying' ? [] : [{ label: 'Pause', run: () => uploads.pause(id) }]),
+        { label: 'Pause', run: () => uploads.pause(id) },
         { label: 'Cancel', run: () => uploads.cancel(id) },
       ];
   }

@@ -16,6 +16,7 @@ export interface UploadSnapshot {
 export class UploadList {
   readonly #uploader: FileUploader;
   readonly #handles = new Map<number, Upload>();
+  readonly #options = new Map<number, UploadOptions>();
   readonly #listeners = new Set<() => void>();
   #snapshots: readonly UploadSnapshot[] = [];
   #nextId = 1;
@@ -41,23 +42,25 @@ export class UploadList {
   readonly resume = (id: number): void => this.#handles.get(id)?.resume();
   readonly cancel = (id: number): void => void this.#handles.get(id)?.cancel();
 
-  /** Goes on with one that failed or was cancelled, from what the storage already holds. */
-  readonly retry = (id: number, options: UploadOptions = {}): void => {
+  /** Goes on with one that failed, from what the storage already holds; sends one that was cancelled anew. */
+  readonly retry = (id: number): void => {
     const handle = this.#handles.get(id);
-    if (handle?.ended) this.#start([handle.file], [id], options);
+    if (handle?.ended) this.#start([handle.file], [id], this.#options.get(id));
   };
 
   /** Takes it off the list; one that still runs is cancelled. */
   readonly remove = (id: number): void => {
     this.cancel(id);
     this.#handles.delete(id);
+    this.#options.delete(id);
     this.#publish(this.#snapshots.filter((snapshot) => snapshot.id !== id));
   };
 
-  #start(files: File[], ids: number[], options: UploadOptions): void {
+  #start(files: File[], ids: number[], options: UploadOptions = {}): void {
     const onUpload = (upload: Upload, index: number) => {
       const id = ids[index] as number;
       this.#handles.set(id, upload);
+      this.#options.set(id, options);
       upload.addEventListener('change', () => this.#changed(id, upload));
       this.#changed(id, upload);
     };
