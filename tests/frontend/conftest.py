@@ -14,14 +14,12 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
+from tests.frontend.skipping import missing
+from tests.frontend.the_page import open_page
+from tests.frontend.watching import Watched, watching
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
-
-
-def missing(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -92,25 +90,14 @@ def signed_in(browser: Browser, site: str) -> StorageState:
 
 
 @pytest.fixture
-def anonymous_page(browser: Browser, site: str) -> Iterator[Page]:
-    """The page at `/`; any script error or policy violation on it fails the test."""
-    yield from _opened(browser, site, None)
+def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
+    """The page at `/`, signed in as demo; it must not complain beyond what a test expects."""
+    with watching(browser, site, signed_in) as watched:
+        open_page(watched.page)
+        yield watched
+        assert watched.complaints == []
 
 
 @pytest.fixture
-def page(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Page]:
-    """The page at `/`, signed in as demo; any script error or policy violation on it fails the test."""
-    yield from _opened(browser, site, signed_in)
-
-
-def _opened(browser: Browser, site: str, state: StorageState | None) -> Iterator[Page]:
-    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900}, storage_state=state)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
-    page.goto("/")
-    page.wait_for_selector("#sign-in:not([hidden])" if state is None else "#files-section:not([hidden])")
-    yield page
-    context.close()
-    assert errors == []
+def page(watched: Watched) -> Page:
+    return watched.page

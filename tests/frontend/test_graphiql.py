@@ -9,7 +9,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
-from tests.frontend.conftest import missing
+from tests.frontend.skipping import missing
 from tests.frontend.watching import Scheme, Watched, accessibility_faults, watching
 
 pytestmark = pytest.mark.browser

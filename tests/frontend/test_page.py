@@ -1,85 +1,72 @@
 """The page at `/` in a real browser, against the running demo and its storages."""
 
 import hashlib
-import os
 import re
-import time
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Response, StorageState, expect
 
-from tests.frontend.conftest import missing
+from tests.frontend.the_page import (
+    IN_PARTS,
+    LOCAL,
+    MIB,
+    S3,
+    SINGLE,
+    SMALL,
+    STORAGES,
+    choose,
+    completed,
+    downloaded,
+    open_details,
+    open_page,
+    press_in_lab,
+    random_file,
+    row_of,
+    upload,
+)
+from tests.frontend.watching import Scheme, Watched, accessibility_faults, throttled, watching
 
 pytestmark = pytest.mark.browser
 
-MIB = 1024 * 1024
-STORAGES = ["Local disk", "Amazon S3", "Azure Blob", "Google Cloud"]
-SMALL, IN_PARTS = 300_000, 70 * MIB
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+FEW_BYTES = 40_000
+"""More than the calls of one upload, far less than a file."""
 
 
-def choose(page: Page, storage: str) -> None:
-    radio = page.locator(".storage", has_text=storage).locator("input")
-    if radio.count() == 0 or radio.is_disabled():
-        missing(f"{storage} is not running")
-    radio.check()
-
-
-def random_file(folder: Path, size: int) -> Path:
-    content = os.urandom(size)
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.bin"
-    path.write_bytes(content)
-    return path
-
-
-def upload(page: Page, path: Path) -> Locator:
-    """Choose the file; returns its row."""
-    page.set_input_files("#files", path)
-    return page.locator(".file", has_text=path.name)
-
-
-def completed(row: Locator) -> Locator:
-    download = row.get_by_role("link", name="Download")
-    expect(download).to_be_visible(timeout=30_000)
-    return download
-
-
-def downloaded(page: Page, row: Locator) -> bytes:
-    return page.request.get(str(completed(row).get_attribute("href"))).body()
-
-
-def slow_down(page: Page, bytes_per_second: int) -> None:
-    """Uploads only; -1 lifts it."""
-    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
-    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", limits)
-
-
-def test_who_is_not_signed_in_is_told_and_led_to_the_sign_in(anonymous_page: Page) -> None:
+def test_who_is_not_signed_in_is_told_and_led_to_the_sign_in(browser: Browser, site: str) -> None:
     """A-1: nothing to upload with is shown."""
-    expect(anonymous_page.get_by_role("heading", name="You are not signed in")).to_be_visible()
-    expect(anonymous_page.locator("#upload")).to_be_hidden()
-    expect(anonymous_page.get_by_role("link", name="Sign in")).to_have_attribute("href", "/accounts/login/?next=/")
+    with watching(browser, site, None) as watched:
+        page = watched.page
+        page.goto("/")
+        expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
+        expect(page.locator("#upload")).to_be_hidden()
+        expect(page.get_by_role("link", name="Sign in")).to_have_attribute("href", "/accounts/login/?next=/")
+        assert watched.complaints == []
 
 
-@pytest.mark.parametrize("size", [SMALL, IN_PARTS], ids=["one request", "parts"])
+@pytest.mark.parametrize("size", [SINGLE, IN_PARTS], ids=["one request", "parts"])
 @pytest.mark.parametrize("storage", STORAGES)
 def test_a_file_reaches_the_storage_and_comes_back_byte_for_byte(
-    page: Page, tmp_path: Path, storage: str, size: int
+    watched: Watched, site: str, tmp_path: Path, storage: str, size: int
 ) -> None:
-    """seed-6 seed-49 seed-93: for a cloud the server sees no byte of it."""
+    """seed-5 seed-6 seed-49 seed-93: for a cloud the server sees no byte of it, and the details say so."""
+    page = watched.page
     choose(page, storage)
     path = random_file(tmp_path, size)
 
     row = upload(page, path)
 
-    assert downloaded(page, row) == path.read_bytes()
-    row.get_by_text("Details", exact=True).click()
-    seen = "70 MB" if size == IN_PARTS else "293 KB"
-    expected = "0 bytes" if storage != "Local disk" else seen
-    expect(row.locator(".details > p")).to_contain_text(f"Your server saw {expected} of this file.")
+    completed(row)
+    sent = watched.bytes_sent()
+    to_server = sent.pop(site)
+    to_storage = sum(sent.values())
+    if storage == LOCAL:
+        assert (size <= to_server <= size + FEW_BYTES, to_storage) == (True, 0)
+    else:
+        assert (0 < to_server <= FEW_BYTES, size <= to_storage <= size + FEW_BYTES) == (True, True)
+    told = ("19 MB" if size == SINGLE else "70 MB") if storage == LOCAL else "0 bytes"
+    expect(open_details(row).locator("> p")).to_contain_text(f"Your server saw {told} of this file.")
+    assert hashlib.sha256(downloaded(page, row)).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -92,96 +79,115 @@ def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path, stora
     row = upload(page, path)
 
     completed(row)
-    row.get_by_text("Details", exact=True).click()
-    expect(row.locator("dl")).to_contain_text(f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()} (verified)")
-
-
-def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
-    """V-3: the failure lab declares another one."""
-    page.get_by_text("Failure lab").click()
-    page.get_by_role("button", name="Corrupt the checksum").click()
-
-    row = upload(page, random_file(tmp_path, SMALL))
-
-    expect(row).to_have_attribute("data-state", "failed")
-    expect(row.get_by_role("link", name="Download")).to_be_hidden()
-
-
-@pytest.mark.parametrize("storage", ["Local disk", "Azure Blob"])
-def test_requests_that_the_storage_refuses_are_signed_again(page: Page, tmp_path: Path, storage: str) -> None:
-    """seed-118: the lab breaks one signature; both of these storages check it."""
-    choose(page, storage)
-    page.get_by_text("Failure lab").click()
-    page.get_by_role("button", name="Expire the URLs").click()
-    path = random_file(tmp_path, SMALL)
-
-    row = upload(page, path)
-
-    assert downloaded(page, row) == path.read_bytes()
-    row.get_by_text("Details", exact=True).click()
-    expect(row.locator(".requests")).to_contain_text("refreshUpload")
-    expect(row.locator(".requests > li.bad")).to_have_count(1)
-
-
-def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page: Page, tmp_path: Path) -> None:
-    """seed-123: parts that arrived are not sent again."""
-    path = random_file(tmp_path, IN_PARTS)
-    page.get_by_text("Failure lab").click()
-    slow_down(page, 20 * MIB)
-    row = upload(page, path)
-    expect(row).to_have_attribute("data-state", "uploading")
-    page.get_by_role("button", name="Cut the network").click()
-    expect(row).to_have_attribute("data-state", "failed", timeout=60_000)
-    page.reload()
-    slow_down(page, -1)
-    expect(row.locator(".state")).to_contain_text("Not finished")
-
-    with page.expect_file_chooser() as chooser:
-        row.get_by_role("button", name="Choose the file again").click()
-    chooser.value.set_files(path)
-
-    assert downloaded(page, row) == path.read_bytes()
-    row.get_by_text("Details", exact=True).click()
-    expect(row.locator(".requests b", has_text="PUT")).to_have_count(1)
+    checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()} (verified)"
+    expect(open_details(row).locator("dl")).to_contain_text(checksum)
 
 
 def test_pause_resume_and_cancel_work_and_keep_the_focus(page: Page, tmp_path: Path) -> None:
-    slow_down(page, 15 * MIB)
     path = random_file(tmp_path, IN_PARTS)
-    row = upload(page, path)
-    row.get_by_role("button", name="Pause").click()
-    expect(row.locator(".state")).to_contain_text("Paused at")
-    expect(row.get_by_role("button", name="Resume")).to_be_focused()
+    with throttled(page, MIB):
+        row = upload(page, path)
+        row.get_by_role("button", name="Pause").click()
+        expect(row.locator(".state")).to_contain_text("Paused at")
+        expect(row.get_by_role("button", name="Resume")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(row).to_have_attribute("data-state", "uploading")
+
+        row.get_by_role("button", name="Cancel").click()
+
+        expect(row.locator(".state")).to_have_text("Cancelled.")
+        expect(row.get_by_role("button", name="Remove")).to_be_focused()
+    open_page(page)
+    expect(row_of(page, path).get_by_role("button", name="Choose")).to_be_hidden()
+
+
+WATCH_BARS = """() => {
+    window.seen = [];
+    const words = (bar) => bar.closest(".file").querySelector(".state").textContent;
+    const watch = new MutationObserver((changes) => {
+        window.seen.push(...changes.map(({ target }) => [target.value, words(target)]));
+    });
+    watch.observe(document.getElementById("list"), { subtree: true, attributeFilter: ["value"] });
+}"""
+
+
+def test_progress_is_told_while_the_bytes_flow(page: Page, tmp_path: Path) -> None:
+    """At least three times under way, with speed and time left, and never backwards."""
+    page.evaluate(WATCH_BARS)
+    with throttled(page, SINGLE // 3):
+        completed(upload(page, random_file(tmp_path, SINGLE)))
+
+    seen = page.evaluate("() => window.seen")
+
+    values = [value for value, _ in seen]
+    under_way = {value: words for value, words in seen if 0 < value < 100}
+    assert len(under_way) >= 3
+    assert all(re.fullmatch(r"\d+ % · .* of 19 MB( · .*/s · \d+ s left)?", words) for words in under_way.values())
+    assert any(words.endswith(" s left") for words in under_way.values())
+    assert (values[-1], values) == (100, sorted(values))
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the target has the focus."""
+    element = target.element_handle()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("(element) => element === document.activeElement", element):
+            return
+    pytest.fail(f"Tab does not reach {target}")
+
+
+def test_the_keyboard_alone_chooses_uploads_copies_and_deletes(page: Page, tmp_path: Path) -> None:
+    """WCAG 2.1.1, 2.4.3: everything is reached, and the focus is never lost."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    path = random_file(tmp_path, SMALL)
+    tab_to(page, page.locator(".storage", has_text=LOCAL).locator("input"))
+    tab_to(page, page.locator("#files"))
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(path)
+    row = row_of(page, path)
+    permalink = str(completed(row).get_attribute("href"))
+
+    tab_to(page, row.get_by_role("button", name="Copy link"))
     page.keyboard.press("Enter")
-    expect(row).to_have_attribute("data-state", "uploading")
+    expect(page.get_by_role("status")).to_contain_text(f"{path.name}: link copied.")
+    assert page.evaluate("() => navigator.clipboard.readText()").endswith(permalink)
+    tab_to(page, row.get_by_role("button", name="Delete"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    tab_to(page, page.get_by_role("button", name="Delete", exact=True))
+    page.keyboard.press("Enter")
 
-    row.get_by_role("button", name="Cancel").click()
-
-    expect(row.locator(".state")).to_have_text("Cancelled.")
-    expect(row.get_by_role("button", name="Remove")).to_be_focused()
-    page.reload()
-    page.wait_for_selector("#files-section:not([hidden])")
-    expect(page.locator(".file", has_text=path.name).get_by_role("button", name="Choose")).to_be_hidden()
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("status")).to_contain_text(f"{path.name}: deleted.")
+    assert page.evaluate("() => document.activeElement.matches('.file, #files-title')") is True
 
 
 def test_a_deleted_file_is_gone_after_it_was_confirmed(page: Page, tmp_path: Path) -> None:
     path = random_file(tmp_path, SMALL)
     row = upload(page, path)
-    completed(row)
+    permalink = str(completed(row).get_attribute("href"))
 
     row.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete", exact=True).click()
 
     expect(row).to_have_count(0)
-    page.reload()
-    page.wait_for_selector("#files-section:not([hidden])")
+    open_page(page)
     expect(row).to_have_count(0)
+    assert page.request.get(permalink).status == 404
 
 
-def test_start_and_end_are_announced(page: Page, tmp_path: Path) -> None:
-    path = random_file(tmp_path, SMALL)
-
-    completed(upload(page, path))
+def test_start_pauses_and_ends_are_announced(page: Page, tmp_path: Path) -> None:
+    """To screen readers, in the one polite status region."""
+    path = random_file(tmp_path, SINGLE)
+    with throttled(page, MIB) as limit:
+        row = upload(page, path)
+        row.get_by_role("button", name="Pause").click()
+        expect(page.get_by_role("status")).to_contain_text(f"{path.name}: paused.")
+        limit(-1)
+        row.get_by_role("button", name="Resume").click()
+        completed(row)
 
     expect(page.get_by_role("status")).to_contain_text(f"{path.name}: upload started.")
     expect(page.get_by_role("status")).to_contain_text(f"{path.name}: uploaded.")
@@ -189,7 +195,7 @@ def test_start_and_end_are_announced(page: Page, tmp_path: Path) -> None:
 
 def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
     """seed-38: tokens and signatures are redacted."""
-    choose(page, "Amazon S3")
+    choose(page, S3)
     tokens: list[str] = []
 
     def remember(response: Response) -> None:
@@ -199,7 +205,7 @@ def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
     page.on("response", remember)
     row = upload(page, random_file(tmp_path, SMALL))
     completed(row)
-    row.get_by_text("Details", exact=True).click()
+    open_details(row)
 
     shown = "\n".join([row.inner_text(), *row.locator("pre").all_text_contents()])
 
@@ -211,18 +217,32 @@ def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_assistive_technology(
-    page: Page, tmp_path: Path, scheme: Literal["light", "dark"]
+    browser: Browser, site: str, signed_in: StorageState, tmp_path: Path, scheme: Scheme
 ) -> None:
-    """WCAG 2.2 AA, as far as axe can tell, with everything open; no sideways scrolling on a phone."""
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    row = upload(page, random_file(tmp_path, SMALL))
-    completed(row)
-    row.get_by_text("Details", exact=True).click()
-    page.get_by_text("Failure lab").click()
-    time.sleep(0.3)
+    """WCAG 2.2 AA, as far as axe can tell: signed out, signing in, and with a completed, a paused and a refused upload
+    and everything open; no sideways scrolling on a phone."""
+    with watching(browser, site, None, scheme=scheme) as watched:
+        for path, heading in [("/", "You are not signed in"), ("/accounts/login/?next=/", "Sign in")]:
+            watched.page.goto(path)
+            watched.page.get_by_role("heading", name=heading, exact=True).wait_for()
+            assert accessibility_faults(watched.page) == []
+    with watching(browser, site, signed_in, scheme=scheme) as watched:
+        page = watched.page
+        open_page(page)
+        done = upload(page, random_file(tmp_path, SMALL))
+        completed(done)
+        press_in_lab(page, "Corrupt the checksum")
+        refused = upload(page, random_file(tmp_path, SMALL))
+        expect(refused).to_have_attribute("data-state", "failed")
+        press_in_lab(page, "Corrupt the checksum")
+        with throttled(page, MIB):
+            paused = upload(page, random_file(tmp_path, IN_PARTS))
+            paused.get_by_role("button", name="Pause").click()
+            for row in (paused, refused, done):
+                open_details(row)
 
-    violations = Axe().run(page, options=RULES).response["violations"]
-
-    assert [(violation["id"], [node["target"] for node in violation["nodes"]]) for violation in violations] == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+            assert accessibility_faults(page) == []
+            page.set_viewport_size({"width": 390, "height": 844})
+            assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+            paused.get_by_role("button", name="Cancel").click()
+        assert watched.complaints == []

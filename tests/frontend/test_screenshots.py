@@ -10,7 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.frontend.conftest import missing
+from tests.frontend.skipping import missing
 from tests.frontend.watching import come_to_rest, throttled, watching
 
 pytestmark = pytest.mark.browser

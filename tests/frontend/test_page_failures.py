@@ -1,0 +1,238 @@
+"""What goes wrong on the page at `/`, and how it goes on: in a real browser, against the running demo."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.frontend.the_page import (
+    AZURE,
+    IN_PARTS,
+    LOCAL,
+    MIB,
+    SMALL,
+    STORAGES,
+    choose,
+    downloaded,
+    expect_complaints,
+    open_details,
+    open_page,
+    press_in_lab,
+    random_file,
+    row_of,
+    upload,
+)
+from tests.frontend.watching import Watched, throttled
+
+pytestmark = pytest.mark.browser
+
+Request = dict[str, Any]
+"""As the browser's own protocol tells it."""
+AT_ONCE = "Math.random = () => 0"
+"""No waiting between the tries: the jitter of the backoff is a random share."""
+
+
+def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
+    """V-3: the failure lab declares another one."""
+    press_in_lab(page, "Corrupt the checksum")
+
+    row = upload(page, random_file(tmp_path, SMALL))
+
+    expect(row).to_have_attribute("data-state", "failed")
+    expect(row.locator(".state")).to_have_text("The checksum of the stored bytes differs from the one given.")
+    expect(row.get_by_role("link", name="Download")).to_be_hidden()
+
+
+@pytest.mark.parametrize("storage", [LOCAL, AZURE])
+def test_requests_that_the_storage_refuses_are_signed_again(watched: Watched, tmp_path: Path, storage: str) -> None:
+    """seed-118: the lab breaks one signature; both of these storages check it."""
+    page = watched.page
+    choose(page, storage)
+    press_in_lab(page, "Expire the URLs")
+    path = random_file(tmp_path, SMALL)
+
+    row = upload(page, path)
+
+    assert downloaded(page, row) == path.read_bytes()
+    details = open_details(row)
+    expect(details).to_contain_text("refreshUpload")
+    expect(details.locator(".requests > li.bad")).to_have_count(1)
+    expect_complaints(watched, "the server responded with a status of 403")
+
+
+def test_a_storage_that_is_overloaded_for_a_moment_is_asked_again(watched: Watched, tmp_path: Path) -> None:
+    """seed-91: status 503"""
+    page = watched.page
+    page.route("**/fileman/upload/**", lambda route: route.fulfill(status=503), times=1)
+    path = random_file(tmp_path, SMALL)
+
+    row = upload(page, path)
+
+    assert downloaded(page, row) == path.read_bytes()
+    expect(open_details(row).locator(".requests > li.bad")).to_contain_text("503")
+    expect_complaints(watched, "the server responded with a status of 503")
+
+
+def lose_answer(page: Page, is_meant: Callable[[Request], bool]) -> list[str]:
+    """The first such request arrives, and its answer does not; returns the addresses of those that it happened to."""
+    lost: list[str] = []
+    session = page.context.new_cdp_session(page)
+
+    def answer(event: dict[str, Any]) -> None:
+        paused = {"requestId": event["requestId"]}
+        if lost or not is_meant(event["request"]):
+            session.send("Fetch.continueRequest", paused)
+        else:
+            lost.append(event["request"]["url"])
+            session.send("Fetch.failRequest", {**paused, "errorReason": "ConnectionReset"})
+
+    session.on("Fetch.requestPaused", answer)
+    session.send("Fetch.enable", {"patterns": [{"requestStage": "Response", "resourceType": "XHR"}]})
+    return lost
+
+
+def goes_to_the_storage(request: Request) -> bool:
+    return request["method"] in ("PUT", "POST") and not request["url"].endswith("/graphql")
+
+
+def finalizes(request: Request) -> bool:
+    return "finalizeUpload" in request.get("postData", "")
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_what_arrived_is_not_sent_again_when_the_answer_was_lost(
+    watched: Watched, tmp_path: Path, storage: str
+) -> None:
+    """seed-5: the storage holds the file, the page hears of a broken connection, the refresh finds nothing missing."""
+    page = watched.page
+    choose(page, storage)
+    lost = lose_answer(page, goes_to_the_storage)
+    path = random_file(tmp_path, SMALL)
+
+    row = upload(page, path)
+
+    assert downloaded(page, row) == path.read_bytes()
+    sent = [request.url for request in watched.requests if request.resource_type == "xhr"]
+    assert (len(sent), sent) == (1, lost)
+    expect(open_details(row)).to_contain_text("refreshUpload")
+    expect_complaints(watched, "net::ERR_CONNECTION_RESET")
+
+
+def test_a_file_whose_end_was_not_heard_of_is_there_once(watched: Watched, tmp_path: Path) -> None:
+    """seed-90: finalizeUpload may be repeated."""
+    page = watched.page
+    lost = lose_answer(page, finalizes)
+    path = random_file(tmp_path, SMALL)
+
+    row = upload(page, path)
+
+    assert downloaded(page, row) == path.read_bytes()
+    assert len(lost) == 1
+    expect(open_details(row).locator(".requests > li", has_text="finalizeUpload")).to_have_count(2)
+    open_page(page)
+    expect(row_of(page, path)).to_have_count(1)
+    expect_complaints(watched, "net::ERR_CONNECTION_RESET")
+
+
+def break_off(page: Page, path: Path) -> Locator:
+    """An upload in parts that lost its network after the first window of them; returns its row."""
+    with throttled(page, MIB) as limit:
+        row = upload(page, path)
+        expect(row).to_have_attribute("data-state", "uploading")
+        press_in_lab(page, "Cut the network")
+        limit(-1)
+        expect(row).to_have_attribute("data-state", "failed", timeout=60_000)
+    return row
+
+
+def expect_only_the_rest_was_sent(page: Page, row: Locator, path: Path, *, requests: int) -> None:
+    assert hashlib.sha256(downloaded(page, row)).digest() == hashlib.sha256(path.read_bytes()).digest()
+    expect(open_details(row).locator(".requests li.good b", has_text="PUT")).to_have_count(requests)
+
+
+def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page: Page, tmp_path: Path) -> None:
+    """seed-123: parts that arrived are not sent again."""
+    page.evaluate(AT_ONCE)
+    path = random_file(tmp_path, IN_PARTS)
+    row = break_off(page, path)
+    page.reload()
+    expect(row.locator(".state")).to_contain_text("Not finished")
+
+    with page.expect_file_chooser() as chooser:
+        row.get_by_role("button", name="Choose the file again").click()
+    chooser.value.set_files(path)
+
+    expect_only_the_rest_was_sent(page, row, path, requests=1)
+
+
+def test_retry_goes_on_at_the_storage_where_it_began(page: Page, tmp_path: Path) -> None:
+    """seed-123: whatever storage is chosen by then."""
+    choose(page, AZURE)
+    page.evaluate(AT_ONCE)
+    path = random_file(tmp_path, IN_PARTS)
+    row = break_off(page, path)
+    choose(page, LOCAL)
+    press_in_lab(page, "Cut the network")
+
+    row.get_by_role("button", name="Retry").click()
+
+    expect_only_the_rest_was_sent(page, row, path, requests=5)
+    expect(row.locator("dl")).to_contain_text("Azure Blob (Azurite)")
+
+
+def test_an_upload_waits_while_the_browser_is_offline(watched: Watched, tmp_path: Path) -> None:
+    page = watched.page
+    path = random_file(tmp_path, SMALL)
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline. Uploads wait")).to_be_visible()
+    row = upload(page, path)
+    expect(row.locator(".state")).to_have_text("Asking the server…")
+
+    page.context.set_offline(False)
+
+    assert downloaded(page, row) == path.read_bytes()
+    expect(page.get_by_text("You are offline. Uploads wait")).to_be_hidden()
+    expect(page.get_by_role("status")).to_contain_text("You are online again.")
+    expect_complaints(watched, "net::ERR_INTERNET_DISCONNECTED")
+
+
+def test_what_could_not_be_loaded_is_said_and_tried_again(watched: Watched) -> None:
+    page = watched.page
+    page.route("**/graphql", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"), times=1)
+    page.goto("/")
+    expect(page.locator("#trouble")).to_contain_text(
+        "Your files could not be loaded. The server answered with status 502."
+    )
+    expect(page.locator("#upload")).to_be_hidden()
+
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator("#upload")).to_be_visible()
+    expect(page.locator("#trouble")).to_be_hidden()
+    expect_complaints(watched, "the server responded with a status of 502")
+
+
+def test_a_storage_that_does_not_run_is_greyed_with_its_reason(page: Page) -> None:
+    """As the demo says when a stand-in is missing."""
+
+    def without_azure(route: Route) -> None:
+        answer = route.fetch()
+        described = re.search(r'(<script id="demo-storages"[^>]*>)(.*?)</script>', answer.text())
+        assert described is not None
+        storages = json.loads(described[2])
+        gone = {"available": False, "reason": "Azurite is not installed"}
+        changed = [storage | gone if AZURE in storage["name"] else storage for storage in storages]
+        route.fulfill(response=answer, body=answer.text().replace(described[2], json.dumps(changed)))
+
+    page.route("**/", without_azure)
+    open_page(page)
+
+    card = page.locator(".storage", has_text=AZURE)
+    expect(card.locator("input")).to_be_disabled()
+    expect(card).to_contain_text("Azurite is not installed")
+    expect(page.locator(".storage", has_text=LOCAL).locator("input")).to_be_checked()
