@@ -89,9 +89,9 @@ def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, f
     on_its_way = film(tmp_path)
     picture = folder / "page.png"
     page.locator(".storage", has_text="Amazon S3").locator("input:enabled").check()
-    with throttled(page, 20 * MIB) as limit:
+    with throttled(page, 10 * MIB) as limit:
         page.set_input_files("#files", on_its_way)
-        page.wait_for_function("() => document.querySelector('.file progress').value >= 60", timeout=30_000)
+        page.wait_for_function("() => document.querySelector('.file progress').value >= 50", timeout=30_000)
         limit(MIB)
         expect(row(page, on_its_way).locator(".state")).to_contain_text("part")
         bottom = row(page, files[0]).bounding_box()
