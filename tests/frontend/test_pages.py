@@ -1,0 +1,48 @@
+"""The project's pages as Django renders them, and the command that serves them."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import Settings
+
+from fileman.models import FileManager
+
+
+def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, settings: Settings) -> None:
+    """As on a machine without Node: the way out, and no script that would be missing."""
+    settings.DEBUG = True
+    settings.STATICFILES_DIRS = []
+
+    answer = client.get("/graphql", headers={"Accept": "text/html"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "The GraphQL explorer is not built yet" in page
+    assert "install Node 20.19 or newer" in page
+    assert "npm run build -w graphiql" in page
+    assert "<script" not in page
+
+
+def test_only_examples_that_are_built_are_linked(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.FRONTEND_DIR = tmp_path
+    assert "/examples/" not in client.get("/").content.decode()
+
+    (tmp_path / "react" / "dist").mkdir(parents=True)
+    (tmp_path / "react" / "dist" / "index.html").touch()
+
+    page = client.get("/").content.decode()
+    assert page.count("/examples/") == 1
+    assert '<a href="/examples/react/">React</a>' in page
+
+
+@pytest.mark.django_db
+def test_the_demo_with_its_known_passwords_does_not_run_outside_of_debug(settings: Settings) -> None:
+    settings.DEBUG = False
+
+    with pytest.raises(CommandError, match="DEBUG=1 only"):
+        call_command("demo")
+
+    assert (get_user_model().objects.count(), FileManager.objects.count()) == (0, 0)
