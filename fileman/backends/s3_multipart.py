@@ -66,13 +66,18 @@ class S3Multipart:
         return any(entry["PartNumber"] == part.part_number for entry in answer.get("Parts", []))
 
     def assemble(self, upload: Upload) -> StoredObject:
-        """Complete by what ListParts says. Raises FileMissing when neither the upload nor the object is there."""
+        """Complete by what ListParts says. Raises FileMissing when neither the upload nor the object is there.
+
+        An upload that was begun twice has another multipart upload at its path, which nobody would find once the file
+        is completed; so it goes first.
+        """
         parts = self._parts(upload)
         if parts is not None:
             wanted = [parts.get(part.part_number) for part in upload.slices()]
             listed = [part for part in wanted if part]
             if len(listed) != len(wanted) or sum(part["Size"] for part in listed) != upload.size:
                 raise PartsMissing
+            self._abort(upload, besides=upload.begun["upload_id"])
             self._complete(upload, listed)
         whole = self._bucket.stat(upload.file_path)
         if whole.size != upload.size:
@@ -81,10 +86,12 @@ class S3Multipart:
 
     def abort(self, upload: Upload) -> None:
         """Drop every multipart upload at the file path: also one whose id was never written down."""
-        ids = {upload.begun["upload_id"]} if upload.begun else set()
+        self._abort(upload)
+
+    def _abort(self, upload: Upload, *, besides: str = "") -> None:
+        noted = {upload.begun["upload_id"]} if upload.begun else set()
         with s3_errors():
-            ids |= set(self._ids_at(upload.file_path))
-            for upload_id in ids:
+            for upload_id in (noted | set(self._ids_at(upload.file_path))) - {besides}:
                 try:
                     self._connection.client.abort_multipart_upload(
                         **self._bucket.at(upload.file_path), UploadId=upload_id

@@ -1,12 +1,14 @@
 """From the moment when everything has arrived to the finished file."""
 
+from dataclasses import replace
+
 import pytest
 
 from fileman.backends.base import Backend
 from fileman.backends.values import Budget, StoredObject
 from fileman.checksums import Checksum
 from fileman.errors import FilemanError, FileMissing, ObjectChanged
-from fileman.testing.case import TYPE, ContractCase, Reduction, content, digest, reopened
+from fileman.testing.case import ORIGIN, TYPE, ContractCase, Reduction, content, digest, reopened
 
 
 def _facts(stored: StoredObject) -> tuple[object, ...]:
@@ -57,6 +59,19 @@ class PublishingCases(ContractCase):
         with pytest.raises(FileMissing):
             backend.stat(upload.file_path)
         assert upload.slice(1) in backend.missing(upload)
+
+    def test_an_upload_that_was_begun_twice_leaves_nothing_beside_its_file(self, backend: Backend) -> None:
+        """K-5: a crash between begin and commit, after which the next call begins again."""
+        forgotten = self.begin_large(backend)
+        upload = replace(forgotten, begun=backend.begin(forgotten, origin=ORIGIN))
+        data = content(upload.size)
+        self.send_all(backend, upload, data)
+
+        published = self.publish(backend, upload, self.assemble(backend, upload))
+
+        assert self.bytes_of(backend, published.path) == data
+        assert backend.delete([upload.upload_path, upload.file_path]) == []
+        assert list(self.leftovers(backend, upload)) == []
 
     def test_nothing_stands_at_the_file_path_before_it_is_published(self, backend: Backend) -> None:
         upload = self.uploaded(backend, content(3000))
