@@ -10,6 +10,7 @@ from pytest_django import Settings, live_server_helper
 
 from fileman.backends.memory import MemoryBackend
 from tests.flows import storages
+from tests.flows.reference_client import Client
 from tests.flows.sending import Site, site_of
 from tests.flows.storages import Storage
 
@@ -66,3 +67,11 @@ def storage(request: pytest.FixtureRequest, transactional_db: None) -> Storage:
 def site(live_server: live_server_helper.LiveServer, user: User) -> Site:
     """The API as ann sees it, over real HTTP."""
     return site_of(user, live_server.url)
+
+
+@pytest.fixture
+def client(site: Site, tmp_path: Path) -> Iterator[Client]:
+    """Of a file `large.bin`, which the test has to write."""
+    made = Client(site, tmp_path / "large.bin")
+    yield made
+    made.stop()

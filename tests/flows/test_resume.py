@@ -1,98 +1,18 @@
-"""The reference client in Python, killed again and again: a fresh process goes on where it was, on every storage.
+"""The reference client in Python, killed again and again: a fresh process goes on where it was, on every storage."""
 
-The client is let run in slices of a few milliseconds until enough has arrived, so that it is always caught half-way.
-"""
-
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.utils import timezone
 
-from fileman import cleanup, uploads
-from fileman.backends import forget_backends, get_backend
-from fileman.instructing import upload_of
+from fileman import cleanup
+from fileman.backends import forget_backends
 from fileman.models import File
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.sending import Site, content, fetch, send, sha256, slice_of
+from tests.flows.reference_client import Client
+from tests.flows.sending import content, fetch, send, sha256, slice_of
 from tests.flows.storages import MIB, Storage
-
-CLIENT = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
-SLICE_SECONDS = 0.002
-DRAIN_SECONDS = 0.2
-"""What was sent, but not yet taken off the wire, arrives meanwhile."""
-END_SECONDS = 300
-
-
-class Client:
-    """Processes of the reference client that upload one file as ann."""
-
-    def __init__(self, site: Site, path: Path) -> None:
-        self.site, self.path = site, path
-        self.running: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> subprocess.Popen[bytes]:
-        self.running = subprocess.Popen(
-            ["/usr/bin/nice", "-n", "19", sys.executable, str(CLIENT), self.site.url, "ann", str(self.path)],
-            env={**os.environ, "FILEMAN_PASSWORD": "ann"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        return self.running
-
-    def kill_after(self, more_bytes: int) -> int:
-        """Kill a new process in the middle of a request, so much further on; how much has arrived in all."""
-        target = arrived_bytes() + more_bytes
-        process = self.start()
-        while self._position(process.pid) < target:
-            assert process.poll() is None, "the client has ended before it could be killed"
-            process.send_signal(signal.SIGCONT)
-            time.sleep(SLICE_SECONDS)
-            process.send_signal(signal.SIGSTOP)
-        time.sleep(DRAIN_SECONDS)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        return arrived_bytes()
-
-    def _position(self, pid: int) -> int:
-        """How far the process has read the file, 0 when it has not opened it."""
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                if link.readlink() == self.path:
-                    return int(Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split()[1])
-        return 0
-
-    @property
-    def token(self) -> str:
-        """What it keeps for the next process."""
-        return self.path.with_name(f"{self.path.name}.upload").read_text()
-
-
-def arrived_bytes() -> int:
-    """Of the only upload, as the storage says."""
-    file = File.objects.select_related("file_manager").first()
-    if file is None or uploads.needs_begin(file):
-        return 0
-    missing = get_backend(file.file_manager).missing(upload_of(file, now=timezone.now()))
-    return file.file_size - sum(part.length for part in missing)
-
-
-@pytest.fixture
-def client(site: Site, tmp_path: Path) -> Iterator[Client]:
-    made = Client(site, tmp_path / "large.bin")
-    yield made
-    if made.running is not None:
-        made.running.kill()
-        made.running.wait()
 
 
 def let_addresses_lapse(client: Client, storage: Storage, data: bytes) -> None:
@@ -115,19 +35,20 @@ def upload_with_two_kills(client: Client, storage: Storage, data: bytes, configu
     forget_backends()
     second = client.kill_after(more_bytes=len(data) // 3)
 
-    assert client.start().wait(END_SECONDS) == 0
+    status, _, messages = client.run()
 
+    assert status == 0, messages
     assert 0 < first < second < len(data)
     file = File.objects.get()
     assert (file.upload_status, file.file_size) == ("completed", len(data))
     listed = client.site.call("{ files { edges { node { downloadUrl filePath } } } }")["files"]["edges"]
     shown = listed[0]["node"]
     assert sha256(fetch(shown["downloadUrl"]).content) == sha256(data)
-    assert not client.path.with_name("large.bin.upload").exists()
+    assert not client.kept.exists()
     assert shown["filePath"] in storage.everything()
 
 
-@pytest.mark.parametrize("kind", ["file", "radosgw", "gcs"])
+@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "gcs"])
 def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
     kind: str, request: pytest.FixtureRequest, client: Client, configure: Configure
 ) -> None:
@@ -152,7 +73,7 @@ def test_300_mb_survive_two_kills(
 
 
 @pytest.mark.parametrize("ending", ["abort", "expiry"])
-@pytest.mark.parametrize("kind", ["file", "radosgw", "azurite"])
+@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite"])
 def test_parts_of_a_killed_client_are_gone_after_its_end(
     kind: str, ending: str, request: pytest.FixtureRequest, client: Client, configure: Configure
 ) -> None:

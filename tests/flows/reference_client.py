@@ -1,0 +1,100 @@
+"""The reference client in Python as processes that can be killed at a chosen byte."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from fileman import uploads
+from fileman.backends import get_backend
+from fileman.instructing import upload_of
+from fileman.models import File
+from tests.flows.sending import Site
+
+PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
+END_SECONDS = 300
+_STALLING = """
+import io, pathlib, runpy, sys, time
+
+stall_at, sys.argv = int(sys.argv[1]), sys.argv[2:]
+
+class Stalling(io.BufferedReader):
+    def read(self, size=-1):
+        if self.tell() >= stall_at:
+            print("stalled", flush=True)
+            time.sleep(3600)
+        return super().read(size)
+
+def opened(path, mode="r", *more, **options):
+    return Stalling(io.FileIO(path)) if mode == "rb" else io.open(path, mode, *more, **options)
+
+pathlib.Path.open = opened
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs the program with a disk that hangs at that position of the file."""
+
+
+class Client:
+    """Processes of the client that upload one file as ann."""
+
+    def __init__(self, site: Site, path: Path) -> None:
+        self.site, self.path = site, path
+        self._running: subprocess.Popen[str] | None = None
+
+    def run(self, *, password: str = "ann") -> tuple[int, str, str]:
+        """Exit status, output and messages of one that is left alone."""
+        process = self._start(str(PROGRAM), password=password)
+        output, messages = process.communicate(timeout=END_SECONDS)
+        return process.returncode, output, messages
+
+    def kill_after(self, more_bytes: int) -> int:
+        """Kill a new one in the middle of a request, so much further on; how much has arrived in all."""
+        before = arrived_bytes()
+        process = self._start("-c", _STALLING, str(before + more_bytes), str(PROGRAM))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stalled\n", "the client has ended before it could be killed"
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        while arrived_bytes() <= before:  # what was on the wire still arrives
+            time.sleep(0.05)
+        return arrived_bytes()
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+            self._running.communicate()
+
+    @property
+    def kept(self) -> Path:
+        """What is left for the next process."""
+        return self.path.with_name(f"{self.path.name}.upload")
+
+    @property
+    def token(self) -> str:
+        return self.kept.read_text().split()[0]
+
+    def _start(self, *program: str, password: str = "ann") -> subprocess.Popen[str]:
+        self.stop()
+        self._running = subprocess.Popen(
+            [sys.executable, *program, self.site.url, "ann", str(self.path)],
+            env={**os.environ, "FILEMAN_PASSWORD": password},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self._running
+
+
+def arrived_bytes() -> int:
+    """Of the only upload, as the storage says."""
+    file = File.objects.select_related("file_manager").first()
+    if file is None or uploads.needs_begin(file):
+        return 0
+    missing = get_backend(file.file_manager).missing(upload_of(file, now=timezone.now()))
+    return file.file_size - sum(part.length for part in missing)
