@@ -151,10 +151,10 @@ def _run(attempt: _Attempt, *, now: datetime) -> tuple[FilemanError | None, list
         if transitions.fail(file, attempt_id, reason=error.message, now=now):
             uploads.drop_soon(file, now=now)
         return error, []
-    except StorageError as error:
+    except (StorageError, PartsMissing) as error:
         logger.warning("file %s: finalize broke off: %s", file.pk, error.message)
         transitions.release(file, attempt_id, now=now)
-        return error, []
+        return NotUploaded() if isinstance(error, FileMissing) else error, []
     except BaseException:
         transitions.release(file, attempt_id, now=now)
         raise

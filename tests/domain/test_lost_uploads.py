@@ -9,12 +9,12 @@ from django.utils import timezone
 from fileman import uploads
 from fileman.backends.memory import MemoryBackend
 from fileman.backends.values import Slice, Upload
-from fileman.errors import NotUploaded, StorageUnavailable, UploadLost
+from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadLost
 from fileman.finalizing import finalize
 from fileman.instructing import Outcome
 from fileman.models import File, FileManager
 from fileman.uploads import Ticket
-from tests.domain.uploading import caller_of, configured, start
+from tests.domain.uploading import caller_of, configured, send, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 5000
@@ -121,3 +121,31 @@ def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
 
     assert isinstance(outcome.error, StorageUnavailable)
     assert (outcome.file.upload_status, outcome.instructions) == (File.PENDING, None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "lost", "error"),
+    [("assemble", "parts", PartsMissing), ("read", "objects", NotUploaded)],
+)
+def test_what_vanishes_while_it_is_verified_can_be_sent_again(
+    user: User, ticket: Ticket, operation: str, lost: str, error: type[FilemanError]
+) -> None:
+    """R-2: the answer says that the call may be repeated, and the repeated call asks for what is gone."""
+    send(ticket, b"x" * SIZE, now=timezone.now())
+
+    def vanish(name: str, path: str, moment: str) -> None:
+        if (name, moment) == (operation, "before"):
+            store = MemoryBackend._stores[FileManager.objects.get().pk]
+            getattr(store, lost).clear()
+            store.parts.clear()
+
+    MemoryBackend.faults.append(vanish)
+    outcome = go_on("finalize", user, ticket)
+    MemoryBackend.faults.remove(vanish)
+
+    assert type(outcome.error) is error
+    assert outcome.error.retryable
+    assert outcome.file.upload_status == File.PENDING
+    again = go_on("finalize", user, ticket)
+    assert again.instructions is not None
+    assert [request.slice.part_number for request in again.instructions.requests] == [1, 2, 3, 4, 5]
