@@ -1,6 +1,7 @@
 """Large files: parts of exact length, completed by us, and nothing left behind."""
 
 import io
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -207,6 +208,21 @@ def test_the_storage_is_asked_for_a_crc32c_over_the_whole_object_on_aws_alone(st
     assert ["ChecksumCRC32C" in part for part in listed] == [True, True]
     assert head["ChecksumType"] == "COMPOSITE"
     assert (whole.size, whole.checksums) == (len(BODY), {})
+
+
+@on("moto")
+def test_a_checksum_over_the_whole_object_is_taken(store: Store) -> None:
+    """V-3, V-4: moto stands in for AWS here; what it computes under the name of CRC32C is a CRC-32"""
+    backend = store.backend()
+    as_on_aws = replace(backend.settings, endpoint_url=None)
+    multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
+    upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
+    upload = replace(upload, begun={"upload_id": multipart.begin(upload)})
+    send_parts(backend, upload, 1, 2)
+
+    whole = multipart.assemble(upload)
+
+    assert whole.checksums == {"crc32c": f"{zlib.crc32(BODY):08x}"}
 
 
 @on("radosgw", "ministack")
