@@ -196,6 +196,20 @@ def test_bytes_of_another_length_fail_the_upload_where_the_storage_takes_them(
     assert_failed(api.finalize(ticket["uploadToken"]), "SIZE_MISMATCH", storage)
 
 
+@pytest.mark.parametrize("kind", ["memory", "file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs"])
+def test_parts_that_are_not_what_was_declared_are_gone(
+    kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure
+) -> None:
+    """V-3: also where the parts have become an object before they could be verified."""
+    storage = storage_of(kind, request)
+    configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)
+    data = content(storage.part_bytes + 1000)
+    ticket = site.start(data, checksum=sha256(data))
+    send_all(ticket["instructions"], data[:-1] + bytes([data[-1] ^ 1]))
+
+    assert_failed(site.finalize(ticket["uploadToken"]), "CHECKSUM_MISMATCH", storage)
+
+
 DISGUISES = {
     "page": b"<!DOCTYPE html><script>alert(1)</script>",
     "byte order mark": b"\xef\xbb\xbf<html>",
