@@ -86,17 +86,21 @@ class ThroughUsCases(ContractCase):
         assert stream.largest_read <= 1024**2
         assert self.bytes_of(ours, self.assemble(ours, upload).path) == content(size)
 
-    def test_a_slice_is_written_once(self, ours: Backend) -> None:
+    @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
+    def test_a_slice_is_written_once(self, ours: Backend, large: bool) -> None:
         """L-3, L-4: the second sender is told so, and the bytes stay the first one's."""
         self.without(Reduction.CREATE_ONLY)
-        upload = self._begin(ours, large=False)
+        upload = self._begin(ours, large=large)
+        data = content(upload.size)
         part: Slice = upload.slice(1)
-        ours.write(upload, part, io.BytesIO(content(part.length)))
+        ours.write(upload, part, io.BytesIO(data[: part.length]))
 
         with pytest.raises(UploadInProgress):
             ours.write(upload, part, io.BytesIO(content(part.length, seed="second")))
 
-        assert self.bytes_of(ours, self.assemble(ours, upload).path) == content(upload.size)
+        for rest in self.requests(ours, upload):
+            self.send_slice(ours, upload, rest, data)
+        assert self.bytes_of(ours, self.assemble(ours, upload).path) == data
 
     def test_what_write_says_of_a_whole_object_is_true(self, ours: Backend) -> None:
         """V-3: size, etag and every checksum it names are those of the bytes that came."""

@@ -18,6 +18,7 @@ from tests.flows.sending import Site
 
 PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
 END_SECONDS = 300
+DRAIN_SECONDS = 60
 _STALLING = """
 import io, pathlib, runpy, sys, time
 
@@ -60,9 +61,7 @@ class Client:
         assert process.stdout.readline() == "stalled\n", "the client has ended before it could be killed"
         process.kill()
         assert process.wait() == -signal.SIGKILL
-        while arrived_bytes() <= before:  # what was on the wire still arrives
-            time.sleep(0.05)
-        return arrived_bytes()
+        return _arrived_beyond(before)
 
     def stop(self) -> None:
         if self._running is not None:
@@ -98,3 +97,12 @@ def arrived_bytes() -> int:
         return 0
     missing = get_backend(file.file_manager).missing(upload_of(file, now=timezone.now()))
     return file.file_size - sum(part.length for part in missing)
+
+
+def _arrived_beyond(before: int) -> int:
+    """What a killed process had put on the wire still arrives."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while (arrived := arrived_bytes()) <= before:
+        assert time.monotonic() < deadline, "nothing of what was sent has arrived"
+        time.sleep(0.05)
+    return arrived
