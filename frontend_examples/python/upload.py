@@ -120,7 +120,9 @@ def send(path: Path, request: Json, bar: Bar) -> bool:
 
 def send_all(path: Path, instructions: Json, bar: Bar) -> int:
     """Send them, some at a time, until one is not taken; how many the storage took."""
-    failed = threading.Event()
+    failed, requests = threading.Event(), instructions["requests"]
+    missing = sum(request["length"] for request in requests)
+    bar.sent = requests[0]["offset"] if instructions["hasMore"] else bar.size - missing
 
     def taken(request: Json) -> bool:
         if failed.is_set() or not send(path, request, bar):
@@ -128,7 +130,7 @@ def send_all(path: Path, instructions: Json, bar: Bar) -> int:
         return not failed.is_set()
 
     with ThreadPoolExecutor(instructions["maxConcurrency"]) as pool:
-        return sum(pool.map(taken, instructions["requests"]))
+        return sum(pool.map(taken, requests))
 
 
 def start(api: Api, path: Path, kept: Path, manager: str | None) -> tuple[str, Json]:
@@ -157,7 +159,7 @@ def upload(api: Api, path: Path, manager: str | None = None) -> Json:
     fruitless, furthest = 0, 0
     while fruitless < GIVE_UP_AFTER:
         if instructions := answer["instructions"]:
-            bar.sent = offset = instructions["requests"][0]["offset"]
+            offset = instructions["requests"][0]["offset"]
             taken = send_all(path, instructions, bar)
             fruitless = 0 if taken or offset > furthest else fruitless + 1
             furthest = max(furthest, offset)

@@ -38,6 +38,7 @@ def upload_with_two_kills(client: Client, storage: Storage, data: bytes, configu
     status, _, messages = client.run()
 
     assert status == 0, messages
+    assert messages.rpartition("]")[2] == " 100% "
     assert 0 < first < second < len(data)
     file = File.objects.get()
     assert (file.upload_status, file.file_size) == ("completed", len(data))
