@@ -83,7 +83,8 @@ class Backend(ABC):
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002
         """Start on the server's side what needs starting (a multipart upload, a session for this browser origin).
 
-        The answer is JSON; it comes back as `upload.begun`.
+        The answer is JSON; it comes back as `upload.begun`. After a crash the same upload is begun again; what the
+        first call started must then not outlive `assemble`, where the storage can list it.
         """
         return {}
 
