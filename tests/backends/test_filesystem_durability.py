@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.values import Budget
 from fileman.errors import (
     SizeMismatch,
     StorageMisconfigured,
@@ -140,6 +141,25 @@ class TestWriting:
 
         assert calls == ["fsync of a folder", "write", "fsync of a file", "link", "fsync of a folder"]
 
+    def test_joined_parts_get_their_names_only_once_they_are_on_the_disk(
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """L-8: each piece is synced before it counts as copied, the whole before it is linked, the folder after."""
+        upload = upload_of(backend, 5, part_size=3, file_path=".uploads/published")
+        put(backend, upload, b"abc", part_number=1)
+        put(backend, upload, b"de", part_number=2)
+        calls: list[str] = []
+        for name in ("link", "fsync"):
+            monkeypatch.setattr(os, name, _recording(name, getattr(os, name), calls))
+
+        assembled = backend.assemble(upload, Budget(seconds=20))
+        removed_parts = calls.pop()
+        backend.publish(upload, assembled, Budget(seconds=20))
+
+        named = ["link", "fsync of a folder"]
+        assert calls == ["fsync of a file", "fsync of a file", "fsync of a file", *named, *named]
+        assert removed_parts == "fsync of a folder"
+
     def test_a_killed_process_leaves_no_file_but_what_cleanup_finds(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
@@ -181,6 +201,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.values import Budget
 from tests.backends.filesystem_folder import make, upload_of
 
 class HalfStream:
