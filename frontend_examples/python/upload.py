@@ -49,14 +49,15 @@ class Api:
 
     def request(self, path: str, body: bytes | None = None) -> bytes:
         """All that is asked may be asked again, so a broken connection is only waited out."""
-        message = urllib.request.Request(self.site + path, body, self.headers)  # noqa: S310
-        for attempt in range(GIVE_UP_AFTER):
+        message, attempt = urllib.request.Request(self.site + path, body, self.headers), 0  # noqa: S310
+        while True:
             try:
                 return bytes(self.opener.open(message, timeout=60).read())
             except (OSError, HTTPException) as error:
-                problem = error
+                attempt += 1
+                if attempt == GIVE_UP_AFTER or getattr(error, "code", 500) < 500:
+                    sys.exit(f"\n{self.site}{path}: {error}")
                 back_off(attempt)
-        sys.exit(f"\n{problem}")
 
     def csrf_token(self) -> str:
         return str(json.loads(self.request("/fileman/csrf/"))["csrfToken"])

@@ -141,6 +141,17 @@ def test_a_wrong_password_is_told(memory: Storage, client: Client) -> None:
     assert (client.kept.exists(), File.objects.exists()) == (False, False)
 
 
+def test_an_address_that_is_no_such_server_is_told_at_once(memory: Storage, client: Client) -> None:
+    client.path.write_bytes(DATA)
+    site = client.site.url = f"{client.site.url}/elsewhere"
+
+    status, output, messages = client.run()
+
+    assert (status, output) == (1, "")
+    assert messages == f"\n{site}/fileman/csrf/: HTTP Error 404: Not Found\n"
+    assert not client.kept.exists()
+
+
 def infected(file: File, content: Any) -> None:
     raise ValidationError("Infected: test signature")
 
