@@ -1,26 +1,25 @@
 #!/usr/bin/env python3
-"""Upload a file of any size to a fileman server, whatever storage is behind it. Standard library only.
+"""Upload a file of any size to a fileman server, whatever storage is behind it. Needs `requests`, nothing else.
 
     FILEMAN_PASSWORD=demo ./upload.py http://localhost:8000 demo big.iso [file manager id]
 
 Kill it and start it again: it goes on where it stopped, by the token kept in `big.iso.upload`.
 """
 
-import json
 import os
 import random
 import secrets
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+
+import requests
+from requests.adapters import HTTPAdapter, Retry
+from urllib3.filepost import encode_multipart_formdata
 
 WHAT_TO_SEND = """instructions { hasMore maxConcurrency requests { offset length method url headers { name value }
   fields { name value } fileField successStatus } } errors { code message retryable retryAfterSeconds }"""
@@ -30,43 +29,31 @@ OPERATIONS = {
     "FinalizeUpload": f"success file {{ permalink }} {WHAT_TO_SEND}",
 }
 GIVE_UP_AFTER = 5  # times in a row that nothing came of
+TIMEOUT_SECONDS = 60
 Json = dict[str, Any]
 
 
-def back_off(attempt: int, seconds: int | None = None) -> None:
-    time.sleep(seconds or random.uniform(0, 2**attempt))  # noqa: S311
-
-
 class Api:
-    """A signed-in session: cookies, CSRF token, GraphQL."""
+    """A signed-in session. All that is asked may be asked again, so a broken connection is only waited out."""
 
     def __init__(self, site: str, username: str, password: str) -> None:
-        self.site, self.headers = site.rstrip("/"), {"Referer": site}
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        form = {"username": username, "password": password, "csrfmiddlewaretoken": self.csrf_token()}
-        self.request("/accounts/login/", urlencode(form).encode())
-        self.headers |= {"Content-Type": "application/json", "X-CSRFToken": self.csrf_token()}
+        self.site, self.session = site.rstrip("/"), requests.Session()
+        again = Retry(GIVE_UP_AFTER, backoff_factor=0.3, status_forcelist=range(500, 600), allowed_methods=None)
+        self.session.mount(site, HTTPAdapter(max_retries=again))
+        self.ask("GET", "/fileman/csrf/")
+        form = {"username": username, "password": password}
+        self.ask("POST", "/accounts/login/", data=form, allow_redirects=False)
 
-    def request(self, path: str, body: bytes | None = None) -> bytes:
-        """All that is asked may be asked again, so a broken connection is only waited out."""
-        message, attempt = urllib.request.Request(self.site + path, body, self.headers), 0  # noqa: S310
-        while True:
-            try:
-                return bytes(self.opener.open(message, timeout=60).read())
-            except (OSError, HTTPException) as error:
-                attempt += 1
-                if attempt == GIVE_UP_AFTER or getattr(error, "code", 500) < 500:
-                    sys.exit(f"\n{self.site}{path}: {error}")
-                back_off(attempt)
-
-    def csrf_token(self) -> str:
-        return str(json.loads(self.request("/fileman/csrf/"))["csrfToken"])
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Referer": self.site, "X-CSRFToken": self.session.cookies.get("csrftoken", "")}
+        response = self.session.request(method, self.site + path, headers=headers, timeout=TIMEOUT_SECONDS, **options)
+        response.raise_for_status()
+        return response
 
     def call(self, name: str, **fields: Any) -> Json:
         field = name[0].lower() + name[1:]
         query = f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ {OPERATIONS[name]} }} }}"
-        body = json.dumps({"query": query, "variables": {"input": fields}}).encode()
-        answer: Json = json.loads(self.request("/graphql", body))
+        answer: Json = self.ask("POST", "/graphql", json={"query": query, "variables": {"input": fields}}).json()
         if not answer.get("data"):
             sys.exit(f"\n{answer['errors'][0]['message']}")
         payload: Json = answer["data"][field]
@@ -86,52 +73,54 @@ class Bar:
             sys.stderr.write(f"\r[{'#' * int(40 * done):40}] {done:4.0%} ")
 
 
-def send(path: Path, request: Json, bar: Bar) -> bool:
-    """Send one request of the instructions; whether the storage took it."""
-    before, after = b"", b""
-    headers = {"Content-Type": "application/octet-stream"}  # urllib would call it a form
-    headers |= {header["name"].title(): header["value"] for header in request["headers"]}
-    if request["fileField"]:
-        line = f"fileman{secrets.token_hex(12)}"
-        parts = [f'name="{field["name"]}"\r\n\r\n{field["value"]}' for field in request["fields"]]
-        parts.append(f'name="{request["fileField"]}"; filename="file"\r\n\r\n')
-        before = "\r\n".join(f"--{line}\r\nContent-Disposition: form-data; {part}" for part in parts).encode()
-        after = f"\r\n--{line}--\r\n".encode()
-        headers["Content-Type"] = f"multipart/form-data; boundary={line}"
-    headers["Content-Length"] = str(len(before) + request["length"] + len(after))
+class Body:
+    """One slice of the file, within a form where one is asked for, piece by piece. Nothing is held in memory."""
 
-    def body() -> Iterator[bytes]:
-        yield before
-        with path.open("rb") as file:
-            file.seek(request["offset"])
-            left = request["length"]
-            while left and (chunk := file.read(min(1 << 18, left))):
-                yield chunk
-                left -= len(chunk)
-                bar.add(len(chunk))
-        yield after
+    def __init__(self, path: Path, request: Json, bar: Bar) -> None:
+        self.path, self.request, self.bar, self.before, self.after = path, request, bar, b"", b""
+        self.headers = {header["name"]: header["value"] for header in request["headers"]}
+        if request["fileField"]:
+            here = secrets.token_bytes(16)
+            fields: list[Any] = [(field["name"], field["value"]) for field in request["fields"]]
+            form, kind = encode_multipart_formdata([*fields, (request["fileField"], ("file", here))])
+            self.before, self.after = form.split(here)
+            self.headers["Content-Type"] = kind
 
-    try:
-        message = urllib.request.Request(request["url"], body(), headers, method=request["method"])  # noqa: S310
-        with urllib.request.urlopen(message, timeout=60) as response:  # noqa: S310
-            return response.status in request["successStatus"]
-    except (OSError, HTTPException):
-        return False
+    def __len__(self) -> int:
+        return len(self.before) + int(self.request["length"]) + len(self.after)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.before
+        with self.path.open("rb") as file:
+            file.seek(self.request["offset"])
+            left = self.request["length"]
+            while left and (piece := file.read(min(1 << 18, left))):
+                yield piece
+                left -= len(piece)
+                self.bar.add(len(piece))
+        yield self.after
 
 
 def send_all(path: Path, instructions: Json, bar: Bar) -> int:
-    """Send them, some at a time, until one is not taken; how many the storage took."""
-    failed, requests = threading.Event(), instructions["requests"]
-    missing = sum(request["length"] for request in requests)
-    bar.sent = requests[0]["offset"] if instructions["hasMore"] else bar.size - missing
+    """Send the requests, some at a time, until one is not taken; how many the storage took."""
+    failed = threading.Event()
 
     def taken(request: Json) -> bool:
-        if failed.is_set() or not send(path, request, bar):
-            failed.set()
-        return not failed.is_set()
+        if not failed.is_set():
+            body = Body(path, request, bar)
+            try:
+                answer = requests.request(
+                    request["method"], request["url"], data=body, headers=body.headers, timeout=TIMEOUT_SECONDS
+                )
+                if answer.status_code in request["successStatus"]:
+                    return True
+            except (OSError, requests.RequestException):
+                pass
+        failed.set()
+        return False
 
     with ThreadPoolExecutor(instructions["maxConcurrency"]) as pool:
-        return sum(pool.map(taken, requests))
+        return sum(pool.map(taken, instructions["requests"]))
 
 
 def start(api: Api, path: Path, kept: Path, manager: str | None) -> tuple[str, Json]:
@@ -155,29 +144,29 @@ def start(api: Api, path: Path, kept: Path, manager: str | None) -> tuple[str, J
 
 def upload(api: Api, path: Path, manager: str | None = None) -> Json:
     """The finished file. The one algorithm for every storage: send what is asked for, refresh, finalize, obey."""
-    kept, bar, name = path.with_name(path.name + ".upload"), Bar(path.stat().st_size), "RefreshUpload"
+    kept, bar = path.with_name(path.name + ".upload"), Bar(path.stat().st_size)
     token, answer = start(api, path, kept, manager)
-    fruitless, furthest = 0, 0
+    step, fruitless, furthest = "RefreshUpload", 0, 0
     while fruitless < GIVE_UP_AFTER:
         if instructions := answer["instructions"]:
-            offset = instructions["requests"][0]["offset"]
+            bar.sent = offset = instructions["requests"][0]["offset"]
             taken = send_all(path, instructions, bar)
             fruitless = 0 if taken or offset > furthest else fruitless + 1
             furthest = max(furthest, offset)
-            failed = taken < len(instructions["requests"])
-            name = "RefreshUpload" if failed or instructions["hasMore"] else "FinalizeUpload"
-            if failed:
-                back_off(fruitless)
+            all_taken = taken == len(instructions["requests"])
+            step = "FinalizeUpload" if all_taken and not instructions["hasMore"] else "RefreshUpload"
+            wait = 0 if all_taken else 2**fruitless
         elif answer["errors"]:
             error = answer["errors"][0]
             if not error["retryable"]:
                 sys.exit(f"\n{error['message']}")
             fruitless += error["code"] != "UPLOAD_IN_PROGRESS"
-            back_off(fruitless, error["retryAfterSeconds"])
+            wait = error["retryAfterSeconds"] or 2**fruitless
         else:
-            name = "FinalizeUpload"
-        answer = api.call(name, uploadToken=token)
-        if name == "FinalizeUpload" and answer["success"]:
+            step, wait = "FinalizeUpload", 0
+        time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+        answer = api.call(step, uploadToken=token)
+        if step == "FinalizeUpload" and answer["success"]:
             kept.unlink()
             file: Json = answer["file"]
             return file
@@ -186,5 +175,8 @@ def upload(api: Api, path: Path, manager: str | None = None) -> Json:
 
 if __name__ == "__main__":
     site, username, filename, *rest = sys.argv[1:]
-    session = Api(site, username, os.environ.get("FILEMAN_PASSWORD", ""))
-    sys.stdout.write(f"\n{upload(session, Path(filename), *rest)['permalink']}\n")
+    try:
+        session = Api(site, username, os.environ.get("FILEMAN_PASSWORD", ""))
+        sys.stdout.write(f"\n{upload(session, Path(filename), *rest)['permalink']}\n")
+    except requests.RequestException as problem:
+        sys.exit(f"\n{problem}")

@@ -148,7 +148,7 @@ def test_an_address_that_is_no_such_server_is_told_at_once(memory: Storage, clie
     status, output, messages = client.run()
 
     assert (status, output) == (1, "")
-    assert messages == f"\n{site}/fileman/csrf/: HTTP Error 404: Not Found\n"
+    assert messages == f"\n404 Client Error: Not Found for url: {site}/fileman/csrf/\n"
     assert not client.kept.exists()
 
 
