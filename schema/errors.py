@@ -14,6 +14,8 @@ from fileman.errors import ErrorCode, FilemanError
 logger = logging.getLogger("fileman.graphql")
 _SUGGESTION = " Did you mean "
 """How the library starts to tell names that exist; only developers need them."""
+_LONGEST_MESSAGE = 500
+"""Characters. The library quotes what the client sent, however long that is."""
 
 
 strawberry.enum(ErrorCode, name="UploadErrorCode")
@@ -84,7 +86,8 @@ def _code_of(error: GraphQLError) -> str:
 
 
 def _coded(error: GraphQLError, code: str, message: str) -> dict[str, Any]:
-    return {**error.formatted, "message": message, "extensions": {"code": str(code)}}
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
+    return {**error.formatted, "message": shown, "extensions": {"code": str(code)}}
 
 
 def _masked(error: GraphQLError) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from graphql import (
@@ -12,12 +12,16 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    validate,
 )
 from graphql.validation import NoSchemaIntrospectionCustomRule
-from strawberry.extensions import ValidationCache
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from .errors import RequestErrorCode
 
@@ -27,6 +31,8 @@ MAX_ALIASES: Final = 15
 MAX_TOKENS: Final = 2000
 MAX_FIELDS: Final = 300
 """Selected fields, fragments counted wherever they are spread. Merging equal fields takes quadratic time."""
+MAX_ERRORS: Final = 10
+"""Faults told of one document. Each may quote all of it, so a hundred of them take a second and 25 MB."""
 CACHED_DOCUMENTS: Final = 256
 
 
@@ -94,11 +100,23 @@ def excess_of(document: DocumentNode) -> str | None:
     return None
 
 
-class LimitedValidation(ValidationCache):
-    """Validation with its cache, after the limits. Introspection is refused outside development."""
+class _Invalid(Exception):
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        self.errors = errors
+        super().__init__()
 
-    def __init__(self) -> None:
-        super().__init__(maxsize=CACHED_DOCUMENTS)
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> None:
+    """Raises _Invalid, which no cache remembers: what is wrong comes in endless variety, and quotes its document."""
+    rules = (*rules, MaybeNullValidationRule, OneOfInputValidationRule)
+    errors = validate(schema, document, rules, max_errors=MAX_ERRORS)
+    if errors:
+        raise _Invalid(errors)
+
+
+class LimitedValidation(SchemaExtension):
+    """Validation with a cache, after the limits. Introspection is refused outside development."""
 
     def on_operation(self) -> Iterator[None]:
         context = self.execution_context
@@ -108,22 +126,28 @@ class LimitedValidation(ValidationCache):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        refusal = self._refusal()
-        if refusal is None:
-            yield from super().on_validate()
-        else:
-            self.execution_context.pre_execution_errors = [refusal]
-            yield
+        self.execution_context.pre_execution_errors = self._errors()
+        yield
 
-    def _refusal(self) -> GraphQLError | None:
+    def _errors(self) -> list[GraphQLError]:
         context = self.execution_context
         document = context.graphql_document
         assert document is not None
+        refusal = self._refusal(document)
+        if refusal is not None:
+            return [refusal]
+        try:
+            _validate(context.schema._schema, document, tuple(context.validation_rules))  # noqa: SLF001 - no public name
+        except _Invalid as invalid:
+            return invalid.errors
+        return []
+
+    def _refusal(self, document: DocumentNode) -> GraphQLError | None:
         excess = excess_of(document)
         if excess is not None:
             return GraphQLError(excess, extensions={"code": RequestErrorCode.QUERY_TOO_COMPLEX})
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-        named = context._provided_operation_name is not None  # noqa: SLF001 - the public name falls back to the first
-        if len(operations) > 1 and not named:
+        name = self.execution_context._provided_operation_name  # noqa: SLF001 - the public one falls back to the first
+        if len(operations) > 1 and name is None:
             return GraphQLError("Name the operation to run by operationName: the document has several.")
         return None

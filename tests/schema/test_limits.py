@@ -199,3 +199,47 @@ def test_a_refused_document_calls_no_resolver(django_assert_num_queries: Any) ->
 
     with django_assert_num_queries(0):
         assert code_and_message(query)[0] == "QUERY_TOO_COMPLEX"
+
+
+class TestInvalidDocuments:
+    """Faults quote the document, so that a few bytes must not become megabytes, nor stay in memory."""
+
+    def answer(self, query: str) -> dict[str, Any]:
+        response = Client().post("/graphql", {"query": query}, content_type="application/json")
+        assert len(response.content) < 12_000
+        body: dict[str, Any] = response.json()
+        assert {error["extensions"]["code"] for error in body["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
+        return body
+
+    def test_ten_faults_are_told(self) -> None:
+        body = self.answer("{ " + " ".join(f"x{n}" for n in range(11)) + " }")
+
+        messages = [error["message"] for error in body["errors"]]
+        assert messages[:10] == [f"Cannot query field 'x{n}' on type 'Query'." for n in range(10)]
+        assert messages[10:] == ["Too many validation errors, error limit reached. Validation aborted."]
+
+    def test_a_quote_of_the_document_is_cut(self) -> None:
+        unknown = " ".join(f"x{n}: 1" for n in range(50))
+        body = self.answer(f'{{ files(filters: {{ {unknown} a: "{"y" * 200_000}" }}) {{ totalCount }} }}')
+
+        assert body["errors"][0]["message"].startswith("Expected value of type 'FileFilter'")
+        assert [len(error["message"]) for error in body["errors"][:10]] == [500] * 10
+        assert body["errors"][0]["message"].endswith("…")
+
+    def test_nothing_of_them_is_kept(self) -> None:
+        limits._validate.cache_clear()
+
+        self.answer("{ nothing_of_this_name }")
+
+        assert limits._validate.cache_info().currsize == 0
+
+
+@pytest.mark.django_db
+def test_a_valid_document_is_validated_once(anonymous: Api) -> None:
+    query = "{ me_only_here: viewer { id } }"
+    assert anonymous.call(query) == {"me_only_here": None}
+    validated = limits._validate.cache_info().misses
+
+    assert anonymous.call(query) == {"me_only_here": None}
+
+    assert limits._validate.cache_info().misses == validated
