@@ -5,6 +5,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 
 from fileman import conf
 
@@ -28,6 +29,30 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
         return [Error("FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty.", hint=hint, id="fileman.E002")]
     bad = [n for n, key in enumerate(keys) if key == django_settings.SECRET_KEY or not _is_fernet_key(key)]
     return [Error(f"ENCRYPTION_KEYS[{n}] is not a Fernet key of its own.", hint=hint, id="fileman.E003") for n in bad]
+
+
+@register("fileman")
+def check_dotted_paths(**_: Any) -> list[CheckMessage]:
+    """fileman.E004: a validator or backend that cannot be imported, and would fail the first upload instead."""
+    given = getattr(django_settings, "FILEMAN_SETTINGS", {})
+    if conf.faults_of(given):
+        return []
+    named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in given.get(key, ())]
+    named += [("BACKENDS", path) for path in given.get("BACKENDS", {}).values()]
+    faults = [(key, path, _import_fault(path)) for key, path in named]
+    return [
+        Error(f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {fault}", id="fileman.E004")
+        for key, path, fault in faults
+        if fault
+    ]
+
+
+def _import_fault(path: str) -> str:
+    try:
+        import_string(path)
+    except ImportError as error:
+        return str(error)
+    return ""
 
 
 def _is_fernet_key(key: str) -> bool:

@@ -108,22 +108,38 @@ def faults_of(given: Mapping[str, Any]) -> list[str]:
     faults = faults or _type_faults(given)
     if faults:
         return faults
-    values = FilemanSettings(**given)
-    faults += [
+    return _value_faults(FilemanSettings(**given))
+
+
+_LISTS_OF = {
+    "ENCRYPTION_KEYS": "keys",
+    "UPLOAD_VALIDATORS": "dotted paths",
+    "CONTENT_VALIDATORS": "dotted paths",
+    "ALLOWED_ORIGINS": "origins",
+}
+
+
+def _value_faults(values: FilemanSettings) -> list[str]:
+    faults = [
         f"{key} must be from 1 to {URL_LIFETIME_CAP_SECONDS} seconds."
         for key in ("DEFAULT_UPLOAD_EXPIRES_IN", "DEFAULT_DOWNLOAD_EXPIRES_IN")
         if not 0 < getattr(values, key) <= URL_LIFETIME_CAP_SECONDS
     ]
     if not 1 <= values.MAX_BATCH_FILES <= BATCH_CAP:
         faults.append(f"MAX_BATCH_FILES must be from 1 to {BATCH_CAP}.")
+    counts = ("PART_SIZE_BYTES", "REQUEST_WINDOW", "MAX_CONCURRENCY")
+    faults += [f"{key} must be 1 or more." for key in counts if getattr(values, key) < 1]
     if values.DEFAULT_MAX_FILE_SIZE < 0:
         faults.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
     if values.SWEEP_GRACE < values.FINALIZE_GRACE:
         faults.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
-    if isinstance(values.ENCRYPTION_KEYS, str):
-        faults.append("ENCRYPTION_KEYS must be a list of keys, not one string.")
-    if isinstance(values.ALLOWED_ORIGINS, str):
-        faults.append("ALLOWED_ORIGINS must be a list of origins, not one string.")
+    if values.PUBLIC_URL and not values.PUBLIC_URL.startswith(("https://", "http://")):
+        faults.append("PUBLIC_URL must begin with https:// or http://.")
+    faults += [
+        f"{key} must be a list of {what}, not one string."
+        for key, what in _LISTS_OF.items()
+        if isinstance(getattr(values, key), str)
+    ]
     return faults
 
 

@@ -68,6 +68,12 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),
         ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
         ({"ENCRYPTION_KEYS": KEY}, "ENCRYPTION_KEYS must be a list of keys, not one string."),
+        ({"UPLOAD_VALIDATORS": "a.b"}, "UPLOAD_VALIDATORS must be a list of dotted paths, not one string."),
+        ({"CONTENT_VALIDATORS": "a.b"}, "CONTENT_VALIDATORS must be a list of dotted paths, not one string."),
+        ({"PART_SIZE_BYTES": 0}, "PART_SIZE_BYTES must be 1 or more."),
+        ({"REQUEST_WINDOW": 0}, "REQUEST_WINDOW must be 1 or more."),
+        ({"MAX_CONCURRENCY": -1}, "MAX_CONCURRENCY must be 1 or more."),
+        ({"PUBLIC_URL": "files.example.com"}, "PUBLIC_URL must begin with https:// or http://."),
         ({"DEFAULT_MAX_FILE_SIZE": "100 MB"}, "DEFAULT_MAX_FILE_SIZE must be of type int."),
         ({"MAX_BATCH_FILES": None}, "MAX_BATCH_FILES must be of type int."),
         ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "CLEANUP_EXPIRED_UPLOADS must be of type bool."),
@@ -114,6 +120,29 @@ def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
     """S-6"""
     with configured(ENCRYPTION_KEYS=[key]):
         assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] is not a Fernet key of its own.")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"UPLOAD_VALIDATORS": ["fileman.nowhere"]},
+        {"CONTENT_VALIDATORS": ["fileman.nowhere"]},
+        {"BACKENDS": {"ftp": "fileman.nowhere"}},
+    ],
+)
+def test_a_dotted_path_that_leads_nowhere_is_found_before_the_first_upload(given: dict[str, Any]) -> None:
+    (key,) = given
+    with configured(**given):
+        ((check, message),) = found()
+    assert check == "fileman.E004"
+    assert message.startswith(f"FILEMAN_SETTINGS['{key}']: 'fileman.nowhere' cannot be imported: ")
+
+
+def test_dotted_paths_that_lead_somewhere_pass() -> None:
+    with configured(
+        UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.backends.memory.MemoryBackend"}
+    ):
+        assert found() == []
 
 
 def test_settings_follow_django_settings() -> None:
