@@ -7,7 +7,7 @@
 #   make bench             benchmarks; each prints a ratio within the same run
 #   make screenshots       take the pictures of the README anew
 #   make schema            write the exported SDL
-#   make lock              resolve the lock files anew
+#   make lock              bring the lock files in line with pyproject.toml; delete one first for the newest versions
 #   make clean             remove what the others made
 
 PYTHON ?= python3
