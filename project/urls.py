@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -15,8 +15,8 @@ urlpatterns = [
     path("", IndexPage.as_view(), name="index"),
     path("graphql", GraphQLView.as_view(schema=schema), name="graphql"),
     path("fileman/", include("fileman.urls")),
-    path("accounts/login/", LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT})),
-    path("accounts/", include("django.contrib.auth.urls")),
+    path("accounts/login/", LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT}), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/vanilla/icon.svg")),
     path("examples/<slug:name>/", RedirectView.as_view(url="/static/%(name)s/index.html")),

@@ -153,3 +153,11 @@ class TestSeparateOrigin:
     def test_other_paths_are_not_shared(self) -> None:
         """seed-117: the admin among them."""
         assert "Access-Control-Allow-Origin" not in self.preflight("/admin/", "https://app.example.com", "POST")
+
+
+@pytest.mark.parametrize("path", ["password_reset/", "password_change/", "reset/a/b/"])
+def test_of_accounts_only_sign_in_and_sign_out_are_served(path: str, client: Client) -> None:
+    """A page that sends mail needs a mail server, which nothing here sets up."""
+    assert client.get("/accounts/login/").status_code == 200
+    assert client.get("/accounts/logout/").status_code == 405
+    assert client.get(f"/accounts/{path}").status_code == 404
