@@ -95,6 +95,7 @@ STATICFILES_DIRS.append(BASE_DIR / "project" / "static")
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES["default"] |= {
         "ENGINE": "project.sqlite",
         # A transaction takes the write lock when it begins, so that two writers wait instead of failing half-way.

@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError("The demo has well-known passwords: it runs with DEBUG=1 only.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         site = f"http://localhost:{options['port']}"
-        settings.VAR_DIR.mkdir(exist_ok=True)
+        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         _make_users()
         storages.make_local()
