@@ -243,7 +243,7 @@ def test_a_managers_limits_show(api: Api, db: None) -> None:
 
 
 class TestWhichManagers:
-    """A-5, A-8: neither a list nor an id shows a manager that the viewer may not use."""
+    """A-5: neither a list nor an id shows a manager that the viewer may not use."""
 
     QUERY = """query ($id: ID!) {
       fileManagers { edges { node { name } } } fileManager(id: $id) { name } node(id: $id) { id }
