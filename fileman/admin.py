@@ -78,7 +78,7 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(File)
 class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """To look at and to flag; uploads are made through the API and deleted through it."""
+    """To look at: uploads are made, changed and deleted through the API, one conditional update at a time."""
 
     list_display = (
         "original_filename",
@@ -104,6 +104,9 @@ class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return json.dumps(file.metadata, ensure_ascii=False)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: File | None = None) -> bool:  # noqa: ARG002
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: File | None = None) -> bool:  # noqa: ARG002
