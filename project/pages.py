@@ -18,6 +18,8 @@ class IndexPage(TemplateView):
             for name, label in (("react", "React"), ("uppy", "Uppy"))
             if (settings.FRONTEND_DIR / name / "dist" / "index.html").is_file()
         ]
+        if settings.DEBUG:
+            links.insert(0, {"href": "/graphql", "label": "GraphiQL"})
         hint = "user demo, password demo" if settings.DEBUG else ""
         return super().get_context_data(demo_storages=demo_storages(), demo_links=links, sign_in_hint=hint, **kwargs)
 

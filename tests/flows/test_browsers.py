@@ -161,3 +161,13 @@ def test_of_accounts_only_sign_in_and_sign_out_are_served(path: str, client: Cli
     assert client.get("/accounts/login/").status_code == 200
     assert client.get("/accounts/logout/").status_code == 405
     assert client.get(f"/accounts/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_page_links_to_graphiql_where_it_is_served(debug: bool, client: Client, settings: Settings) -> None:
+    settings.DEBUG = debug
+
+    page = client.get("/").content.decode()
+
+    assert ('<a href="/graphql">GraphiQL</a>' in page) is debug
+    assert '<a href="/admin/">Admin</a>' in page
