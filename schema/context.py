@@ -1,7 +1,7 @@
 """What resolvers know of the request."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Self
 
 import strawberry
 from django.http import HttpRequest
@@ -9,15 +9,17 @@ from django.http import HttpRequest
 from fileman.access import Caller, caller_of
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """One for each request, shared by all its resolvers."""
 
     request: HttpRequest
+    caller: Caller
 
-    @cached_property
-    def caller(self) -> Caller:
-        return caller_of(self.request)
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        """Raises Django's DisallowedHost, before anything runs, for a host that is not ours."""
+        return cls(request=request, caller=caller_of(request))
 
 
 Info = strawberry.Info[Context, None]

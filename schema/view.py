@@ -74,7 +74,7 @@ class GraphQLView(View):
                 operation.query,
                 variable_values=operation.variables,
                 operation_name=operation.operation_name,
-                context_value=Context(request=request),
+                context_value=Context.of(request),
             )
         except (MissingQueryError, CannotGetOperationTypeError):
             message = "operationName must be the name of one of the operations in the document."

@@ -238,6 +238,15 @@ def test_one_of_several_named_operations_runs() -> None:
     assert post(Client(), body).json() == {"data": {"me": None}}
 
 
+@pytest.mark.django_db
+def test_a_foreign_host_is_a_bad_request_whatever_the_middleware(settings: Settings) -> None:
+    """B-8: without CommonMiddleware nobody looks at it before the view does."""
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("CommonMiddleware")]
+
+    assert post(Client(), VIEWER, Host="evil.example").status_code == 400
+    assert post(Client(), VIEWER, Host="localhost").json() == {"data": {"viewer": None}}
+
+
 class TestCsrf:
     """B-3, seed-28"""
 
