@@ -57,11 +57,16 @@ class Program:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A loopback port that nobody listens on, and that no other call gives out, in any process, while this one lives.
+
+    What reserves it is the UDP port of the same number, which none of the servers uses. It is free again when we end.
+    """
     while True:
         port = secrets.choice(PORTS)
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as reservation, suppress(OSError):
             probe.bind((LOOPBACK, port))
+            reservation.bind((LOOPBACK, port))
+            reservation.detach()
             return port
 
 

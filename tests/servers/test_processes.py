@@ -20,7 +20,7 @@ from environ import Env
 
 from tests.servers import ServerFailed, ServerMissing, postgres, server
 from tests.servers.availability import REPOSITORY
-from tests.servers.process import Program, running
+from tests.servers.process import PORTS, Program, free_port, running
 
 NOTHING_INSTALLED = {"PATH": "/nowhere"}
 
@@ -140,6 +140,22 @@ def test_a_database_url_of_another_kind_is_not_taken_for_postgres(monkeypatch: p
 
     with postgres.serve() as started:
         assert started.database_url.startswith("postgres://fileman:")
+
+
+def test_no_port_is_given_out_twice_not_even_by_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of servers that start at the same moment, as those of several workers do, none takes the port of another."""
+    few = PORTS[:300]
+    monkeypatch.setattr("tests.servers.process.PORTS", few)
+    script = (
+        f"from tests.servers import process; process.PORTS = {few!r}; print([process.free_port() for _ in [0] * 60])"
+    )
+
+    ours = [free_port() for _ in range(60)]
+    theirs = json.loads(
+        subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    )
+
+    assert len({*ours, *theirs}) == 120
 
 
 def test_a_program_that_does_not_start_shows_the_tail_of_its_log(tmp_path: Path) -> None:
