@@ -1,10 +1,12 @@
 """The SDK's clients of one file manager: made when first needed, then shared by all threads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.session import Session
@@ -73,6 +75,12 @@ class S3Connection:
         """Key, secret and token as they are now. Renewing temporary ones asks the network."""
         with s3_errors():
             return self._parts.credentials.get_frozen_credentials()
+
+    def status_of(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> int:
+        """What S3 answers to a request as a client would send it, by the SDK's timeouts, proxies and certificates."""
+        http = self.client._endpoint.http_session  # noqa: SLF001 - the SDK offers no public way to send without signing
+        request = AWSRequest(method=method, url=url, headers=headers, data=body)
+        return int(http.send(request.prepare()).status_code)
 
     @property
     def _parts(self) -> _Parts:

@@ -1,13 +1,12 @@
 """Asks the storage itself what is wrong with a configuration, and says it in sentences for an operator."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError
-from botocore.httpsession import URLLib3Session
+from botocore.exceptions import ClientError, PartialCredentialsError
 from django.utils import timezone
 from urllib3 import encode_multipart_formdata
 
@@ -15,7 +14,7 @@ from fileman import conf
 from fileman.backends.s3_connection import S3Connection
 from fileman.backends.s3_errors import is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3_requests import S3Requests
-from fileman.backends.s3_settings import S3Settings
+from fileman.backends.s3_settings import SINGLE_CHECKSUMS, S3Settings
 from fileman.backends.values import PartPlan, Strategy, Upload
 from fileman.errors import StorageError, StorageUnavailable
 
@@ -57,7 +56,7 @@ class S3Diagnosis:
         if direct and self._settings.upload_method == "post":
             self._try("POST uploads", self._post_works)
         for probe in (self._probe, self._copy):
-            self._try("s3:DeleteObject", partial(self._client.delete_object, **probe))
+            self._goes(probe)
         return list(dict.fromkeys(self._faults))
 
     @property
@@ -95,6 +94,18 @@ class S3Diagnosis:
         self._try("s3:ListBucketMultipartUploads", lambda: client.list_multipart_uploads(**self._listed))
         self._try("s3:AbortMultipartUpload", lambda: client.abort_multipart_upload(**named))
 
+    def _goes(self, probe: dict[str, str]) -> None:
+        """Also what a bucket with versioning would keep of it."""
+        client = self._client
+        deleted = self._try("s3:DeleteObject", lambda: client.delete_object(**probe))
+        if not deleted or not deleted.get("DeleteMarker"):
+            return
+        of_probe = {"Bucket": probe["Bucket"], "Prefix": probe["Key"]}
+        listed = self._try("s3:ListBucketVersions", lambda: client.list_object_versions(**of_probe)) or {}
+        for entry in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+            version = {**probe, "VersionId": entry["VersionId"]}
+            self._try("s3:DeleteObjectVersion", partial(client.delete_object, **version))
+
     def _browsers_are_let_in(self) -> None:
         try:
             rules = self._client.get_bucket_cors(Bucket=self._settings.bucket_name).get("CORSRules")
@@ -106,11 +117,21 @@ class S3Diagnosis:
             rules = []
         if rules is None:
             return  # an answer to another question, from a store that does not know this one
-        for method in sorted({self._settings.upload_method.upper(), "PUT"}):
-            if not any(_allows(rule, method) for rule in rules):
-                self._faults.append(
-                    f"No CORS rule of the bucket allows {method} with the header Content-Type: browsers cannot upload."
-                )
+        for method, headers in self._sent_by_browsers():
+            self._faults += [
+                _not_let_in(method, headers, origin)
+                for origin in conf.settings().ALLOWED_ORIGINS or [""]
+                if not any(_allows(rule, method, headers, origin) for rule in rules)
+            ]
+
+    def _sent_by_browsers(self) -> Iterator[tuple[str, list[str]]]:
+        """Methods, and the headers that a rule has to allow with each."""
+        if self._settings.upload_method == "post":
+            yield "POST", ["Content-Type"]
+            yield "PUT", ["Content-Type"]
+        else:
+            checksums = (f"x-amz-checksum-{algorithm}" for algorithm in sorted(SINGLE_CHECKSUMS))
+            yield "PUT", ["Content-Type", *self._settings.encryption_headers(), *checksums]
 
     def _post_works(self) -> None:
         now = timezone.now()
@@ -129,7 +150,8 @@ class S3Diagnosis:
             expires_in=PROBE_SECONDS,
         )
         request = self._requests.of(upload, list(upload.slices()))[0]
-        status = _post(request.url, [*request.fields, ("file", ("probe", PROBE, "text/plain"))])
+        body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
+        status = self._connection.status_of("POST", request.url, headers={"Content-Type": form}, body=body)
         if status not in request.success_status:
             self._faults.append(f'The storage refuses POST uploads (status {status}): set upload_method to "put".')
 
@@ -149,6 +171,8 @@ class S3Diagnosis:
             if code in _SENTENCES:
                 return _SENTENCES[code]
             return _lacking(right) if status == 403 else f"Asked for {right}, the storage answered {status} {code}."
+        if isinstance(cause, PartialCredentialsError):
+            return f"There is half of a pair of keys in the environment: {cause.kwargs['cred_var']} is missing."
         if isinstance(error, StorageUnavailable):
             return f"The storage ({self._settings.place}) does not answer."
         return f"The storage cannot be asked: {type(cause).__name__}." if cause else error.message
@@ -158,18 +182,22 @@ def _lacking(right: str) -> str:
     return f"The credentials lack the right {right}."
 
 
-def _allows(rule: dict[str, Any], method: str) -> bool:
-    headers = {header.lower() for header in rule.get("AllowedHeaders", [])}
-    return method in rule.get("AllowedMethods", []) and bool(headers & {"*", "content-type"})
+def _not_let_in(method: str, headers: list[str], origin: str) -> str:
+    request = f"{method} from {origin}" if origin else method
+    named = f"the header{'s' if len(headers) > 1 else ''} {', '.join(headers)}"
+    return f"No CORS rule of the bucket allows {request} with {named}: browsers cannot upload."
 
 
-def _post(url: str, fields: list[tuple[str, Any]]) -> int:
-    """Send a form as browsers do, with the timeouts and certificates of the SDK. Answers the status."""
-    body, content_type = encode_multipart_formdata(fields)
-    limits = conf.settings()
-    session = URLLib3Session(timeout=(limits.STORAGE_CONNECT_TIMEOUT_SECONDS, limits.STORAGE_READ_TIMEOUT_SECONDS))
-    request = AWSRequest(method="POST", url=url, headers={"Content-Type": content_type}, data=body)
-    try:
-        return int(session.send(request.prepare()).status_code)
-    finally:
-        session.close()
+def _allows(rule: dict[str, Any], method: str, headers: list[str], origin: str) -> bool:
+    """Whether one rule lets it in, from any page where no origin is named."""
+    patterns = [pattern.lower() for pattern in rule.get("AllowedHeaders", [])]
+    return (
+        method in rule.get("AllowedMethods", [])
+        and all(_matches(header.lower(), patterns) for header in headers)
+        and (not origin or _matches(origin, rule.get("AllowedOrigins", [])))
+    )
+
+
+def _matches(text: str, patterns: Iterable[str]) -> bool:
+    """Patterns may have an asterisk."""
+    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) for pattern in patterns)

@@ -3,20 +3,30 @@
 import json
 import socket
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
 
 from tests.backends.s3.stores import PREFIX, Store, new_store, on
 from tests.servers.radosgw import RadosGateway, S3User
 
 NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type: browsers cannot upload."
 NO_PUT = "No CORS rule of the bucket allows PUT with the header Content-Type: browsers cannot upload."
+NO_PUT_WITH_CHECKSUMS = (
+    "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-checksum-crc32c, "
+    "x-amz-checksum-sha256: browsers cannot upload."
+)
+PAGE = "https://app.example.com"
 
 
-def let_browsers_in(store: Store, *methods: str, headers: str = "Content-Type") -> None:
-    rule = {"AllowedOrigins": ["https://app.example.com"], "AllowedMethods": list(methods), "AllowedHeaders": [headers]}
+def let_browsers_in(
+    store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = PAGE
+) -> None:
+    rule = {"AllowedOrigins": [origin], "AllowedMethods": list(methods), "AllowedHeaders": list(headers)}
     store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
 
 
@@ -25,7 +35,7 @@ def allow_all_but(store: Store, user: S3User, lacking: str) -> None:
     arn = f"arn:aws:s3:::{store.bucket}"
     about = {"Principal": {"AWS": [user.arn]}, "Resource": [arn, f"{arn}/*"]}
     statements = [
-        {"Effect": "Allow", "Action": [right for right in RIGHTS if right != lacking], **about},
+        {"Effect": "Allow", "Action": [right for right in [*RIGHTS, *RIGHTS_TO_VERSIONS] if right != lacking], **about},
         {"Effect": "Deny", "Action": [lacking], **about},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -103,7 +113,7 @@ def test_another_region_is_named(store: Store) -> None:
 def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
     """seed-119"""
     assert faults(store) == [NO_POST, NO_PUT]
-    assert faults(store, upload_method="put") == [NO_PUT]
+    assert faults(store, upload_method="put") == [NO_PUT_WITH_CHECKSUMS]
     assert faults(store, direct=False) == []
 
 
@@ -113,8 +123,45 @@ def test_the_rule_that_is_missing_is_named(store: Store) -> None:
     let_browsers_in(store, "PUT", "GET")
     assert faults(store) == [NO_POST]
 
-    let_browsers_in(store, "POST", "PUT", headers="x-other")
+    let_browsers_in(store, "POST", "PUT", headers=["x-other"])
     assert faults(store) == [NO_POST, NO_PUT]
+
+
+@on("radosgw", "ministack", "moto")
+def test_a_header_that_clients_have_to_send_is_missed_in_the_rule(store: Store) -> None:
+    """seed-117, seed-119: checksum and encryption are headers of a PUT, and fields of a form"""
+    encrypted: dict[str, Any] = {"upload_method": "put", "server_side_encryption": "AES256"}
+    let_browsers_in(store, "POST", "PUT", headers=["content-type", "x-amz-checksum-*"])
+    assert faults(store, server_side_encryption="AES256") == []
+    assert faults(store, upload_method="put") == []
+    assert faults(store, **encrypted) == [
+        "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-server-side-encryption, "
+        "x-amz-checksum-crc32c, x-amz-checksum-sha256: browsers cannot upload."
+    ]
+
+    let_browsers_in(store, "PUT", headers=["*"])
+    assert faults(store, **encrypted) == []
+
+
+@on("radosgw", "ministack", "moto")
+def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
+    """seed-119: where ALLOWED_ORIGINS says which pages there are"""
+    others = ["https://admin.example.com", "https://app.example.com.evil.example"]
+
+    def missing(*pages: str) -> list[str]:
+        rule = "No CORS rule of the bucket allows {} from {} with the header Content-Type: browsers cannot upload."
+        return [rule.format(method, page) for method in ("POST", "PUT") for page in pages]
+
+    known = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [PAGE, *others]}
+    with override_settings(FILEMAN_SETTINGS=known):
+        let_browsers_in(store, "POST", "PUT")
+        assert faults(store) == missing(*others)
+
+        let_browsers_in(store, "POST", "PUT", origin="https://*.example.com")
+        assert faults(store) == missing(others[1])
+
+        let_browsers_in(store, "POST", "PUT", origin="*")
+        assert faults(store) == []
 
 
 @on("rclone")
@@ -134,6 +181,7 @@ RIGHTS = [
     "s3:ListBucketMultipartUploads",
     "s3:GetBucketCORS",
 ]
+RIGHTS_TO_VERSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
 
 
 @pytest.mark.parametrize("lacking", RIGHTS)
@@ -149,6 +197,40 @@ def test_the_right_that_is_lacking_is_named(open_store: Store, stranger: S3User,
 
     assert f"The credentials lack the right {lacking}." in found
     assert not [fault for fault in found if not fault.startswith(("The credentials lack", "The storage refuses POST"))]
+
+
+def versioned(store: Store) -> Store:
+    store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
+    return store
+
+
+@on("radosgw", "ministack", "moto")
+def test_a_bucket_that_keeps_versions_keeps_none_of_the_probes(store: Store) -> None:
+    let_browsers_in(versioned(store), "POST", "PUT")
+
+    assert faults(store) == []
+
+    listed = store.client.list_object_versions(Bucket=store.bucket)
+    assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])
+
+
+@pytest.mark.parametrize("lacking", RIGHTS_TO_VERSIONS)
+def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
+    """seed-116, seed-121"""
+    allow_all_but(versioned(open_store), stranger, lacking)
+
+    found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=stranger.secret_access_key)
+
+    assert found == [f"The credentials lack the right {lacking}."]
+
+
+def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """seed-113"""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", open_store.server.access_key_id)
+
+    found = faults(open_store, access_key_id=None, secret_access_key=None)
+
+    assert found == ["There is half of a pair of keys in the environment: AWS_SECRET_ACCESS_KEY is missing."]
 
 
 def test_no_secret_stands_in_any_sentence(open_store: Store, stranger: S3User) -> None:
