@@ -1,6 +1,6 @@
 """Signed requests without the SDK's client: the same bytes as boto3 gives, at a fraction of its time.
 
-`tests/backends/test_s3_signing.py` holds the two equal.
+`tests/backends/s3/test_signing.py` holds the two equal.
 """
 
 import base64
