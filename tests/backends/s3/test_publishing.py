@@ -1,10 +1,12 @@
 """From the verified object to the file: pinned, compared, encrypted, and out of clients' reach."""
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
+from botocore.awsrequest import AWSPreparedRequest
 from django.test import override_settings
 
 from fileman.backends.s3 import S3Backend
@@ -205,6 +207,39 @@ def test_kms_is_asked_of_the_copy_with_the_same_key(store: Store) -> None:
     head = store.head(upload.file_path) or {}
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "testkey-1")
     assert published.checksums == {}
+
+
+@on("ministack")
+@WITH_PROJECT_KEY
+def test_the_copy_says_all_that_the_store_has_to_know(store: Store) -> None:
+    """seed-13, seed-115, V-7: pin, create-only, metadata anew, encryption with its key, checksum algorithm"""
+    backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
+    upload = uploaded(store, backend, checksum=checksum_of(BODY, "sha256"))
+    verified = backend.assemble(upload, budget())
+    sent: list[dict[str, str]] = []
+
+    def note(request: AWSPreparedRequest, **_: Any) -> None:
+        texts = (
+            (name, value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()
+        )
+        sent.append({name.lower(): value for name, value in texts})
+
+    backend._connection.client.meta.events.register("before-send.s3.CopyObject", note)
+    backend.publish(upload, verified, budget())
+
+    [headers] = sent
+    of_http = {"user-agent", "authorization", "content-length", "amz-sdk-invocation-id", "amz-sdk-request"}
+    assert {name: value for name, value in headers.items() if name not in of_http | {"x-amz-date"}} == {
+        "x-amz-copy-source": f"{store.bucket}/{upload.upload_path}",
+        "x-amz-copy-source-if-match": f'"{verified.etag}"',
+        "if-none-match": "*",
+        "x-amz-metadata-directive": "REPLACE",
+        "content-type": "text/plain",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "testkey-1",
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
+    }
 
 
 @on("radosgw")
