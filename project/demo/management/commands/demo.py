@@ -78,8 +78,10 @@ def _offer(description: dict[str, Any]) -> DemoStorage:
 
 
 def _serve(port: int) -> None:
-    """The WSGI server that production uses too, in one process with threads; ends with this one."""
+    """The WSGI server that production uses too, in one process with threads; ends with this one, however that ends."""
+    starter = settings.BASE_DIR / "tests" / "servers" / "exec_with_starter.py"
     command = [
+        sys.executable, str(starter), str(os.getpid()), "-", "-",
         sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
         "--threads", str(THREADS), "--no-control-socket", "--timeout", "600", "--graceful-timeout", "3",
         "--log-level", "warning",
