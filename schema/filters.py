@@ -22,7 +22,9 @@ class DateTimeRange:
 
 @strawberry.input
 class TextLookup:
-    contains: str = strawberry.field(description="Upper and lower case count as the same")
+    contains: str = strawberry.field(
+        description="Upper and lower case count as the same; on SQLite, of the letters A to Z only"
+    )
 
 
 @strawberry.input(description="Fields are combined with and")
@@ -89,7 +91,7 @@ class Ordering(Enum):
     DESC = "-"
 
 
-@strawberry.input(one_of=True)
+@strawberry.input(one_of=True, description="Names stand in the order of the database's collation")
 class FileOrder:
     created: strawberry.Maybe[Ordering]
     original_filename: strawberry.Maybe[Ordering]
