@@ -1,7 +1,7 @@
 # The only commands to know. Everything they need beyond Python 3.11 (and Node 20.19 for the built examples) they install.
 #
 #   make run [PORT=8000]   the demo: page, GraphiQL, admin, local storage and the clouds' stand-ins
-#   make test              all tests: on SQLite, in Chromium, on PostgreSQL
+#   make test              all tests: on SQLite, in Chromium; what touches the database on PostgreSQL too
 #   make test-long         the longer rounds
 #   make check             format, lint, types, import contracts, migrations, SDL drift, size gates
 #   make bench             benchmarks; each prints a ratio within the same run

@@ -14,23 +14,14 @@ from tests.api import Api
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.gcs_fixtures"]
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}
-SERVERS = ("moto", "radosgw", "ministack", "rclone", "azurite", "gcs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches the database and no storage server, so that the round on PostgreSQL can pick it."""
+    """Mark what touches the database, so that the round on PostgreSQL can pick it."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        touches_database = fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db")
-        if touches_database and not _needs_server(item, fixtures):
+        if fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
             item.add_marker("database")
-
-
-def _needs_server(item: pytest.Item, fixtures: set[str]) -> bool:
-    """By a fixture of its own, or by the name of a server among its parameters."""
-    call = getattr(item, "callspec", None)
-    named = [str(value) for value in call.params.values()] if call else []
-    return any(f"{server}_server" in fixtures or any(n.startswith(server) for n in named) for server in SERVERS)
 
 
 @pytest.fixture(autouse=True)
