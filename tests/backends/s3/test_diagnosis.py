@@ -1,10 +1,8 @@
 """validate_configuration: each wrong configuration, in a sentence for an operator. seed-126, seed-119, seed-121"""
 
 import json
-import socket
 import uuid
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ from django.conf import settings as django_settings
 from django.test import override_settings
 
 from tests.backends.s3.stores import PREFIX, Store, new_store, on
+from tests.servers.process import free_port
 from tests.servers.radosgw import RadosGateway, S3User
 
 NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type: browsers cannot upload."
@@ -95,8 +94,7 @@ def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dic
 
 
 def test_a_storage_that_is_away_is_named(open_store: Store) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    address = f"http://127.0.0.1:{free_port()}"
 
     assert faults(open_store, endpoint_url=address) == [f"The storage ({address}) does not answer."]
 
