@@ -143,7 +143,7 @@ def send(
     headers: Mapping[str, str | None] | None = None,
 ) -> int:
     """The status of a request sent as instructed, with some fields or headers changed; None leaves one out."""
-    sent_headers = {**dict(request.headers), **(headers or {})}
+    sent_headers: dict[str, Any] = {**dict(request.headers), **(headers or {})}
     if not request.fields:
         return requests.request(
             request.method, url or request.url, data=body, headers=sent_headers, timeout=10
@@ -151,7 +151,7 @@ def send(
     form = {**dict(request.fields), **(fields or {})}
     parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in form.items() if value is not None]
     parts.append((request.file_field or "", ("file", body)))
-    return requests.post(url or request.url, files=parts, timeout=10).status_code
+    return requests.post(url or request.url, files=parts, headers=sent_headers, timeout=10).status_code
 
 
 def part_of(body: bytes, request: UploadRequest) -> bytes:

@@ -1,6 +1,7 @@
 """What the servers refuse, by exact status, and that nothing is stored where they refuse. G-2, G-3"""
 
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -74,6 +75,27 @@ def test_a_put_as_granted_is_taken(shared_store: Store) -> None:
     outcome = put_grant(shared_store).sent()
 
     assert (outcome.status, outcome.took_effect) == (200, True)
+
+
+@on("radosgw")
+@pytest.mark.parametrize("upload_method", ["post", "put"])
+def test_addresses_with_the_bucket_in_the_host_are_taken(shared_store: Store, upload_method: str) -> None:
+    """seed-82: no name server knows the host, so that the test goes to the address and names the host in its header"""
+    port = urlsplit(shared_store.server.endpoint_url).port
+    endpoint, host = f"http://localhost:{port}", f"{shared_store.bucket}.localhost:{port}"
+    backend = shared_store.backend(endpoint_url=endpoint, addressing_style="virtual", upload_method=upload_method)
+    upload = upload_of(len(BODY))
+    [request] = backend.instructions(upload, [upload.slice(1)])
+
+    def reached(url: str) -> str:
+        assert urlsplit(url).netloc == host
+        return url.replace(host, urlsplit(shared_store.server.endpoint_url).netloc)
+
+    assert send(request, BODY, url=reached(request.url), headers={"Host": host}) in request.success_status
+    answer = requests.get(reached(backend.get_url(upload.upload_path)), headers={"Host": host}, timeout=10)
+
+    assert answer.content == BODY
+    assert (shared_store.head(upload.upload_path) or {})["ContentType"] == "text/plain"
 
 
 @on("radosgw", "ministack", "moto", "rclone")

@@ -1,10 +1,15 @@
 """What a file manager of type s3 may be configured with, and which fault each wrong configuration names."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import override_settings
 
 from fileman.backends import BackendConfig, get_backend
@@ -64,11 +69,29 @@ def faults(backend_url: str = "s3://my-bucket/", **settings: Any) -> list[str]:
     ],
 )
 def test_the_sample_configurations_are_taken_as_they_stand(sample: dict[str, Any], location: str) -> None:
-    """seed-69, seed-70, seed-74, seed-84"""
+    """seed-74, seed-84"""
     manager = FileManager.objects.create(**sample)
 
     assert manager.location == location
     assert isinstance(get_backend(manager), S3Backend)
+
+
+@pytest.mark.django_db
+def test_the_keys_are_used_and_unreadable_in_the_database() -> None:
+    """seed-69, seed-70"""
+    given: Any = AWS_SAMPLE["settings"]
+    keys = [given["access_key_id"], given["secret_access_key"]]
+    manager = FileManager.objects.create(**AWS_SAMPLE)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM fileman_filemanager")
+        [row] = cursor.fetchall()
+    url = get_backend(FileManager.objects.get()).get_url("a")
+
+    assert manager.name in row
+    assert not any(key in str(row) for key in keys)
+    assert f"X-Amz-Credential={keys[0]}%2F" in url
+    assert keys[1] not in url
 
 
 @pytest.mark.parametrize(
@@ -230,6 +253,22 @@ def test_a_file_manager_with_faults_is_not_saved() -> None:
         FileManager.objects.create(**sample)
 
     assert not FileManager.objects.exists()
+
+
+def test_the_project_takes_its_kms_key_from_the_environment() -> None:
+    """seed-115"""
+    script = "from project.settings import FILEMAN_SETTINGS; print(FILEMAN_SETTINGS['KMS_KEY_ID'])"
+
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DEBUG": "1", "KMS_KEY_ID": "of-the-environment"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert output == "of-the-environment\n"
 
 
 def test_kms_uses_the_key_of_the_settings_before_the_one_of_the_project() -> None:
