@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,6 +67,11 @@ def nobody_works_in(folder: Path) -> bool:
         except OSError:
             continue  # it has just ended, or is not ours to look at
     return True
+
+
+def is_written(path: Path) -> bool:
+    """Whether a whole line stands in the file; the shell makes it empty first."""
+    return path.exists() and path.read_text().endswith("\n")
 
 
 def shell(script: str, folder: Path) -> Program:
@@ -167,16 +173,24 @@ def test_a_program_that_does_not_start_shows_the_tail_of_its_log(tmp_path: Path)
 
 
 def test_a_program_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
+    started, wait = tmp_path / "started", tmp_path / "wait"
+    os.mkfifo(wait)
+
+    def let_it_end() -> None:
+        wait.write_text("\n")
+        assert in_time(lambda: is_dead(int(started.read_text())))
+
+    script = "echo $$ > started; read -r _ < wait; echo crash; exit 4"
     with (
         pytest.raises(ServerFailed, match=r"^sh ended by itself with 4:\ncrash\n$"),
-        running(shell("echo crash; exit 4", tmp_path), ready=lambda: True),
+        running(shell(script, tmp_path), ready=partial(is_written, started)),
     ):
-        time.sleep(0.5)
+        let_it_end()
 
 
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
     child = tmp_path / "child"
-    with running(shell("sleep 1000 & echo $! > child; wait", tmp_path), ready=child.exists):
+    with running(shell("sleep 1000 & echo $! > child; wait", tmp_path), ready=partial(is_written, child)):
         number = int(child.read_text())
 
     assert in_time(lambda: is_dead(number))
@@ -185,7 +199,9 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.servers.process.STOP_SECONDS", 0.1)
     ready = tmp_path / "ready"
-    with running(shell("trap '' TERM; echo $$ > ready; while :; do sleep 1; done", tmp_path), ready=ready.exists):
+    with running(
+        shell("trap '' TERM; echo $$ > ready; while :; do sleep 1; done", tmp_path), ready=partial(is_written, ready)
+    ):
         number = int(ready.read_text())
 
     assert is_dead(number)
