@@ -1,4 +1,4 @@
-"""initiateUpload through GraphQL: one batch of 50 files against 50 batches of one, on SQLite in memory."""
+"""initiateUpload through GraphQL: one batch of 50 files against 50 batches of one."""
 
 import time
 from collections.abc import Callable
