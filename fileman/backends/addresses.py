@@ -36,7 +36,7 @@ def endpoint_faults(endpoint: str | None, *, setting: str) -> list[str]:
     """What is wrong with the address of a store: scheme, host and port, nothing more."""
     if not endpoint:
         return []
-    url = urlsplit(endpoint)
+    url = parsed(endpoint)
     if not has_plain_host(url) or url.path.strip("/") or url.query:
         return [f'{setting} must look like "https://host" or "https://host:port".']
     return insecurity_faults(url, setting=setting)

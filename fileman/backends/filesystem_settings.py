@@ -2,10 +2,11 @@
 
 import os.path
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from django.urls import Resolver404, resolve
 
+from fileman.backends.addresses import parsed
 from fileman.backends.filesystem_paths import is_plain
 from fileman.backends.settings import BackendSettings
 
@@ -57,7 +58,7 @@ def location_faults(backend_url: str, settings: FilesystemSettings) -> list[str]
     """`backend_url` may be empty or name the same folder as `base_path`."""
     if not backend_url:
         return []
-    url = urlsplit(backend_url)
+    url = parsed(backend_url)
     if url.scheme != "file" or url.netloc not in {"", "localhost"} or url.query or url.fragment:
         return ["backend_url must be empty or look like file:///absolute/path/."]
     if os.path.normpath(unquote(url.path)) != settings.root:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.auth import environment_vars
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
 from fileman import conf
-from fileman.backends.addresses import endpoint_faults, folder, origin_of, prefix_faults
+from fileman.backends.addresses import endpoint_faults, folder, origin_of, parsed, prefix_faults
 from fileman.backends.settings import BackendSettings
 
 GOOGLE = "https://storage.googleapis.com"
@@ -56,7 +55,7 @@ class GCSSettings(BackendSettings):
             return ["credentials is a path, and the file there cannot be read."]
         except (GoogleAuthError, ValueError, TypeError, AttributeError):
             return [_KEY_FAULT]
-        if urlsplit(json.loads(info)["token_uri"]).scheme != "https" and not conf.insecure_endpoints_allowed():
+        if parsed(json.loads(info)["token_uri"]).scheme != "https" and not conf.insecure_endpoints_allowed():
             return ["The token_uri in credentials must be https."]
         return []
 
@@ -90,7 +89,7 @@ class GCSSettings(BackendSettings):
     @property
     def place(self) -> str:
         """The store, for people and for `location()`: "google" or "https://host"."""
-        return "google" if not self.endpoint else origin_of(urlsplit(self.endpoint))
+        return "google" if not self.endpoint else origin_of(parsed(self.endpoint))
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +103,7 @@ def location_faults(backend_url: str, settings: GCSSettings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
-    url = urlsplit(backend_url)
+    url = parsed(backend_url)
     if url.scheme != "gs" or not url.netloc or url.query or url.fragment:
         return ["backend_url must look like gs://bucket/prefix/."]
     faults = []
@@ -115,7 +114,7 @@ def location_faults(backend_url: str, settings: GCSSettings) -> list[str]:
 
 def prefix_of(backend_url: str) -> str:
     """ "" or "some/folder/"."""
-    return folder(urlsplit(backend_url).path) if backend_url else ""
+    return folder(parsed(backend_url).path) if backend_url else ""
 
 
 def _bucket_faults(name: str) -> list[str]:

@@ -4,10 +4,10 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from fileman import conf
-from fileman.backends.addresses import endpoint_faults, folder, origin_of, prefix_faults
+from fileman.backends.addresses import endpoint_faults, folder, origin_of, parsed, prefix_faults
 from fileman.backends.settings import BackendSettings
 
 GIB = 1024**3
@@ -109,14 +109,14 @@ class S3Settings(BackendSettings):
     @property
     def place(self) -> str:
         """The store, for people and for `location()`: "aws" or "https://host"."""
-        return "aws" if not self.endpoint_url else origin_of(urlsplit(self.endpoint_url))
+        return "aws" if not self.endpoint_url else origin_of(parsed(self.endpoint_url))
 
 
 def location_faults(backend_url: str, settings: S3Settings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
-    url = urlsplit(backend_url)
+    url = parsed(backend_url)
     if url.scheme not in {"s3", "https", "http"} or not url.netloc or url.query or url.fragment:
         return ["backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."]
     bucket, _ = _bucket_and_prefix(url)
@@ -130,7 +130,7 @@ def location_faults(backend_url: str, settings: S3Settings) -> list[str]:
 
 def prefix_of(backend_url: str) -> str:
     """ "" or "some/folder/"."""
-    return folder(_bucket_and_prefix(urlsplit(backend_url))[1]) if backend_url else ""
+    return folder(_bucket_and_prefix(parsed(backend_url))[1]) if backend_url else ""
 
 
 def _bucket_and_prefix(url: SplitResult) -> tuple[str, str]:

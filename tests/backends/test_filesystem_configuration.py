@@ -38,7 +38,9 @@ class TestConfiguration:
         """seed-81."""
         assert faults("/srv/files", backend_url=url) == ["backend_url and base_path name different folders."]
 
-    @pytest.mark.parametrize("url", ["s3://bucket/", "file://host/srv/files", "/srv/files", "file:///srv/files?a=b"])
+    @pytest.mark.parametrize(
+        "url", ["s3://bucket/", "file://host/srv/files", "file://[", "/srv/files", "file:///srv/files?a=b"]
+    )
     def test_a_malformed_backend_url_is_refused(self, url: str) -> None:
         """seed-81."""
         assert faults("/srv/files", backend_url=url) == [

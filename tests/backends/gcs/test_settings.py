@@ -84,6 +84,7 @@ def test_backend_url_names_the_folder(backend_url: str, prefix: str) -> None:
         ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', bucket_name is 'my-bucket'."),
         ("s3://my-bucket/", "backend_url must look like gs://bucket/prefix/."),
         ("https://storage.googleapis.com/my-bucket/", "backend_url must look like gs://bucket/prefix/."),
+        ("gs://[", "backend_url must look like gs://bucket/prefix/."),
         ("gs:///a/", "backend_url must look like gs://bucket/prefix/."),
         ("gs://my-bucket/a?b", "backend_url must look like gs://bucket/prefix/."),
         ("gs://my-bucket/a//b/", PREFIX_FAULT),
@@ -124,7 +125,8 @@ def test_a_bucket_name_that_google_takes_is_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["ftp://host", "https://", "https://user@host", "https://host/path", "https://host?x", "https://h:0"]
+    "endpoint",
+    ["ftp://host", "https://", "https://user@host", "https://host/path", "https://host?x", "https://h:0", "https://["],
 )
 def test_a_malformed_endpoint_is_named(endpoint: str) -> None:
     """X-1."""

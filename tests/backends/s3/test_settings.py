@@ -130,6 +130,7 @@ def test_the_prefix_of_a_compatible_store_stands_after_its_bucket() -> None:
             "backend_url is at https://a.example, endpoint_url is https://b.example.",
         ),
         ("gs://my-bucket/", {}, "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."),
+        ("https://[", {}, "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."),
         ("s3:my-bucket", {}, "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."),
         (
             "s3://my-bucket/a/../b/",
@@ -169,6 +170,7 @@ BUCKET_KIND = "bucket_name must not look like an IP address, an alias or a bucke
         ({"addressing_style": "dns"}, "Setting 'addressing_style' must be 'auto' or 'path' or 'virtual'."),
         ({"upload_expires_in": 315_360_000}, "upload_expires_in must be from 1 to 604800 seconds."),
         ({"download_expires_in": 604_801}, "download_expires_in must be from 1 to 604800 seconds."),
+        ({"endpoint_url": "https://["}, ENDPOINT_SHAPE),
         ({"endpoint_url": "https://host/path"}, ENDPOINT_SHAPE),
         ({"endpoint_url": "https://user:pw@host"}, ENDPOINT_SHAPE),
         ({"endpoint_url": "file:///etc/passwd"}, ENDPOINT_SHAPE),
