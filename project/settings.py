@@ -136,12 +136,12 @@ SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+# An entry that stands for many hosts names no origin; PUBLIC_URL does.
+_OWN_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if not host.startswith(("*", "."))]
 FILEMAN_SETTINGS = {
     "ENCRYPTION_KEYS": env.list("FILEMAN_KEYS", default=[]),
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
-    "ALLOWED_ORIGINS": [*CORS_ALLOWED_ORIGINS, *(f"https://{host}" for host in ALLOWED_HOSTS)]
-    if CORS_ALLOWED_ORIGINS
-    else [],
+    "ALLOWED_ORIGINS": CORS_ALLOWED_ORIGINS and [*CORS_ALLOWED_ORIGINS, *_OWN_ORIGINS],
     "KMS_KEY_ID": env.str("KMS_KEY_ID", default=""),
 }
 
