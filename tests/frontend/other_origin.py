@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from uuid import uuid4
 import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 
+from tests.frontend.served import ROOT, demo_served
 from tests.servers import AzureServer, S3Server
 from tests.servers.gcs import GcsServer
 from tests.servers.gcs_client import client_of
-from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running
+from tests.servers.process import LOOPBACK
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"uploader": ROOT / "frontend_examples" / "uploader"}
 DOCUMENTED_ORIGIN = "https://app.example.com"
 
@@ -53,20 +52,7 @@ def page_served() -> Iterator[str]:
 @contextmanager
 def api_served(folder: Path, *origins: str) -> Iterator[str]:
     """The demo with its local disk only, for pages of these origins too, and on their host, which cookies go by."""
-    port = free_port()
-    program = Program(
-        command=[sys.executable, str(ROOT / "manage.py"), "demo", "--local-only", "--port", str(port)],
-        folder=folder,
-        environment={
-            "DEBUG": "1",
-            "DJANGO_SETTINGS_MODULE": "project.settings",
-            "VAR_DIR": str(folder),
-            "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-            "MEDIA_ROOT": str(folder / "media"),
-            "CORS_ORIGINS": ",".join(origins),
-        },
-    )
-    with running(program, ready=lambda: answers_http(port)):
+    with demo_served(folder, "--local-only", origins=",".join(origins)) as port:
         yield f"http://{LOOPBACK}:{port}"
 
 

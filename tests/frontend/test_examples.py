@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
-from tests.frontend.conftest import ROOT
+from tests.frontend.served import ROOT
 from tests.frontend.skipping import missing
 from tests.frontend.watching import Scheme, Watched, accessibility_faults, throttled, watching
 
