@@ -277,5 +277,6 @@ def _instructed(plan: _Plan, ticket: Ticket, faults: dict[UUID, StorageError]) -
         instructions = instruct(file, missing, caller=plan.caller, now=plan.now, batch_size=len(plan.request.files))
         return replace(ticket, instructions=instructions)
     except StorageError as error:
-        transitions.give_up(file, now=plan.now)
+        if not ticket.replayed:  # an earlier call's upload may hold bytes already: the same key finds it again
+            transitions.give_up(file, now=plan.now)
         return replace(ticket, file=None, upload_token=None, errors=(error,))

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from fileman.backends.memory import MemoryBackend
 from fileman.errors import IdempotencyKeyReused, InvalidInput, StorageUnavailable
-from fileman.models import File, FileManager, StorageUsage
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.uploads import Batch
 from tests.domain.uploading import at_once, configured, declared, file_of, finish, initiate, send, token_of
 
@@ -117,6 +117,29 @@ def test_an_upload_that_the_storage_would_not_start_frees_its_key(
     assert StorageUsage.objects.get().bytes == 0
     (ticket,) = initiate(user, declared(), idempotency_key="k").tickets
     assert (ticket.errors, ticket.replayed) == ((), False)
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=3)
+def test_a_replay_that_the_storage_cannot_serve_leaves_the_earlier_upload_alone(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-2: its bytes have arrived; the same key finds it again once the storage answers."""
+    (first,) = initiate(user, declared(), idempotency_key="k").tickets
+    send(first)
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "instructions", down)
+        (refused,) = initiate(user, declared(), idempotency_key="k").tickets
+    assert [error.code for error in refused.errors] == ["STORAGE_UNAVAILABLE"]
+    assert (refused.file, refused.upload_token) == (None, None)
+    row = file_of(first)
+    assert (row.upload_status, StorageUsage.objects.get().bytes, StorageDeletion.objects.count()) == ("pending", 5, 0)
+    (again,) = initiate(user, declared(), idempotency_key="k").tickets
+    assert (again.file, again.replayed) == (row, True)
+    assert finish(user, again).file.upload_status == "completed"
 
 
 @pytest.mark.django_db(transaction=True)
