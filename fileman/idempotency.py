@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from fileman import access
 from fileman.access import Caller
-from fileman.errors import IdempotencyKeyReused, InvalidInput
+from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound
 from fileman.models import File
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class Replay:
 
 
 def find(caller: Caller, request: "InitiateRequest") -> Replay:
-    """Raises InvalidInput for an impossible key, IdempotencyKeyReused when the input was another."""
+    """Raises InvalidInput for an impossible key, IdempotencyKeyReused when the input was another, and NotFound when an
+    upload that the key finds is of a group that the caller has left.
+    """
     key = request.idempotency_key
     if key is None:
         return Replay(digest="", fingerprint="", files={})
@@ -40,6 +43,8 @@ def find(caller: Caller, request: "InitiateRequest") -> Replay:
     files = {row.idempotency_index: row for row in rows.select_related("file_manager__group", "group", "uploaded_by")}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
         raise IdempotencyKeyReused(field=("idempotencyKey",))
+    if not all(access.may_go_on(caller, row) for row in files.values()):
+        raise NotFound(field=("idempotencyKey",))
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
 
 

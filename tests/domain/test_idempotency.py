@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
 from fileman.backends.memory import MemoryBackend
-from fileman.errors import IdempotencyKeyReused, InvalidInput, StorageUnavailable
+from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.uploads import Batch
 from tests.domain.uploading import at_once, configured, declared, file_of, finish, initiate, send, token_of
@@ -67,6 +67,23 @@ def test_keys_of_different_users_have_nothing_to_do_with_each_other(
     theirs = initiate(other_user, declared("other.txt"), idempotency_key="k")
     assert ids(mine) != ids(theirs)
     assert not theirs.tickets[0].replayed
+
+
+def test_who_has_left_the_group_replays_none_of_its_uploads(user: User, group: Group, manager: FileManager) -> None:
+    """A-7: no new token and no address for what the default of that group took."""
+    FileManager.objects.filter(pk=manager.pk).update(group=group)
+    user.groups.add(group)
+    (ticket,) = initiate(user, declared(), idempotency_key="k").tickets
+    user.groups.clear()
+    FileManager.objects.create(name="For everybody", backend_type="memory", is_default=True)
+    before = File.objects.values().get()
+    with pytest.raises(NotFound) as refusal:
+        initiate(user, declared(), idempotency_key="k")
+    assert refusal.value.field == ("idempotencyKey",)
+    assert File.objects.values().get() == before
+    user.groups.add(group)
+    (again,) = initiate(user, declared(), idempotency_key="k").tickets
+    assert (again.file, again.replayed) == (ticket.file, True)
 
 
 def test_without_a_key_every_call_makes_new_uploads(user: User, manager: FileManager) -> None:
