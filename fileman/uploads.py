@@ -130,7 +130,8 @@ def _is_for_another_origin(file: File, caller: Caller) -> bool:
 
 
 def abort(*, caller: Caller, upload_token: str, now: datetime) -> Outcome:
-    """Give an upload up and drop what it stored. Aborting twice is success.
+    """Give an upload up and drop what it stored. Aborting twice is success; a live finalize call is UploadInProgress,
+    even if it has given the upload back by the time we look.
 
     Raises Unauthenticated, NotFound.
     """
@@ -143,7 +144,7 @@ def abort(*, caller: Caller, upload_token: str, now: datetime) -> Outcome:
         return Outcome(file=file)
     if file.upload_status == File.COMPLETED:
         return Outcome(file=file, error=InvalidInput("This upload is completed. Delete the file instead."))
-    return Outcome(file=file, error=state_error(file, now=now))
+    return Outcome(file=file, error=state_error(file, now=now) or UploadInProgress())
 
 
 def drop_soon(file: File, *, now: datetime) -> None:

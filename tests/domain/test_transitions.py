@@ -17,6 +17,7 @@ from fileman.instructing import Outcome
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.signals import file_completed
 from fileman.transitions import Facts
+from fileman.uploads import Ticket
 from tests.domain.uploading import (
     DEADLINE,
     MICROSECOND,
@@ -140,28 +141,36 @@ def test_after_a_dead_worker_another_finalizes_and_the_late_commit_changes_nothi
     assert row(dead) == before
 
 
-def test_who_loses_the_claim_is_told_to_come_again(user: User, manager: FileManager) -> None:
-    """C-1: also when the winner has given the upload back by the time the loser looks."""
+def _abort(user: User, ticket: Ticket) -> Outcome:
+    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+
+
+@pytest.mark.parametrize("call", [finish, _abort])
+def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
+    user: User, manager: FileManager, call: Callable[[User, Ticket], Outcome]
+) -> None:
+    """C-1, C-4: also when the other has given the upload back by the time we look."""
     ticket = start(user)
     send(ticket)
     row_of_file = File.objects.filter(pk=file_of(ticket).pk)
-    claims: list[str] = []
+    steps: list[str] = []
 
     def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if claims or not sql.startswith("UPDATE") or "verifying" not in (params or ()):
+        if steps or not sql.startswith("UPDATE") or "verifying" not in (params or ()):
             return execute(sql, params, many, context)
-        claims.append(sql)
+        steps.append(sql)
         row_of_file.update(upload_status="verifying", attempt_id=ATTEMPT, lease_until=NOW + LEASE)
         result = execute(sql, params, many, context)
         row_of_file.update(upload_status="pending", attempt_id=None, lease_until=None)
         return result
 
     with connection.execute_wrapper(another_is_faster):
-        outcome = finish(user, ticket)
-    assert len(claims) == 1
+        outcome = call(user, ticket)
+    assert len(steps) == 1
     assert outcome.file.upload_status == "pending"
     assert outcome.error is not None
     assert outcome.error.code == "UPLOAD_IN_PROGRESS"
+    assert StorageDeletion.objects.count() == 0
 
 
 @pytest.mark.django_db(transaction=True)
