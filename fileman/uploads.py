@@ -85,11 +85,11 @@ def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | 
         return Outcome(file=file, error=error)
     if file.upload_status == File.COMPLETED:
         return Outcome(file=file)
-    new_token = _new_token(file, now=now) if upload_token is None else None
     missing = still_missing(file, caller, now=now)
     if missing and file.expires_at <= now:
-        return Outcome(file=file, upload_token=new_token, error=UploadExpired())
+        return Outcome(file=file, error=UploadExpired())
     instructions = instruct(file, missing, caller=caller, now=now) if missing else None
+    new_token = _new_token(file, now=now) if upload_token is None else None
     return Outcome(file=file, upload_token=new_token, instructions=instructions)
 
 

@@ -145,16 +145,17 @@ def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
 
 
 @at_every_moment
+@pytest.mark.parametrize("by", ["uploadToken", "fileId"])
 def test_refresh_says_that_the_storage_does_not_answer(
-    moment: Moment, api: Api, memory: Storage, configure: Configure
+    by: str, moment: Moment, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2: missing fails. The row is as it was; the next call answers."""
+    """R-2: missing fails. The row is as it was, its token works; the next call answers."""
     prepare(configure, in_parts=True)
     ticket = api.start(DATA)
     before = File.objects.values().get()
 
     with injected(Fault(index=0, moment=moment)) as fault:
-        payload = api.refresh(uploadToken=ticket["uploadToken"])
+        payload = api.refresh(**{by: ticket["uploadToken"] if by == "uploadToken" else ticket["file"]["id"]})
 
     assert (fault.fired, codes(payload)) == ("missing", ["STORAGE_UNAVAILABLE"])
     assert payload["errors"][0]["retryable"]
