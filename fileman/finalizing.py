@@ -26,6 +26,7 @@ from fileman.errors import (
     NotUploaded,
     PartsMissing,
     StorageError,
+    UploadExpired,
     UploadInProgress,
     UploadLost,
 )
@@ -102,7 +103,12 @@ def finalize(
 
 
 def _to_go_on(file: File, error: FilemanError, missing: list[Slice], *, caller: Caller, now: datetime) -> Outcome:
-    """The error, with requests for what has to be sent first. What the storage has forgotten is begun again."""
+    """The error, with requests for what has to be sent first. What the storage has forgotten is begun again.
+
+    After the deadline nothing more is signed: what has not arrived by then is UploadExpired, as refresh says.
+    """
+    if (missing or isinstance(error, UploadLost)) and file.expires_at <= now:
+        return Outcome(file=file, error=UploadExpired())
     try:
         if isinstance(error, UploadLost):
             error, missing = NotUploaded(), uploads.still_missing(file, caller, now=now)

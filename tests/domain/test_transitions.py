@@ -254,6 +254,17 @@ def test_after_the_deadline_nothing_more_is_signed(user: User, manager: FileMana
         assert (outcome.instructions is None) is (error is not None)
 
 
+def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager: FileManager) -> None:
+    """C-7, seed-118: what has not arrived by then has expired, and nothing is signed for it."""
+    ticket = start(user)
+    for moment, code in ((DEADLINE - MICROSECOND, "NOT_UPLOADED"), (DEADLINE, "UPLOAD_EXPIRED")):
+        outcome = finish(user, ticket, now=moment)
+        assert outcome.error is not None
+        assert outcome.error.code == code
+        assert (outcome.instructions is None) is (code == "UPLOAD_EXPIRED")
+        assert outcome.file.upload_status == "pending"
+
+
 def test_addresses_never_outlive_the_deadline(user: User, manager: FileManager) -> None:
     """seed-44"""
     ticket = start(user)
