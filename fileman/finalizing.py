@@ -86,6 +86,7 @@ def finalize(
     attempt_id = transitions.claim(file, now=now)
     if attempt_id is None:
         return _as_it_stands(caller, upload_token, now=now)
+    file.refresh_from_db(fields=["upload_state"])  # an attempt between our look and our claim may have gone on
     attempt = _Attempt(
         file=file,
         upload=upload_of(file, now=now),

@@ -11,7 +11,8 @@ from django.db import connection
 
 from fileman import cleanup, files, transitions, uploads
 from fileman.backends.memory import MemoryBackend
-from fileman.backends.values import StoredObject
+from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.encryption import encrypt
 from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
 from fileman.instructing import Outcome
 from fileman.models import File, FileManager, StorageDeletion
@@ -263,6 +264,34 @@ def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager:
         assert outcome.error.code == code
         assert (outcome.instructions is None) is (code == "UPLOAD_EXPIRED")
         assert outcome.file.upload_status == "pending"
+
+
+def test_an_attempt_goes_on_from_what_the_one_before_has_left(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-1: also when that one has worked between the look and the claim of this one."""
+    ticket = start(user)
+    send(ticket)
+    progress: list[object] = []
+    publish = MemoryBackend.publish
+
+    def look(self: MemoryBackend, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
+        progress.append(upload.progress)
+        return publish(self, upload, verified, budget)
+
+    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not progress and sql.startswith("UPDATE") and "verifying" in (params or ()):
+            progress.append("before")
+            file = file_of(ticket)
+            File.objects.filter(pk=file.pk).update(
+                upload_state=encrypt({**file.upload_state, "progress": {"copied": 3}}, row=file.pk)
+            )
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(MemoryBackend, "publish", look)
+    with connection.execute_wrapper(another_is_faster):
+        assert finish(user, ticket).error is None
+    assert progress == ["before", {"copied": 3}]
 
 
 def test_addresses_never_outlive_the_deadline(user: User, manager: FileManager) -> None:
