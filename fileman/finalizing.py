@@ -49,7 +49,8 @@ class _Attempt:
     backend: Backend
     attempt_id: UUID
     claims: Claims
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None
+    """None: as it stands."""
     budget: Budget
 
 
@@ -128,9 +129,9 @@ def _claims(file: File, file_size: int | None, checksum: str | None) -> Claims:
     return Claims(size=file_size, checksum=Checksum.parse(checksum, allowed=allowed, field=("checksum",)))
 
 
-def _merged_metadata(file: File, over: object) -> dict[str, Any]:
+def _merged_metadata(file: File, over: object) -> dict[str, Any] | None:
     given = metadata.clean(over, field=("metadata",))
-    return metadata.merge(file.metadata, given, field=("metadata",)) if given else file.metadata
+    return metadata.merge(file.metadata, given, field=("metadata",)) if given else None
 
 
 def _as_it_stands(caller: Caller, upload_token: str, *, now: datetime) -> Outcome:

@@ -34,7 +34,8 @@ class Facts:
     detected_content_type: str
     checksum: str
     checksum_verified: bool
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None
+    """None: as it stands, for updateFile may have changed it meanwhile."""
 
 
 def claim(file: File, *, now: datetime) -> UUID | None:
@@ -65,6 +66,7 @@ def release(file: File, attempt_id: UUID, *, now: datetime, progress: Any = None
 def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bool:
     """Commit what was verified and published; the upload path goes to the deletion queue."""
     stored = facts.stored
+    metadata = {} if facts.metadata is None else {"metadata": facts.metadata}
     with transaction.atomic():
         done = _step(
             Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
@@ -74,11 +76,11 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bo
             detected_content_type=facts.detected_content_type,
             checksum=facts.checksum,
             checksum_verified=facts.checksum_verified,
-            metadata=facts.metadata,
             etag=stored.etag,
             version=stored.version,
             completed_at=now,
             modified=now,
+            **metadata,
             **_NO_LEASE,
         )
         if done:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from fileman import files
+from fileman.backends.memory import MemoryBackend
 from fileman.errors import InvalidMetadata
 from fileman.models import FileManager
 from fileman.validation import metadata
-from tests.domain.uploading import declared, finish, initiate, send, start, upload
+from tests.domain.uploading import NOW, caller_of, declared, file_of, finish, initiate, send, start, upload
 
 RESERVED_LOOKING = {
     "status": "completed",
@@ -117,6 +119,20 @@ def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, man
     send(ticket)
     outcome = finish(user, ticket, metadata={"processing_complete": True, "step": 2})
     assert outcome.file.metadata == {"source": "web_upload", "step": 2, "processing_complete": True}
+
+
+def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, manager: FileManager) -> None:
+    """seed-64: finalize was given none, so it has none to write."""
+    ticket = start(user, metadata={"step": 1})
+    send(ticket)
+
+    def replace(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("publish", "before"):
+            files.update(caller=caller_of(user), file_id=file_of(ticket).pk, metadata={"step": 2}, now=NOW)
+
+    MemoryBackend.faults.append(replace)
+    outcome = finish(user, ticket)
+    assert (outcome.error, outcome.file.metadata) == (None, {"step": 2})
 
 
 def test_refused_metadata_at_finalize_changes_nothing(user: User, manager: FileManager) -> None:
