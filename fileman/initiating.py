@@ -202,13 +202,13 @@ def _reserve(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     new = [file for file, ticket in files if not ticket.replayed]
     again = [file for file, ticket in files if ticket.replayed and ticket.upload_token is not None]
     with transaction.atomic():
-        if new:
-            _check_pending(plan, len(new))
-            total = sum(file.file_size for file in new)
-            StorageUsage.objects.reserve(plan.caller.user, total, limit=conf.settings().USER_QUOTA_BYTES)
-            File.objects.bulk_create(new)
         if again:
             File.objects.bulk_update(again, ["upload_token"])
+        if new:
+            total = sum(file.file_size for file in new)
+            StorageUsage.objects.reserve(plan.caller.user, total, limit=conf.settings().USER_QUOTA_BYTES)
+            _check_pending(plan, len(new))  # only now: the row of their usage keeps other calls of the user waiting
+            File.objects.bulk_create(new)
     for file in new:
         logger.info("file %s: %s", file.pk, File.PENDING.value)
     return tickets

@@ -12,7 +12,7 @@ from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import limits
 from fileman.validation.limits import AcceptedFile, DeclaredFile
 from tests.conftest import grant
-from tests.domain.uploading import configured, declared, initiate
+from tests.domain.uploading import at_once, configured, declared, initiate
 
 MIB, GIB = 1024**2, 1024**3
 
@@ -226,6 +226,15 @@ def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_use
     assert File.objects.count() == 2
     assert initiate(user, declared()).success
     assert initiate(other_user, declared()).success
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: FileManager) -> None:
+    """M-2: the quota counts what all but three had reserved back out."""
+    with configured(MAX_PENDING_UPLOADS=3):
+        answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
+    assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
+    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 3 * 5)
 
 
 def test_publishing_takes_the_permission_of_the_user(user: User, manager: FileManager) -> None:
