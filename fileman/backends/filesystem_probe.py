@@ -48,9 +48,16 @@ def _exposure(root: str) -> list[str]:
     static = getattr(django_settings, "STATIC_ROOT", None)
     if static and _is_inside(real, os.path.realpath(static)):
         faults.append(f"The folder {root} lies in STATIC_ROOT: the web server would serve every upload to anybody.")
-    if Path(real).is_dir() and Path(real).stat().st_mode & stat.S_IWOTH:
+    if _is_world_writable(real):
         faults.append(f"The folder {root} is world-writable: any user of this machine could replace stored files.")
     return faults
+
+
+def _is_world_writable(folder: str) -> bool:
+    try:
+        return bool(Path(folder).stat().st_mode & stat.S_IWOTH)
+    except OSError:  # absent, or out of our reach: the probe has said so
+        return False
 
 
 def _is_inside(path: str, folder: str) -> bool:

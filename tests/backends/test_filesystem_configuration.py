@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.urls import path
 
 from fileman.backends.filesystem import FilesystemBackend
-from tests.backends.filesystem_folder import config, failing_open, faults, make
+from tests.backends.filesystem_folder import config, failing, failing_open, faults, make
 
 urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]
 
@@ -136,6 +136,20 @@ class TestFolderProbe:
 
         assert not valid
         assert f"The folder {root}/uploads cannot be written: {reason}" in found
+
+    def test_a_folder_that_cannot_even_be_reached_is_named(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """seed-121, seed-126: a folder above it lets nobody in. The answer is a fault, never an exception."""
+        backend = make(root)
+        with monkeypatch.context() as closed:
+            closed.setattr(os, "open", failing_open(errno.EACCES, when=lambda _: True))
+            closed.setattr(os, "stat", failing(errno.EACCES))
+            valid, found = backend.validate_configuration()
+
+        assert not valid
+        assert found == [
+            f"The folder {root}/{folder} cannot be written: Permission denied."
+            for folder in (f".uploads/{backend.config.manager_id}", "uploads")
+        ]
 
     def test_a_folder_in_static_root_is_named(self, root: Path) -> None:
         """L-6."""
