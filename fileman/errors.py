@@ -10,7 +10,7 @@ FilemanError
 │     SizeMismatch, ChecksumMismatch, ContentTypeMismatch, RejectedByValidator
 ├── UploadStateError     the upload is not where the call expects it
 │     NotUploaded, PartsMissing, UploadExpired, UploadAborted, UploadFailed, UploadInProgress
-└── StorageError         StorageUnavailable (ObjectChanged, UploadLost), StorageMisconfigured, FileMissing
+└── StorageError         StorageUnavailable (ObjectChanged, UploadLost, StorageFull), StorageMisconfigured, FileMissing
 """
 
 from collections.abc import Mapping, Sequence
@@ -254,6 +254,12 @@ class UploadLost(StorageUnavailable):
     """What `begin` started is there no more, or was never noted, and neither is its object: begin again."""
 
     message = "The storage has forgotten this upload. Refresh it."
+
+
+class StorageFull(StorageUnavailable):
+    """No room, no quota, or a file larger than the system allows."""
+
+    message = "The storage has no room left. Try again later."
 
 
 class StorageMisconfigured(StorageError):

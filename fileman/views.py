@@ -27,6 +27,7 @@ from fileman.errors import (
     FileMissing,
     NotFound,
     SizeMismatch,
+    StorageFull,
     StorageMisconfigured,
     StorageUnavailable,
 )
@@ -39,14 +40,14 @@ _STATUS = {
     ErrorCode.SIZE_MISMATCH: 400,
     ErrorCode.UPLOAD_EXPIRED: 410,
     ErrorCode.STORAGE_UNAVAILABLE: 503,
-    ErrorCode.STORAGE_MISCONFIGURED: 507,
+    ErrorCode.STORAGE_MISCONFIGURED: 503,
 }
 """Everything else an upload can answer is a conflict with its state: 409."""
 
 
 def _error(error: FilemanError) -> HttpResponse:
-    body = {"code": error.code.value, "message": error.message}
-    return JsonResponse(body, status=_STATUS.get(error.code, 409))
+    status = 507 if isinstance(error, StorageFull) else _STATUS.get(error.code, 409)
+    return JsonResponse({"code": error.code.value, "message": error.message}, status=status)
 
 
 @method_decorator([csrf_exempt, never_cache, transaction.non_atomic_requests], name="dispatch")
@@ -55,7 +56,8 @@ class UploadView(View):
 
     201 stored. 400 the body is shorter than signed, 403 the address is not valid (any more), 404 and 410 the upload is
     gone, 409 the slice is there already or the upload takes no more, 411 no Content-Length, 413 the body is longer than
-    signed, 503 and 507 the storage. In every case but 201 nothing was stored; refreshUpload tells what to do.
+    signed, 503 the storage, 507 it has no room left. In every case but 201 nothing was stored; refreshUpload tells what
+    to do.
     """
 
     http_method_names = ["put", "options"]

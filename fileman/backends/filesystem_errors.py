@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fileman.errors import FileMissing, StorageMisconfigured, StorageUnavailable
+from fileman.errors import FileMissing, StorageFull, StorageMisconfigured, StorageUnavailable
 
 _NEEDS_AN_OPERATOR = frozenset(
     {
@@ -32,5 +32,5 @@ def storage_errors() -> Iterator[None]:
         if error.errno in _NEEDS_AN_OPERATOR:
             raise StorageMisconfigured from error
         if error.errno in _FULL:
-            raise StorageUnavailable("The storage has no room left. Try again later.") from error
+            raise StorageFull from error
         raise StorageUnavailable from error

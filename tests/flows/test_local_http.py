@@ -1,7 +1,9 @@
 """Bytes that go through this server: the upload view and the content view, over HTTP."""
 
+import errno
 import hashlib
 import http.client
+import os
 import socket
 import threading
 import tracemalloc
@@ -16,6 +18,7 @@ from django.core.signing import Signer
 
 from fileman import tokens
 from fileman.models import File
+from tests.backends.filesystem_folder import failing
 from tests.flows.conftest import storage_of
 from tests.flows.sending import Json, Site, content, fetch, sha256
 from tests.flows.storages import MIB, Storage
@@ -161,6 +164,36 @@ class TestUpload:
         assert [answer.status_code for answer in answers] == [405] * 3
         assert (taken.status_code, dict(taken.cookies)) == (201, {})
         assert "no-store" in taken.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "status", "code"),
+    [
+        ("write", errno.ENOSPC, 507, "STORAGE_UNAVAILABLE"),
+        ("link", errno.EDQUOT, 507, "STORAGE_UNAVAILABLE"),
+        ("fsync", errno.EIO, 503, "STORAGE_UNAVAILABLE"),
+        ("link", errno.EROFS, 503, "STORAGE_MISCONFIGURED"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_from_a_full_one(
+    call: str,
+    number: int,
+    status: int,
+    code: str,
+    request: pytest.FixtureRequest,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """L-7: nothing is stored, no path of the server is told, and once the disk takes it the same address works."""
+    local = storage_of("file", request)
+    ticket = site.start(DATA)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, failing(number))
+        answer = put(url_of(ticket), DATA)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert str(request.getfixturevalue("tmp_path")) not in answer.text
+    assert_untouched(ticket, local, site)
 
 
 @pytest.fixture
