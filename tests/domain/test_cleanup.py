@@ -88,6 +88,15 @@ def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manag
     assert File.objects.get(pk=file.pk).upload_status == "expired"
 
 
+def test_an_upload_is_expired_only_if_its_deadline_is_that_old(user: User, manager: FileManager) -> None:
+    """seed-101, C-4: the step itself looks, not only the query before it."""
+    file = file_of(start(user))
+    assert not transitions.expire(file, now=NOW, deadline_before=DEADLINE)
+    assert statuses() == ["pending"]
+    assert transitions.expire(file, now=NOW, deadline_before=DEADLINE + MICROSECOND)
+    assert statuses() == ["expired"]
+
+
 @pytest.mark.parametrize("hours", [0, 6, 1000])
 def test_hours_are_how_much_longer_ago(user: User, manager: FileManager, hours: int) -> None:
     """seed-102"""

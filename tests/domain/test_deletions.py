@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from fileman import deletions, files, uploads
 from fileman.backends import get_backend
@@ -171,6 +172,24 @@ def test_two_who_delete_one_file_find_it_once(user: User, manager: FileManager, 
     with pytest.raises(NotFound):
         files.delete(caller=caller_of(user), file_id=doomed.pk, now=NOW)
     assert StorageUsage.objects.get().bytes == 0
+
+
+def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
+    """M-3, A-2: the other call has deleted the file between our look and our step."""
+    file = upload(user)
+    overtaken: list[str] = []
+
+    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not overtaken and sql.startswith('DELETE FROM "fileman_file"'):
+            overtaken.append(sql)
+            File.objects.filter(pk=file.pk).delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(another_is_faster), pytest.raises(NotFound):
+        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert len(overtaken) == 1
+    assert StorageUsage.objects.get().bytes == 5
+    assert queue() == [(".uploads", NOW, 0)]
 
 
 def test_deleting_an_unfinished_upload_aborts_it(user: User, manager: FileManager) -> None:

@@ -237,6 +237,7 @@ def test_an_upload_may_be_finalized_until_its_grace_is_over(user: User, manager:
     assert outcome.error is not None
     assert outcome.error.code == "UPLOAD_EXPIRED"
     assert outcome.file.upload_status == "pending"
+    assert transitions.claim(outcome.file, now=DEADLINE + GRACE) is None
 
 
 @configured(UPLOAD_DEADLINE=timedelta(hours=1), PARTS_UPLOAD_DEADLINE=timedelta(hours=2), SINGLE_REQUEST_MAX_BYTES=4)
