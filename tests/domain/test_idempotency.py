@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from fileman.backends.memory import MemoryBackend
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, StorageUnavailable
@@ -157,6 +159,22 @@ def test_a_replay_that_the_storage_cannot_serve_leaves_the_earlier_upload_alone(
     (again,) = initiate(user, declared(), idempotency_key="k").tickets
     assert (again.file, again.replayed) == (row, True)
     assert finish(user, again).file.upload_status == "completed"
+
+
+@pytest.mark.parametrize("part_size", [2, 5], ids=["parts", "one request"])
+def test_fifty_files_take_as_many_statements_as_one(user: User, manager: FileManager, part_size: int) -> None:
+    """seed-29: new and replayed, in parts and in one request."""
+    initiate(user, declared())  # the row that counts the user's bytes exists from here on
+    statements: dict[tuple[str, int], int] = {}
+    with configured(SINGLE_REQUEST_MAX_BYTES=part_size, PART_SIZE_BYTES=part_size):
+        for call in ("new", "replayed"):
+            for count in (1, 50):
+                with CaptureQueriesContext(connection) as captured:
+                    batch = initiate(user, *[declared()] * count, idempotency_key=f"{count}")
+                assert {ticket.replayed for ticket in batch.tickets} == {call == "replayed"}
+                statements[call, count] = len(captured)
+    assert statements["new", 50] == statements["new", 1]
+    assert statements["replayed", 50] == statements["replayed", 1]
 
 
 @pytest.mark.django_db(transaction=True)
