@@ -181,8 +181,11 @@ def receive(*, file_id: UUID, part: Slice, stream: BinaryIO, now: datetime) -> N
     file = File.objects.select_related("file_manager").filter(pk=file_id).first()
     if file is None:
         raise NotFound
-    if file.upload_status != File.PENDING:
-        raise state_error(file, now=now) or UploadInProgress()
+    if file.upload_status == File.COMPLETED:
+        raise UploadInProgress
+    error = state_error(file, now=now)
+    if error is not None:
+        raise error
     stored = get_backend(file.file_manager).write(upload_of(file, now=now), part, stream)
     if stored is not None and stored.checksums:
         written = {"etag": stored.etag, "checksums": dict(stored.checksums)}

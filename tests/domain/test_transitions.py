@@ -407,5 +407,28 @@ def test_bytes_are_taken_only_while_pending(user: User, manager: FileManager) ->
     with pytest.raises(UploadInProgress):
         send(ticket)
     finish(user, ticket)
-    with pytest.raises(FilemanError):
+    with pytest.raises(UploadInProgress):
         send(ticket)
+
+
+def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User, manager: FileManager) -> None:
+    """C-6: without waiting for a finalize that could not succeed anyway."""
+    ticket = start(user)
+    transitions.claim(file_of(ticket), now=NOW)
+    with pytest.raises(UploadInProgress):
+        send(ticket, now=NOW + LEASE - MICROSECOND)
+    outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=NOW + LEASE)
+    assert (outcome.error, outcome.instructions is None) == (None, False)
+    send(ticket, now=NOW + LEASE)
+    assert finish(user, ticket, now=NOW + LEASE).file.upload_status == "completed"
+
+
+@pytest.mark.parametrize("state", ["failed", "expired", "aborted"])
+def test_an_upload_that_has_ended_takes_no_bytes(user: User, manager: FileManager, state: str) -> None:
+    """C-4, L-4"""
+    ticket = start(user)
+    File.objects.filter(pk=file_of(ticket).pk).update(**STATES[state])
+    with pytest.raises(FilemanError) as refusal:
+        send(ticket)
+    assert refusal.value.code == f"UPLOAD_{state.upper()}"
+    assert stored_paths(manager) == []
