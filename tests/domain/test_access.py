@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 
-from fileman import access, files, finalizing, managers
+from fileman import access, files, finalizing, managers, uploads
 from fileman.access import Caller
 from fileman.backends.values import PartPlan, Strategy
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound, PermissionDenied, Unauthenticated
-from fileman.instructing import new_state
+from fileman.instructing import Outcome, new_state
 from fileman.models import File, FileManager
+from fileman.uploads import Ticket
 from tests.conftest import grant
 from tests.domain.uploading import DEADLINE, NOW, caller_of, declared, file_of, finish, initiate, send, start, token_of
 
@@ -229,6 +230,33 @@ def test_leaving_the_group_ends_finalize_and_download_at_once(user: User, manage
     user.groups.add(group)
     assert finish(user, ticket).file.upload_status == "completed"
     assert _url(user, file_of(done)) is not None
+
+
+def test_leaving_the_group_of_the_file_manager_ends_the_upload_too(
+    user: User, manager: FileManager, group: Group
+) -> None:
+    """A-7: although the file belongs to another group, which the uploader is still in."""
+    FileManager.objects.filter(pk=manager.pk).update(group=group)
+    owners = Group.objects.create(name="owners")
+    user.groups.add(group, owners)
+    (ticket,) = initiate(user, declared(), file_manager_id=manager.pk, group_id=owners.pk).tickets
+    send(ticket)
+    user.groups.remove(group)
+    before = File.objects.values().get()
+    for call in (finish, _refresh, _abort):
+        with pytest.raises(NotFound):
+            call(user, ticket)
+    assert File.objects.values().get() == before
+    user.groups.add(group)
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+def _refresh(user: User, ticket: Ticket) -> Outcome:
+    return uploads.refresh(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+
+
+def _abort(user: User, ticket: Ticket) -> Outcome:
+    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
 
 
 def _url(user: Any, file: File) -> str | None:
