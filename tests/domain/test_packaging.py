@@ -114,5 +114,5 @@ def test_the_commands_of_the_contributing_guide_are_those_of_the_makefile() -> N
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     commands = set(re.findall(r"(?:`|^\s*)make ([a-z][a-z-]*)", guide, re.MULTILINE))
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert "test" in commands
-    assert commands <= targets
+    assert {"test", "check"} <= commands <= targets
+    assert [word for word in ("Fork", "branch", "tests", "pull request") if word not in guide] == []
