@@ -14,7 +14,7 @@ from fileman.backends import get_backend
 from fileman.backends.values import Disposition, ServeAs
 from fileman.errors import NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, StorageUsage
-from fileman.validation import content_types, filenames, metadata
+from fileman.validation import content_types, filenames, limits, metadata
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
@@ -54,7 +54,8 @@ def update(
 ) -> File:
     """Change the display name, replace the metadata, publish or withdraw; what is left out stays.
 
-    Raises Unauthenticated, NotFound, PermissionDenied, InvalidFilename, InvalidMetadata.
+    Raises Unauthenticated, NotFound, PermissionDenied, InvalidFilename, ExtensionNotAllowed, ContentTypeMismatch,
+    InvalidMetadata.
     """
     access.require_signed_in(caller)
     file = find(caller, file_id)
@@ -70,7 +71,7 @@ def _checked_changes(
 ) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if original_filename is not None:
-        changes["original_filename"] = filenames.display_name(original_filename, field=("originalFilename",))
+        changes["original_filename"] = _checked_name(file, original_filename, field=("originalFilename",))
     if new_metadata is not UNCHANGED:
         changes["metadata"] = metadata.clean(new_metadata, field=("metadata",))
     if is_public is not None:
@@ -79,6 +80,14 @@ def _checked_changes(
             raise PermissionDenied("You may not make files public.", field=("isPublic",))
         changes["is_public"] = is_public
     return changes
+
+
+def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
+    """The new name goes by the rules of the first: else a download could bear an extension that no upload may have."""
+    name = filenames.display_name(given, field=field)
+    limits.check_extension(name, manager=file.file_manager, field=field)
+    limits.check_agreement(file.content_type, name, field=field)
+    return name
 
 
 def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:

@@ -61,7 +61,8 @@ def accept(
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
     check_extension(name, manager=manager, field=(*at, "filename"))
     content_type = content_types.normalize(declared.content_type, filename=name, field=(*at, "contentType"))
-    check_content_type(content_type, name, manager=manager, field=(*at, "contentType"))
+    check_content_type(content_type, manager=manager, field=(*at, "contentType"))
+    check_agreement(content_type, name, field=(*at, "contentType"))
     checksum = None
     if declared.checksum is not None:
         allowed = checksum_algorithms(manager, size)
@@ -101,11 +102,15 @@ def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) 
         raise ExtensionNotAllowed(f"The file name hides the extension {hidden[0]!r}.", field=field)
 
 
-def check_content_type(content_type: str, name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
-    """Raises MimeTypeNotAllowed, or ContentTypeMismatch when type and extension contradict each other."""
+def check_content_type(content_type: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
+    """Raises MimeTypeNotAllowed."""
     allowed = manager.allowed_mime_types
     if allowed and not content_types.matches(content_type, allowed):
         raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
+
+
+def check_agreement(content_type: str, name: str, *, field: tuple[str, ...]) -> None:
+    """Raises ContentTypeMismatch when type and extension contradict each other."""
     if content_types.disagree(content_type, name):
         raise ContentTypeMismatch(f"A file of that name is not {content_type}.", field=field)
 

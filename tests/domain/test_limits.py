@@ -6,13 +6,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
+from fileman import files
 from fileman.backends.memory import MemoryBackend
 from fileman.errors import ErrorCode, FilemanError
 from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import limits
 from fileman.validation.limits import AcceptedFile, DeclaredFile
 from tests.conftest import grant
-from tests.domain.uploading import at_once, configured, declared, initiate
+from tests.domain.uploading import NOW, at_once, caller_of, configured, declared, file_of, initiate
 
 MIB, GIB = 1024**2, 1024**3
 
@@ -235,6 +236,32 @@ def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: Fil
         answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
     assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
     assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 3 * 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("setup.exe", "EXTENSION_NOT_ALLOWED"),
+        ("picture", "EXTENSION_NOT_ALLOWED"),
+        ("picture.php.png", "EXTENSION_NOT_ALLOWED"),
+        ("page.txt", "CONTENT_TYPE_MISMATCH"),
+        ("a/b.png", "INVALID_FILENAME"),
+    ],
+)
+def test_a_file_cannot_be_renamed_to_what_no_upload_may_be_called(
+    user: User, manager: FileManager, name: str, code: str
+) -> None:
+    """F-7, F-6, seed-108"""
+    manager.allowed_extensions = ["png", "txt"]
+    manager.save()
+    (ticket,) = initiate(user, declared("picture.png", content_type="image/png")).tickets
+    before = File.objects.values().get()
+    with pytest.raises(FilemanError) as caught:
+        files.update(caller=caller_of(user), file_id=file_of(ticket).pk, original_filename=name, now=NOW)
+    assert (caught.value.code, caught.value.field) == (code, ("originalFilename",))
+    assert File.objects.values().get() == before
+    renamed = files.update(caller=caller_of(user), file_id=file_of(ticket).pk, original_filename="b.PNG", now=NOW)
+    assert renamed.original_filename == "b.PNG"
 
 
 def test_publishing_takes_the_permission_of_the_user(user: User, manager: FileManager) -> None:
