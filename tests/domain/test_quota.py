@@ -118,6 +118,14 @@ def test_expiry_gives_the_bytes_back_once(user: User, manager: FileManager) -> N
     assert used(user) == 10
 
 
+def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
+    """M-3: after an operator has set the count by hand a file can be deleted all the same."""
+    file = upload(user)
+    StorageUsage.objects.update(bytes=2)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert (used(user), File.objects.count()) == (0, 0)
+
+
 @TEN
 def test_a_refused_file_reserves_nothing(user: User, manager: FileManager) -> None:
     """M-3"""
