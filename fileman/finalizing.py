@@ -26,6 +26,7 @@ from fileman.errors import (
     NotUploaded,
     PartsMissing,
     StorageError,
+    UploadAborted,
     UploadExpired,
     UploadInProgress,
     UploadLost,
@@ -115,7 +116,7 @@ def _to_go_on(file: File, error: FilemanError, missing: list[Slice], *, caller: 
         if isinstance(error, UploadLost):
             error, missing = NotUploaded(), uploads.still_missing(file, caller, now=now)
         instructions = instruct(file, missing, caller=caller, now=now) if missing else None
-    except StorageError as fault:
+    except (StorageError, UploadAborted) as fault:
         return Outcome(file=file, error=fault)
     return Outcome(file=file, instructions=instructions, error=error)
 

@@ -74,7 +74,7 @@ def state_error(file: File, *, now: datetime) -> FilemanError | None:
 def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | None = None, now: datetime) -> Outcome:
     """Sign what the storage still lacks; by file id, with a new token. Success without instructions: finalize.
 
-    Raises Unauthenticated, InvalidInput (not exactly one of the two), NotFound, StorageError.
+    Raises Unauthenticated, InvalidInput (not exactly one of the two), NotFound, StorageError, UploadAborted.
     """
     access.require_signed_in(caller)
     if (upload_token is None) == (file_id is None):
@@ -103,7 +103,7 @@ def _new_token(file: File, *, now: datetime) -> str:
 def still_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
     """What the storage lacks, after starting anew what was never started, is lost, or is another origin's session.
 
-    Raises StorageError.
+    Raises StorageError, UploadAborted.
     """
     backend = get_backend(file.file_manager)
     stale = None
@@ -117,7 +117,11 @@ def still_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
                 return missing
             stale = upload_of(file, now=now)
     begin(file, origin=caller.origin, now=now)
-    File.objects.filter(pk=file.pk).update(upload_state=encrypt(file.upload_state, row=file.pk), modified=now)
+    state = encrypt(file.upload_state, row=file.pk)
+    unfinished = File.objects.unfinished().filter(pk=file.pk)
+    if not unfinished.update(upload_state=state, modified=now):
+        backend.abort(upload_of(file, now=now))  # it was aborted meanwhile: nobody else knows what was begun
+        raise UploadAborted
     if stale is not None:
         backend.abort(stale)
     return backend.missing(upload_of(file, now=now))

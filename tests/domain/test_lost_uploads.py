@@ -9,12 +9,12 @@ from django.utils import timezone
 from fileman import uploads
 from fileman.backends.memory import MemoryBackend
 from fileman.backends.values import Slice, Upload
-from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadLost
+from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadAborted, UploadLost
 from fileman.finalizing import finalize
 from fileman.instructing import Outcome
 from fileman.models import File, FileManager
 from fileman.uploads import Ticket
-from tests.domain.uploading import caller_of, configured, send, start
+from tests.domain.uploading import caller_of, configured, file_of, send, start, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 5000
@@ -104,6 +104,38 @@ def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: 
     assert len(begun) == 1
     assert asked == [SECOND]
     assert outcome.instructions is not None
+
+
+@pytest.mark.parametrize("by", ["refresh", "finalize"])
+def test_what_is_begun_again_while_its_user_aborts_is_stopped(
+    user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """C-4, seed-106: abort has stopped what it knew of; nothing else would stop this."""
+    forget(monkeypatch)
+    calls: list[str] = []
+    before = state_of(ticket)
+
+    def begin(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
+        uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=timezone.now())
+        calls.append("begin")
+        return SECOND
+
+    def note(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("abort", "after"):
+            calls.append(operation)
+
+    monkeypatch.setattr(MemoryBackend, "begin", begin)
+    MemoryBackend.faults.append(note)
+
+    error: object
+    try:
+        error = go_on(by, user, ticket).error
+    except UploadAborted as raised:
+        error = raised
+
+    assert isinstance(error, UploadAborted)
+    assert calls == ["abort", "begin", "abort"]
+    assert (file_of(ticket).upload_status, state_of(ticket)) == (File.ABORTED, before)
 
 
 def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
