@@ -356,6 +356,17 @@ def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, 
     assert (manager.group, owner) == (other, other.pk)
 
 
+def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, group: Group) -> None:
+    """seed-24: and without a name the site-wide one counts."""
+    other = Group.objects.create(name="others")
+    user.groups.add(group, other)
+    site_wide = FileManager.objects.create(name="Site", backend_type="memory", is_default=True)
+    of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group, is_default=True)
+    for group_id, chosen in ((group.pk, of_group), (other.pk, site_wide), (None, site_wide)):
+        manager, owner = managers.choose(caller_of(user), file_manager_id=None, group_id=group_id)
+        assert (manager, owner) == (chosen, group_id)
+
+
 def test_a_file_belongs_to_the_named_group_else_to_the_managers(user: User, group: Group) -> None:
     """seed-7"""
     other = Group.objects.create(name="others")

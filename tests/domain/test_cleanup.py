@@ -24,6 +24,7 @@ from tests.domain.uploading import (
     file_of,
     finish,
     initiate,
+    lose_key_of,
     send,
     send_slice,
     start,
@@ -229,12 +230,25 @@ def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileMana
 
 
 def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
-    """seed-106, S-4"""
+    """seed-106, S-4: neither among what is expired nor in the deletion queue."""
     broken = FileManager.objects.create(name="Broken", backend_type="memory")
     for into in (broken, manager):
         start(user, into=into)
-    with configured(BACKENDS={"gone": "fileman.backends.memory.MemoryBackend"}):
-        FileManager.objects.filter(pk=broken.pk).update(backend_type="gone")
+    abort(user)
+    StorageDeletion.objects.create(file_manager=broken, path="x", due_at=NOW, watch_until=NOW, created=NOW)
+    lose_key_of(broken)
+    report = cleanup.run(AT_ONCE, now=LONG_AFTER)
+    assert (report.expired, report.removed, report.deleted, report.failed) == (1, 1, 4, 2)
+    assert File.objects.get(file_manager=broken).upload_status == "pending"
+    assert "No encryption key with id" in StorageDeletion.objects.get(file_manager=broken).last_error
+
+
+def test_a_manager_whose_backend_is_gone_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
+    """seed-106"""
+    broken = FileManager.objects.create(name="Broken", backend_type="memory")
+    for into in (broken, manager):
+        start(user, into=into)
+    FileManager.objects.filter(pk=broken.pk).update(backend_type="gone")
     report = cleanup.run(AT_ONCE, now=LONG_AFTER)
     assert (report.expired, report.failed) == (1, 1)
     assert File.objects.get(file_manager=broken).upload_status == "pending"

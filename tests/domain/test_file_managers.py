@@ -49,6 +49,16 @@ def test_a_project_registers_a_backend_of_its_own() -> None:
         assert "mine" in backend_types()
 
 
+def test_a_saved_change_makes_a_new_backend_and_nothing_else_does(manager: FileManager) -> None:
+    """seed-95: it is made once for each saved state."""
+    first = get_backend(manager)
+    assert get_backend(FileManager.objects.get(pk=manager.pk)) is first
+    manager.settings = {"upload_expires_in": 77}
+    manager.save()
+    changed = get_backend(FileManager.objects.get(pk=manager.pk))
+    assert (first.settings.upload_expires_in, changed.settings.upload_expires_in) == (3600, 77)
+
+
 @pytest.mark.parametrize("path", ["no.such.module.Backend", "fileman.backends.memory.NoSuchBackend"])
 def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -> None:
     """seed-95"""

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 
 from fileman import cleanup, files, transitions, uploads
 from fileman.backends.memory import MemoryBackend
@@ -252,6 +252,17 @@ def test_an_attempt_goes_on_from_what_the_one_before_has_left(
     with connection.execute_wrapper(another_is_faster):
         assert finish(user, ticket).error is None
     assert progress == ["before", {"copied": 3}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: FileManager) -> None:
+    """C-8: the claim would be seen by nobody, and a rollback would undo it after the storage has acted."""
+    ticket = start(user)
+    send(ticket)
+    before = row(file_of(ticket))
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        finish(user, ticket)
+    assert row(file_of(ticket)) == before
 
 
 def test_a_fault_of_the_storage_gives_the_upload_back(user: User, manager: FileManager) -> None:

@@ -13,8 +13,9 @@ from django.test import override_settings
 
 from fileman import finalizing, uploads
 from fileman.access import Caller
-from fileman.backends import get_backend
+from fileman.backends import forget_backends, get_backend
 from fileman.backends.values import Slice
+from fileman.encryption import encrypt
 from fileman.instructing import Outcome
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Ticket
@@ -96,6 +97,13 @@ def upload(user: Any, data: bytes = b"hello", filename: str = "notes.txt", *, no
     outcome = finish(user, ticket, now=now)
     assert outcome.error is None
     return outcome.file
+
+
+def lose_key_of(manager: FileManager) -> None:
+    """Its settings are encrypted with a key that is not configured."""
+    with configured(ENCRYPTION_KEYS=["bG9zdCBsb3N0IGxvc3QgbG9zdCBsb3N0IGxvc3QgbG8="]):
+        FileManager.objects.filter(pk=manager.pk).update(settings=encrypt({}, row=manager.pk))
+    forget_backends()
 
 
 def stored_paths(manager: FileManager) -> list[str]:
