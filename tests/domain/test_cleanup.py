@@ -116,13 +116,24 @@ def test_what_has_ended_is_removed_a_day_later(user: User, manager: FileManager)
     assert File.objects.count() == 0
 
 
+def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> None:
+    """K-4: the step itself looks, not only the query before it."""
+    one_of_each(user)
+    for file in File.objects.select_related("file_manager"):
+        removed = uploads.remove_ended(file, LONG_AFTER)
+        assert removed is (file.upload_status in File.ENDED)
+    assert statuses() == ["completed", "pending", "verifying"]
+
+
 def test_an_attempt_that_is_alive_is_left_alone(user: User, manager: FileManager) -> None:
     """C-2"""
     file = file_of(start(user))
     late = DEADLINE + timedelta(seconds=899)
     transitions.claim(file, now=late)
     with configured(SWEEP_GRACE=timedelta(seconds=900)):
-        assert cleanup.run(AT_ONCE, now=late + timedelta(seconds=59)).expired == 0
+        dry = Request(older_than=timedelta(0), dry_run=True)
+        for request in (dry, AT_ONCE):
+            assert cleanup.run(request, now=late + timedelta(seconds=59)).expired == 0
         assert cleanup.run(AT_ONCE, now=late + timedelta(seconds=60)).expired == 1
 
 

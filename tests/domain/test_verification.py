@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
 
+from fileman import files
 from fileman.backends import get_backend
 from fileman.backends.memory import MemoryBackend
 from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.errors import ObjectChanged
 from fileman.instructing import Outcome, upload_of
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import Ticket
-from tests.domain.uploading import NOW, file_of, finish, send, start, stored_paths
+from tests.domain.uploading import NOW, caller_of, file_of, finish, send, start, stored_paths, upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -107,3 +111,22 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
     assert outcome.file.upload_status == File.PENDING
     assert "publish" not in called
+
+
+def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) -> None:
+    """D-6, V-7: what is sent is pinned to what the headers tell of."""
+    file = upload(user, PNG, "picture.png")
+    url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
+    assert url is not None
+
+    def swap(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("stat", "after"):
+            other = replace(upload_of(file, now=NOW), upload_path=path)
+            get_backend(manager).delete([path])
+            get_backend(manager).write(other, other.slice(1), BytesIO(PNG[::-1]))
+
+    MemoryBackend.faults.append(swap)
+    response: Any = Client().get(url)
+    assert response.streaming
+    with pytest.raises(ObjectChanged):
+        b"".join(response)

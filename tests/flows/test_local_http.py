@@ -80,8 +80,11 @@ class TestUpload:
     def test_a_body_of_another_length_than_signed_is_refused(
         self, body: bytes, status: int, ticket: Json, local: Storage, site: Site
     ) -> None:
-        """L-2: before a byte of it is read."""
-        assert put(url_of(ticket), body).status_code == status
+        """L-2: before a byte of it is read, so what is told is what the address takes, not where the body ended."""
+        answer = put(url_of(ticket), body)
+
+        assert answer.status_code == status
+        assert "This address takes exactly 100 bytes." in answer.text
         assert_untouched(ticket, local, site)
 
     @pytest.mark.parametrize(
