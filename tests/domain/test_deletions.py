@@ -226,6 +226,7 @@ def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager
     deletions.work(now=NOW)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW + HOUR)
     assert queue() == [(".uploads", NOW + HOUR, 0), ("uploads", NOW + HOUR, 0)]
+    assert set(StorageDeletion.objects.values_list("watch_until", flat=True)) == {NOW + 2 * HOUR}
 
 
 def test_failures_of_one_manager_leave_the_others_alone(user: User, manager: FileManager) -> None:

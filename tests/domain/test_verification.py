@@ -1,5 +1,6 @@
 """What finalize asks of the stored object: facts that a storage may report, whatever the client has done to it."""
 
+import hashlib
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -111,6 +112,17 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
     assert outcome.file.upload_status == File.PENDING
     assert "publish" not in called
+
+
+def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
+    """V-3, V-7: what stands there now is read and hashed again."""
+    ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
+    send(ticket, PNG)
+    upload = upload_of(file_of(ticket), now=NOW)
+    get_backend(local_manager).delete([upload.upload_path])
+    get_backend(local_manager).write(upload, upload.slice(1), BytesIO(PNG[:-1] + b"x"))
+    assert code_of(finish(user, ticket)) == "CHECKSUM_MISMATCH"
+    assert file_of(ticket).upload_status == "failed"
 
 
 def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) -> None:
