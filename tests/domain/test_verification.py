@@ -18,7 +18,7 @@ from fileman.errors import ObjectChanged
 from fileman.instructing import Outcome, upload_of
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import Ticket
-from tests.domain.uploading import NOW, caller_of, file_of, finish, send, start, stored_paths, upload
+from tests.domain.uploading import NOW, caller_of, configured, file_of, finish, send, start, stored_paths, upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -112,6 +112,21 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
     assert outcome.file.upload_status == File.PENDING
     assert "publish" not in called
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=40, FINALIZE_BUDGET_SECONDS=0.0)
+def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
+    user: User, local_manager: FileManager
+) -> None:
+    """R-1: with no time at all each call joins one part of the three, and the third completes."""
+    ticket = start(user, PNG, "picture.png")
+    send(ticket, PNG)
+    progress = []
+    for _ in range(2):
+        assert code_of(finish(user, ticket)) == "UPLOAD_IN_PROGRESS"
+        progress.append(file_of(ticket).upload_state["progress"])
+    assert progress == [{"assembled_bytes": 40}, {"assembled_bytes": 80}]
+    assert finish(user, ticket).file.upload_status == File.COMPLETED
 
 
 def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
