@@ -1,6 +1,7 @@
 """How a file is cut into parts."""
 
 import pytest
+from django.contrib.auth.models import User
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -9,7 +10,8 @@ from fileman.backends.memory import MemoryBackend
 from fileman.backends.s3 import S3Backend
 from fileman.backends.values import Capabilities, PartPlan, Strategy
 from fileman.errors import FileTooLarge
-from tests.domain.uploading import configured
+from fileman.models import FileManager
+from tests.domain.uploading import configured, declared, initiate
 
 MIB, GIB, TIB = 1024**2, 1024**3, 1024**4
 S3_LIKE = Capabilities(
@@ -112,3 +114,14 @@ def test_every_plan_keeps_the_limits_and_covers_the_file(capabilities: Capabilit
     assert 0 < last <= made.part_size
     if made.strategy is Strategy.PARTS:
         assert capabilities.part_min_bytes <= made.part_size <= capabilities.part_max_bytes
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=1, PART_SIZE_BYTES=1, REQUEST_WINDOW=4)
+@pytest.mark.parametrize(("files", "requests"), [(1, 4), (2, 4), (3, 2), (4, 2), (8, 1), (9, 1)])
+def test_the_files_of_a_batch_share_twice_the_window_of_one(
+    user: User, manager: FileManager, files: int, requests: int
+) -> None:
+    """R-4: so that an answer stays small; the rest comes with refresh."""
+    batch = initiate(user, *[declared(size=10)] * files)
+    found = [ticket.instructions for ticket in batch.tickets if ticket.instructions]
+    assert [(len(one.requests), one.has_more) for one in found] == [(requests, True)] * files
