@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from fileman.backends import filesystem_settings
 from fileman.backends.base import Backend
-from fileman.backends.filesystem_assembly import assemble
+from fileman.backends.filesystem_assembly import assemble, missing_parts
 from fileman.backends.filesystem_errors import storage_errors
 from fileman.backends.filesystem_probe import faults_of_folder
 from fileman.backends.filesystem_settings import FilesystemSettings
@@ -96,11 +96,7 @@ class FilesystemBackend(Backend):
             return []
         if upload.plan.total_parts == 1:
             return list(upload.slices())
-        return [part for part in upload.slices() if not self._has_part(upload, part)]
-
-    def _has_part(self, upload: Upload, part: Slice) -> bool:
-        found = self._tree.find(_part_path(upload, part))
-        return found is not None and found.st_size == part.length
+        return missing_parts(self._tree, upload, work_folder=_work_folder(upload.upload_path))
 
     @storage_errors()
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:

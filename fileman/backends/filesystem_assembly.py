@@ -4,13 +4,19 @@ import errno
 import os
 
 from fileman.backends.filesystem_tree import Tree, seal
-from fileman.backends.values import Budget, Upload
+from fileman.backends.values import Budget, Slice, Upload
 from fileman.errors import PartsMissing, UploadInProgress
 
 PIECE_BYTES = 64 * 1024**2
 """What is copied between two looks at the budget."""
 _BUFFER_BYTES = 1024**2
 _CANNOT_COPY = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
+
+
+def missing_parts(tree: Tree, upload: Upload, *, work_folder: str) -> list[Slice]:
+    """The parts that have not arrived whole. Reads the folder once, however many there are."""
+    sizes = {path.rpartition("/")[2]: found.st_size for path, found in tree.files(f"{work_folder}/")}
+    return [part for part in upload.slices() if sizes.get(str(part.part_number)) != part.length]
 
 
 def assemble(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) -> None:
@@ -30,17 +36,11 @@ def assemble(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) ->
 
 def _assemble_once(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) -> None:
     if tree.find(upload.upload_path) is None:
-        _require_parts(tree, upload, work_folder)
+        if missing_parts(tree, upload, work_folder=work_folder):
+            raise PartsMissing
         with tree.locked(f"{work_folder}/lock"):
             if tree.find(upload.upload_path) is None:
                 _join(tree, upload, budget, work_folder=work_folder)
-
-
-def _require_parts(tree: Tree, upload: Upload, work_folder: str) -> None:
-    for part in upload.slices():
-        found = tree.find(f"{work_folder}/{part.part_number}")
-        if found is None or found.st_size != part.length:
-            raise PartsMissing
 
 
 def _join(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) -> None:
