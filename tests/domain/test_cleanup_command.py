@@ -33,7 +33,7 @@ def lapsed(user: User, manager: FileManager) -> File:
 
 def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: FileManager) -> None:
     """seed-101, seed-10"""
-    assert run() == "Expired 1 uploads, removed 0 rows (1 pending), deleted 2 queued objects; 0 failed.\n"
+    assert run() == "Expired 1 uploads (1 pending), removed 0 rows, deleted 2 queued objects; 0 failed.\n"
     assert File.objects.get().upload_status == "expired"
     assert stored_paths(manager) == []
 
@@ -78,7 +78,7 @@ def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileMa
     before = File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()
     dry = run("--dry-run")
     assert (File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()) == before
-    assert dry == "Would expire 1 uploads, remove 0 rows (1 pending), delete 2 queued objects; 0 failed.\n"
+    assert dry == "Would expire 1 uploads (1 pending), remove 0 rows, delete 2 queued objects; 0 failed.\n"
     assert [word for word in run().split() if word.strip("(").isdigit()] == [
         word for word in dry.split() if word.strip("(").isdigit()
     ]
@@ -87,7 +87,7 @@ def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileMa
 def test_one_status_alone(lapsed: File, user: User) -> None:
     """seed-104"""
     assert run("--status", "failed").startswith("Expired 0 uploads, removed 0 rows")
-    assert run("--status", "pending").startswith("Expired 1 uploads, removed 0 rows (1 pending)")
+    assert run("--status", "pending").startswith("Expired 1 uploads (1 pending), removed 0 rows")
 
 
 def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:

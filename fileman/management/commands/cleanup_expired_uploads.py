@@ -1,6 +1,7 @@
 """manage.py cleanup_expired_uploads"""
 
 import argparse
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +39,11 @@ class Command(BaseCommand):
             help="only what has been due for N hours (default 24; 0: everything that is due)",
         )
         parser.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")
-        parser.add_argument("--status", choices=cleanup.CLEANABLE, help="only uploads in this status")
+        parser.add_argument(
+            "--status",
+            choices=cleanup.CLEANABLE,
+            help="only uploads in this status; the deletion queue is worked all the same",
+        )
         parser.add_argument("--verbose", action="store_true", help="list each file")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -68,10 +73,14 @@ class Command(BaseCommand):
     def _show_summary(self, report: Report, *, dry_run: bool) -> None:
         if self.stderr.isatty():
             self.stderr.write("")
-        will = "Would expire" if dry_run else "Expired"
-        by_status = ", ".join(f"{count} {status}" for status, count in sorted(report.by_status.items()))
+        expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
         self.stdout.write(
-            f"{will} {report.expired} uploads, {'remove' if dry_run else 'removed'} {report.removed} rows"
-            f"{f' ({by_status})' if by_status else ''}, {'delete' if dry_run else 'deleted'} {report.deleted} queued"
-            f" objects; {report.failed} failed."
+            f"{expire} {report.expired} uploads{_of(report, File.UNFINISHED)}, {remove} {report.removed} rows"
+            f"{_of(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed."
         )
+
+
+def _of(report: Report, statuses: Sequence[str]) -> str:
+    """How many had which of these statuses, in brackets; nothing when none had."""
+    counts = ", ".join(f"{report.by_status[status]} {status}" for status in statuses if status in report.by_status)
+    return f" ({counts})" if counts else ""
