@@ -8,8 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from fileman.backends import backend_types, get_backend
-from fileman.errors import StorageError
+from fileman import diagnosis
+from fileman.backends import backend_types
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -68,12 +68,9 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Ask the storage whether the configuration works")
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
-            try:
-                is_valid, faults = get_backend(manager).validate_configuration()
-            except StorageError as error:
-                is_valid, faults = False, [error.message]
-            text = f"{manager.name}: {'works.' if is_valid else ''} {' '.join(faults)}"
-            self.message_user(request, text, messages.SUCCESS if is_valid else messages.ERROR)
+            faults = diagnosis.faults_of_manager(manager)
+            text = f"{manager.name}: {' '.join(faults) or 'works.'}"
+            self.message_user(request, text, messages.ERROR if faults else messages.SUCCESS)
 
 
 @admin.register(File)

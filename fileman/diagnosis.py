@@ -1,0 +1,90 @@
+"""What is wrong, in words for an operator: with a file manager's storage, or with an upload that did not arrive."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+
+from fileman import uploads
+from fileman.backends import get_backend
+from fileman.backends.values import StoredObject, Upload
+from fileman.errors import FileMissing, StorageError, UploadLost
+from fileman.instructing import upload_of, upload_path
+from fileman.models import File, FileManager
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFindings:
+    """One file, as the database and as the storage know it."""
+
+    published: StoredObject | None
+    """At the file path."""
+    uploaded: StoredObject | None
+    """At the upload path, where signed requests write."""
+    verdict: str
+    """What this means, and what has to happen next."""
+    in_order: bool
+    """False when the file is completed and its object is not the one that was published."""
+
+
+def faults_of_manager(manager: FileManager) -> list[str]:
+    """One sentence for each fault of the settings or of the storage behind them; empty when all works. Never raises."""
+    try:
+        return get_backend(manager).validate_configuration()[1]
+    except (StorageError, ImproperlyConfigured) as error:
+        return [str(error)]
+
+
+def findings_on_file(file: File, *, now: datetime) -> FileFindings:
+    """Look, and change nothing. Raises StorageError when the storage cannot be asked."""
+    published, uploaded = _stored(file, file.file_path), _stored(file, upload_path(file.file_manager, file))
+    damage = _damage(file, published) if file.upload_status == File.COMPLETED else ""
+    return FileFindings(
+        published=published,
+        uploaded=uploaded,
+        verdict=damage or _standing(file, arrived=bool(published or uploaded), now=now),
+        in_order=not damage,
+    )
+
+
+def _stored(file: File, path: str) -> StoredObject | None:
+    try:
+        return get_backend(file.file_manager).stat(path)
+    except FileMissing:
+        return None
+
+
+def _damage(file: File, published: StoredObject | None) -> str:
+    if published is None:
+        return "The stored object is gone: something else than fileman has deleted it."
+    if published.size != file.file_size:
+        return "The stored object is another one: something else than fileman has replaced it."
+    if published.etag != file.etag:
+        return "The stored object was written again since, as by a restored backup. Compare its checksum."
+    return ""
+
+
+def _standing(file: File, *, arrived: bool, now: datetime) -> str:
+    if file.upload_status == File.COMPLETED:
+        return "All is well."
+    over = uploads.state_error(file, now=now)
+    return over.message if over else _next_step(file, arrived=arrived, now=now)
+
+
+def _next_step(file: File, *, arrived: bool, now: datetime) -> str:
+    upload = upload_of(file, now=now)
+    missing_bytes = 0 if arrived else _missing_bytes(file, upload)
+    if not missing_bytes:
+        return "All bytes have arrived. finalizeUpload was not called, or has not come to its end."
+    if missing_bytes < upload.size:
+        return f"{missing_bytes} of {upload.size} bytes have not arrived. refreshUpload tells the client which."
+    return "Nothing has arrived: the client has not sent it, or the storage refuses it (CORS, expired addresses)."
+
+
+def _missing_bytes(file: File, upload: Upload) -> int:
+    if uploads.needs_begin(file):
+        return upload.size
+    try:
+        return sum(part.length for part in get_backend(file.file_manager).missing(upload))
+    except UploadLost:
+        return upload.size

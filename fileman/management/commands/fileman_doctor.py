@@ -1,0 +1,62 @@
+"""manage.py fileman_doctor"""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from fileman import diagnosis
+from fileman.errors import StorageError
+from fileman.models import File, FileManager
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask the storage of each file manager whether its configuration works, or look what became of one upload. "
+        "Completed and unfinished files are left as they are. Exit status 1 when something is wrong."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        subject = parser.add_mutually_exclusive_group()
+        subject.add_argument("--manager", metavar="NAME", help="only file managers of this name")
+        subject.add_argument(
+            "--file", type=UUID, metavar="UUID", help="this file, as the log and its stable link name it"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if options["file"] is not None:
+            self._look_at_file(options["file"])
+        else:
+            self._look_at_managers(options["manager"])
+
+    def _look_at_managers(self, name: str | None) -> None:
+        managers = FileManager.objects.select_related("group").order_by("name", "pk")
+        chosen = list(managers if name is None else managers.filter(name=name))
+        if name is not None and not chosen:
+            raise CommandError(f"There is no file manager named {name!r}.")
+        ill = 0
+        for manager in chosen:
+            faults = diagnosis.faults_of_manager(manager)
+            ill += bool(faults)
+            owner = f", group {manager.group}" if manager.group else ""
+            self.stdout.write(f"{manager.name} ({manager.backend_type}{owner}): {'' if faults else 'works.'}".rstrip())
+            for fault in faults:
+                self.stdout.write(f"  {fault}")
+        if ill:
+            raise CommandError(f"{ill} of {len(chosen)} file managers do not work.")
+
+    def _look_at_file(self, file_id: UUID) -> None:
+        file = File.objects.select_related("file_manager").filter(pk=file_id).first()
+        if file is None:
+            raise CommandError(f"There is no file {file_id}.")
+        try:
+            findings = diagnosis.findings_on_file(file, now=timezone.now())
+        except StorageError as error:
+            raise CommandError(f"The storage cannot be asked: {error}") from error
+        self.stdout.write(f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes")
+        for name, stored in (("file path", findings.published), ("upload path", findings.uploaded)):
+            self.stdout.write(f"  at its {name}: {f'{stored.size} bytes' if stored else 'nothing'}")
+        self.stdout.write(f"  {findings.verdict}")
+        if not findings.in_order:
+            raise CommandError("The file cannot be served as it was published.")
