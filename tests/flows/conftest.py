@@ -10,7 +10,7 @@ from pytest_django import Settings, live_server_helper
 
 from fileman.backends.memory import MemoryBackend
 from tests.flows import storages
-from tests.flows.reference_client import Client
+from tests.flows.reference_client import Uploader
 from tests.flows.sending import Site, site_of
 from tests.flows.storages import Storage
 
@@ -70,8 +70,8 @@ def site(live_server: live_server_helper.LiveServer, user: User) -> Site:
 
 
 @pytest.fixture
-def client(site: Site, tmp_path: Path) -> Iterator[Client]:
+def uploader(site: Site, tmp_path: Path) -> Iterator[Uploader]:
     """Of a file `large.bin`, which the test has to write."""
-    made = Client(site, tmp_path / "large.bin")
+    made = Uploader(site, tmp_path / "large.bin")
     yield made
     made.stop()

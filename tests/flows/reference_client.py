@@ -40,7 +40,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """Runs the program with a disk that hangs at that position of the file."""
 
 
-class Client:
+class Uploader:
     """Processes of the client that upload one file as ann."""
 
     def __init__(self, site: Site, path: Path) -> None:

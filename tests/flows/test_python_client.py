@@ -9,7 +9,7 @@ from django.core.signals import request_started
 from fileman.models import File
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.faults import Fault, injected
-from tests.flows.reference_client import Client
+from tests.flows.reference_client import Uploader
 from tests.flows.sending import content, fetch, sha256
 from tests.flows.storages import MIB, Storage, memory_storage
 
@@ -21,82 +21,82 @@ def memory(transactional_db: None) -> Storage:
     return memory_storage()
 
 
-def assert_uploaded(client: Client, data: bytes) -> None:
+def assert_uploaded(uploader: Uploader, data: bytes) -> None:
     """The newest file is whole, and nothing is kept for another process."""
     fields = "node { downloadUrl originalFilename uploadStatus }"
-    newest = client.site.call(f"{{ files {{ edges {{ {fields} }} }} }}")["files"]["edges"][0]["node"]
+    newest = uploader.site.call(f"{{ files {{ edges {{ {fields} }} }} }}")["files"]["edges"][0]["node"]
     assert (newest["originalFilename"], newest["uploadStatus"]) == ("large.bin", "COMPLETED")
     assert sha256(fetch(newest["downloadUrl"]).content) == sha256(data)
-    assert not client.kept.exists()
+    assert not uploader.kept.exists()
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_small_file_takes_the_same_path(size: int, storage: Storage, client: Client) -> None:
+def test_a_small_file_takes_the_same_path(size: int, storage: Storage, uploader: Uploader) -> None:
     """seed-5: a form for S3, a plain PUT elsewhere; the client prints the stable link and a full bar."""
-    client.path.write_bytes(content(size))
+    uploader.path.write_bytes(content(size))
 
-    status, output, messages = client.run()
+    status, output, messages = uploader.run()
 
     assert status == 0, messages
-    assert output == f"\n{client.site.url}/fileman/download/{File.objects.get().pk}/\n"
+    assert output == f"\n{uploader.site.url}/fileman/download/{File.objects.get().pk}/\n"
     assert "100%" in messages
-    assert_uploaded(client, content(size))
+    assert_uploaded(uploader, content(size))
 
 
-def test_more_parts_than_one_window_holds(memory: Storage, client: Client, configure: Configure) -> None:
+def test_more_parts_than_one_window_holds(memory: Storage, uploader: Uploader, configure: Configure) -> None:
     """seed-123: ten parts, handed out by threes."""
     configure(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=100, REQUEST_WINDOW=3)
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
 
-    assert client.run()[0] == 0
+    assert uploader.run()[0] == 0
 
-    assert_uploaded(client, DATA)
+    assert_uploaded(uploader, DATA)
 
 
 @pytest.mark.parametrize("changed", [content(15 * MIB, head=b"changed"), content(14 * MIB), content(16 * MIB)])
 def test_a_file_that_was_changed_meanwhile_is_begun_anew(
-    changed: bytes, request: pytest.FixtureRequest, client: Client, configure: Configure
+    changed: bytes, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
     """Never half of the one and half of the other, not even when their sizes are equal."""
     storage_of("file", request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
-    client.path.write_bytes(content(15 * MIB))
-    client.kill_after(more_bytes=8 * MIB)
-    client.path.write_bytes(changed)
+    uploader.path.write_bytes(content(15 * MIB))
+    uploader.kill_after(more_bytes=8 * MIB)
+    uploader.path.write_bytes(changed)
 
-    assert client.run()[0] == 0
+    assert uploader.run()[0] == 0
 
-    assert_uploaded(client, changed)
+    assert_uploaded(uploader, changed)
     assert sorted(File.objects.values_list("upload_status", flat=True)) == ["completed", "pending"]
 
 
-def test_a_kept_token_that_is_broken_is_no_obstacle(memory: Storage, client: Client) -> None:
+def test_a_kept_token_that_is_broken_is_no_obstacle(memory: Storage, uploader: Uploader) -> None:
     """As after a kill in the middle of writing it."""
-    client.path.write_bytes(DATA)
-    client.kept.write_text("half")
+    uploader.path.write_bytes(DATA)
+    uploader.kept.write_text("half")
 
-    assert client.run()[0] == 0
+    assert uploader.run()[0] == 0
 
-    assert_uploaded(client, DATA)
+    assert_uploaded(uploader, DATA)
 
 
 @pytest.mark.parametrize(("index", "operation"), [(0, "write"), (1, "stat"), (3, "read"), (4, "publish")])
 def test_a_fault_of_the_storage_that_passes_is_waited_out(
-    index: int, operation: str, memory: Storage, client: Client
+    index: int, operation: str, memory: Storage, uploader: Uploader
 ) -> None:
     """R-2: whichever call it meets, the same process ends the upload."""
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
 
     with injected(Fault(index=index, moment="before")) as fault:
-        assert client.run()[0] == 0
+        assert uploader.run()[0] == 0
 
     assert fault.fired == operation
-    assert_uploaded(client, DATA)
+    assert_uploaded(uploader, DATA)
 
 
-def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, client: Client) -> None:
+def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, uploader: Uploader) -> None:
     """R-2: every mutation and every byte."""
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
     asked = {"graphql": 0, "fileman": 0}
 
     def stumble(environ: dict[str, Any], **_: Any) -> None:
@@ -108,48 +108,48 @@ def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: St
 
     request_started.connect(stumble)
     try:
-        assert client.run()[0] == 0
+        assert uploader.run()[0] == 0
     finally:
         request_started.disconnect(stumble)
 
-    assert_uploaded(client, DATA)
+    assert_uploaded(uploader, DATA)
     assert File.objects.count() == 1
     assert min(asked.values()) >= 4
 
 
-def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, client: Client) -> None:
+def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Uploader) -> None:
     """seed-8: in the server's words."""
     memory.manager.max_file_size = 999
     memory.manager.save()
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
 
-    status, output, messages = client.run()
+    status, output, messages = uploader.run()
 
     assert (status, output) == (1, "")
     assert messages == "Refused: The file has 1000 bytes; at most 999 are allowed.\n"
-    assert (client.kept.exists(), File.objects.exists()) == (False, False)
+    assert (uploader.kept.exists(), File.objects.exists()) == (False, False)
 
 
-def test_a_wrong_password_is_told(memory: Storage, client: Client) -> None:
+def test_a_wrong_password_is_told(memory: Storage, uploader: Uploader) -> None:
     """A-1."""
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
 
-    status, output, messages = client.run(password="wrong")
+    status, output, messages = uploader.run(password="wrong")
 
     assert (status, output) == (1, "")
     assert messages.startswith("Refused: ")
-    assert (client.kept.exists(), File.objects.exists()) == (False, False)
+    assert (uploader.kept.exists(), File.objects.exists()) == (False, False)
 
 
-def test_an_address_that_is_no_such_server_is_told_at_once(memory: Storage, client: Client) -> None:
-    client.path.write_bytes(DATA)
-    site = client.site.url = f"{client.site.url}/elsewhere"
+def test_an_address_that_is_no_such_server_is_told_at_once(memory: Storage, uploader: Uploader) -> None:
+    uploader.path.write_bytes(DATA)
+    site = uploader.site.url = f"{uploader.site.url}/elsewhere"
 
-    status, output, messages = client.run()
+    status, output, messages = uploader.run()
 
     assert (status, output) == (1, "")
     assert messages == f"\n404 Client Error: Not Found for url: {site}/fileman/csrf/\n"
-    assert not client.kept.exists()
+    assert not uploader.kept.exists()
 
 
 def infected(file: File, content: Any) -> None:
@@ -157,15 +157,15 @@ def infected(file: File, content: Any) -> None:
 
 
 def test_an_upload_that_fails_for_good_is_not_tried_again_in_vain(
-    memory: Storage, client: Client, configure: Configure
+    memory: Storage, uploader: Uploader, configure: Configure
 ) -> None:
     """V-10: the process ends with the reason, and the next one begins anew."""
-    client.path.write_bytes(DATA)
+    uploader.path.write_bytes(DATA)
     configure(CONTENT_VALIDATORS=[f"{__name__}.infected"])
 
-    status, _, messages = client.run()
+    status, _, messages = uploader.run()
 
     assert (status, messages.splitlines()[-1]) == (1, "Infected: test signature")
     configure(CONTENT_VALIDATORS=[])
-    assert client.run()[0] == 0
-    assert_uploaded(client, DATA)
+    assert uploader.run()[0] == 0
+    assert_uploaded(uploader, DATA)

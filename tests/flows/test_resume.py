@@ -10,14 +10,14 @@ from fileman import cleanup
 from fileman.backends import forget_backends
 from fileman.models import File
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.reference_client import Client
+from tests.flows.reference_client import Uploader
 from tests.flows.sending import content, fetch, send, sha256, slice_of
 from tests.flows.storages import MIB, Storage
 
 
-def let_addresses_lapse(client: Client, storage: Storage, data: bytes) -> None:
+def let_addresses_lapse(uploader: Uploader, storage: Storage, data: bytes) -> None:
     """Wait until what the killed process was given is refused. A session's address lapses with the session alone."""
-    given = client.site.refresh(uploadToken=client.token)["instructions"]
+    given = uploader.site.refresh(uploadToken=uploader.token)["instructions"]
     lapse = datetime.fromisoformat(given["expiresAt"]) + timedelta(seconds=1.1)
     time.sleep(max(0.0, (lapse - datetime.now(UTC)).total_seconds()))
     if storage.verifies_signatures and not given["ordered"]:
@@ -25,68 +25,68 @@ def let_addresses_lapse(client: Client, storage: Storage, data: bytes) -> None:
         assert send(first, slice_of(first, data)) not in first["successStatus"]
 
 
-def upload_with_two_kills(client: Client, storage: Storage, data: bytes, configure: Configure) -> None:
+def upload_with_two_kills(uploader: Uploader, storage: Storage, data: bytes, configure: Configure) -> None:
     """Killed twice, between the kills every address lapses; the third process ends it, and nothing began anew."""
-    client.path.write_bytes(data)
+    uploader.path.write_bytes(data)
     configure(DEFAULT_UPLOAD_EXPIRES_IN=2, MAX_CONCURRENCY=1)
-    first = client.kill_after(more_bytes=len(data) // 3)
-    let_addresses_lapse(client, storage, data)
+    first = uploader.kill_after(more_bytes=len(data) // 3)
+    let_addresses_lapse(uploader, storage, data)
     configure(DEFAULT_UPLOAD_EXPIRES_IN=3600)
     forget_backends()
-    second = client.kill_after(more_bytes=len(data) // 3)
+    second = uploader.kill_after(more_bytes=len(data) // 3)
 
-    status, _, messages = client.run()
+    status, _, messages = uploader.run()
 
     assert status == 0, messages
     assert messages.rpartition("]")[2] == " 100% "
     assert 0 < first < second < len(data)
     file = File.objects.get()
     assert (file.upload_status, file.file_size) == ("completed", len(data))
-    listed = client.site.call("{ files { edges { node { downloadUrl filePath } } } }")["files"]["edges"]
+    listed = uploader.site.call("{ files { edges { node { downloadUrl filePath } } } }")["files"]["edges"]
     shown = listed[0]["node"]
     assert sha256(fetch(shown["downloadUrl"]).content) == sha256(data)
-    assert not client.kept.exists()
+    assert not uploader.kept.exists()
     assert shown["filePath"] in storage.everything()
 
 
 @pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "gcs"])
 def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
-    kind: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+    kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
     """seed-118 seed-123: 25 MB in parts of 5 MiB, or twice that in one session; the same SHA-256."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB)
 
-    upload_with_two_kills(client, storage, content((50 if kind == "gcs" else 25) * MIB), configure)
+    upload_with_two_kills(uploader, storage, content((50 if kind == "gcs" else 25) * MIB), configure)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs"])
 def test_300_mb_survive_two_kills(
-    kind: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+    kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
     """seed-118 seed-122 seed-123: with the sizes of parts that are the default."""
     storage = storage_of(kind, request)
     storage.manager.max_file_size = 0
     storage.manager.save()
 
-    upload_with_two_kills(client, storage, content(300 * MIB), configure)
+    upload_with_two_kills(uploader, storage, content(300 * MIB), configure)
 
 
 @pytest.mark.parametrize("ending", ["abort", "expiry"])
 @pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite"])
 def test_parts_of_a_killed_client_are_gone_after_its_end(
-    kind: str, ending: str, request: pytest.FixtureRequest, client: Client, configure: Configure
+    kind: str, ending: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
     """seed-106 K-5: the listing of the storage is empty, of parts and of uploads that were begun."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
-    client.path.write_bytes(content(15 * MIB))
-    client.kill_after(more_bytes=8 * MIB)
+    uploader.path.write_bytes(content(15 * MIB))
+    uploader.kill_after(more_bytes=8 * MIB)
     assert storage.everything() != []
 
     if ending == "abort":
-        assert client.site.abort(client.token)["success"]
+        assert uploader.site.abort(uploader.token)["success"]
     else:
         File.objects.update(expires_at=timezone.now() - timedelta(hours=1))
         for minutes in (0, 1):
