@@ -28,7 +28,7 @@ run: .venv/.installed-project frontends
 test: .venv/.installed-dev frontends
 	.ci/install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long and not browser"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "browser and not long"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/frontend -m "browser and not long"
 	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile -m "database and not long and not browser"
 
 test-long: .venv/.installed-dev frontends
@@ -49,6 +49,7 @@ ifeq ($(NODE_OK),true)
 endif
 
 screenshots: .venv/.installed-dev frontends
+	.ci/install
 	SCREENSHOTS_INTO=docs/images $(BIN)/python -m pytest tests/frontend/test_screenshots.py
 
 bench: .venv/.installed-dev

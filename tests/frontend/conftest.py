@@ -25,9 +25,8 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         missing("Chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
+        switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-extensions"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=switches)
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.frontend.skipping import missing
 from tests.frontend.watching import come_to_rest, throttled, watching
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 WIDTH = 1280
 MAX_BYTES = 200 * 1024
 MIB = 1024**2

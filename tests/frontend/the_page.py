@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.frontend.skipping import missing
 from tests.frontend.watching import Watched
 
-LOCAL, S3, AZURE = "Local disk", "Amazon S3", "Azure Blob"
-STORAGES = [LOCAL, S3, AZURE, "Google Cloud"]
+LOCAL, S3, AZURE, GOOGLE = "Local disk", "Amazon S3", "Azure Blob", "Google Cloud"
+STORAGES = [LOCAL, S3, AZURE, GOOGLE]
 MIB = 1024 * 1024
 SMALL, SINGLE, IN_PARTS = 300_000, 20_000_000, 70 * MIB
 

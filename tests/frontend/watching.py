@@ -1,7 +1,7 @@
 """A page in Chromium, and all that it complains about and sends."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -53,23 +53,31 @@ def watching(browser: Browser, site: str, state: StorageState | None, *, scheme:
 
 
 AT_REST = """async () => {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     const running = () => document.getAnimations().filter((animation) => animation.playState === "running");
     while (running().length) await Promise.allSettled(running().map((animation) => animation.finished));
 }"""
 
 
 def come_to_rest(page: Page) -> None:
-    """Wait until nothing fades or moves any more. An animation may also be cancelled, or start another."""
+    """Wait until the last change is drawn and nothing fades or moves any more. An animation may also be cancelled, or
+    start another."""
     page.evaluate(AT_REST)
 
 
-def accessibility_faults(page: Page, *, without: str | None = None) -> list[tuple[str, str]]:
-    """Rule and selector of everything that axe finds against WCAG 2.2 AA and good practice; `without` names what is
-    left out."""
-    come_to_rest(page)
+def accessibility_faults(
+    page: Page, *, schemes: Sequence[Scheme] = ("light", "dark"), without: str | None = None
+) -> list[tuple[str, str, Scheme]]:
+    """Rule, selector and colours of everything that axe finds against WCAG 2.2 AA and good practice; `without` names
+    what is left out."""
     context = {"exclude": [[without]]} if without else None
-    violations = Axe().run(page, context=context, options=RULES).response["violations"]
-    return [(violation["id"], str(node["target"][0])) for violation in violations for node in violation["nodes"]]
+    faults = []
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        come_to_rest(page)
+        for violation in Axe().run(page, context=context, options=RULES).response["violations"]:
+            faults += [(violation["id"], str(node["target"][0]), scheme) for node in violation["nodes"]]
+    return faults
 
 
 @contextmanager
