@@ -24,12 +24,12 @@ class Administrator:
 
     def offers(self, name: str) -> bool:
         """Whether there is a file manager of that name."""
-        self._page.goto(MANAGERS)
+        self._go_to_list()
         return self._page.get_by_role("link", name=name, exact=True).count() == 1
 
     def make_default(self, name: str) -> None:
         """Uploads that name no file manager go there from now on."""
-        self._page.goto(MANAGERS)
+        self._go_to_list()
         self._page.get_by_role("link", name=name, exact=True).click()
         self._page.get_by_label("Is default").check()
         self._save()
@@ -44,6 +44,11 @@ class Administrator:
         self._page.get_by_label("Max file size").fill("0")
         self._page.get_by_label("Settings:").fill(json.dumps(settings))
         self._save()
+
+    def _go_to_list(self) -> None:
+        """Where signing in and saving lead anyway."""
+        if not self._page.url.endswith(MANAGERS):
+            self._page.goto(MANAGERS)
 
     def _save(self) -> None:
         self._page.get_by_role("button", name="Save", exact=True).click()
