@@ -64,13 +64,16 @@ class Bar:
     """Draws how much of the file is on its way."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.sent, self.lock = size, 0, threading.Lock()
+        self.size, self.sent, self.drawn, self.lock = size, 0, "", threading.Lock()
 
     def add(self, more: int) -> None:
         with self.lock:
             self.sent += more
             done = min(1.0, self.sent / self.size)
-            sys.stderr.write(f"\r[{'#' * int(40 * done):40}] {done:4.0%} ")
+            line = f"\r[{'#' * int(40 * done):40}] {done:4.0%} "
+            if line != self.drawn:
+                self.drawn = line
+                sys.stderr.write(line)
 
 
 class Body:
