@@ -23,7 +23,7 @@ Described = dict[str, Any]
 
 
 @contextmanager
-def _s3(_origin: str) -> Iterator[Described]:
+def _s3(origin: str) -> Iterator[Described]:
     with moto.serve() as server:
         keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
         client = boto3.client(
@@ -34,6 +34,12 @@ def _s3(_origin: str) -> Iterator[Described]:
             aws_secret_access_key=server.secret_access_key,
         )
         client.create_bucket(Bucket=NAME)
+        rule = {
+            "AllowedOrigins": [origin],
+            "AllowedMethods": ["GET", "POST", "PUT"],
+            "AllowedHeaders": ["content-type"],
+        }
+        client.put_bucket_cors(Bucket=NAME, CORSConfiguration={"CORSRules": [rule]})
         settings = {"bucket_name": NAME, "region_name": server.region_name, "endpoint_url": server.endpoint_url, **keys}
         yield {"endpoint": server.endpoint_url, "backend_url": f"s3://{NAME}/", "settings": settings}
 
@@ -77,7 +83,7 @@ def _gcs(origin: str) -> Iterator[Described]:
         yield {"endpoint": server.endpoint, "backend_url": f"gs://{NAME}/", "settings": settings}
 
 
-_STORAGES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+STORAGES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("Amazon S3 (moto)", "s3", _s3),
     ("Azure Blob (Azurite)", "azure", _azure),
     ("Google Cloud (emulator)", "gcs", _gcs),
@@ -88,7 +94,7 @@ def main(origin: str) -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with ExitStack() as stack:
-        for title, backend_type, start in _STORAGES:
+        for title, backend_type, start in STORAGES:
             described = {"title": title, "backend_type": backend_type, **_start(stack, start, origin)}
             sys.stdout.write(json.dumps(described) + "\n")
         sys.stdout.write("end\n")

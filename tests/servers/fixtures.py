@@ -49,11 +49,11 @@ def _started(name: str) -> Iterator[Any]:
         try:
             started = stack.enter_context(server(name))
         except ServerMissing as missing:
-            _give_up(str(missing))
+            give_up(str(missing))
         yield started
 
 
-def _give_up(reason: str) -> NoReturn:
+def give_up(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
