@@ -13,11 +13,11 @@ from fileman.errors import StorageMisconfigured
 __all__ = ["Backend", "BackendConfig", "backend_class", "backend_types", "get_backend"]
 
 _BUILT_IN = {
-    "file": "fileman.backends.filesystem.FilesystemBackend",
-    "memory": "fileman.backends.memory.MemoryBackend",
-    "s3": "fileman.backends.s3.S3Backend",
-    "azure": "fileman.backends.azure.AzureBackend",
-    "gcs": "fileman.backends.gcs.GCSBackend",
+    "file": "fileman.backends.filesystem.backend.FilesystemBackend",
+    "memory": "fileman.testing.memory.MemoryBackend",
+    "s3": "fileman.backends.s3.backend.S3Backend",
+    "azure": "fileman.backends.azure.backend.AzureBackend",
+    "gcs": "fileman.backends.gcs.backend.GCSBackend",
 }
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload
 
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem import FilesystemBackend
-from fileman.backends.memory import MemoryBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract, Reduction
+from fileman.testing.memory import MemoryBackend
 
 
 class TestFilesystem(BackendContract):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import Budget
 from fileman.errors import StorageMisconfigured
 from tests.backends.filesystem_folder import faults, files_below, make, put, upload_of

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from tests.backends.filesystem_folder import config, failing, failing_open, faults, make
 
 urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]

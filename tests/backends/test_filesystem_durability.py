@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import Budget
 from fileman.errors import (
     SizeMismatch,
@@ -200,7 +200,7 @@ _HALF_AN_UPLOAD = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import Budget
 from tests.backends.filesystem_folder import make, upload_of
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import Budget, Upload
 from fileman.errors import (
     FileMissing,

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from fileman.backends.memory import Fault, MemoryBackend
 from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload
 from fileman.errors import FileMissing, StorageUnavailable, UploadInProgress
+from fileman.testing.memory import Fault, MemoryBackend
 
 
 def make(manager_id: UUID | None = None, *, backend_url: str = "") -> MemoryBackend:

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from fileman.backends import BackendConfig
-from fileman.backends.filesystem import FilesystemBackend
+from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import PartPlan, Strategy, Upload
 
 SIZE = 64 * 1024**2

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from fileman.backends import BackendConfig
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import PartPlan, Strategy, Upload
 
 ROUNDS = 300

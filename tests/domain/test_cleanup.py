@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from fileman import cleanup, deletions, files, transitions, uploads
-from fileman.backends.memory import MemoryBackend
 from fileman.cleanup import Report, Request
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import (
     DAY,
     DEADLINE,

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import configured, file_of, send, start, stored_paths, upload
 
 

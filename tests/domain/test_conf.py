@@ -140,7 +140,7 @@ def test_a_dotted_path_that_leads_nowhere_is_found_before_the_first_upload(given
 
 def test_dotted_paths_that_lead_somewhere_pass() -> None:
     with configured(
-        UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.backends.memory.MemoryBackend"}
+        UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.testing.memory.MemoryBackend"}
     ):
         assert found() == []
 

@@ -10,11 +10,11 @@ from django.db import connection
 
 from fileman import deletions, files, uploads
 from fileman.backends import get_backend
-from fileman.backends.memory import MemoryBackend
 from fileman.deletions import Worked
 from fileman.errors import NotFound, StorageUnavailable
 from fileman.instructing import upload_of
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import (
     DAY,
     MICROSECOND,

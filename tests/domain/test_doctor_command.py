@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from fileman import uploads
 from fileman.backends import get_backend
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import StorageUnavailable, UploadLost
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import (
     caller_of,
     configured,

@@ -16,9 +16,9 @@ from django.test import override_settings
 
 from fileman import encryption
 from fileman.backends import config_of, forget_backends, get_backend
-from fileman.backends.memory import MemoryBackend
 from fileman.encryption import DecryptionError
 from fileman.models import File, FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import configured, start, upload
 
 CANARY = "canary-7f3a9c-secret"

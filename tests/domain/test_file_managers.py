@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 
 from fileman.backends import backend_class, backend_types, get_backend
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import StorageMisconfigured
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import (
     configured,
     start,
@@ -44,7 +44,7 @@ def test_an_unknown_backend_type_is_refused_and_the_known_ones_are_named() -> No
 
 def test_a_project_registers_a_backend_of_its_own() -> None:
     """seed-21"""
-    with configured(BACKENDS={"mine": "fileman.backends.memory.MemoryBackend"}):
+    with configured(BACKENDS={"mine": "fileman.testing.memory.MemoryBackend"}):
         assert backend_class("mine") is MemoryBackend
         assert "mine" in backend_types()
 
@@ -59,7 +59,7 @@ def test_a_saved_change_makes_a_new_backend_and_nothing_else_does(manager: FileM
     assert (first.settings.upload_expires_in, changed.settings.upload_expires_in) == (3600, 77)
 
 
-@pytest.mark.parametrize("path", ["no.such.module.Backend", "fileman.backends.memory.NoSuchBackend"])
+@pytest.mark.parametrize("path", ["no.such.module.Backend", "fileman.testing.memory.NoSuchBackend"])
 def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -> None:
     """seed-95"""
     with configured(BACKENDS={"mine": path}), pytest.raises(StorageMisconfigured, match="Backend 'mine'"):

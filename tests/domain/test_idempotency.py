@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Batch
 from tests.domain.uploading import at_once, configured, declared, file_of, finish, initiate, send, token_of
 

@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from fileman import files
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import ErrorCode, FilemanError
 from fileman.models import File, FileManager, StorageUsage
+from fileman.testing.memory import MemoryBackend
 from fileman.validation import limits
 from fileman.validation.limits import AcceptedFile, DeclaredFile
 from tests.conftest import grant

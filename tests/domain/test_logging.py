@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 
 from fileman import cleanup, files, finalizing, uploads
 from fileman.backends import get_backend
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
 
 CANARY = "canary-7f3a9c-secret"

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from fileman import files
-from fileman.backends.memory import MemoryBackend
 from fileman.errors import InvalidMetadata
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from fileman.validation import metadata
 from tests.domain.uploading import NOW, caller_of, declared, file_of, finish, initiate, send, start, upload
 

@@ -6,11 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fileman import parts
-from fileman.backends.memory import MemoryBackend
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import Capabilities, PartPlan, Strategy
 from fileman.errors import FileTooLarge
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.domain.uploading import configured, declared, initiate
 
 MIB, GIB, TIB = 1024**2, 1024**3, 1024**4

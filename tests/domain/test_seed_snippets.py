@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from fileman import conf, tokens
 from fileman.backends import get_backend
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.models import File, FileManager
 from tests.domain.uploading import NOW, configured, declared, finish, initiate, send, start, token_of, upload
 

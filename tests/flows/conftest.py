@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings, live_server_helper
 
-from fileman.backends.memory import MemoryBackend
+from fileman.testing.memory import MemoryBackend
 from tests.flows import storages
 from tests.flows.reference_client import Uploader
 from tests.flows.sending import Site, site_of

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fileman.backends.memory import MemoryBackend
 from fileman.backends.values import Upload
 from fileman.errors import StorageUnavailable
+from fileman.testing.memory import MemoryBackend
 
 Moment = Literal["before", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "after")

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from azure.storage.blob import BlobServiceClient
 
-from fileman.backends.memory import MemoryBackend
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.backends.s3.stores import new_store
 from tests.servers import AzureServer, S3Server
 from tests.servers.gcs import GcsServer

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from strawberry.relay import from_base64, to_base64
 
-from fileman.backends.memory import MemoryBackend
 from fileman.models import File, FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of, grant
 from tests.flows.sending import Json

@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from fileman import cleanup
-from fileman.backends.memory import MemoryBackend
 from fileman.models import File, StorageDeletion, StorageUsage
 from fileman.signals import file_completed
+from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of
 from tests.flows.at_once import at_once

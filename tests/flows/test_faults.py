@@ -17,8 +17,8 @@ from django.db import connections
 from django.utils import timezone
 
 from fileman import cleanup
-from fileman.backends.memory import MemoryBackend
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.flows.conftest import Configure
 from tests.flows.faults import MOMENTS, Fault, Moment, injected

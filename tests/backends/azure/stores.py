@@ -9,7 +9,7 @@ from uuid import uuid4
 import requests
 from azure.storage.blob import BlobClient, ContainerClient, generate_blob_sas
 
-from fileman.backends.azure import AzureBackend
+from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
 from tests.servers import AzureServer

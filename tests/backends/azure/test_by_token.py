@@ -17,7 +17,7 @@ from azure.core.credentials import AccessToken
 from azure.identity import CredentialUnavailableError
 from azure.storage.blob import BlobServiceClient, CorsRule, _shared_access_signature
 
-from fileman.backends.azure import AzureBackend
+from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.base import Backend
 from fileman.backends.values import BackendConfig, Budget
 from fileman.testing.contract import BackendContract

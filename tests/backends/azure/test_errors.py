@@ -9,7 +9,7 @@ import azure.identity
 import azure.storage.blob
 import pytest
 
-from fileman.backends.azure_errors import azure_errors, error_of
+from fileman.backends.azure.errors import azure_errors, error_of
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 
 MODULES = (azure.core.exceptions, azure.identity, azure.storage.blob)

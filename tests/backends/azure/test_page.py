@@ -11,7 +11,7 @@ import requests
 from azure.storage.blob import BlobServiceClient, CorsRule
 
 from fileman import conf
-from fileman.backends.azure_settings import AzureSettings
+from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.documents import PAGE, json_blocks, python_blocks, table
 from tests.backends.azure.stores import BODY, Store, send, upload_of

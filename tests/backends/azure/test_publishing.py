@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fileman.backends.azure import AzureBackend
+from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.errors import (
     FileMissing,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from fileman.backends.azure import AzureBackend
+from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.azure.documents import PAGE, table
 from tests.backends.azure.stores import BODY, Store, send, upload_of

@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 
 from fileman.backends import backend_class
-from fileman.backends.azure import AzureBackend
+from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import BackendConfig
 from fileman.errors import StorageMisconfigured
 

@@ -11,8 +11,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import UserDelegationKey
 
-from fileman.backends.azure import AzureBackend
-from fileman.backends.azure_connection import AzureConnection
+from fileman.backends.azure.backend import AzureBackend
+from fileman.backends.azure.client import AzureConnection
 from fileman.backends.values import BackendConfig, ServeAs, Slice
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.azure.stores import upload_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.gcs import GcsServer

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract
 from tests.backends.gcs.stores import Store

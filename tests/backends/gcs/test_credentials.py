@@ -15,8 +15,8 @@ from django.conf import settings as django_settings
 from django.test import override_settings
 from google.auth.compute_engine import _metadata
 
-from fileman.backends import gcs_signing
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs import signing
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.errors import StorageMisconfigured, StorageUnavailable
 from fileman.models import FileManager
 from tests.api import Api
@@ -112,7 +112,7 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
         host = metadata_server.removeprefix("http://")
         monkeypatch.setenv("GCE_METADATA_IP", host)
         monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)  # read from the environment at import
-        monkeypatch.setattr(gcs_signing, "SIGN_BLOB_URL", f"{iam}/v1/projects/-/serviceAccounts/{{email}}:signBlob")
+        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam}/v1/projects/-/serviceAccounts/{{email}}:signBlob")
         yield store.backend(credentials=None)
 
 
@@ -164,7 +164,7 @@ def test_a_signing_service_that_refuses_is_named(
     """seed-121."""
     refusal = {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
     with answering(lambda _: json_answer(refusal, status=403)) as iam:
-        monkeypatch.setattr(gcs_signing, "SIGN_BLOB_URL", f"{iam}/{{email}}")
+        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam}/{{email}}")
 
         with pytest.raises(StorageMisconfigured):
             machine.get_url("a")

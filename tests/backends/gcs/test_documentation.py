@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from fileman.backends import backend_class
-from fileman.backends.gcs_diagnosis import NEEDED_HEADERS
+from fileman.backends.gcs.diagnosis import NEEDED_HEADERS
 from fileman.backends.settings import setting_faults
 from fileman.models import FileManager
 from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of

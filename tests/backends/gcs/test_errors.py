@@ -9,7 +9,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from fileman.backends.gcs_errors import Refused, error_of, gcs_errors, refused
+from fileman.backends.gcs.errors import Refused, error_of, gcs_errors, refused
 from fileman.backends.values import StoredObject
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.gcs.answering import Answer, Asked, answering, json_answer

@@ -14,7 +14,7 @@ from django.utils import timezone
 from fileman import cleanup, files, uploads, verification
 from fileman.access import Caller
 from fileman.backends import get_backend
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.finalizing import finalize
 from fileman.instructing import Outcome, UploadInstructions, upload_of

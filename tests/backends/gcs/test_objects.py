@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fileman.backends import gcs_batch
-from fileman.backends.gcs import GCSBackend
-from fileman.backends.gcs_connection import GCSConnection
-from fileman.backends.gcs_errors import Refused
+from fileman.backends.gcs import batch
+from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.gcs.client import GCSConnection
+from fileman.backends.gcs.errors import Refused
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import (
     ChecksumMismatch,
@@ -254,12 +254,12 @@ def test_what_cannot_be_deleted_is_named(store: Store, backend: GCSBackend, monk
     """K-2: the rest of the batch goes."""
     store.put("a")
     store.put("b")
-    delete = gcs_batch.delete
+    delete = batch.delete
 
     def one_forbidden(connection: GCSConnection, targets: Sequence[str]) -> list[Refused | None]:
         return [*delete(connection, targets[:1]), Refused(403, "forbidden", "tells the account")]
 
-    monkeypatch.setattr(gcs_batch, "delete", one_forbidden)
+    monkeypatch.setattr(batch, "delete", one_forbidden)
 
     (failure,) = backend.delete(["a", "b"])
 
@@ -285,7 +285,7 @@ def test_versions_are_deleted_where_the_bucket_keeps_them(store: Store, monkeypa
     store.put("a")
     store.put("ab")
     asked: list[str] = []
-    delete = gcs_batch.delete
+    delete = batch.delete
 
     def delete_and_keep(connection: GCSConnection, targets: Sequence[str]) -> list[Refused | None]:
         answers = delete(connection, targets)
@@ -294,7 +294,7 @@ def test_versions_are_deleted_where_the_bucket_keeps_them(store: Store, monkeypa
         asked.extend(target.rpartition("/")[2] for target in targets)
         return answers
 
-    monkeypatch.setattr(gcs_batch, "delete", delete_and_keep)
+    monkeypatch.setattr(batch, "delete", delete_and_keep)
 
     assert store.backend().delete(["a"]) == []
 
@@ -306,7 +306,7 @@ def test_what_is_old_enough_is_listed_over_all_pages(
     store: Store, backend: GCSBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """seed-106."""
-    monkeypatch.setattr("fileman.backends.gcs_objects.PAGE", 2)
+    monkeypatch.setattr("fileman.backends.gcs.backend.objects.PAGE", 2)
     for number in range(5):
         store.put(f"tenant/{number}")
     store.put("elsewhere")

@@ -10,7 +10,7 @@ import requests
 from django.conf import settings as django_settings
 from django.test import override_settings
 
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import Slice, Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, begun, budget, checksum_of, only_request, send, upload_of

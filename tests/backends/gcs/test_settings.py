@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from fileman import conf
 from fileman.backends import BackendConfig
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.errors import StorageMisconfigured
 
 KEY_FAULT = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'

@@ -11,7 +11,7 @@ import pytest
 import requests
 from google.cloud.storage import _signing as google_signing
 
-from fileman.backends.gcs import GCSBackend
+from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import Upload, UploadRequest
 from fileman.errors import FilemanError
 from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, part_of, send, upload_of

@@ -13,7 +13,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.endpoints import S3Server

@@ -10,7 +10,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from tests.backends.s3.refusals import PAGE
 from tests.backends.s3.stores import (
     BODY,

@@ -14,8 +14,8 @@ from botocore import exceptions as sdk
 from django.conf import settings
 from django.test import override_settings
 
-from fileman.backends.s3 import S3Backend
-from fileman.backends.s3_errors import s3_errors
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.errors import s3_errors
 from fileman.errors import (
     FileMissing,
     ObjectChanged,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3 import S3Backend
-from fileman.backends.s3_multipart import S3Multipart
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.multipart import S3Multipart
 from fileman.backends.values import Upload
 from fileman.errors import ObjectChanged, PartsMissing, SizeMismatch, UploadLost
 from tests.backends.s3.stores import PART_BYTES, Store, budget, checksum_of, on, part_of, send, upload_of

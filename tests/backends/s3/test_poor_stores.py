@@ -8,8 +8,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
-from fileman.backends.s3 import S3Backend
-from fileman.backends.s3_multipart import S3Multipart
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.multipart import S3Multipart
 from fileman.backends.values import Upload
 from fileman.errors import StorageUnavailable, UploadInProgress
 from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of

@@ -9,8 +9,8 @@ import requests
 from botocore.awsrequest import AWSPreparedRequest
 from django.test import override_settings
 
-from fileman.backends.s3 import S3Backend
-from fileman.backends.s3_bucket import computed_checksums, holds_the_same
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.objects import computed_checksums, holds_the_same
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, SizeMismatch
 from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of

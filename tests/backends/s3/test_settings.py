@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import override_settings
 
 from fileman.backends import BackendConfig, get_backend
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.errors import StorageMisconfigured
 from fileman.models import FileManager
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from fileman.backends import BackendConfig
-from fileman.backends.s3 import S3Backend
+from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import ServeAs, Upload, UploadRequest
 from fileman.errors import StorageMisconfigured
 from tests.backends.s3.stores import BODY, checksum_of, upload_of

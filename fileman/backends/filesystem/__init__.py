@@ -1,0 +1,1 @@
+"""The local disk, or a mounted one."""

@@ -1,0 +1,231 @@
+"""The local disk, or a mounted one. See docs/backends/filesystem.md.
+
+uploads/<name>                               finished files
+.uploads/<manager>/<file>                    an upload that is whole
+.uploads/<manager>/<file>.parts/             its parts, temporary files and lock
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from fileman.backends.base import Backend
+from fileman.backends.filesystem.assembly import assemble, missing_parts
+from fileman.backends.filesystem.diagnosis import faults_of_folder
+from fileman.backends.filesystem.errors import storage_errors
+from fileman.backends.filesystem.settings import FilesystemSettings, base_url_faults, location_faults
+from fileman.backends.filesystem.tree import WORK_SUFFIX, Tree
+from fileman.backends.streams import Received, chunks_of
+from fileman.backends.values import (
+    SERVE_AS_DOWNLOAD,
+    BackendConfig,
+    Budget,
+    Capabilities,
+    DeleteFailure,
+    ServeAs,
+    Slice,
+    StoredObject,
+    Strategy,
+    Upload,
+)
+from fileman.errors import (
+    ChecksumMismatch,
+    FileMissing,
+    ObjectChanged,
+    StorageError,
+    UploadInProgress,
+)
+
+CHUNK_BYTES = 1024**2
+GIB = 1024**3
+
+
+class FilesystemBackend(Backend):
+    """Bytes come and go through this server's own views. An object is a file that is linked into place, never changed.
+
+    Beyond what every backend raises: a path that could lead out of `base_path` raises StorageMisconfigured, `assemble`
+    PartsMissing, `publish` ChecksumMismatch when another object stands at the file path already.
+    """
+
+    settings_class = FilesystemSettings
+    settings: FilesystemSettings
+    url_schemes = ("file",)
+    capabilities = Capabilities(
+        supports_direct_upload=False,
+        max_object_bytes=16 * 1024 * GIB,
+        single_request_max_bytes=5 * GIB,
+        large_strategy=Strategy.PARTS,
+        part_max_bytes=5 * GIB,
+        parts_max=10_000,
+        single_checksums=frozenset({"sha256"}),
+        delete_batch=500,
+    )
+
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self._tree = Tree(
+            root=self.settings.root,
+            create_folders=self.settings.create_directories,
+            file_mode=self.settings.file_mode,
+            folder_mode=self.settings.folder_mode,
+        )
+
+    # Configuration
+
+    @classmethod
+    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:
+        return location_faults(config.backend_url, settings)
+
+    def location(self) -> str:
+        return f"file:{os.path.realpath(self.settings.root)}"
+
+    def validate_configuration(self) -> tuple[bool, list[str]]:
+        """Writes and deletes a file of a few bytes below `.uploads/`."""
+        faults = base_url_faults(self.settings.base_url)
+        faults += faults_of_folder(self._tree, manager_id=self.config.manager_id)
+        return not faults, faults
+
+    # Upload
+
+    @storage_errors()
+    def missing(self, upload: Upload) -> list[Slice]:
+        if self._tree.find(upload.upload_path):
+            return []
+        if upload.plan.total_parts == 1:
+            return list(upload.slices())
+        return missing_parts(self._tree, upload, work_folder=_work_folder(upload.upload_path))
+
+    @storage_errors()
+    def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
+        whole = upload.plan.total_parts == 1
+        path = upload.upload_path if whole else _part_path(upload, part)
+        if self._tree.find(upload.upload_path) or self._tree.find(path):
+            raise UploadInProgress
+        received = Received(chunks_of(stream, length=part.length, chunk_bytes=CHUNK_BYTES), upload=upload, hashes=whole)
+        temporary = f"{_work_folder(upload.upload_path)}/{part.part_number}.{secrets.token_hex(8)}.tmp"
+        try:
+            self._tree.write(path, received, temporary=temporary)
+        except FileExistsError:
+            raise UploadInProgress from None
+        return self._stat(path, checksums=received.checksums) if whole else None
+
+    @storage_errors()
+    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:
+        if upload.plan.total_parts > 1:
+            assemble(self._tree, upload, budget, work_folder=_work_folder(upload.upload_path))
+        return self._stat(upload.upload_path)
+
+    @storage_errors()
+    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
+        if self._tree.find(upload.file_path) is None:
+            if self._stat(upload.upload_path).etag != verified.etag:
+                raise ObjectChanged
+            try:
+                self._tree.link(upload.upload_path, upload.file_path)
+            except FileExistsError:
+                pass  # published by another call since; it is looked at below
+            else:
+                return self._proven_link(upload, verified)
+        return _same(self._stat(upload.file_path), verified)
+
+    def _proven_link(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        """What was linked, if it is what was verified: the upload path may have been replaced just before."""
+        published = self._stat(upload.file_path)
+        if published.etag != verified.etag:
+            self._tree.remove(upload.file_path)
+            raise ObjectChanged
+        return published
+
+    @storage_errors()
+    def abort(self, upload: Upload) -> None:
+        self._remove_upload(upload.upload_path)
+
+    def _remove_upload(self, upload_path: str) -> None:
+        self._tree.remove(upload_path)
+        self._tree.remove_folder(_work_folder(upload_path))
+
+    # Objects
+
+    @storage_errors()
+    def stat(self, path: str) -> StoredObject:
+        return self._stat(path)
+
+    def _stat(self, path: str, *, checksums: dict[str, str] | None = None) -> StoredObject:
+        found = self._tree.find(path)
+        if found is None:
+            raise FileMissing
+        return _described(path, found, checksums=checksums)
+
+    def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        with storage_errors(), self._tree.opened(path) as descriptor:
+            found = os.fstat(descriptor)
+            if etag is not None and etag != _etag(found):
+                raise ObjectChanged
+            end = found.st_size if length is None else min(start + length, found.st_size)
+            while start < end:
+                chunk = os.pread(descriptor, min(CHUNK_BYTES, end - start), start)
+                if not chunk:
+                    raise ObjectChanged
+                start += len(chunk)
+                yield chunk
+
+    def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
+        """What an upload left behind beside its upload path goes with it."""
+        failures = []
+        for path in paths:
+            try:
+                self._delete(path)
+            except StorageError as error:
+                failures.append(DeleteFailure(path=path, reason=str(error.__cause__ or error)))
+        return failures
+
+    @storage_errors()
+    def _delete(self, path: str) -> None:
+        if path.startswith(".uploads/"):
+            self._remove_upload(path)
+        else:
+            self._tree.remove(path)
+
+    def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
+        """Temporary files of uploads that broke off are among them."""
+        with storage_errors():
+            for path, found in self._tree.files(prefix):
+                stored = _described(path, found)
+                if older_than is None or (stored.modified and stored.modified < older_than):
+                    yield stored
+
+    def get_url(
+        self,
+        path: str,
+        expires_in: int | None = None,
+        *,
+        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
+        now: datetime | None = None,
+    ) -> str:
+        return self._content_url(path, expires_in, serve_as=serve_as, now=now, base_url=self.settings.base_url)
+
+
+def _work_folder(upload_path: str) -> str:
+    return f"{upload_path}{WORK_SUFFIX}"
+
+
+def _part_path(upload: Upload, part: Slice) -> str:
+    return f"{_work_folder(upload.upload_path)}/{part.part_number}"
+
+
+def _etag(found: os.stat_result) -> str:
+    """The same for every name of one file; no file is ever changed once it has its name."""
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def _described(path: str, found: os.stat_result, *, checksums: dict[str, str] | None = None) -> StoredObject:
+    modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
+    return StoredObject(path=path, size=found.st_size, etag=_etag(found), checksums=checksums or {}, modified=modified)
+
+
+def _same(standing: StoredObject, verified: StoredObject) -> StoredObject:
+    if standing.etag != verified.etag:
+        raise ChecksumMismatch("Another file stands where this one belongs.")
+    return standing

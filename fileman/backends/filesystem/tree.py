@@ -1,0 +1,259 @@
+"""Files below one folder: the only code that turns a path of the filesystem backend into system calls."""
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from fileman.backends.filesystem.paths import components, is_plain
+from fileman.errors import StorageMisconfigured, UploadInProgress
+
+WORK_SUFFIX = ".parts"
+"""The folder of one unfinished upload is named for its upload path and this. It is ours, so it is always created."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_REMOVE_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """Paths are relative to `root`, with "/". Raises OSError, which `storage_errors` maps."""
+
+    root: str
+    """Absolute."""
+    create_folders: bool
+    """False: a missing folder raises StorageMisconfigured, and nothing is created."""
+    file_mode: int
+    folder_mode: int
+    """Modes of what is created, whatever the umask."""
+
+    @contextmanager
+    def at(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """THE CHOKE POINT OF PATH SAFETY: the open folder that a path lies in, and the last name of the path.
+
+        Walks from the root by descriptors and never through a symbolic link, so a path cannot leave the root, not even
+        when a folder is replaced meanwhile. The last name is the caller's, who must not follow a link either.
+        """
+        *folders, name = components(path)
+        descriptor = self._open_root(create=create)
+        try:
+            for folder in folders:
+                parent, descriptor = descriptor, self._enter(descriptor, folder, create=create)
+                os.close(parent)
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
+
+    def _open_root(self, *, create: bool) -> int:
+        """The root may be, or lie behind, a symbolic link: the operator chose it."""
+        try:
+            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            if not self.create_folders:
+                raise _missing_folder() from error
+            if not create:
+                raise
+        return self._create_root()
+
+    def _create_root(self) -> int:
+        descriptor = os.open("/", _FOLDER)
+        for folder in PurePosixPath(self.root).parts[1:]:
+            parent = descriptor
+            try:
+                descriptor = self._enter(parent, folder, create=True, flags=_FOLDER & ~os.O_NOFOLLOW)
+            finally:
+                os.close(parent)
+        return descriptor
+
+    def _enter(self, parent: int, folder: str, *, create: bool, flags: int = _FOLDER) -> int:
+        try:
+            return os.open(folder, flags, dir_fd=parent)
+        except FileNotFoundError as error:
+            if not create:
+                raise
+            if not self.create_folders and not folder.endswith(WORK_SUFFIX):
+                raise _missing_folder() from error
+        return self._create_folder(parent, folder)
+
+    def _create_folder(self, parent: int, folder: str) -> int:
+        try:
+            os.mkdir(folder, self.folder_mode, dir_fd=parent)
+        except FileExistsError:
+            return os.open(folder, _FOLDER, dir_fd=parent)
+        descriptor = os.open(folder, _FOLDER, dir_fd=parent)
+        try:
+            os.fchmod(descriptor, self.folder_mode)
+            os.fsync(parent)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def find(self, path: str) -> os.stat_result | None:
+        """The facts of a regular file; None when nothing is there."""
+        try:
+            with self.at(path) as (folder, name):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return None if stat.S_ISDIR(found.st_mode) else _regular(found)
+
+    @contextmanager
+    def opened(self, path: str, *, write: bool = False) -> Iterator[int]:
+        """A descriptor of a regular file, made when it is to be written and absent."""
+        flags = _FILE | (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
+        with self.at(path, create=write) as (folder, name):
+            descriptor = os.open(name, flags, 0o600, dir_fd=folder)
+        try:
+            _regular(os.fstat(descriptor))
+            if write:
+                os.fchmod(descriptor, self.file_mode)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def write(self, path: str, chunks: Iterable[bytes], *, temporary: str) -> None:
+        """Make a file under a temporary name and link it once it is safely on the disk. Raises FileExistsError.
+
+        On any error the temporary file is gone; a killed process leaves it behind, never the final name.
+        """
+        with self.at(temporary, create=True) as (folder, name):
+            descriptor = os.open(name, _FILE | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+            try:
+                try:
+                    os.fchmod(descriptor, self.file_mode)
+                    for chunk in chunks:
+                        _write_all(descriptor, chunk)
+                    seal(descriptor)
+                finally:
+                    os.close(descriptor)
+                self.link(temporary, path)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name, never over an existing one. Raises FileExistsError."""
+        with self.at(source) as (from_folder, old), self.at(target, create=True) as (to_folder, new):
+            try:
+                os.link(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _WITHOUT_HARD_LINKS:
+                    raise
+                _move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
+            os.fsync(to_folder)
+
+    def remove(self, path: str) -> None:
+        """Remove a file; a link is removed, not followed. What is absent is well."""
+        with suppress(FileNotFoundError), self.at(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder of plain files, and what others put there meanwhile. What is absent is well."""
+        with suppress(FileNotFoundError), self.at(path) as (parent, name):
+            for attempts_left in reversed(range(_REMOVE_ATTEMPTS)):
+                _empty(name, parent=parent)
+                try:
+                    os.rmdir(name, dir_fd=parent)
+                    break
+                except OSError as error:
+                    if error.errno != errno.ENOTEMPTY or not attempts_left:
+                        raise
+            os.fsync(parent)
+
+    @contextmanager
+    def locked(self, path: str) -> Iterator[None]:
+        """Hold a lock that ends with the process. Raises UploadInProgress when somebody else holds it."""
+        with self.opened(path, write=True) as descriptor:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UploadInProgress from None
+            yield
+
+    def files(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Path and facts of the regular files whose path begins with `prefix`; foreign names are passed over."""
+        above = prefix.rpartition("/")[0]
+        inside = f"{above}/" if above else ""
+        with suppress(FileNotFoundError), self.at(f"{inside}any") as (folder, _):
+            for path, facts in _walk(folder, inside):
+                if path.startswith(prefix):
+                    yield path, facts
+
+
+def seal(descriptor: int) -> None:
+    """Put the bytes of a finished file safely on the disk.
+
+    Its time is set to the nanosecond, because the kernel's own clock stands still for milliseconds and a new file may
+    be given the inode of one just deleted: the time keeps their etags apart.
+    """
+    now = time.time_ns()
+    os.utime(descriptor, ns=(now, now))
+    os.fsync(descriptor)
+
+
+def _regular(found: os.stat_result) -> os.stat_result:
+    if not stat.S_ISREG(found.st_mode):
+        raise StorageMisconfigured("This path is not one of a stored file.")
+    return found
+
+
+def _missing_folder() -> StorageMisconfigured:
+    return StorageMisconfigured("A folder of the storage is missing, and create_directories is off.")
+
+
+def _empty(name: str, *, parent: int) -> None:
+    folder = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        for entry in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path
+            with suppress(FileNotFoundError):
+                os.unlink(entry, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _move_create_only(old: str, new: str, *, from_folder: int, to_folder: int) -> None:
+    """Where there are no hard links. The lock on the folder keeps others of us off; it ends with the process."""
+    fcntl.flock(to_folder, fcntl.LOCK_EX)
+    try:
+        os.stat(new, dir_fd=to_folder, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    finally:
+        fcntl.flock(to_folder, fcntl.LOCK_UN)
+
+
+def _walk(folder: int, inside: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{inside}{entry.name}"
+            if not is_plain(entry.name):
+                continue
+            with suppress(FileNotFoundError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _walk_below(folder, entry.name, f"{path}/")
+                elif entry.is_file(follow_symlinks=False):
+                    yield path, entry.stat(follow_symlinks=False)
+
+
+def _walk_below(parent: int, name: str, inside: str) -> Iterator[tuple[str, os.stat_result]]:
+    folder = os.open(name, _FOLDER, dir_fd=parent)
+    try:
+        yield from _walk(folder, inside)
+    finally:
+        os.close(folder)
