@@ -17,10 +17,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from fileman import conf, deletions, transitions, uploads
-from fileman.deletions import Worked
+from fileman import conf, deletion_queue, uploads
+from fileman.deletion_queue import Worked
 from fileman.errors import StorageError
 from fileman.models import File, StorageDeletion
+from fileman.uploads import transitions
 
 logger = logging.getLogger("fileman.cleanup")
 BATCH = 500
@@ -77,7 +78,7 @@ def run(request: Request, *, now: datetime) -> Report:
     if request.dry_run:
         report.deleted += StorageDeletion.objects.due(now).count() + PATHS_OF_AN_UPLOAD * report.expired
     else:
-        worked = deletions.work(now=now, on_batch=lambda done: _count(request, report, done))
+        worked = deletion_queue.work(now=now, on_batch=lambda done: _count(request, report, done))
         logger.info("cleanup: %s expired, %s removed, %s", report.expired, report.removed, worked)
     return report
 

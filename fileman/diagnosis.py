@@ -9,8 +9,8 @@ from fileman import uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import FileMissing, StorageError, UploadLost
-from fileman.instructing import upload_of, upload_path
 from fileman.models import File, FileManager
+from fileman.uploads.instructions import upload_of, upload_path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
-from fileman import access, deletions, transitions, uploads
+from fileman import access, deletion_queue, uploads
 from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Disposition, ServeAs
 from fileman.errors import NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, StorageUsage
-from fileman.validation import content_types, filenames, limits, metadata
+from fileman.uploads import transitions
+from fileman.validation import acceptance, content_types, filenames, json_metadata
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
@@ -73,7 +74,7 @@ def _checked_changes(
     if original_filename is not None:
         changes["original_filename"] = _checked_name(file, original_filename, field=("originalFilename",))
     if new_metadata is not UNCHANGED:
-        changes["metadata"] = metadata.clean(new_metadata, field=("metadata",))
+        changes["metadata"] = json_metadata.clean(new_metadata, field=("metadata",))
     if is_public is not None:
         allowed = access.may_publish(caller) or file.file_manager.is_public_default
         if is_public and not file.is_public and not allowed:
@@ -85,8 +86,8 @@ def _checked_changes(
 def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
     """The new name goes by the rules of the first: else a download could bear an extension that no upload may have."""
     name = filenames.display_name(given, field=field)
-    limits.check_extension(name, manager=file.file_manager, field=field)
-    limits.check_agreement(file.content_type, name, field=field)
+    acceptance.check_extension(name, manager=file.file_manager, field=field)
+    acceptance.check_agreement(file.content_type, name, field=field)
     return name
 
 
@@ -117,8 +118,8 @@ def _delete_completed(file: File, *, now: datetime) -> None:
         if not gone:
             raise NotFound(field=("id",))
         StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-        deletions.enqueue_all_paths(file, now=now)
-        deletions.work_soon(file, now=now)
+        deletion_queue.enqueue_all_paths(file, now=now)
+        deletion_queue.work_soon(file, now=now)
     transitions.logger.info("file %s: deleted", file.pk)
 
 

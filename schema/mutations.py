@@ -3,9 +3,10 @@
 import strawberry
 from django.utils import timezone
 
-from fileman import files, finalizing, uploads
+from fileman import files, uploads
 from fileman.errors import FilemanError
-from fileman.instructing import Outcome
+from fileman.uploads import _finalize
+from fileman.uploads.instructions import Outcome
 
 from .context import Info
 from .ids import opaque, uuid_of
@@ -62,7 +63,7 @@ class Mutation:
     @staticmethod
     def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
         try:
-            outcome = finalizing.finalize(
+            outcome = _finalize.finalize(
                 caller=info.context.caller,
                 upload_token=input.upload_token,
                 file_size=input.file_size,

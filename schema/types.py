@@ -14,7 +14,7 @@ from strawberry import Parent, relay
 from strawberry.scalars import JSON
 
 from fileman import access, conf, files, models
-from fileman.validation import limits
+from fileman.validation import acceptance
 
 from .context import Info
 from .ids import opaque
@@ -80,7 +80,7 @@ class FileManager(relay.Node):
     )
     @staticmethod
     def checksum_algorithms(root: Parent[models.FileManager], for_size: BigInt | None = None) -> list[str]:
-        return limits.checksum_algorithms(root, for_size)
+        return acceptance.checksum_algorithms(root, for_size)
 
 
 @strawberry_django.type(models.File, only=files.DOWNLOAD_COLUMNS, select_related=("file_manager",))

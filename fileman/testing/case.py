@@ -17,7 +17,7 @@ from fileman.backends.base import Backend
 from fileman.backends.values import Budget, PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import hasher
 from fileman.errors import PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
-from fileman.testing import sending
+from fileman.testing import client
 
 ORIGIN = "https://app.example.com"
 TYPE = "image/png"
@@ -146,7 +146,7 @@ class ContractCase:
     def send(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
         """Send `data` by a request: over HTTP, or into `write` as the upload view does."""
         if not request.url.startswith("/"):
-            return Sent(status=sending.send(request, data).status)
+            return Sent(status=client.send(request, data).status)
         part = self._granted(upload, request.url)
         try:
             return Sent(status=201, stored=backend.write(upload, part, io.BytesIO(data)))
@@ -223,7 +223,7 @@ class ContractCase:
         """Download: over HTTP, or from `read` as the content view does."""
         if url.startswith("/"):
             return self._fetch_through_us(backend, url, now=now or timezone.now())
-        answer = sending.exchange("GET", url)
+        answer = client.exchange("GET", url)
         return Served(
             status=answer.status,
             body=answer.body,

@@ -15,8 +15,8 @@ from fileman.testing.case import Reduction
 from fileman.testing.configuration import ConfigurationCases
 from fileman.testing.objects import ObjectCases
 from fileman.testing.publishing import PublishingCases
-from fileman.testing.through_us import ThroughUsCases
-from fileman.testing.uploading import UploadingCases
+from fileman.testing.server_uploads import ThroughUsCases
+from fileman.testing.uploads import UploadingCases
 
 __all__ = ["BackendContract", "Reduction"]
 

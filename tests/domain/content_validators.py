@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 
 from fileman.models import File
-from fileman.validation.hooks import Content
+from fileman.validation.validators import Content
 
 SEEN: list[tuple[str, int, bytes, bytes]] = []
 """What `remember` was given: name, size, all bytes, bytes 1 to 3."""

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 
-from fileman import access, files, finalizing, managers, uploads
+from fileman import access, files, uploads
 from fileman.access import Caller
 from fileman.backends.values import PartPlan, Strategy
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound, PermissionDenied, Unauthenticated
-from fileman.instructing import Outcome, new_state
 from fileman.models import File, FileManager
-from fileman.uploads import Ticket
+from fileman.uploads import Ticket, _finalize, destination
+from fileman.uploads.instructions import Outcome, new_state
 from tests.conftest import grant
 from tests.domain.uploading import DEADLINE, NOW, caller_of, declared, file_of, finish, initiate, send, start, token_of
 
@@ -329,7 +329,7 @@ def test_a_foreign_manager_or_group_looks_absent(user: User, group: Group) -> No
     foreign = FileManager.objects.create(name="Group", backend_type="memory", group=group)
     for given in ({"file_manager_id": foreign.pk, "group_id": None}, {"file_manager_id": None, "group_id": group.pk}):
         with pytest.raises(NotFound):
-            managers.choose(caller_of(user), **given)
+            destination.choose(caller_of(user), **given)
         with pytest.raises(NotFound):
             initiate(user, declared(), **given)
     assert not File.objects.exists()
@@ -339,9 +339,9 @@ def test_an_inactive_manager_of_ones_own_is_told_to_be_so(user: User) -> None:
     """A-5, seed-25"""
     off = FileManager.objects.create(name="Off", backend_type="memory", is_active=False, is_default=True)
     with pytest.raises(FileManagerInactive):
-        managers.choose(caller_of(user), file_manager_id=off.pk, group_id=None)
+        destination.choose(caller_of(user), file_manager_id=off.pk, group_id=None)
     with pytest.raises(NoFileManager):
-        managers.choose(caller_of(user), file_manager_id=None, group_id=None)
+        destination.choose(caller_of(user), file_manager_id=None, group_id=None)
 
 
 def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, group: Group) -> None:
@@ -351,8 +351,8 @@ def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, 
         user.groups.add(one)
         FileManager.objects.create(name="Default", backend_type="memory", group=one, is_default=True)
     with pytest.raises(NoFileManager):
-        managers.choose(caller_of(user), file_manager_id=None, group_id=None)
-    manager, owner = managers.choose(caller_of(user), file_manager_id=None, group_id=other.pk)
+        destination.choose(caller_of(user), file_manager_id=None, group_id=None)
+    manager, owner = destination.choose(caller_of(user), file_manager_id=None, group_id=other.pk)
     assert (manager.group, owner) == (other, other.pk)
 
 
@@ -363,7 +363,7 @@ def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, 
     site_wide = FileManager.objects.create(name="Site", backend_type="memory", is_default=True)
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group, is_default=True)
     for group_id, chosen in ((group.pk, of_group), (other.pk, site_wide), (None, site_wide)):
-        manager, owner = managers.choose(caller_of(user), file_manager_id=None, group_id=group_id)
+        manager, owner = destination.choose(caller_of(user), file_manager_id=None, group_id=group_id)
         assert (manager, owner) == (chosen, group_id)
 
 
@@ -391,4 +391,4 @@ def test_another_user_cannot_go_on_with_an_upload(user: User, manager: FileManag
     ticket = start(user)
     root = User.objects.create_superuser("root")
     with pytest.raises(NotFound):
-        finalizing.finalize(caller=caller_of(root), upload_token=token_of(ticket), now=NOW)
+        _finalize.finalize(caller=caller_of(root), upload_token=token_of(ticket), now=NOW)

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from fileman import cleanup, deletions, files, transitions, uploads
+from fileman import cleanup, deletion_queue, files, uploads
 from fileman.cleanup import Report, Request
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
+from fileman.uploads import transitions
 from tests.domain.uploading import (
     DAY,
     DEADLINE,
@@ -305,7 +306,7 @@ def test_more_rows_than_one_batch_are_all_found(
 ) -> None:
     """K-8"""
     monkeypatch.setattr(cleanup, "BATCH", 3)
-    monkeypatch.setattr(deletions, "BATCH", 4)
+    monkeypatch.setattr(deletion_queue, "BATCH", 4)
     initiate(user, *[declared() for _ in range(10)])
     batches: list[int] = []
     report = run(now=LONG_AFTER, on_batch=lambda so_far: batches.append(so_far.expired + so_far.deleted))

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 
-from fileman import transitions, uploads
+from fileman import uploads
 from fileman.models import FileManager
+from fileman.uploads import transitions
 from tests.domain.uploading import (
     DEADLINE,
     MICROSECOND,

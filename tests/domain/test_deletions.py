@@ -8,13 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from fileman import deletions, files, uploads
+from fileman import deletion_queue, files, uploads
 from fileman.backends import get_backend
-from fileman.deletions import Worked
+from fileman.deletion_queue import Worked
 from fileman.errors import NotFound, StorageUnavailable
-from fileman.instructing import upload_of
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
+from fileman.uploads.instructions import upload_of
 from tests.domain.uploading import (
     DAY,
     MICROSECOND,
@@ -77,20 +77,20 @@ def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, m
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
     MemoryBackend.faults.clear()
     assert not File.objects.exists()
-    assert deletions.work(now=NOW + timedelta(minutes=5)) == Worked(deleted=2)
+    assert deletion_queue.work(now=NOW + timedelta(minutes=5)) == Worked(deleted=2)
     assert stored_paths(manager) == []
 
 
 def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileManager, doomed: File) -> None:
     """K-6: the second sweep comes once the last address has lapsed."""
-    assert deletions.work(now=NOW) == Worked(deleted=2)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=2)
     assert stored_paths(manager) == []
     doomed.file_manager = manager
     late = upload_of(doomed, now=NOW)
     get_backend(manager).write(late, late.slice(1), BytesIO(b"hello"))
     assert len(stored_paths(manager)) == 1
-    assert deletions.work(now=WATCHED_UNTIL - MICROSECOND) == Worked()
-    assert deletions.work(now=WATCHED_UNTIL) == Worked(deleted=2)
+    assert deletion_queue.work(now=WATCHED_UNTIL - MICROSECOND) == Worked()
+    assert deletion_queue.work(now=WATCHED_UNTIL) == Worked(deleted=2)
     assert stored_paths(manager) == []
     assert not StorageDeletion.objects.exists()
 
@@ -98,7 +98,7 @@ def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileMana
 def test_what_is_absent_already_counts_as_deleted(manager: FileManager) -> None:
     """K-2"""
     StorageDeletion.objects.create(file_manager=manager, path="nothing", due_at=NOW, watch_until=NOW, created=NOW)
-    assert deletions.work(now=NOW) == Worked(deleted=1)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=1)
     assert not StorageDeletion.objects.exists()
 
 
@@ -107,16 +107,16 @@ def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
     MemoryBackend.faults.append(out_of_order)
     now, waits = NOW, []
     for attempt in range(1, 12):
-        assert deletions.work(now=now) == Worked(failed=2)
+        assert deletion_queue.work(now=now) == Worked(failed=2)
         assert {row.attempts for row in StorageDeletion.objects.all()} == {attempt}
         assert {row.last_error for row in StorageDeletion.objects.all()} == {"Out of order."}
         due = StorageDeletion.objects.earliest("due_at").due_at
         waits.append((due - now) / timedelta(minutes=1))
-        assert deletions.work(now=due - MICROSECOND) == Worked()
+        assert deletion_queue.work(now=due - MICROSECOND) == Worked()
         now = due
     assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440]
     MemoryBackend.faults.clear()
-    assert deletions.work(now=now) == Worked(deleted=2)
+    assert deletion_queue.work(now=now) == Worked(deleted=2)
     assert not StorageDeletion.objects.exists()
 
 
@@ -130,13 +130,13 @@ def test_a_crash_around_the_deletion_of_an_object_is_made_good(manager: FileMana
 
     MemoryBackend.faults.append(crash)
     with pytest.raises(MemoryError):
-        deletions.work(now=NOW)
+        deletion_queue.work(now=NOW)
     MemoryBackend.faults.clear()
     assert StorageDeletion.objects.count() == 2
-    assert deletions.work(now=NOW + deletions.CLAIM - MICROSECOND) == Worked()
-    assert deletions.work(now=NOW + deletions.CLAIM) == Worked(deleted=2)
+    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM - MICROSECOND) == Worked()
+    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM) == Worked(deleted=2)
     assert stored_paths(manager) == []
-    assert deletions.work(now=WATCHED_UNTIL) == Worked(deleted=2)
+    assert deletion_queue.work(now=WATCHED_UNTIL) == Worked(deleted=2)
     assert not StorageDeletion.objects.exists()
 
 
@@ -147,7 +147,7 @@ def test_a_crash_before_the_row_is_settled_is_made_good(user: User, manager: Fil
     rows = [StorageDeletion(file_manager=manager, path=p, due_at=NOW, watch_until=NOW, created=NOW) for p in paths]
     StorageDeletion.objects.bulk_create(rows)
     get_backend(manager).delete(paths)
-    assert deletions.work(now=NOW) == Worked(deleted=3)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=3)
     assert not StorageDeletion.objects.exists()
 
 
@@ -161,7 +161,7 @@ def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileM
     StorageDeletion.objects.bulk_create(rows)
     deleted: list[str] = []
     MemoryBackend.faults.append(lambda name, path, moment: deleted.append(path) if moment == "before" else None)
-    answers = at_once(4, lambda _: deletions.work(now=NOW))
+    answers = at_once(4, lambda _: deletion_queue.work(now=NOW))
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
     assert sorted(deleted) == sorted(row.path for row in rows)
     assert not StorageDeletion.objects.exists()
@@ -215,7 +215,7 @@ def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, mana
     file = upload(user)
     assert queue() == [(".uploads", NOW, 0)]
     for now in (NOW, WATCHED_UNTIL, NOW + 30 * DAY):
-        deletions.work(now=now)
+        deletion_queue.work(now=now)
     assert stored_paths(manager) == [file.file_path]
     assert queue() == []
 
@@ -223,7 +223,7 @@ def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, mana
 def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager: FileManager) -> None:
     """K-3"""
     file = upload(user)
-    deletions.work(now=NOW)
+    deletion_queue.work(now=NOW)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW + HOUR)
     assert queue() == [(".uploads", NOW + HOUR, 0), ("uploads", NOW + HOUR, 0)]
     assert set(StorageDeletion.objects.values_list("watch_until", flat=True)) == {NOW + 2 * HOUR}
@@ -242,5 +242,5 @@ def test_failures_of_one_manager_leave_the_others_alone(user: User, manager: Fil
             raise StorageUnavailable
 
     MemoryBackend.faults.append(refuse)
-    assert deletions.work(now=NOW) == Worked(deleted=1, failed=1)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=1, failed=1)
     assert list(StorageDeletion.objects.values_list("path", flat=True)) == ["Memory/x"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fileman.errors import InvalidFilename
 from fileman.models import FileManager
-from fileman.validation import filenames, limits
-from fileman.validation.limits import DeclaredFile
+from fileman.validation import acceptance, filenames
+from fileman.validation.acceptance import DeclaredFile
 from tests.domain.uploading import NOW
 
 STORED = re.compile(r"[a-z0-9-]{1,60}_20231201_[0-9a-f]{32}(\.[a-z0-9-]{1,16})?")
@@ -208,7 +208,7 @@ def test_whatever_the_name_the_stored_name_keeps_its_alphabet(name: str) -> None
 @pytest.mark.django_db
 def test_display_name_and_stored_name_of_an_accepted_file_stem_from_the_same_name(manager: FileManager) -> None:
     """seed-36, seed-37"""
-    accepted = limits.accept(
+    accepted = acceptance.accept(
         DeclaredFile(filename="  Bericht 2026.PDF ", size=1), manager=manager, shared={}, may_publish=False, at=()
     )
     assert accepted.filename == "Bericht 2026.PDF"

@@ -10,8 +10,8 @@ from fileman import files
 from fileman.errors import ErrorCode, FilemanError
 from fileman.models import File, FileManager, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.validation import limits
-from fileman.validation.limits import AcceptedFile, DeclaredFile
+from fileman.validation import acceptance
+from fileman.validation.acceptance import AcceptedFile, DeclaredFile
 from tests.conftest import grant
 from tests.domain.uploading import NOW, at_once, caller_of, configured, declared, file_of, initiate
 
@@ -24,7 +24,7 @@ def unsaved(**fields: Any) -> FileManager:
 
 def accept(manager: FileManager, *, may_publish: bool = False, **given: Any) -> AcceptedFile:
     file = DeclaredFile(**{"filename": "notes.txt", "size": 5, **given})
-    return limits.accept(file, manager=manager, shared={}, may_publish=may_publish, at=("files", "3"))
+    return acceptance.accept(file, manager=manager, shared={}, may_publish=may_publish, at=("files", "3"))
 
 
 def refusal(manager: FileManager, **given: Any) -> tuple[ErrorCode, tuple[str, ...]]:
@@ -148,10 +148,10 @@ def test_a_type_that_contradicts_the_extension_is_refused() -> None:
 def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
     """V-3: up to 100 MiB the server reads the object itself, above only what the storage computes counts."""
     manager = unsaved(max_file_size=0)
-    assert limits.checksum_algorithms(manager, 100 * MIB) == ["sha256", "md5", "crc32c"]
-    assert limits.checksum_algorithms(manager, 100 * MIB + 1) == []
+    assert acceptance.checksum_algorithms(manager, 100 * MIB) == ["sha256", "md5", "crc32c"]
+    assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == []
     with configured(SINGLE_REQUEST_MAX_BYTES=GIB):
-        assert limits.checksum_algorithms(manager, 100 * MIB + 1) == ["sha256"]
+        assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == ["sha256"]
     sha256 = "sha256:" + "0" * 64
     assert refusal(manager, size=100 * MIB + 1, checksum=sha256) == (
         ErrorCode.INVALID_CHECKSUM,

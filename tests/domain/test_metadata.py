@@ -10,7 +10,7 @@ from fileman import files
 from fileman.errors import InvalidMetadata
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
-from fileman.validation import metadata
+from fileman.validation import json_metadata
 from tests.domain.uploading import NOW, caller_of, declared, file_of, finish, initiate, send, start, upload
 
 RESERVED_LOOKING = {
@@ -47,12 +47,12 @@ def nested(depth: int) -> dict[str, Any]:
 )
 def test_a_small_object_is_kept_as_it_is(given: dict[str, Any]) -> None:
     """F-9, seed-33"""
-    assert metadata.clean(given) == given
+    assert json_metadata.clean(given) == given
 
 
 def test_nothing_is_the_empty_object() -> None:
     """seed-33"""
-    assert metadata.clean(None) == {}
+    assert json_metadata.clean(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_nothing_is_the_empty_object() -> None:
 def test_what_a_database_or_a_reader_could_not_take_is_refused(given: object, message: str) -> None:
     """F-9"""
     with pytest.raises(InvalidMetadata, match=message) as refusal:
-        metadata.clean(given, field=("files", "0", "metadata"))
+        json_metadata.clean(given, field=("files", "0", "metadata"))
     assert refusal.value.field == ("files", "0", "metadata")
 
 

@@ -5,12 +5,12 @@ from django.contrib.auth.models import User
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fileman import parts
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import Capabilities, PartPlan, Strategy
 from fileman.errors import FileTooLarge
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
+from fileman.uploads import parts
 from tests.domain.uploading import configured, declared, initiate
 
 MIB, GIB, TIB = 1024**2, 1024**3, 1024**4

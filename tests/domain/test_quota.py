@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from fileman import cleanup, files, transitions, uploads
+from fileman import cleanup, files, uploads
 from fileman.errors import QuotaExceeded
 from fileman.models import File, FileManager, StorageUsage
-from fileman.uploads import Batch, Ticket
+from fileman.uploads import Batch, Ticket, transitions
 from tests.domain.uploading import (
     DAY,
     NOW,

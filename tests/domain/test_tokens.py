@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
 
-from fileman import finalizing, tokens, uploads
+from fileman import tokens, uploads
 from fileman.access import ANONYMOUS
 from fileman.errors import NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
+from fileman.uploads import _finalize
 from tests.domain.uploading import NOW, caller_of, file_of, finish, send, start, token_of, upload
 
 LATER = NOW + timedelta(seconds=60)
@@ -65,7 +66,7 @@ def test_saving_a_file_keeps_its_token(user: User, manager: FileManager) -> None
 def test_a_malformed_token_finds_nothing_and_breaks_nothing(user: User, manager: FileManager, token: str) -> None:
     """seed-11, A-2"""
     start(user)
-    for attempt in (uploads.refresh, uploads.abort, finalizing.finalize):
+    for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
         with pytest.raises(NotFound):
             attempt(caller=caller_of(user), upload_token=token, now=NOW)
     assert File.objects.get().upload_status == "pending"
@@ -77,7 +78,7 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
     send(ticket)
     answers = []
     for token in (token_of(ticket), tokens.new_upload_token()):
-        for attempt in (uploads.refresh, uploads.abort, finalizing.finalize):
+        for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
             with pytest.raises(NotFound) as caught:
                 attempt(caller=caller_of(other_user), upload_token=token, now=NOW)
             answers.append((caught.value.code, caught.value.message, caught.value.field))
@@ -88,7 +89,7 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
 def test_without_signing_in_a_token_is_worth_nothing(user: User, manager: FileManager) -> None:
     """A-1"""
     ticket = start(user)
-    for attempt in (uploads.refresh, uploads.abort, finalizing.finalize):
+    for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
         with pytest.raises(Unauthenticated):
             attempt(caller=ANONYMOUS, upload_token=token_of(ticket), now=NOW)
     assert file_of(ticket).upload_status == "pending"

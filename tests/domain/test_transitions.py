@@ -9,16 +9,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from fileman import cleanup, files, transitions, uploads
+from fileman import cleanup, files, uploads
 from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.encryption import encrypt
 from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
-from fileman.instructing import Outcome
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
-from fileman.transitions import Facts
-from fileman.uploads import Ticket
+from fileman.uploads import Ticket, transitions
+from fileman.uploads.instructions import Outcome
+from fileman.uploads.transitions import Facts
 from tests.domain.uploading import (
     DEADLINE,
     MICROSECOND,

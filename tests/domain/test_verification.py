@@ -14,10 +14,10 @@ from fileman import files
 from fileman.backends import get_backend
 from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.errors import ObjectChanged
-from fileman.instructing import Outcome, upload_of
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket
+from fileman.uploads.instructions import Outcome, upload_of
 from tests.domain.uploading import NOW, caller_of, configured, file_of, finish, send, start, stored_paths, upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

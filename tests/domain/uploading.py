@@ -11,14 +11,14 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import override_settings
 
-from fileman import finalizing, uploads
+from fileman import uploads
 from fileman.access import Caller
 from fileman.backends import forget_backends, get_backend
 from fileman.backends.values import Slice
 from fileman.encryption import encrypt
-from fileman.instructing import Outcome
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Ticket
+from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, _finalize
+from fileman.uploads.instructions import Outcome
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -87,7 +87,7 @@ def send_slice(ticket: Ticket, part: Slice, data: bytes, *, now: datetime = NOW)
 
 
 def finish(user: Any, ticket: Ticket, *, now: datetime = NOW, **claims: Any) -> Outcome:
-    return finalizing.finalize(caller=caller_of(user), upload_token=token_of(ticket), now=now, **claims)
+    return _finalize.finalize(caller=caller_of(user), upload_token=token_of(ticket), now=now, **claims)
 
 
 def upload(user: Any, data: bytes = b"hello", filename: str = "notes.txt", *, now: datetime = NOW, **more: Any) -> File:

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from fileman import uploads
 from fileman.backends import get_backend
-from fileman.instructing import upload_of
 from fileman.models import File
+from fileman.uploads.instructions import upload_of
 from tests.flows.sending import Site
 
 PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"

@@ -18,12 +18,12 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
 
-from fileman import finalizing, uploads
+from fileman import uploads
 from fileman.access import Caller
 from fileman.errors import ErrorCode
-from fileman.instructing import Outcome, upload_path
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest
+from fileman.uploads import DeclaredFile, InitiateRequest, _finalize
+from fileman.uploads.instructions import Outcome, upload_path
 from tests.backends.azure.front import Front, Rule, Seen
 from tests.backends.azure.stores import Store
 
@@ -67,7 +67,7 @@ class Grant:
         return self.put(f"<BlockList>{listed}</BlockList>".encode(), headers, query="&comp=blocklist")
 
     def finalize(self) -> Outcome:
-        return finalizing.finalize(caller=self.caller, upload_token=self.token, now=timezone.now())
+        return _finalize.finalize(caller=self.caller, upload_token=self.token, now=timezone.now())
 
     def names(self) -> list[str]:
         """Everything in the container, snapshots and uncommitted blobs included."""

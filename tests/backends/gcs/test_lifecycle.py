@@ -11,15 +11,15 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
 
-from fileman import cleanup, files, uploads, verification
+from fileman import cleanup, files, uploads
 from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.errors import NotUploaded, StorageMisconfigured
-from fileman.finalizing import finalize
-from fileman.instructing import Outcome, UploadInstructions, upload_of
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Ticket
+from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, verification
+from fileman.uploads._finalize import finalize
+from fileman.uploads.instructions import Outcome, UploadInstructions, upload_of
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
 from tests.servers.gcs_faults import Fault
 

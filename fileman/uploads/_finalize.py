@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fileman import access, conf, transitions, uploads, verification
+from fileman import access, conf, uploads
 from fileman.access import Caller
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import Budget, Slice, StoredObject, Upload
@@ -31,12 +31,13 @@ from fileman.errors import (
     UploadInProgress,
     UploadLost,
 )
-from fileman.instructing import Outcome, instruct, upload_of
 from fileman.models import File
 from fileman.signals import file_completed
-from fileman.transitions import Facts
-from fileman.validation import limits, metadata
-from fileman.verification import Claims
+from fileman.uploads import transitions, verification
+from fileman.uploads.instructions import Outcome, instruct, upload_of
+from fileman.uploads.transitions import Facts
+from fileman.uploads.verification import Claims
+from fileman.validation import acceptance, json_metadata
 
 logger = logging.getLogger("fileman.lifecycle")
 
@@ -126,13 +127,13 @@ def _claims(file: File, file_size: int | None, checksum: str | None) -> Claims:
         raise InvalidInput("fileSize must be a number of bytes.", field=("fileSize",))
     if checksum is None:
         return Claims(size=file_size, checksum=None)
-    allowed = limits.checksum_algorithms(file.file_manager, file.file_size)
+    allowed = acceptance.checksum_algorithms(file.file_manager, file.file_size)
     return Claims(size=file_size, checksum=Checksum.parse(checksum, allowed=allowed, field=("checksum",)))
 
 
 def _merged_metadata(file: File, over: object) -> dict[str, Any] | None:
-    given = metadata.clean(over, field=("metadata",))
-    return metadata.merge(file.metadata, given, field=("metadata",)) if given else None
+    given = json_metadata.clean(over, field=("metadata",))
+    return json_metadata.merge(file.metadata, given, field=("metadata",)) if given else None
 
 
 def _as_it_stands(caller: Caller, upload_token: str, *, now: datetime) -> Outcome:

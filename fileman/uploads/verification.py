@@ -8,7 +8,7 @@ from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
 from fileman.errors import ChecksumMismatch, ContentTypeMismatch, ObjectChanged, SizeMismatch, UploadInProgress
 from fileman.models import File
-from fileman.validation import content_types, hooks
+from fileman.validation import content_types, validators
 
 PREFERRED = ("sha256", "crc32c", "md5")
 """Of the checksums that the storage computed, the one to remember when none was declared."""
@@ -52,7 +52,7 @@ def verify(
     _check_form(upload, stored)
     checksum = _check_checksums(upload, stored, claims, backend=backend, budget=budget)
     detected = _check_content(upload, stored, backend=backend)
-    hooks.check_content(file, hooks.Content(backend=backend, stored=stored))
+    validators.check_content(file, validators.Content(backend=backend, stored=stored))
     return Verified(stored=stored, detected_content_type=detected, checksum=checksum)
 
 

@@ -16,8 +16,8 @@ from django.db import transaction
 
 from fileman.backends import get_backend
 from fileman.errors import StorageError
-from fileman.instructing import upload_path
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.uploads.instructions import upload_path
 
 logger = logging.getLogger("fileman.deletions")
 CLAIM = timedelta(minutes=10)

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 from django.db.models import Case, TextField, Value, When
 
-from fileman import access, conf, idempotency, managers, parts, tokens, transitions
+from fileman import access, conf, tokens
 from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Strategy
@@ -29,11 +29,12 @@ from fileman.errors import (
     TooManyPending,
     UploadAborted,
 )
-from fileman.idempotency import Replay
-from fileman.instructing import UploadInstructions, instruct, new_path, new_state, upload_of
 from fileman.models import File, FileManager, StorageUsage
-from fileman.validation import filenames, hooks, limits, metadata
-from fileman.validation.limits import AcceptedFile, DeclaredFile
+from fileman.uploads import destination, idempotency, parts, transitions
+from fileman.uploads.idempotency import Replay
+from fileman.uploads.instructions import UploadInstructions, instruct, new_path, new_state, upload_of
+from fileman.validation import acceptance, filenames, json_metadata, validators
+from fileman.validation.acceptance import AcceptedFile, DeclaredFile
 
 logger = logging.getLogger("fileman.lifecycle")
 BEGIN_CONCURRENCY = 8
@@ -102,9 +103,9 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     """
     access.require_signed_in(caller)
     _check_batch_size(request)
-    manager, owner = managers.choose(caller, file_manager_id=request.file_manager_id, group_id=request.group_id)
+    manager, owner = destination.choose(caller, file_manager_id=request.file_manager_id, group_id=request.group_id)
     get_backend(manager)
-    shared = metadata.clean(request.metadata, field=("metadata",))
+    shared = json_metadata.clean(request.metadata, field=("metadata",))
     try:
         return _initiate(caller, request, manager, owner, shared, now)
     except IntegrityError:
@@ -147,14 +148,14 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
         return replace(ticket, file=plan.replay.files[index], replayed=True)
     at = ("files", str(index))
     try:
-        accepted = limits.accept(
+        accepted = acceptance.accept(
             declared,
             manager=plan.manager,
             shared=plan.shared_metadata,
             may_publish=access.may_publish(plan.caller),
             at=at,
         )
-        hooks.check_declared(plan.caller, accepted, manager=plan.manager, at=at)
+        validators.check_declared(plan.caller, accepted, manager=plan.manager, at=at)
         return replace(ticket, file=_new_file(plan, index, accepted))
     except FilemanError as error:
         return replace(ticket, errors=(error,))

@@ -16,7 +16,7 @@ from fileman.errors import (
 )
 from fileman.models import FileManager
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
-from fileman.validation import content_types, filenames, metadata
+from fileman.validation import content_types, filenames, json_metadata
 
 CLIENT_REF_LENGTH = 200
 
@@ -72,8 +72,8 @@ def accept(
     is_public = manager.is_public_default if declared.is_public is None else declared.is_public
     if is_public and not manager.is_public_default and not may_publish:
         raise PermissionDenied("You may not make files public.", field=(*at, "isPublic"))
-    own = metadata.clean(declared.metadata, field=(*at, "metadata"))
-    merged = metadata.merge(shared, own, field=(*at, "metadata"))
+    own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
+    merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
     return AcceptedFile(
         filename=name, size=size, content_type=content_type, checksum=checksum, metadata=merged, is_public=is_public
     )

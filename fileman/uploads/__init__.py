@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from fileman import access, conf, deletions, tokens, transitions
+from fileman import access, conf, deletion_queue, tokens
 from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Slice, Strategy
@@ -23,10 +23,11 @@ from fileman.errors import (
     UploadInProgress,
     UploadLost,
 )
-from fileman.initiating import Batch, InitiateRequest, Ticket, begin, initiate, needs_begin
-from fileman.instructing import Outcome, instruct, upload_of
 from fileman.models import File
-from fileman.validation.limits import DeclaredFile
+from fileman.uploads import transitions
+from fileman.uploads._initiate import Batch, InitiateRequest, Ticket, begin, initiate, needs_begin
+from fileman.uploads.instructions import Outcome, instruct, upload_of
+from fileman.validation.acceptance import DeclaredFile
 
 __all__ = [
     "Batch",
@@ -154,7 +155,7 @@ def abort(*, caller: Caller, upload_token: str, now: datetime) -> Outcome:
 def drop_soon(file: File, *, now: datetime) -> None:
     """Once the transaction commits: stop what was begun and delete what was stored. Cleanup does what fails here."""
     transaction.on_commit(lambda: _stop_quietly(file, now), robust=True)
-    deletions.work_soon(file, now=now)
+    deletion_queue.work_soon(file, now=now)
 
 
 def _stop_quietly(file: File, now: datetime) -> None:

@@ -23,7 +23,7 @@ from fileman.backends import Backend
 from fileman.backends.values import StoredObject
 from fileman.errors import RejectedByValidator
 from fileman.models import File, FileManager
-from fileman.validation.limits import AcceptedFile
+from fileman.validation.acceptance import AcceptedFile
 
 
 @dataclass(frozen=True, kw_only=True)

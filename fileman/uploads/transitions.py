@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Q
 
-from fileman import conf, deletions
+from fileman import conf, deletion_queue
 from fileman.backends.values import StoredObject
 from fileman.encryption import encrypt
 from fileman.models import File, StorageUsage
@@ -84,7 +84,7 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bo
             **_NO_LEASE,
         )
         if done:
-            deletions.enqueue_upload_path(file, now=now)
+            deletion_queue.enqueue_upload_path(file, now=now)
     _log(done, file, File.COMPLETED)
     return done
 
@@ -124,7 +124,7 @@ def _end(file: File, where: Q, status: File.Status, *, now: datetime, **changes:
         done = _step(where, upload_status=status, modified=now, **_NO_LEASE, **changes)
         if done:
             StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-            deletions.enqueue_all_paths(file, now=now)
+            deletion_queue.enqueue_all_paths(file, now=now)
     _log(done, file, status)
     return done
 
