@@ -5,9 +5,9 @@ from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from fileman.graphql import GraphQLView
 from project.pages import IndexPage
 from schema import schema
-from schema.view import GraphQLView
 
 SIGN_IN_HINT = "For this demo: user demo, password demo." if settings.DEBUG else ""
 

@@ -9,8 +9,8 @@ from django.urls import resolve
 
 from fileman import files
 from fileman.errors import StorageMisconfigured
+from fileman.graphql.http import query_limits
 from fileman.models import FileManager
-from schema import limits
 from tests.api import Api
 from tests.schema.rows import save_file
 
@@ -99,7 +99,7 @@ def test_an_unexpected_error_before_any_resolver_is_masked(
     anonymous: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B-7"""
-    monkeypatch.setattr(limits, "excess_of", failing(RuntimeError(SECRET)))
+    monkeypatch.setattr(query_limits, "excess_of", failing(RuntimeError(SECRET)))
 
     response = anonymous.post("{ viewer { id } }")
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import Group, User
 
+from fileman.graphql.ids import NO_NUMBER, NO_UUID, group_key_of, kind_of, uuid_of
 from fileman.models import File, FileManager
-from schema.ids import NO_NUMBER, NO_UUID, group_key_of, kind_of, uuid_of
 from tests.api import Api
 from tests.schema.rows import save_file, save_files
 

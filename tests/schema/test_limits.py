@@ -7,8 +7,8 @@ from django.test import Client
 from graphql import get_introspection_query, parse
 from pytest_django import Settings
 
-from schema import limits
-from schema.limits import excess_of
+from fileman.graphql.http import query_limits
+from fileman.graphql.http.query_limits import excess_of
 from tests.api import Api
 
 
@@ -119,14 +119,14 @@ def test_unknown_fragments_are_a_validation_error() -> None:
 def test_each_chained_fragment_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """B-5: twice as many fragments cost twice as much, not a million times."""
     calls = 0
-    walk = limits._Meter.of
+    walk = query_limits._Meter.of
 
     def counted(meter: Any, selection_set: Any) -> Any:
         nonlocal calls
         calls += 1
         return walk(meter, selection_set)
 
-    monkeypatch.setattr(limits._Meter, "of", counted)
+    monkeypatch.setattr(query_limits._Meter, "of", counted)
     costs = []
     for count in (20, 40):
         calls = 0
@@ -227,19 +227,19 @@ class TestInvalidDocuments:
         assert body["errors"][0]["message"].endswith("…")
 
     def test_nothing_of_them_is_kept(self) -> None:
-        limits._validate.cache_clear()
+        query_limits._validate.cache_clear()
 
         self.answer("{ nothing_of_this_name }")
 
-        assert limits._validate.cache_info().currsize == 0
+        assert query_limits._validate.cache_info().currsize == 0
 
 
 @pytest.mark.django_db
 def test_a_valid_document_is_validated_once(anonymous: Api) -> None:
     query = "{ me_only_here: viewer { id } }"
     assert anonymous.call(query) == {"me_only_here": None}
-    validated = limits._validate.cache_info().misses
+    validated = query_limits._validate.cache_info().misses
 
     assert anonymous.call(query) == {"me_only_here": None}
 
-    assert limits._validate.cache_info().misses == validated
+    assert query_limits._validate.cache_info().misses == validated

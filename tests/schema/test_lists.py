@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import Group, User
 
+from fileman.graphql.ids import opaque, uuid_of
 from fileman.models import File, FileManager
-from schema.ids import opaque, uuid_of
 from tests.api import Api
 from tests.conftest import api_of, grant
 from tests.schema.rows import NOON, file_row, save_file, save_files

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
+from fileman.graphql.ids import opaque
 from fileman.models import File, FileManager
-from schema.ids import opaque
 from tests.api import Api
 from tests.conftest import api_of, grant
 from tests.schema.rows import save_file

@@ -15,8 +15,8 @@ from graphql import (
     get_named_type,
 )
 
+from fileman.graphql.ids import opaque
 from fileman.models import File, FileManager
-from schema.ids import opaque
 from tests.api import Api
 from tests.schema.test_sdl import SDL
 

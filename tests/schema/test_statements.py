@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from fileman.graphql.ids import opaque
 from fileman.models import File, FileManager
-from schema.ids import opaque
 from tests.api import FILE, Api
 from tests.schema.rows import save_file, save_files
 

@@ -14,11 +14,10 @@ from strawberry import Parent, relay
 from strawberry.scalars import JSON
 
 from fileman import access, conf, files, models
+from fileman.graphql.context import Info
+from fileman.graphql.ids import opaque
+from fileman.graphql.scalars import BigInt
 from fileman.validation import acceptance
-
-from .context import Info
-from .ids import opaque
-from .scalars import BigInt
 
 UserModel = get_user_model()
 strawberry.enum(models.File.Status, name="UploadStatus")

@@ -5,12 +5,9 @@ from django.utils import timezone
 
 from fileman import files, uploads
 from fileman.errors import FilemanError
-from fileman.uploads import _finalize
-from fileman.uploads.instructions import Outcome
-
-from .context import Info
-from .ids import opaque, uuid_of
-from .inputs import (
+from fileman.graphql.context import Info
+from fileman.graphql.ids import opaque, uuid_of
+from fileman.graphql.inputs import (
     AbortUploadInput,
     DeleteFileInput,
     FinalizeUploadInput,
@@ -18,7 +15,7 @@ from .inputs import (
     RefreshUploadInput,
     UpdateFileInput,
 )
-from .payloads import (
+from fileman.graphql.payloads import (
     AbortUploadPayload,
     DeleteFilePayload,
     FinalizeUploadPayload,
@@ -26,6 +23,8 @@ from .payloads import (
     RefreshUploadPayload,
     UpdateFilePayload,
 )
+from fileman.uploads import _finalize
+from fileman.uploads.instructions import Outcome
 
 
 @strawberry.type

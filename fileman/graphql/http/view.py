@@ -19,9 +19,9 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 
-from .bodies import Operation, Refusal, read_operation
-from .context import Context
-from .errors import RequestErrorCode, formatted
+from fileman.graphql.context import Context
+from fileman.graphql.errors import RequestErrorCode, formatted
+from fileman.graphql.http.bodies import Operation, Refusal, read_operation
 
 _SPEC: Final = "application/graphql-response+json"
 _JSON: Final = "application/json"

@@ -6,12 +6,11 @@ from django.db.models import QuerySet
 from strawberry import relay
 
 from fileman import models
-
-from .context import Info
-from .filters import FileFilter, FileManagerFilter, FileOrder, order_columns
-from .ids import group_key_of, kind_of, uuid_of
-from .pages import Page
-from .types import File, FileManager, User
+from fileman.graphql.context import Info
+from fileman.graphql.filters import FileFilter, FileManagerFilter, FileOrder, order_columns
+from fileman.graphql.ids import group_key_of, kind_of, uuid_of
+from fileman.graphql.pages import Page
+from fileman.graphql.types import File, FileManager, User
 
 
 def _file(info: Info, id: str) -> QuerySet[models.File]:

@@ -23,7 +23,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from .errors import RequestErrorCode
+from fileman.graphql.errors import RequestErrorCode
 
 MAX_DEPTH: Final = 10
 """Fields below one another; `__schema` and `__type` subtrees are exempt, the standard introspection query is deeper."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
-from .errors import RequestErrorCode
+from fileman.graphql.errors import RequestErrorCode
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_JSON_DEPTH: Final = 32

@@ -3,10 +3,9 @@
 import strawberry
 from strawberry.scalars import JSON
 
+from fileman.graphql.ids import group_key_of, uuid_of
+from fileman.graphql.scalars import BigInt
 from fileman.uploads import DeclaredFile, InitiateRequest
-
-from .ids import group_key_of, uuid_of
-from .scalars import BigInt
 
 
 @strawberry.input

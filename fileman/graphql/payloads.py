@@ -8,10 +8,9 @@ import strawberry
 
 from fileman import models, uploads
 from fileman.errors import FilemanError
-
-from .errors import UploadError
-from .scalars import BigInt
-from .types import File, FileManager
+from fileman.graphql.errors import UploadError
+from fileman.graphql.scalars import BigInt
+from fileman.graphql.types import File, FileManager
 
 
 @strawberry.enum

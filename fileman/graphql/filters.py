@@ -8,8 +8,7 @@ from django.db.models import Q
 
 from fileman import models
 from fileman.errors import InvalidInput
-
-from .ids import group_key_of, uuid_of
+from fileman.graphql.ids import group_key_of, uuid_of
 
 _LONGEST_TEXT = 255
 
