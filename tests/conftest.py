@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from fileman.backends import forget_backends
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.gcs_fixtures"]
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("steady")
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}
 
 
@@ -26,10 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_backends() -> Iterator[None]:
-    """Settings differ between tests; cached backends would keep the old ones."""
+    """Drop cached backends, because settings differ between tests, and what the memory backend holds."""
     forget_backends()
+    MemoryBackend.forget_all()
     yield
     forget_backends()
+    MemoryBackend.forget_all()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pytest_django import Settings, live_server_helper
 
 from fileman.testing.memory import MemoryBackend
 from tests.flows import storages
+from tests.flows.http_client import Site, site_of
 from tests.flows.reference_client import Uploader
-from tests.flows.sending import Site, site_of
 from tests.flows.storages import Storage
 
 Configure = Callable[..., None]

@@ -14,7 +14,7 @@ from fileman import uploads
 from fileman.backends import get_backend
 from fileman.models import File
 from fileman.uploads.instructions import upload_of
-from tests.flows.sending import Site
+from tests.flows.http_client import Site
 
 PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
 END_SECONDS = 300

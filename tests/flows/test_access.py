@@ -13,8 +13,8 @@ from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of, grant
-from tests.flows.sending import Json
-from tests.schema.rows import save_file
+from tests.flows.http_client import Json
+from tests.graphql.rows import save_file
 
 DATA = b"hello"
 VIEWERS = (

@@ -14,7 +14,7 @@ from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
 from tests.conftest import api_of
 from tests.flows.conftest import Configure
-from tests.flows.sending import Json
+from tests.flows.http_client import Json
 
 GOOD: Json = {"filename": "good.txt", "size": 3}
 BAD: Json = {"filename": "b/ad.txt", "size": 3}

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from tests.api import Api
 from tests.flows.conftest import storage_of
-from tests.flows.sending import Json, Site, fetch, send_all
+from tests.flows.http_client import Json, Site, fetch, send_all
 
 DATA = bytes(range(100))
 

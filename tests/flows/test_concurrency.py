@@ -17,9 +17,9 @@ from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of
-from tests.flows.at_once import at_once
+from tests.flows.concurrency import at_once
 from tests.flows.conftest import Configure
-from tests.flows.sending import Json
+from tests.flows.http_client import Json
 from tests.flows.storages import Storage, memory_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,7 +22,7 @@ from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.flows.conftest import Configure
 from tests.flows.faults import MOMENTS, Fault, Moment, injected
-from tests.flows.sending import Json
+from tests.flows.http_client import Json
 from tests.flows.storages import Storage, memory_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,7 +16,7 @@ from fileman.models import File, StorageDeletion, StorageUsage
 from fileman.signals import file_completed
 from tests.api import Api
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.sending import Json, Site, content, fetch, send, send_all, sha256, slice_of
+from tests.flows.http_client import Json, Site, content, fetch, send, send_all, sha256, slice_of
 from tests.flows.storages import Storage, memory_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ import pytest
 from fileman.backends import forget_backends
 from fileman.models import File, StorageUsage
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.sending import Json, Site, content, counted_bodies, fetch, send, send_all, sha256, slice_of
+from tests.flows.http_client import Json, Site, content, counted_bodies, fetch, send, send_all, sha256, slice_of
 from tests.flows.storages import Storage
 
 PDF = b"%PDF-1.7\n"

@@ -18,9 +18,9 @@ from django.core.signing import Signer
 
 from fileman import tokens
 from fileman.models import File
-from tests.backends.filesystem_folder import failing
+from tests.backends.filesystem.folder import failing
 from tests.flows.conftest import storage_of
-from tests.flows.sending import Json, Site, content, fetch, sha256
+from tests.flows.http_client import Json, Site, content, fetch, sha256
 from tests.flows.storages import MIB, Storage
 
 DATA = bytes(range(100))

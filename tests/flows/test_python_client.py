@@ -9,8 +9,8 @@ from django.core.signals import request_started
 from fileman.models import File
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.faults import Fault, injected
+from tests.flows.http_client import content, fetch, sha256
 from tests.flows.reference_client import Uploader
-from tests.flows.sending import content, fetch, sha256
 from tests.flows.storages import MIB, Storage, memory_storage
 
 DATA = content(1000)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
 from tests.flows.conftest import Configure
-from tests.flows.sending import Json
+from tests.flows.http_client import Json
 
 GOOD: Json = {"filename": "notes.txt", "size": 5, "contentType": "text/plain"}
 PNG: Json = {"filename": "photo.png", "size": 5, "contentType": "image/png"}

@@ -10,8 +10,8 @@ from fileman import cleanup
 from fileman.backends import forget_backends
 from fileman.models import File
 from tests.flows.conftest import Configure, storage_of
+from tests.flows.http_client import content, fetch, send, sha256, slice_of
 from tests.flows.reference_client import Uploader
-from tests.flows.sending import content, fetch, send, sha256, slice_of
 from tests.flows.storages import MIB, Storage
 
 

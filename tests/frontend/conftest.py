@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
-from tests.frontend.served import demo_served
-from tests.frontend.skipping import missing
-from tests.frontend.the_page import open_page
-from tests.frontend.watching import Watched, watching
+from tests.frontend.browser_page import Watched, watching
+from tests.frontend.demo_server import demo_served
+from tests.frontend.requirements import missing
+from tests.frontend.upload_page import open_page
 
 
 @pytest.fixture(scope="session")

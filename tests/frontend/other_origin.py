@@ -15,7 +15,7 @@ from uuid import uuid4
 import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 
-from tests.frontend.served import ROOT, demo_served
+from tests.frontend.demo_server import ROOT, demo_served
 from tests.servers import AzureServer, S3Server
 from tests.servers.gcs import GcsServer
 from tests.servers.gcs_client import client_of

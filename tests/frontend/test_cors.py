@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
+from tests.frontend.browser_page import Watched, watching
 from tests.frontend.other_origin import Storage, api_served, azure_storage, gcs_storage, page_served, s3_storage
-from tests.frontend.watching import Watched, watching
 
 pytestmark = pytest.mark.browser
 MIB = 1024**2

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
-from tests.frontend.served import ROOT
-from tests.frontend.skipping import missing
-from tests.frontend.watching import Scheme, Watched, accessibility_faults, throttled, watching
+from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, throttled, watching
+from tests.frontend.demo_server import ROOT
+from tests.frontend.requirements import missing
 
 pytestmark = pytest.mark.browser
 LOCAL = "Local disk"

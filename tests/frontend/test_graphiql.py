@@ -9,8 +9,8 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
-from tests.frontend.skipping import missing
-from tests.frontend.watching import Scheme, Watched, accessibility_faults, watching
+from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, watching
+from tests.frontend.requirements import missing
 
 pytestmark = pytest.mark.browser
 POLICY = {

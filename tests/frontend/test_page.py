@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, StorageState, expect
 
-from tests.frontend.the_page import (
+from tests.frontend.browser_page import Watched, accessibility_faults, throttled, watching
+from tests.frontend.upload_page import (
     IN_PARTS,
     LOCAL,
     MIB,
@@ -25,7 +26,6 @@ from tests.frontend.the_page import (
     row_of,
     upload,
 )
-from tests.frontend.watching import Watched, accessibility_faults, throttled, watching
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.frontend.the_page import (
+from tests.frontend.browser_page import Watched, throttled
+from tests.frontend.upload_page import (
     AZURE,
     IN_PARTS,
     LOCAL,
@@ -27,7 +28,6 @@ from tests.frontend.the_page import (
     row_of,
     upload,
 )
-from tests.frontend.watching import Watched, throttled
 
 pytestmark = pytest.mark.browser
 

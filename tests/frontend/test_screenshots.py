@@ -10,8 +10,8 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.frontend.skipping import missing
-from tests.frontend.watching import come_to_rest, throttled, watching
+from tests.frontend.browser_page import come_to_rest, throttled, watching
+from tests.frontend.requirements import missing
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 WIDTH = 1280

@@ -9,7 +9,7 @@ from azure.storage.blob import BlobServiceClient, CorsRule
 from django.conf import settings
 from django.test import override_settings
 
-from tests.backends.azure.front import Front
+from tests.backends.azure.response_proxy import Front
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
 

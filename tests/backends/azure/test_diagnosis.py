@@ -6,7 +6,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
 from pytest_django import Settings
 
-from tests.backends.azure.front import Front, Rule
+from tests.backends.azure.response_proxy import Front, Rule
 from tests.backends.azure.stores import Store
 
 NO_CORS = (

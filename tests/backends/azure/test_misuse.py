@@ -24,7 +24,7 @@ from fileman.errors import ErrorCode
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, _finalize
 from fileman.uploads.instructions import Outcome, upload_path
-from tests.backends.azure.front import Front, Rule, Seen
+from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import Store
 
 PAGE_BYTES = 512

@@ -17,7 +17,7 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.azure.front import Front, Rule, Seen
+from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import BODY, PART_BYTES, Store, send, upload_of
 
 DAY = timedelta(days=1)

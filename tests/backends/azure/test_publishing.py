@@ -15,7 +15,7 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.azure.front import Front, Rule, Seen
+from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import BODY, Store, upload_of
 
 SPENT = Budget(seconds=0)

@@ -20,7 +20,7 @@ from fileman.backends.gcs.backend import GCSBackend
 from fileman.errors import StorageMisconfigured, StorageUnavailable
 from fileman.models import FileManager
 from tests.api import Api
-from tests.backends.gcs.answering import Answer, Asked, answering, json_answer
+from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import BODY, Store, only_request, send, upload_of
 from tests.servers.gcs_client import credentials_of
 from tests.servers.gcs_faults import Fault

@@ -12,7 +12,7 @@ import urllib3.exceptions
 from fileman.backends.gcs.errors import Refused, error_of, gcs_errors, refused
 from fileman.backends.values import StoredObject
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
-from tests.backends.gcs.answering import Answer, Asked, answering, json_answer
+from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import Store, begun, budget, upload_of
 
 AUTH_MAY_PASS = {"TransportError", "TimeoutError", "ResponseError"}

@@ -19,7 +19,7 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.gcs.answering import Answer, answering
+from tests.backends.gcs.scripted_server import Answer, answering
 from tests.backends.gcs.stores import BODY, Store, budget, checksum_of, only_request, send, upload_of, uploaded
 from tests.servers.gcs_faults import Fault
 

@@ -1,0 +1,153 @@
+"""Without an account key: tokens for the server, signatures by user delegation for clients. G-4
+
+Azurite knows the service only as it was before signatures could name headers and parameters of the request. The tests
+make the SDK leave these two lines out and say so in `sv`; all else is as it goes to Azure.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import azure.identity
+import pytest
+import requests
+from azure.core.credentials import AccessToken
+from azure.identity import CredentialUnavailableError
+from azure.storage.blob import BlobServiceClient, CorsRule, _shared_access_signature
+
+from fileman.backends.azure.backend import AzureBackend
+from fileman.backends.base import Backend
+from fileman.backends.values import BackendConfig, Budget
+from fileman.testing.contract import BackendContract
+from tests.backends.azure.stores import BODY, send, upload_of
+from tests.backends.azure.test_contract import REDUCED
+from tests.backends.azure.token_azurite import ACCOUNT, IDENTITY, TENANT, Identity, TokenServer, serve
+from tests.servers import AzureServer
+
+KNOWN_TO_AZURITE = "2025-11-05"
+NEWER_LINES = slice(21, 23)
+"""Where the signed text has the names of headers and of parameters."""
+
+
+@pytest.fixture(scope="module")
+def token_server(azurite_server: AzureServer) -> Iterator[TokenServer]:
+    """A second Azurite, where the first one could be started."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _as_azurite_knows_it(token_server: TokenServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign: Callable[[str, str], str] = vars(_shared_access_signature)["sign_string"]
+
+    def sign_older(key: str, text: str) -> str:
+        lines = text.split("\n")
+        assert lines[NEWER_LINES] == ["", ""]
+        del lines[NEWER_LINES]
+        return sign(key, "\n".join(lines))
+
+    monkeypatch.setattr(_shared_access_signature, "X_MS_VERSION", KNOWN_TO_AZURITE)
+    monkeypatch.setattr(_shared_access_signature, "sign_string", sign_older)
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", Identity)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(token_server.certificate))
+
+
+@pytest.fixture
+def container(token_server: TokenServer, _as_azurite_knows_it: None) -> Iterator[str]:
+    name = uuid4().hex
+    everything = CorsRule(["*"], ["GET", "PUT"], allowed_headers=["*"])
+    credential: Any = Identity()
+    with BlobServiceClient(token_server.endpoint_url, credential=credential) as service:
+        service.set_service_properties(cors=[everything])
+        service.create_container(name)
+        yield name
+
+
+@pytest.fixture
+def token_backend(token_server: TokenServer, container: str) -> AzureBackend:
+    settings = {"account_name": ACCOUNT, "endpoint": token_server.endpoint_url, "container_name": container}
+    config = BackendConfig(
+        manager_id=uuid4(), backend_url=f"azure://{container}/ours/", settings=settings, supports_direct_upload=True
+    )
+    return AzureBackend(config)
+
+
+@pytest.mark.long
+class TestAzureByToken(BackendContract):
+    """The whole contract; what differs from the account key is below, among the short tests."""
+
+    reduced = REDUCED
+
+    @pytest.fixture
+    def backend(self, token_backend: AzureBackend) -> Backend:
+        """It holds its signing key already, as all but the first signatures of a week find it."""
+        token_backend.get_url("any")
+        return token_backend
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["one request", "blocks"])
+def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: bool) -> None:
+    """seed-3, seed-95: the copy reads its source by a signature, the batch deletes by token"""
+    upload = upload_of(token_backend, parts=parts)
+    for request in token_backend.instructions(upload, token_backend.missing(upload)):
+        assert send(request, BODY[request.slice.offset : request.slice.offset + request.slice.length]) == 201
+
+    verified = token_backend.assemble(upload, Budget(seconds=20))
+    published = token_backend.publish(upload, verified, Budget(seconds=20))
+    served = requests.get(token_backend.get_url(published.path), timeout=10)
+
+    assert (published.path, served.content) == (upload.file_path, BODY)
+    assert token_backend.delete([upload.upload_path, upload.file_path]) == []
+    assert list(token_backend.list_objects("")) == []
+
+
+def test_the_storage_finds_a_good_configuration_good(token_backend: AzureBackend) -> None:
+    """seed-126"""
+    assert token_backend.validate_configuration() == (True, [])
+
+
+def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """seed-126"""
+
+    class Nobody(Identity):
+        def get_token(self, *_: str, **__: Any) -> AccessToken:
+            raise CredentialUnavailableError(message="canary")
+
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", Nobody)
+
+    assert token_backend.validate_configuration() == (
+        False,
+        ["There is no identity to sign in with: set account_key, or give this server a managed identity."],
+    )
+
+
+def test_a_signature_is_by_user_delegation_and_for_https_only(token_backend: AzureBackend) -> None:
+    """G-4"""
+    upload = upload_of(token_backend)
+
+    [request] = token_backend.instructions(upload, list(upload.slices()))
+
+    grant = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+    assert (grant["skoid"], grant["sktid"], grant["spr"]) == (IDENTITY, TENANT, "https")
+    assert (grant["sr"], grant["sp"]) == ("b", "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sig", "AAAA"), ("se", "2099-01-01T00%3A00%3A00Z"), ("sp", "cw"), ("skoid", TENANT)]
+)
+def test_a_tampered_signature_is_refused(token_backend: AzureBackend, name: str, value: str) -> None:
+    """seed-3"""
+    upload = upload_of(token_backend)
+    [request] = token_backend.instructions(upload, list(upload.slices()))
+    given = parse_qs(urlsplit(request.url).query)[name][0]
+    place, _, query = request.url.partition("?")
+    pairs = [pair for pair in query.split("&") if not pair.startswith(f"{name}=")]
+
+    tampered = f"{place}?{'&'.join([*pairs, f'{name}={value}'])}"
+
+    assert given != value
+    assert send(replace(request, url=tampered), BODY) == 403
+    assert send(request, BODY) == 201

@@ -1,0 +1,265 @@
+"""Safe paths, exact modes, and what is created: where the filesystem backend writes, and where it never does."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.values import Budget
+from fileman.errors import StorageMisconfigured
+from tests.backends.filesystem.folder import faults, files_below, make, put, upload_of
+
+
+def mode_of(entry: Path) -> int:
+    return stat.S_IMODE(entry.lstat().st_mode)
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def backend(root: Path) -> FilesystemBackend:
+    return make(root)
+
+
+UNSAFE = [
+    "../outside",
+    "uploads/../../outside",
+    "uploads/..",
+    "..",
+    ".",
+    "",
+    "/etc/passwd",
+    "/",
+    "uploads/",
+    "uploads//name",
+    "uploads/./name",
+    "uploads/na\0me",
+    "uploads/na\nme",
+    "uploads/na\x7fme",
+    "uploads/na\x85me",
+    "uploads/na\udcffme",
+    "uploads\\name",
+    "..\\outside",
+    "uploads/*",
+    "uploads/?",
+    "uploads/[a]",
+]
+
+
+class TestPaths:
+    @pytest.mark.parametrize("unsafe", UNSAFE)
+    def test_an_unsafe_path_is_refused_before_any_system_call(
+        self, backend: FilesystemBackend, unsafe: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """L-5, seed-75."""
+        upload = upload_of(backend, 3, upload_path=unsafe)
+        for name in ("open", "stat", "mkdir", "unlink", "link"):
+            monkeypatch.setattr(os, name, _never)
+
+        for call in (
+            lambda: backend.stat(unsafe),
+            lambda: list(backend.read(unsafe)),
+            lambda: put(backend, upload, b"abc"),
+            lambda: backend.missing(upload),
+            lambda: backend.assemble(upload, Budget(seconds=1)),
+            lambda: backend.abort(upload),
+        ):
+            with pytest.raises(StorageMisconfigured):
+                call()
+        assert [failure.path for failure in backend.delete([unsafe])] == [unsafe]
+
+    def test_a_prefix_cannot_lead_out_either(self, backend: FilesystemBackend, root: Path) -> None:
+        """L-5, seed-75."""
+        root.mkdir()
+        (root.parent / "secret").write_text("secret")
+
+        with pytest.raises(StorageMisconfigured):
+            list(backend.list_objects("../"))
+
+    def test_a_symbolic_link_to_a_folder_is_not_entered(self, backend: FilesystemBackend, root: Path) -> None:
+        """L-5, seed-75: neither to read, nor to write, delete or list."""
+        outside = root.parent / "outside"
+        outside.mkdir()
+        (outside / "name").write_bytes(b"secret")
+        root.mkdir()
+        (root / "uploads").symlink_to(outside)
+        upload = upload_of(backend, 3, upload_path="uploads/new")
+
+        for call in (
+            lambda: backend.stat("uploads/name"),
+            lambda: list(backend.read("uploads/name")),
+            lambda: put(backend, upload, b"abc"),
+        ):
+            with pytest.raises(StorageMisconfigured):
+                call()
+        assert [failure.path for failure in backend.delete(["uploads/name"])] == ["uploads/name"]
+        assert list(backend.list_objects("")) == []
+        assert files_below(outside) == ["name"]
+
+    def test_a_symbolic_link_to_a_file_is_not_followed(self, backend: FilesystemBackend, root: Path) -> None:
+        """L-5: deleting removes the link, never what it points to."""
+        secret = root.parent / "secret"
+        secret.write_bytes(b"secret")
+        (root / "uploads").mkdir(parents=True)
+        (root / "uploads" / "name").symlink_to(secret)
+
+        with pytest.raises(StorageMisconfigured):
+            backend.stat("uploads/name")
+        with pytest.raises(StorageMisconfigured):
+            list(backend.read("uploads/name"))
+        assert list(backend.list_objects("")) == []
+        assert backend.delete(["uploads/name"]) == []
+        assert secret.read_bytes() == b"secret"
+
+    def test_publishing_never_writes_through_a_link_at_the_file_path(
+        self, backend: FilesystemBackend, root: Path
+    ) -> None:
+        """L-5."""
+        target = root.parent / "target"
+        target.write_bytes(b"untouched")
+        upload = upload_of(backend, 3)
+        put(backend, upload, b"abc")
+        (root / "uploads").mkdir()
+        (root / upload.file_path).symlink_to(target)
+
+        with pytest.raises(StorageMisconfigured):
+            backend.publish(upload, backend.stat(upload.upload_path), Budget(seconds=1))
+
+        assert target.read_bytes() == b"untouched"
+
+    def test_a_named_pipe_does_not_hang_a_reader(self, backend: FilesystemBackend, root: Path) -> None:
+        (root / "uploads").mkdir(parents=True)
+        os.mkfifo(root / "uploads" / "pipe")
+
+        with pytest.raises(StorageMisconfigured):
+            list(backend.read("uploads/pipe"))
+
+    def test_a_folder_with_the_same_beginning_is_another_folder(self, backend: FilesystemBackend, root: Path) -> None:
+        """seed-75: /a/rootx is not inside /a/root."""
+        sibling = root.parent / "rootx"
+        sibling.mkdir()
+        (sibling / "name").write_bytes(b"secret")
+        root.mkdir()
+
+        with pytest.raises(StorageMisconfigured):
+            backend.stat("../rootx/name")
+
+    def test_the_base_path_itself_may_be_a_symbolic_link(self, root: Path) -> None:
+        """The operator chose it. The location is the folder it leads to, so one place has one name."""
+        real = root.parent / "real"
+        real.mkdir()
+        root.symlink_to(real)
+        backend = make(root)
+        upload = upload_of(backend, 3)
+
+        put(backend, upload, b"abc")
+
+        assert (real / upload.upload_path).read_bytes() == b"abc"
+        assert backend.location() == make(real).location() == f"file:{real}"
+
+
+def _never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a system call was made")
+
+
+class TestModes:
+    @pytest.mark.parametrize("mask", [0o000, 0o077], ids=["umask 000", "umask 077"])
+    @pytest.mark.parametrize(
+        ("settings", "file_mode", "folder_mode"),
+        [
+            ({}, 0o600, 0o700),
+            ({"permissions": 0o644, "directory_permissions": 0o755}, 0o644, 0o755),
+            ({"permissions": "0o664", "directory_permissions": "775"}, 0o664, 0o775),
+        ],
+        ids=["default", "numbers", "texts"],
+    )
+    def test_modes_are_exact_whatever_the_umask(
+        self, tmp_path: Path, mask: int, settings: dict[str, Any], file_mode: int, folder_mode: int
+    ) -> None:
+        """L-6, seed-78, seed-79: every file and every created folder, single and in parts."""
+        top = tmp_path / "created"
+        backend = make(top / "deep" / "root", **settings)
+        single, large = upload_of(backend, 3), upload_of(backend, 5, part_size=3)
+
+        with umask(mask):
+            put(backend, single, b"abc")
+            backend.publish(single, backend.stat(single.upload_path), Budget(seconds=1))
+            put(backend, large, b"abc", part_number=1)
+            put(backend, large, b"de", part_number=2)
+            parts = [entry for entry in top.rglob("*.parts/*") if not entry.is_dir()]
+            part_modes = {mode_of(entry) for entry in parts}
+            backend.assemble(large, Budget(seconds=1))
+
+        assert (len(parts), part_modes) == (2, {file_mode})
+        created = [top, *top.rglob("*")]
+        assert {mode_of(entry) for entry in created if entry.is_dir()} == {folder_mode}
+        assert {mode_of(entry) for entry in created if not entry.is_dir()} == {file_mode}
+
+    @pytest.mark.parametrize("value", ["rw-r--r--", "", 644, 755, "1777", -1, 0o044, "0o400"])
+    def test_a_mode_that_cannot_be_meant_is_refused(self, root: Path, value: int | str) -> None:
+        """seed-78: decimal 644, modes that lock the server itself out, and what is no mode at all."""
+        found = faults(root, permissions=value)
+
+        assert len(found) == 1
+        assert found[0].startswith("permissions ")
+
+    def test_a_folder_mode_that_locks_us_out_is_refused(self, root: Path) -> None:
+        """seed-79."""
+        assert faults(root, directory_permissions=0o600) == [
+            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the owner's own rights."
+        ]
+
+
+class TestCreateDirectories:
+    def test_a_missing_base_path_is_an_error_and_stays_missing(self, root: Path) -> None:
+        """seed-77."""
+        backend = make(root, create_directories=False)
+
+        for call in (
+            lambda: put(backend, upload_of(backend, 3), b"abc"),
+            lambda: backend.stat("uploads/name"),
+        ):
+            with pytest.raises(StorageMisconfigured, match="create_directories is off"):
+                call()
+        assert [failure.path for failure in backend.delete(["uploads/name"])] == ["uploads/name"]
+        assert not root.exists()
+
+    def test_a_missing_folder_below_is_an_error_and_stays_missing(self, root: Path) -> None:
+        """seed-77."""
+        root.mkdir()
+        backend = make(root, create_directories=False)
+
+        with pytest.raises(StorageMisconfigured, match="create_directories is off"):
+            put(backend, upload_of(backend, 3), b"abc")
+
+        assert list(root.iterdir()) == []
+
+    def test_with_the_folders_there_everything_works(self, root: Path) -> None:
+        """seed-77: the folder of one unfinished upload is the backend's own affair."""
+        backend = make(root, create_directories=False)
+        (root / "uploads").mkdir(parents=True)
+        (root / ".uploads" / str(backend.config.manager_id)).mkdir(parents=True)
+        upload = upload_of(backend, 5, part_size=3)
+
+        put(backend, upload, b"abc", part_number=1)
+        put(backend, upload, b"de", part_number=2)
+        backend.publish(upload, backend.assemble(upload, Budget(seconds=1)), Budget(seconds=1))
+
+        assert (root / upload.file_path).read_bytes() == b"abcde"

@@ -1,0 +1,48 @@
+"""Every backend runs every case of the contract: none is replaced, and what a storage cannot keep is named here. N-5"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fileman.testing.contract import BackendContract, Reduction
+from tests.backends import test_local_contracts
+from tests.backends.azure import test_contract as azure
+from tests.backends.azure import test_token_credentials
+from tests.backends.gcs import test_contract as gcs
+from tests.backends.s3 import test_contract as s3
+
+SUITES: dict[type[BackendContract], set[Reduction]] = {
+    test_local_contracts.TestFilesystem: {Reduction.CONTENT_TYPE},
+    test_local_contracts.TestMemory: set(),
+    s3.TestRadosgw: set(),
+    s3.TestMinistack: set(),
+    s3.TestRclone: set(),
+    s3.TestMoto: {Reduction.EXACT_LENGTH, Reduction.SIGNATURES},
+    azure.TestAzureByAccountKey: {Reduction.EXACT_LENGTH},
+    test_token_credentials.TestAzureByToken: {Reduction.EXACT_LENGTH},
+    gcs.TestDirect: set(),
+    gcs.TestThroughUs: set(),
+}
+
+
+def cases_of(suite: type[BackendContract]) -> dict[str, object]:
+    """Name -> function of every case, inherited ones included."""
+    return {name: getattr(suite, name) for name in dir(suite) if name.startswith("test_")}
+
+
+def suites(base: type[BackendContract] = BackendContract) -> Iterator[type[BackendContract]]:
+    """What runs as a suite, in the modules of this folder."""
+    for kind in base.__subclasses__():
+        yield from suites(kind)
+        if kind.__name__.startswith("Test") and kind.__module__.startswith("tests.backends."):
+            yield kind
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_has_the_cases_of_the_contract_as_they_are(suite: type[BackendContract]) -> None:
+    assert cases_of(suite) == cases_of(BackendContract)
+    assert suite.reduced == SUITES[suite]
+
+
+def test_no_suite_is_forgotten() -> None:
+    assert set(suites()) == set(SUITES)

@@ -1,0 +1,71 @@
+"""What tests do with the page at `/`."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.frontend.browser_page import Watched
+from tests.frontend.requirements import missing
+
+LOCAL, S3, AZURE, GOOGLE = "Local disk", "Amazon S3", "Azure Blob", "Google Cloud"
+STORAGES = [LOCAL, S3, AZURE, GOOGLE]
+MIB = 1024 * 1024
+SMALL, SINGLE, IN_PARTS = 300_000, 20_000_000, 70 * MIB
+
+
+def open_page(page: Page) -> None:
+    page.goto("/")
+    page.wait_for_selector("#files-section:not([hidden])")
+
+
+def expect_complaints(watched: Watched, *texts: str) -> None:
+    """What the browser itself reports of requests that failed on purpose."""
+    assert [text in complaint for text, complaint in zip(texts, watched.complaints, strict=True)] == [True] * len(texts)
+    watched.complaints.clear()
+
+
+def choose(page: Page, storage: str) -> None:
+    radio = page.locator(".storage", has_text=storage).locator("input")
+    if radio.count() == 0 or radio.is_disabled():
+        missing(f"{storage} is not running")
+    radio.check()
+
+
+def random_file(folder: Path, size: int) -> Path:
+    content = os.urandom(size)
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.bin"
+    path.write_bytes(content)
+    return path
+
+
+def row_of(page: Page, path: Path) -> Locator:
+    return page.locator(".file", has_text=path.name)
+
+
+def upload(page: Page, path: Path) -> Locator:
+    """Choose the file; returns its row."""
+    page.set_input_files("#files", path)
+    return row_of(page, path)
+
+
+def completed(row: Locator) -> Locator:
+    download = row.get_by_role("link", name="Download")
+    expect(download).to_be_visible(timeout=30_000)
+    return download
+
+
+def downloaded(page: Page, row: Locator) -> bytes:
+    return page.request.get(str(completed(row).get_attribute("href"))).body()
+
+
+def open_details(row: Locator) -> Locator:
+    row.get_by_text("Details", exact=True).click()
+    return row.locator(".details")
+
+
+def press_in_lab(page: Page, button: str) -> None:
+    if page.locator("#lab[open]").count() == 0:
+        page.get_by_text("Failure lab").click()
+    page.get_by_role("button", name=button).click()

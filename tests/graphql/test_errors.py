@@ -1,0 +1,113 @@
+"""Errors outside payloads: the domain's keep their codes, all others are masked and logged."""
+
+import logging
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import resolve
+
+from fileman import files
+from fileman.errors import StorageMisconfigured
+from fileman.graphql.http import query_limits
+from fileman.models import FileManager
+from tests.api import Api
+from tests.graphql.rows import save_file
+
+SECRET = "AKIA-planted-canary"
+LIST = "{ files { edges { node { id downloadUrl } } } }"
+
+
+def failing(error: Exception) -> Any:
+    def fail(*_: Any, **__: Any) -> str:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), ValueError(SECRET), RecursionError(SECRET), KeyError(SECRET)])
+def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
+    error: Exception,
+    api: Api,
+    user: User,
+    manager: FileManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """B-7"""
+    save_file(manager, user)
+    monkeypatch.setattr(files, "download_url", failing(error))
+
+    with caplog.at_level(logging.ERROR):
+        response = api.post(LIST)
+
+    assert response.status_code == 200
+    assert SECRET not in response.content.decode()
+    body = response.json()
+    (shown,) = body["errors"]
+    reference = shown["extensions"]["reference"]
+    assert shown["message"] == f"Something went wrong on the server. Reference: {reference}"
+    assert shown["extensions"] == {"code": "INTERNAL", "reference": reference}
+    assert shown["path"] == ["files", "edges", 0, "node", "downloadUrl"]
+    assert body["data"]["files"]["edges"][0]["node"]["downloadUrl"] is None
+    (record,) = [record for record in caplog.records if record.name == "fileman.graphql"]
+    assert reference in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+def test_an_error_of_the_domain_keeps_its_code_and_message(
+    api: Api, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B-7: one file that cannot be signed does not blank the others."""
+    save_file(manager, user)
+    monkeypatch.setattr(files, "download_url", failing(StorageMisconfigured()))
+
+    body = api.post(LIST).json()
+
+    assert body["errors"][0]["extensions"] == {"code": "STORAGE_MISCONFIGURED"}
+    assert body["errors"][0]["message"] == StorageMisconfigured.message
+    assert body["data"]["files"]["edges"][0]["node"]["downloadUrl"] is None
+    assert [record for record in caplog.records if record.name == "fileman.graphql"] == []
+
+
+def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B-7"""
+    monkeypatch.setattr(files, "delete", failing(RuntimeError(SECRET)))
+
+    response = api.post('mutation { deleteFile(input: {id: "x"}) { success } }')
+
+    assert response.status_code == 200
+    assert SECRET not in response.content.decode()
+    assert response.json()["data"] is None
+    assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
+
+
+def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """S-2, D-8: an upload token in a malformed input stays out of the log."""
+    with caplog.at_level(logging.DEBUG):
+        response = api.post(
+            "mutation ($input: FinalizeUploadInput!) { finalizeUpload(input: $input) { success } }",
+            {"input": {"uploadToken": SECRET, "fileName": "a.txt"}},
+        )
+
+    assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert SECRET not in caplog.text
+
+
+def test_an_unexpected_error_before_any_resolver_is_masked(
+    anonymous: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B-7"""
+    monkeypatch.setattr(query_limits, "excess_of", failing(RuntimeError(SECRET)))
+
+    response = anonymous.post("{ viewer { id } }")
+
+    assert SECRET not in response.content.decode()
+    assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["INTERNAL"]
+    assert SECRET in caplog.text
+
+
+def test_a_hosts_atomic_requests_do_not_wrap_the_view() -> None:
+    """C-8: no transaction is open while a storage is called."""
+    assert resolve("/graphql").func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]

@@ -1,0 +1,149 @@
+"""Ids: opaque, of one exact form, and a wrong one is answered like one that does not exist."""
+
+from base64 import b64encode
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from fileman.graphql.ids import NO_NUMBER, NO_UUID, group_key_of, kind_of, uuid_of
+from fileman.models import File, FileManager
+from tests.api import Api
+from tests.graphql.rows import save_file, save_files
+
+KEY = UUID("0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d")
+
+
+def encoded(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+WRONG = {
+    "empty": "",
+    "no base64": "%%%",
+    "not ASCII": "é" * 10,
+    "surrogate": "\ud800",
+    "base64 of no text": b64encode(b"\xff\xfe").decode(),
+    "no colon": encoded("File"),
+    "another type": encoded(f"User:{KEY}"),
+    "integer key": encoded("File:1"),
+    "upper case": encoded(f"File:{str(KEY).upper()}"),
+    "without dashes": encoded(f"File:{KEY.hex}"),
+    "braces": encoded(f"File:{{{KEY}}}"),
+    "urn": encoded(f"File:urn:uuid:{KEY}"),
+    "blank in front": encoded(f"File: {KEY}"),
+    "line break behind": encoded(f"File:{KEY}") + "\n",
+    "no padding": encoded(f"File:{KEY}").rstrip("="),
+    "the key itself": str(KEY),
+    "huge": encoded("File:" + "9" * 100_000),
+}
+
+
+def test_an_exact_id_gives_its_key() -> None:
+    assert uuid_of("File", encoded(f"File:{KEY}")) == KEY
+    assert kind_of(encoded(f"File:{KEY}")) == "File"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_anything_else_is_the_key_of_nothing(name: str) -> None:
+    assert uuid_of("File", WRONG[name]) == NO_UUID
+    assert group_key_of(WRONG[name]) == NO_NUMBER
+
+
+@pytest.mark.parametrize("key", ["0", "-1", "01", "1.0", "+1", " 1", "1_0", "٣", "9" * 19, "True", ""])
+def test_a_group_key_is_a_plain_positive_number(key: str) -> None:
+    assert group_key_of(encoded(f"Group:{key}")) == NO_NUMBER
+
+
+def test_a_group_id_gives_its_key() -> None:
+    assert group_key_of(encoded("Group:42")) == 42
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_queries_answer_null_to_a_wrong_id(name: str, api: Api) -> None:
+    """A-3"""
+    query = "query ($id: ID!) { file(id: $id) { id } fileManager(id: $id) { id } node(id: $id) { id } }"
+
+    assert api.call(query, {"id": WRONG[name]}) == {"file": None, "fileManager": None, "node": None}
+
+
+def test_an_id_of_another_type_selects_nothing(api: Api, user: User, manager: FileManager) -> None:
+    """A-9"""
+    file = save_file(manager, user)
+
+    assert api.call("query ($id: ID!) { file(id: $id) { id } }", {"id": encoded(f"FileManager:{file.pk}")}) == {
+        "file": None
+    }
+    assert api.call("query ($id: ID!) { fileManager(id: $id) { id } }", {"id": encoded(f"File:{manager.pk}")}) == {
+        "fileManager": None
+    }
+
+
+def test_node_gives_files_and_managers_by_their_ids(api: Api, user: User, manager: FileManager) -> None:
+    file = save_file(manager, user)
+    shown = "__typename id ... on File { originalFilename } ... on FileManager { name }"
+    query = f"query ($id: ID!) {{ node(id: $id) {{ {shown} }} }}"
+    file_id, manager_id = encoded(f"File:{file.pk}"), encoded(f"FileManager:{manager.pk}")
+
+    assert api.call(query, {"id": file_id})["node"] == {
+        "__typename": "File",
+        "id": file_id,
+        "originalFilename": "notes.txt",
+    }
+    assert api.call(query, {"id": manager_id})["node"] == {
+        "__typename": "FileManager",
+        "id": manager_id,
+        "name": "Memory",
+    }
+
+
+@pytest.mark.parametrize("kind", ["User", "Group"])
+def test_users_and_groups_are_no_nodes(kind: str, api: Api, user: User, group: Group) -> None:
+    """A-9: node() must not hand out user names."""
+    key = {"User": user.pk, "Group": group.pk}[kind]
+
+    assert api.call("query ($id: ID!) { node(id: $id) { id } }", {"id": encoded(f"{kind}:{key}")}) == {"node": None}
+
+
+@pytest.mark.parametrize(
+    ("mutation", "field"),
+    [
+        ("updateFile(input: {id: $id}) { success errors { code field } }", "id"),
+        ("deleteFile(input: {id: $id}) { success errors { code field } }", "id"),
+        ("refreshUpload(input: {fileId: $id}) { success errors { code field } }", "fileId"),
+        (
+            'initiateUpload(input: {files: [{filename: "a.txt", size: 1}], fileManagerId: $id})'
+            " { success errors { code field } }",
+            "fileManagerId",
+        ),
+        (
+            'initiateUpload(input: {files: [{filename: "a.txt", size: 1}], groupId: $id})'
+            " { success errors { code field } }",
+            "groupId",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "id_",
+    ["", "nonsense", encoded("File:1"), encoded("File:7b1f4a52-0c1e-4f7a-9d39-8f0c2b6e5a11"), encoded("Group:999999")],
+)
+def test_mutations_answer_not_found_to_a_wrong_id(
+    mutation: str, field: str, id_: str, api: Api, manager: FileManager
+) -> None:
+    """A-2, A-3, A-5: a malformed fileManagerId does not fall back to the default manager."""
+    (payload,) = api.call(f"mutation ($id: ID!) {{ {mutation} }}", {"id": id_}).values()
+
+    assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "field": [field]}]}
+    assert File.objects.count() == 0
+
+
+def test_ids_of_files_show_no_order(api: Api, user: User, manager: FileManager) -> None:
+    """A-6: random UUIDs, so neither numbers nor a sequence tell how much is uploaded."""
+    rows = save_files(manager, user, 1000)
+    page = api.call("{ files(first: 100) { edges { node { id } } } }")["files"]["edges"]
+    keys = [uuid_of("File", edge["node"]["id"]) for edge in page]
+
+    assert keys == [row.pk for row in rows[:100]]
+    assert {key.version for key in keys} == {4}
+    assert sorted(keys) != keys
+    assert sorted(keys, reverse=True) != keys

@@ -1,0 +1,382 @@
+"""Lists: pages, cursors, orders and filters."""
+
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from fileman.graphql.ids import opaque, uuid_of
+from fileman.models import File, FileManager
+from tests.api import Api
+from tests.conftest import api_of, grant
+from tests.graphql.rows import NOON, file_row, save_file, save_files
+
+PAGE = """
+  query (
+    $filters: FileFilter, $ordering: [FileOrder!]! = [], $first: Int, $after: String, $last: Int, $before: String
+  ) {
+    files(filters: $filters, ordering: $ordering, first: $first, after: $after, last: $last, before: $before) {
+      totalCount
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      edges { cursor node { originalFilename fileSize } }
+    }
+  }
+"""
+
+
+def page(api: Api, **variables: Any) -> dict[str, Any]:
+    found: dict[str, Any] = api.call(PAGE, variables)["files"]
+    return found
+
+
+def names(found: dict[str, Any]) -> list[str]:
+    return [edge["node"]["originalFilename"] for edge in found["edges"]]
+
+
+def refusal(api: Api, **variables: Any) -> tuple[str, str]:
+    body = api.post(PAGE, variables).json()
+    assert body["data"] is None
+    (error,) = body["errors"]
+    return error["extensions"]["code"], error["message"]
+
+
+def save_named(manager: FileManager, user: User, *named: str, **over: Any) -> None:
+    """One file for each name, the first the newest."""
+    File.objects.bulk_create(
+        [file_row(manager, user, age=age, original_filename=name, **over) for age, name in enumerate(named)]
+    )
+
+
+class TestPages:
+    def test_without_arguments_a_page_has_fifty_of_the_newest(self, api: Api, user: User, manager: FileManager) -> None:
+        """B-9"""
+        save_named(manager, user, *[f"{n}.txt" for n in range(120)])
+
+        found = page(api)
+
+        assert names(found) == [f"{n}.txt" for n in range(50)]
+        assert found["totalCount"] == 120
+        assert found["pageInfo"]["hasNextPage"] is True
+        assert found["pageInfo"]["hasPreviousPage"] is False
+
+    def test_pages_follow_one_another_without_gap_or_repetition(
+        self, api: Api, user: User, manager: FileManager
+    ) -> None:
+        save_named(manager, user, *[f"{n}.txt" for n in range(7)])
+        seen: list[str] = []
+        after = None
+        for _ in range(3):
+            found = page(api, first=3, after=after)
+            seen += names(found)
+            after = found["pageInfo"]["endCursor"]
+
+        assert seen == [f"{n}.txt" for n in range(7)]
+        assert found["pageInfo"]["hasNextPage"] is False
+
+    def test_equal_values_are_paged_by_id(self, api: Api, user: User, manager: FileManager) -> None:
+        save_files(manager, user, 9, created=NOON)
+        query = "query ($after: String) { files(first: 4, after: $after) { edges { cursor node { id } } } }"
+        seen: list[str] = []
+        after = None
+        for _ in range(3):
+            edges = api.call(query, {"after": after})["files"]["edges"]
+            seen += [edge["node"]["id"] for edge in edges]
+            after = edges[-1]["cursor"]
+
+        assert len(set(seen)) == 9
+
+    def test_ties_run_in_the_direction_of_the_index(self, api: Api, user: User, manager: FileManager) -> None:
+        """Newest first has the greatest id first, as the index does; oldest first is the exact reverse."""
+        keys = sorted(row.pk for row in save_files(manager, user, 9, created=NOON))
+        query = "query ($by: Ordering!) { files(ordering: [{created: $by}]) { edges { node { id } } } }"
+
+        def found(by: str) -> list[UUID]:
+            return [uuid_of("File", edge["node"]["id"]) for edge in api.call(query, {"by": by})["files"]["edges"]]
+
+        assert found("ASC") == keys
+        assert found("DESC") == keys[::-1]
+
+    def test_a_file_that_arrives_meanwhile_shifts_nothing(self, api: Api, user: User, manager: FileManager) -> None:
+        save_named(manager, user, "0.txt", "1.txt", "2.txt")
+        first = page(api, first=2)
+        save_file(manager, user, age=-1, original_filename="new.txt")
+
+        assert names(page(api, first=2, after=first["pageInfo"]["endCursor"])) == ["2.txt"]
+
+    def test_backwards_from_the_end_and_from_a_cursor(self, api: Api, user: User, manager: FileManager) -> None:
+        save_named(manager, user, *[f"{n}.txt" for n in range(5)])
+
+        end = page(api, last=2)
+        before = page(api, last=2, before=end["pageInfo"]["startCursor"])
+
+        assert names(end) == ["3.txt", "4.txt"]
+        assert end["pageInfo"]["hasPreviousPage"] is True
+        assert names(before) == ["1.txt", "2.txt"]
+
+    def test_first_zero_is_empty_and_counts(self, api: Api, user: User, manager: FileManager) -> None:
+        save_files(manager, user, 2)
+
+        found = page(api, first=0)
+
+        assert found["edges"] == []
+        assert found["totalCount"] == 2
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"first": -1}, "first must be from 0 to 100."),
+            ({"first": 101}, "first must be from 0 to 100."),
+            ({"first": 1_000_000}, "first must be from 0 to 100."),
+            ({"last": -1}, "last must be from 0 to 100."),
+            ({"last": 101}, "last must be from 0 to 100."),
+            ({"first": -1, "last": 5}, "Give first or last, not both."),
+            ({"first": 5, "last": 5}, "Give first or last, not both."),
+        ],
+    )
+    def test_impossible_sizes_are_refused(self, arguments: dict[str, int], message: str, api: Api) -> None:
+        """B-9"""
+        assert refusal(api, **arguments) == ("INVALID_INPUT", message)
+
+    def test_managers_are_paged_alike(self, api: Api, db: None) -> None:
+        for name in "cab":
+            FileManager.objects.create(name=name, backend_type="memory")
+        query = """query ($after: String) {
+          fileManagers(first: 2, after: $after) { edges { node { name } } pageInfo { endCursor } totalCount }
+        }"""
+
+        first = api.call(query)["fileManagers"]
+        second = api.call(query, {"after": first["pageInfo"]["endCursor"]})["fileManagers"]
+
+        assert [edge["node"]["name"] for edge in first["edges"]] == ["a", "b"]
+        assert [edge["node"]["name"] for edge in second["edges"]] == ["c"]
+        assert first["totalCount"] == 3
+
+
+def cursor(text: str | bytes) -> str:
+    return b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+BAD_CURSORS = {
+    "no base64": "%%%",
+    "no text": cursor(b"\xff"),
+    "no colon": cursor("orderedcursor"),
+    "another prefix": cursor('arrayconnection:["1"]'),
+    "no JSON": cursor("orderedcursor:["),
+    "object": cursor("orderedcursor:{}"),
+    "too few": cursor("orderedcursor:[]"),
+    "too many": cursor('orderedcursor:["a","b","c"]'),
+    "numbers": cursor("orderedcursor:[1,2]"),
+    "no moment": cursor('orderedcursor:["x","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
+    "no uuid": cursor('orderedcursor:["2026-01-31T12:00:00+00:00","1"]'),
+    "before the calendar": cursor('orderedcursor:["0001-01-01T00:00:00+23:59","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
+    "after the calendar": cursor('orderedcursor:["9999-12-31T23:59:59-23:59","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
+    "bottomless": cursor("orderedcursor:" + "[" * 3000),
+    "long": cursor('orderedcursor:["' + "9" * 5000 + '","x"]'),
+    "surrogate": "\ud800",
+    "NUL": "\0",
+}
+
+
+class TestCursors:
+    @pytest.mark.parametrize("name", BAD_CURSORS)
+    @pytest.mark.parametrize("argument", ["after", "before"])
+    def test_a_cursor_that_was_not_handed_out_is_refused(
+        self, name: str, argument: str, api: Api, user: User, manager: FileManager
+    ) -> None:
+        """B-9"""
+        save_files(manager, user, 2)
+
+        code, message = refusal(api, **{argument: BAD_CURSORS[name]})
+
+        assert code == "INVALID_INPUT"
+        assert message == "A cursor must be one that this list handed out in this order."
+
+    def test_a_cursor_serves_only_the_order_it_was_made_in(self, api: Api, user: User, manager: FileManager) -> None:
+        save_files(manager, user, 2)
+        made = page(api, first=1, ordering=[{"fileSize": "ASC"}])["pageInfo"]["endCursor"]
+
+        assert refusal(api, after=made, ordering=[{"fileSize": "DESC"}])[0] == "INVALID_INPUT"
+        assert refusal(api, after=made)[0] == "INVALID_INPUT"
+        assert len(names(page(api, after=made, ordering=[{"fileSize": "ASC"}]))) == 1
+
+    def test_a_cursor_serves_only_the_list_it_was_made_in(self, api: Api, user: User, manager: FileManager) -> None:
+        save_files(manager, user, 1)
+        made = page(api)["pageInfo"]["endCursor"]
+
+        body = api.post("query ($after: String) { fileManagers(after: $after) { totalCount } }", {"after": made}).json()
+
+        assert body["errors"][0]["extensions"] == {"code": "INVALID_INPUT"}
+
+    def test_a_cursor_may_not_be_changed(self, api: Api, user: User, manager: FileManager) -> None:
+        """Its values go into a WHERE clause; NUL and numbers without end are errors of the database there."""
+        save_files(manager, user, 2)
+        signature = page(api, first=1)["pageInfo"]["endCursor"].rsplit(":", 1)[1]
+        forged = cursor('orderedcursor:["2026-01-31T12:00:00+00:00","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]')
+
+        assert refusal(api, after=f"{forged}:{signature}")[0] == "INVALID_INPUT"
+
+
+class TestOrders:
+    @pytest.fixture(autouse=True)
+    def _files(self, user: User, manager: FileManager) -> None:
+        for age, (name, size) in enumerate([("b", 2), ("a", 3), ("c", 3)]):
+            save_file(manager, user, age=age, original_filename=name, file_size=size)
+
+    @pytest.mark.parametrize(
+        ("ordering", "expected"),
+        [
+            ([], "bac"),
+            ([{"created": "DESC"}], "bac"),
+            ([{"created": "ASC"}], "cab"),
+            ([{"originalFilename": "ASC"}], "abc"),
+            ([{"originalFilename": "DESC"}], "cba"),
+            ([{"fileSize": "ASC"}, {"originalFilename": "DESC"}], "bca"),
+            ([{"fileSize": "DESC"}, {"created": "ASC"}], "cab"),
+        ],
+    )
+    def test_by_each_field_and_by_several(self, ordering: list[dict[str, str]], expected: str, api: Api) -> None:
+        assert "".join(names(page(api, ordering=ordering))) == expected
+
+    @pytest.mark.parametrize("ordering", [[{"fileSize": "ASC"}], [{"fileSize": "DESC"}, {"originalFilename": "ASC"}]])
+    def test_pages_follow_the_order(self, ordering: list[dict[str, str]], api: Api) -> None:
+        whole = names(page(api, ordering=ordering))
+        first = page(api, ordering=ordering, first=2)
+        second = page(api, ordering=ordering, first=2, after=first["pageInfo"]["endCursor"])
+
+        assert names(first) + names(second) == whole
+
+    def test_a_field_is_named_once(self, api: Api) -> None:
+        assert refusal(api, ordering=[{"created": "ASC"}, {"created": "DESC"}]) == (
+            "INVALID_INPUT",
+            "Order by each field once.",
+        )
+
+    @pytest.mark.parametrize("order", [{}, {"created": "ASC", "fileSize": "ASC"}, {"created": None}, {"etag": "ASC"}])
+    def test_an_order_names_exactly_one_known_field(self, order: dict[str, Any], api: Api) -> None:
+        body = api.post(PAGE, {"ordering": [order]}).json()
+
+        assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+class TestFilters:
+    @pytest.fixture
+    def other_manager(self, db: None) -> FileManager:
+        return FileManager.objects.create(name="Other", backend_type="memory")
+
+    @pytest.fixture(autouse=True)
+    def _files(self, user: User, manager: FileManager, other_manager: FileManager) -> None:
+        save_file(manager, user, age=0, original_filename="Report 2026.pdf", content_type="application/pdf")
+        save_file(manager, user, age=60, original_filename="photo.png", content_type="image/png", is_public=True)
+        pending = {"upload_status": File.PENDING, "completed_at": None, "etag": ""}
+        save_file(other_manager, user, age=120, original_filename="100%_report.txt", **pending)
+
+    @pytest.mark.parametrize(
+        ("filters", "expected"),
+        [
+            (None, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
+            ({}, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
+            ({"uploadStatus": "PENDING"}, ["100%_report.txt"]),
+            ({"uploadStatus": None}, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
+            ({"contentType": "image/png"}, ["photo.png"]),
+            ({"contentType": "image"}, []),
+            ({"originalFilename": {"contains": "REPORT"}}, ["Report 2026.pdf", "100%_report.txt"]),
+            ({"originalFilename": {"contains": "0%_r"}}, ["100%_report.txt"]),
+            ({"originalFilename": {"contains": "%"}}, ["100%_report.txt"]),
+            ({"isPublic": True}, ["photo.png"]),
+            ({"isPublic": False}, ["Report 2026.pdf", "100%_report.txt"]),
+            ({"isPublic": False, "uploadStatus": "COMPLETED"}, ["Report 2026.pdf"]),
+            ({"created": {"gte": "2026-01-31T11:00:00Z"}}, ["Report 2026.pdf", "photo.png"]),
+            ({"created": {"lt": "2026-01-31T11:00:00Z"}}, ["100%_report.txt"]),
+            ({"created": {"gte": "2026-01-31T12:00:00+01:00", "lt": "2026-01-31T12:00:00"}}, ["photo.png"]),
+            ({"created": {"gte": "0001-01-01T00:00:00Z", "lt": "9999-12-31T23:59:59Z"}}, 3),
+        ],
+    )
+    def test_each_filter_narrows(self, filters: Any, expected: list[str] | int, api: Api) -> None:
+        found = page(api, filters=filters)
+
+        assert found["totalCount"] == (expected if isinstance(expected, int) else len(expected))
+        assert isinstance(expected, int) or names(found) == expected
+
+    def test_by_file_manager(self, api: Api, other_manager: FileManager) -> None:
+        assert names(page(api, filters={"fileManager": opaque("FileManager", other_manager.pk)})) == ["100%_report.txt"]
+        assert names(page(api, filters={"fileManager": "nonsense"})) == []
+
+    @pytest.mark.parametrize(
+        ("filters", "code"),
+        [
+            ({"originalFilename": {"contains": "a\0"}}, "INVALID_INPUT"),
+            ({"originalFilename": {"contains": "\ud800"}}, "INVALID_INPUT"),
+            ({"contentType": "x" * 256}, "INVALID_INPUT"),
+            ({"contentType": "\0"}, "INVALID_INPUT"),
+            ({"created": {"gte": "yesterday"}}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"created": {"gte": 5}}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"created": {"lt": "0001-01-01T00:00:00+23:59"}}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"created": {"lt": "9999-12-31T24:00:00"}}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"uploadStatus": "completed"}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"originalFilename": {"regex": ".*"}}, "GRAPHQL_VALIDATION_FAILED"),
+            ({"NOT": {}}, "GRAPHQL_VALIDATION_FAILED"),
+        ],
+    )
+    def test_impossible_filters_are_refused_with_a_code(self, filters: dict[str, Any], code: str, api: Api) -> None:
+        body = api.post(PAGE, {"filters": filters}).json()
+
+        assert body["errors"][0]["extensions"]["code"] == code
+
+    def test_managers_by_type_default_name_and_group(self, api: Api, user: User, group: Group) -> None:
+        user.groups.add(group)
+        FileManager.objects.create(name="Editors", backend_type="memory", group=group)
+        query = "query ($filters: FileManagerFilter) { fileManagers(filters: $filters) { edges { node { name } } } }"
+
+        def found(**filters: Any) -> list[str]:
+            edges = api.call(query, {"filters": filters})["fileManagers"]["edges"]
+            return [edge["node"]["name"] for edge in edges]
+
+        assert found() == ["Editors", "Memory", "Other"]
+        assert found(isDefault=True) == ["Memory"]
+        assert found(name={"contains": "OTH"}) == ["Other"]
+        assert found(backendType="s3") == []
+        assert found(backendType="memory", isDefault=False) == ["Editors", "Other"]
+        assert found(groupId=opaque("Group", group.pk)) == ["Editors"]
+        assert found(groupId="nonsense") == []
+
+
+class TestWhoseFiles:
+    """The viewer's own, a group's, everyone's."""
+
+    @pytest.fixture(autouse=True)
+    def _files(self, user: User, other_user: User, group: Group, manager: FileManager) -> None:
+        other_user.groups.add(group)
+        save_named(manager, user, "ann's")
+        save_file(manager, other_user, age=1, original_filename="bob's, public", is_public=True)
+        save_file(manager, other_user, age=2, original_filename="editors'", group=group)
+
+    def test_lists_show_the_viewers_own_and_no_public_ones(self, api: Api) -> None:
+        assert names(page(api)) == ["ann's"]
+
+    def test_anonymous_lists_are_empty(self, anonymous: Api) -> None:
+        """A-1"""
+        for filters in ({}, {"all": True}, {"groupId": opaque("Group", 1)}):
+            assert page(anonymous, filters=filters)["totalCount"] == 0
+
+    def test_a_groups_files_are_for_its_members(self, api: Api, stranger: Api, group: Group) -> None:
+        filters = {"groupId": opaque("Group", group.pk)}
+
+        assert names(page(api, filters=filters)) == []
+        assert names(page(stranger, filters=filters)) == ["editors'"]
+
+    def test_all_needs_the_permission(self, api: Api, user: User, group: Group) -> None:
+        assert names(page(api, filters={"all": True})) == []
+
+        permitted = api_of(grant(user, "view_file"))
+
+        assert names(page(permitted, filters={"all": True})) == ["ann's", "bob's, public", "editors'"]
+        assert names(page(permitted, filters={"all": False})) == ["ann's"]
+        assert names(page(permitted, filters={"all": True, "groupId": opaque("Group", group.pk)})) == ["editors'"]
+
+    def test_created_is_compared_in_moments_not_in_text(self, api: Api) -> None:
+        after = (NOON - timedelta(seconds=1)).isoformat()
+
+        assert names(page(api, filters={"created": {"gte": after}})) == ["ann's"]

@@ -1,0 +1,313 @@
+"""What the view takes and what it refuses: always JSON, always with a code, never a 500."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.test.client import MULTIPART_CONTENT
+from pytest_django import Settings
+
+VIEWER = {"query": "{ viewer { username } }"}
+SPEC = "application/graphql-response+json"
+
+
+def post(client: Client, body: object, content_type: str = "application/json", **headers: str) -> Any:
+    data = body if isinstance(body, bytes | str) else json.dumps(body)
+    return client.post("/graphql", data, content_type=content_type, headers=headers)
+
+
+def code_of(response: Any) -> str:
+    body = response.json()
+    assert "data" not in body
+    (error,) = body["errors"]
+    assert error["message"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
+BAD_BODIES = {
+    "nothing": (b" ", 400),
+    "null": (b"null", 400),
+    "number": (b"5", 400),
+    "text": (b'"x"', 400),
+    "truth": (b"true", 400),
+    "no JSON": (b"{", 400),
+    "list of operations": (json.dumps([VIEWER, VIEWER]).encode(), 400),
+    "empty list": (b"[]", 400),
+    "no query": (b"{}", 400),
+    "query null": (b'{"query": null}', 400),
+    "query blank": (b'{"query": "  "}', 400),
+    "query number": (b'{"query": 1}', 400),
+    "variables list": (b'{"query": "{viewer{id}}", "variables": []}', 400),
+    "variables text": (b'{"query": "{viewer{id}}", "variables": "{}"}', 400),
+    "operationName number": (b'{"query": "{viewer{id}}", "operationName": 1}', 400),
+    "unknown operationName": (b'{"query": "{viewer{id}}", "operationName": "Other"}', 400),
+    "extensions list": (b'{"query": "{viewer{id}}", "extensions": []}', 400),
+    "only a fragment": (b'{"query": "fragment F on File { id }"}', 400),
+    "bottomless": (b"[" * 100_000, 400),
+    "bottomless object": (b'{"a":' * 30_000, 400),
+    "33 levels in variables": (b'{"query":"{viewer{id}}","variables":' + b'{"a":' * 32 + b"1" + b"}" * 33, 400),
+    "integer of 5,000 digits": (b'{"query": "{viewer{id}}", "variables": {"a": ' + b"9" * 5000 + b"}}", 400),
+    "NaN": (b'{"query": "{viewer{id}}", "variables": {"a": NaN}}', 400),
+    "Infinity": (b'{"query": "{viewer{id}}", "variables": {"a": -Infinity}}', 400),
+    "broken UTF-8": (b'{"query": "\xff{viewer{id}}"}', 400),
+    "UTF-16": ('{"query": "{viewer{id}}"}'.encode("utf-16"), 400),
+    "UTF-16 without mark": ('{"query": "{viewer{id}}"}'.encode("utf-16-le"), 400),
+    "UTF-32": ('{"query": "{viewer{id}}"}'.encode("utf-32"), 400),
+    "300 KiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 300 * 1024 + b'"}}', 413),
+    "3 MiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 3 * 1024**2 + b'"}}', 413),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_a_bad_body_is_refused_with_a_code(name: str) -> None:
+    """B-4, B-8"""
+    body, status = BAD_BODIES[name]
+
+    response = post(Client(), body)
+
+    assert response.status_code == status
+    assert code_of(response) == {400: "BAD_REQUEST", 413: "PAYLOAD_TOO_LARGE"}[status]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", SPEC])
+def test_a_bad_body_has_the_same_status_for_every_media_type(accept: str) -> None:
+    response = post(Client(), b"null", Accept=accept)
+
+    assert response.status_code == 400
+    assert response["Content-Type"].split(";")[0] == (SPEC if accept == SPEC else "application/json")
+
+
+@pytest.mark.django_db
+def test_a_body_of_exactly_the_limit_is_read() -> None:
+    frame = b'{"query": "{viewer{id}}", "variables": {"a": ""}}'
+    body = frame.replace(b'""', b'"' + b"x" * (256 * 1024 - len(frame)) + b'"')
+
+    assert len(body) == 256 * 1024
+    assert post(Client(), body).json() == {"data": {"viewer": None}}
+    assert post(Client(), body.replace(b"x", b"xx", 1)).status_code == 413
+
+
+def test_a_lying_content_length_does_not_matter() -> None:
+    client = Client()
+
+    response = client.generic("POST", "/graphql", b"null", "application/json", CONTENT_LENGTH="9" * 5000)
+
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "text/plain; application/json",
+        "application/json; charset=utf-16",
+        "application/json; charset=iso-8859-1",
+    ],
+)
+def test_other_content_types_are_refused(content_type: str) -> None:
+    """B-2"""
+    response = Client().generic("POST", "/graphql", json.dumps(VIEWER), content_type)
+
+    assert response.status_code == 415
+    assert code_of(response) == "UNSUPPORTED_MEDIA_TYPE"
+
+
+def test_multipart_operations_are_refused() -> None:
+    """B-2: no form, which a foreign page could send without asking first."""
+    form = {"operations": json.dumps(VIEWER), "map": "{}"}
+
+    response = Client().post("/graphql", form, content_type=MULTIPART_CONTENT)
+
+    assert response.status_code == 415
+    assert code_of(response) == "UNSUPPORTED_MEDIA_TYPE"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", 'application/json;charset="UTF-8"']
+)
+@pytest.mark.django_db
+def test_json_may_name_its_character_set(content_type: str) -> None:
+    assert post(Client(), VIEWER, content_type).json() == {"data": {"viewer": None}}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_only_post_is_answered(method: str) -> None:
+    """B-1"""
+    response = Client().generic(method, "/graphql?query={viewer{id}}")
+
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    if method != "HEAD":
+        assert code_of(response) == "METHOD_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?query={viewer{id}}", '?query=mutation{abortUpload(input:{uploadToken:"x"}){success}}']
+)
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
+def test_get_shows_nothing_in_production(query: str, accept: str, settings: Settings) -> None:
+    """B-1"""
+    settings.DEBUG = False
+
+    response = Client().get(f"/graphql{query}", headers={"Accept": accept})
+
+    assert response.status_code == 405
+    assert code_of(response) == "METHOD_NOT_ALLOWED"
+
+
+def test_browsers_get_graphiql_in_development(settings: Settings) -> None:
+    settings.DEBUG = True
+
+    response = Client().get("/graphql", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert response.status_code == 200
+    assert response.templates[0].name == "graphql/graphiql.html"
+    assert "csrftoken" in response.cookies
+
+
+def test_a_project_without_the_graphiql_template_has_no_page(settings: Settings) -> None:
+    settings.DEBUG = True
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": []}]
+
+    response = Client().get("/graphql", headers={"Accept": "text/html"})
+
+    assert response.status_code == 405
+
+
+def test_get_without_html_is_refused_in_development_too(settings: Settings) -> None:
+    """B-1"""
+    settings.DEBUG = True
+
+    response = Client().get("/graphql?query={viewer{id}}", headers={"Accept": "application/json"})
+
+    assert response.status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        (SPEC, SPEC),
+        (f"{SPEC}, application/json;q=0.9", SPEC),
+        (f"{SPEC};q=0.5, application/json", "application/json"),
+        ("text/html", "application/json"),
+        ("nonsense;q=none", "application/json"),
+    ],
+)
+def test_the_media_type_is_the_one_that_the_client_prefers(accept: str | None, media_type: str) -> None:
+    response = post(Client(), VIEWER, **({"Accept": accept} if accept else {}))
+
+    assert response.status_code == 200
+    assert response["Content-Type"] == f"{media_type}; charset=utf-8"
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("\x00", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query A { viewer { id } } query B { viewer { id } }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query ($n: Int!) { files(first: $n) { totalCount } }", "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+@pytest.mark.parametrize(("accept", "status"), [(SPEC, 400), ("application/json", 200)])
+def test_a_document_that_cannot_run_has_errors_and_no_data(query: str, code: str, accept: str, status: int) -> None:
+    """GraphQL over HTTP: the older media type answers well-formed requests with 200."""
+    response = post(Client(), {"query": query}, Accept=accept)
+
+    assert response.status_code == status
+    assert code_of(response) == code
+
+
+@pytest.mark.django_db
+def test_one_of_several_named_operations_runs() -> None:
+    body = {"query": "query A { viewer { id } } query B { me: viewer { id } }", "operationName": "B"}
+
+    assert post(Client(), body).json() == {"data": {"me": None}}
+
+
+@pytest.mark.django_db
+def test_a_foreign_host_is_a_bad_request_whatever_the_middleware(settings: Settings) -> None:
+    """B-8: without CommonMiddleware nobody looks at it before the view does."""
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("CommonMiddleware")]
+
+    assert post(Client(), VIEWER, Host="evil.example").status_code == 400
+    assert post(Client(), VIEWER, Host="localhost").json() == {"data": {"viewer": None}}
+
+
+class TestCsrf:
+    """B-3, seed-28"""
+
+    @pytest.fixture
+    def client(self, user: User) -> Client:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(user)
+        return client
+
+    def test_a_session_without_token_is_refused_as_json(self, client: Client) -> None:
+        response = post(client, VIEWER)
+
+        assert response.status_code == 403
+        assert response["Content-Type"] == "application/json; charset=utf-8"
+        assert code_of(response) == "CSRF_FAILED"
+
+    def test_a_session_with_its_token_is_served(self, client: Client) -> None:
+        token = client.get("/fileman/csrf/").json()["csrfToken"]
+
+        assert post(client, VIEWER, **{"X-CSRFToken": token}).json() == {"data": {"viewer": {"username": "ann"}}}
+
+    def test_a_wrong_token_is_refused(self, client: Client) -> None:
+        client.get("/fileman/csrf/")
+
+        response = post(client, VIEWER, **{"X-CSRFToken": "a" * 64})
+
+        assert response.status_code == 403
+        assert code_of(response) == "CSRF_FAILED"
+
+    def test_a_foreign_origin_is_refused_even_with_the_token(self, client: Client) -> None:
+        token = client.get("/fileman/csrf/").json()["csrfToken"]
+
+        response = post(client, VIEWER, **{"X-CSRFToken": token, "Origin": "https://evil.example"})
+
+        assert response.status_code == 403
+        assert code_of(response) == "CSRF_FAILED"
+
+    def test_an_authorization_header_does_not_replace_the_token_of_a_session(self, client: Client) -> None:
+        assert post(client, VIEWER, Authorization="Bearer x").status_code == 403
+
+    @pytest.mark.django_db
+    def test_requests_without_session_need_no_token(self) -> None:
+        response = post(Client(enforce_csrf_checks=True), VIEWER)
+
+        assert response.json() == {"data": {"viewer": None}}
+
+    def test_a_host_project_may_sign_in_by_header(self, user: User, settings: Settings) -> None:
+        """Clients with a bearer token send no cookie and need no CSRF token."""
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.graphql.test_requests.sign_in_by_header"]
+
+        response = post(Client(enforce_csrf_checks=True), VIEWER, Authorization="Bearer ann")
+
+        assert response.json() == {"data": {"viewer": {"username": "ann"}}}
+
+
+def sign_in_by_header(get_response: Any) -> Any:
+    """A host project's authentication middleware, cut down to what the test needs."""
+
+    def middleware(request: Any) -> Any:
+        if request.headers.get("Authorization") == "Bearer ann":
+            request.user = User.objects.get(username="ann")
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,121 @@
+"""Every way from the schema's roots to a file or a file manager, walked by somebody who may see none. A-8"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from graphql import (
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    get_named_type,
+)
+
+from fileman.graphql.ids import opaque
+from fileman.models import File, FileManager
+from tests.api import Api
+from tests.graphql.test_sdl import SDL
+
+SCHEMA: GraphQLSchema = build_schema(SDL.read_text())
+SECRET_TYPES = {"File", "FileManager"}
+
+
+def leads_to_secrets(field: GraphQLField) -> bool:
+    """Whether a selection below this field can reach a file or a file manager."""
+    waiting, seen = [get_named_type(field.type)], set()
+    while waiting:
+        one = waiting.pop()
+        if one.name in SECRET_TYPES or isinstance(one, GraphQLInterfaceType):
+            return True
+        if one.name not in seen and isinstance(one, GraphQLObjectType):
+            seen.add(one.name)
+            waiting += [get_named_type(inner.type) for inner in one.fields.values()]
+    return False
+
+
+def roots(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
+    assert kind is not None
+    return {name: field for name, field in kind.fields.items() if leads_to_secrets(field)}
+
+
+def handles(fields: Any) -> list[str]:
+    """Those arguments or input fields that name something which exists already."""
+    return [name for name, one in fields.items() if get_named_type(one.type).name == "ID" or name == "uploadToken"]
+
+
+def by_id() -> list[str]:
+    return [name for name, field in roots(SCHEMA.query_type).items() if "id" in field.args]
+
+
+def lists() -> Iterator[tuple[str, str | None]]:
+    """Each list, without a filter and with each filter that names something."""
+    for name, field in roots(SCHEMA.query_type).items():
+        if "id" not in field.args:
+            filters = get_named_type(field.args["filters"].type)
+            assert isinstance(filters, GraphQLInputObjectType)
+            yield from ((name, handle) for handle in (None, *handles(filters.fields)))
+
+
+def mutations() -> Iterator[tuple[str, str]]:
+    """Each mutation, with each input field that names something."""
+    assert SCHEMA.mutation_type is not None
+    for name, field in SCHEMA.mutation_type.fields.items():
+        taken = get_named_type(field.args["input"].type)
+        assert isinstance(taken, GraphQLInputObjectType)
+        yield from ((name, handle) for handle in handles(taken.fields))
+
+
+@pytest.fixture
+def foreign(api: Api, user: User, group: Group) -> dict[str, str]:
+    """What ann has and bob knows the handles of, by the names of the input fields that take them."""
+    user.groups.add(group)
+    manager = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
+    ids = {"fileManagerId": opaque("FileManager", manager.pk), "groupId": opaque("Group", group.pk)}
+    ticket = api.start(b"hello", **ids)
+    file_id = ticket["file"]["id"]
+    handles = {**ids, "fileManager": ids["fileManagerId"], "id": file_id, "fileId": file_id}
+    return {**handles, "uploadToken": ticket["uploadToken"]}
+
+
+def test_the_walk_misses_no_root() -> None:
+    assert by_id() == ["node", "file", "fileManager"]
+    assert {name for name, _ in lists()} == {"files", "fileManagers"}
+    assert {name for name, _ in mutations()} == set(SCHEMA.mutation_type.fields)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("root", by_id())
+@pytest.mark.parametrize("handle", ["id", "fileManagerId"])
+def test_what_is_named_by_its_id_is_null(root: str, handle: str, stranger: Api, foreign: dict[str, str]) -> None:
+    assert stranger.call(f'{{ {root}(id: "{foreign[handle]}") {{ id }} }}') == {root: None}
+
+
+@pytest.mark.parametrize(("root", "handle"), list(lists()))
+def test_lists_are_empty(root: str, handle: str | None, stranger: Api, foreign: dict[str, str]) -> None:
+    filters = f'(filters: {{ {handle}: "{foreign[handle]}" }})' if handle else ""
+
+    assert stranger.call(f"{{ {root}{filters} {{ totalCount edges {{ node {{ id }} }} }} }}") == {
+        root: {"totalCount": 0, "edges": []}
+    }
+
+
+@pytest.mark.parametrize(("root", "handle"), list(mutations()))
+def test_mutations_find_nothing_and_change_nothing(
+    root: str, handle: str, stranger: Api, foreign: dict[str, str]
+) -> None:
+    before = list(File.objects.values())
+    given = {handle: foreign[handle]} | (
+        {"files": [{"filename": "a.txt", "size": 1}]} if root == "initiateUpload" else {}
+    )
+    taken = f"{root[0].upper()}{root[1:]}Input"
+
+    (payload,) = stranger.call(
+        f"mutation ($input: {taken}!) {{ {root}(input: $input) {{ success errors {{ code field }} }} }}",
+        {"input": given},
+    ).values()
+
+    assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "field": [handle]}]}
+    assert list(File.objects.values()) == before

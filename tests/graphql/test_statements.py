@@ -1,0 +1,123 @@
+"""The number of SQL statements does not depend on how much is asked for."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from fileman.graphql.ids import opaque
+from fileman.models import File, FileManager
+from tests.api import FILE, Api
+from tests.graphql.rows import save_file, save_files
+
+NODE = """
+  id originalFilename fileSize metadata checksum detectedContentType failureReason expiresAt modified
+  fileManager { id name maxFileSize checksumAlgorithms allowedExtensions group { id name } }
+  group { id name } uploadedBy { id username } permalink
+  downloadUrl inline: downloadUrl(disposition: INLINE, expiresIn: 60)
+"""
+RIGHTS = "filePath viewerCanUpdate viewerCanDelete"
+
+
+def statements(api: Api, document: str, variables: dict[str, Any] | None = None) -> int:
+    """How many the operation takes, beside the two that find the session and its user."""
+    with CaptureQueriesContext(connection) as captured:
+        api.call(document, variables)
+    signing_in = ('FROM "django_session"', 'FROM "auth_user" WHERE')
+    return len([one for one in captured.captured_queries if not any(part in one["sql"] for part in signing_in)])
+
+
+def page_of(count: int, node: str = NODE, beside: str = "") -> str:
+    return f"{{ files(first: {count}) {{ {beside} edges {{ node {{ {node} }} }} }} }}"
+
+
+@pytest.fixture
+def editors_manager(user: User, group: Group) -> FileManager:
+    user.groups.add(group)
+    return FileManager.objects.create(name="Editors", backend_type="memory", group=group, is_default=True)
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+class TestPage:
+    """B-9"""
+
+    @pytest.fixture(autouse=True)
+    def _files(self, user: User, manager: FileManager) -> None:
+        save_files(manager, user, 100)
+
+    def test_takes_one_statement(self, count: int, api: Api) -> None:
+        assert statements(api, page_of(count)) == 1
+
+    def test_takes_one_more_for_the_total(self, count: int, api: Api) -> None:
+        assert statements(api, page_of(count, beside="totalCount")) == 2
+
+    def test_takes_no_more_for_what_the_uploader_may(self, count: int, api: Api) -> None:
+        assert statements(api, page_of(count, node=NODE + RIGHTS)) == 1
+
+    def test_takes_one_for_each_small_selection(self, count: int, api: Api) -> None:
+        for node in ("id", "downloadUrl", "fileManager { name }", "uploadedBy { id }", "group { id }", "permalink"):
+            assert (node, statements(api, page_of(count, node=node))) == (node, 1)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_groups_page_takes_one_more_for_the_viewers_groups(
+    count: int, api: Api, user: User, group: Group, editors_manager: FileManager
+) -> None:
+    save_files(editors_manager, user, 100, group=group)
+
+    assert statements(api, page_of(count, node=NODE + RIGHTS)) == 2
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_other_peoples_files_take_the_permissions_once(
+    count: int, api: Api, user: User, other_user: User, group: Group, editors_manager: FileManager
+) -> None:
+    """Beside the page: the viewer's groups, their own permissions, and those of the groups, once each."""
+    save_files(editors_manager, other_user, 100, group=group)
+    filters = f'filters: {{groupId: "{opaque("Group", group.pk)}"}}'
+    query = page_of(count, node=NODE + RIGHTS).replace("files(", f"files({filters}, ")
+
+    assert statements(api, query) == 4
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_managers_take_one_statement(count: int, api: Api, db: None) -> None:
+    for number in range(50):
+        FileManager.objects.create(name=f"{number}", backend_type="memory")
+    query = f"{{ fileManagers(first: {count}) {{ edges {{ node {{ id name maxFileSize group {{ name }} }} }} }} }}"
+
+    assert statements(api, query) == 1
+
+
+def test_one_file_takes_one_statement_beside_the_permissions(api: Api, user: User, manager: FileManager) -> None:
+    file = save_file(manager, user)
+
+    assert statements(api, f'{{ file(id: "{opaque("File", file.pk)}") {{ {NODE} }} }}') == 3
+
+
+def test_a_public_file_takes_an_anonymous_viewer_one_statement(
+    anonymous: Api, user: User, manager: FileManager
+) -> None:
+    file = save_file(manager, user, is_public=True)
+
+    assert statements(anonymous, f'{{ file(id: "{opaque("File", file.pk)}") {{ {NODE + RIGHTS} }} }}') == 1
+
+
+def test_a_batch_takes_as_many_statements_for_fifty_files_as_for_one(
+    api: Api, user: User, manager: FileManager
+) -> None:
+    api.start(b"x")  # the row that counts the user's bytes exists from here on
+    document = f"""mutation ($input: InitiateUploadInput!) {{ initiateUpload(input: $input) {{
+      success files {{ {FILE} uploadToken instructions {{ requests {{ url }} }} }}
+    }} }}"""
+
+    def cost(count: int) -> int:
+        files = [{"filename": f"{number}.txt", "size": 1} for number in range(count)]
+        return statements(api, document, {"input": {"files": files}})
+
+    one, fifty = cost(1), cost(50)
+
+    assert fifty == one
+    assert File.objects.count() == 52

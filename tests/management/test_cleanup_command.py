@@ -1,0 +1,134 @@
+"""manage.py cleanup_expired_uploads, as the documentation calls it."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from fileman.errors import StorageUnavailable
+from fileman.models import File, FileManager, StorageDeletion
+from fileman.testing.memory import MemoryBackend
+from tests.uploads.driver import configured, file_of, send, start, stored_paths, upload
+
+
+def run(*arguments: str) -> str:
+    """What the command prints."""
+    output = StringIO()
+    call_command("cleanup_expired_uploads", *arguments, stdout=output, stderr=StringIO())
+    return output.getvalue()
+
+
+@pytest.fixture
+def lapsed(user: User, manager: FileManager) -> File:
+    """Initiated three days ago, with its bytes stored, and never finalized."""
+    long_ago = timezone.now() - timedelta(days=3)
+    ticket = start(user, filename="lapsed.txt", now=long_ago)
+    send(ticket, now=long_ago)
+    return file_of(ticket)
+
+
+def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: FileManager) -> None:
+    """seed-101, seed-10"""
+    assert run() == "Expired 1 uploads (1 pending), removed 0 rows, deleted 2 queued objects; 0 failed.\n"
+    assert File.objects.get().upload_status == "expired"
+    assert stored_paths(manager) == []
+
+
+@pytest.mark.parametrize(("hours", "expired"), [("0", 1), ("6", 1), ("24", 1), ("47", 1), ("48", 0), ("0.5", 1)])
+def test_hours(lapsed: File, hours: str, expired: int) -> None:
+    """seed-102: it has been due for 48 hours less the grace of half an hour."""
+    assert run("--hours", hours).startswith(f"Expired {expired} uploads")
+
+
+def test_zero_hours_leave_alone_what_is_not_due(user: User, manager: FileManager) -> None:
+    """seed-102"""
+    start(user, now=timezone.now())
+    assert run("--hours", "0").startswith("Expired 0 uploads, removed 0 rows, deleted 0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--hours", "-1"), "hours must be 0 or more"),
+        (("--hours", "six"), "'six' is not a number of hours"),
+        (("--hours", ""), "is not a number of hours"),
+        (("--hours", "nan"), "hours must be 0 or more"),
+        (("--hours", "inf"), "hours must be 0 or more"),
+        (("--hours", "1e9"), "hours must be 0 or more"),
+        (("--status", "completed"), "invalid choice: 'completed'"),
+        (("--status", "everything"), "invalid choice: 'everything'"),
+        (("--unheard-of",), "unrecognized arguments"),
+    ],
+)
+def test_bad_options_are_usage_errors_and_change_nothing(
+    lapsed: File, arguments: tuple[str, ...], message: str
+) -> None:
+    """seed-102, seed-104, K-4"""
+    with pytest.raises(CommandError, match=message):
+        run(*arguments)
+    assert File.objects.get().upload_status == "pending"
+
+
+def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileManager) -> None:
+    """seed-103, K-1"""
+    before = File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()
+    dry = run("--dry-run")
+    assert (File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()) == before
+    assert dry == "Would expire 1 uploads (1 pending), remove 0 rows, delete 2 queued objects; 0 failed.\n"
+    assert [word for word in run().split() if word.strip("(").isdigit()] == [
+        word for word in dry.split() if word.strip("(").isdigit()
+    ]
+
+
+def test_one_status_alone(lapsed: File, user: User) -> None:
+    """seed-104"""
+    assert run("--status", "failed").startswith("Expired 0 uploads, removed 0 rows")
+    assert run("--status", "pending").startswith("Expired 1 uploads (1 pending), removed 0 rows")
+
+
+def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
+    """seed-105"""
+    output = run("--verbose")
+    assert output.splitlines()[0] == f"expire {lapsed.pk} pending lapsed.txt (5 bytes)"
+    assert len(output.splitlines()) == 2
+    assert str(lapsed.upload_token) not in output
+    assert ".uploads/" not in output
+
+
+def test_a_storage_that_fails_makes_the_command_fail_after_it_has_done_the_rest(
+    lapsed: File, manager: FileManager
+) -> None:
+    """K-2, seed-106"""
+
+    def refuse(operation: str, path: str, moment: str) -> None:
+        if operation == "delete" and path.startswith(".uploads/"):
+            raise StorageUnavailable("Out of order.")
+
+    MemoryBackend.faults.append(refuse)
+    output = StringIO()
+    with pytest.raises(CommandError, match="could not be cleaned up") as failure:
+        call_command("cleanup_expired_uploads", stdout=output, stderr=StringIO())
+    assert failure.value.returncode == 1
+    assert output.getvalue().startswith("Expired 1 uploads")
+    queued = StorageDeletion.objects.get(path__startswith=".uploads/")
+    assert (queued.attempts, queued.last_error) == (1, "Out of order.")
+
+
+def test_it_works_by_hand_when_the_scheduled_run_is_off(lapsed: File) -> None:
+    """seed-17"""
+    with configured(CLEANUP_EXPIRED_UPLOADS=False):
+        assert run().startswith("Expired 1 uploads")
+
+
+def test_completed_files_survive_every_option(user: User, manager: FileManager) -> None:
+    """K-4"""
+    file = upload(user, now=timezone.now() - timedelta(days=400))
+    options: Any
+    for options in ([], ["--hours", "0"], *[["--status", status] for status in ("pending", "failed", "expired")]):
+        run(*options)
+    assert File.objects.get(pk=file.pk).upload_status == "completed"
+    assert file.file_path in stored_paths(manager)

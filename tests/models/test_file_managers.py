@@ -1,0 +1,214 @@
+"""File managers: which configurations are refused when they are saved, and where their files lie."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+
+from fileman.backends import backend_class, backend_types, get_backend
+from fileman.errors import StorageMisconfigured
+from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
+from tests.uploads.driver import configured, start, upload
+
+pytestmark = pytest.mark.django_db
+
+
+def memory(name: str, **fields: Any) -> FileManager:
+    return FileManager.objects.create(name=name, backend_type="memory", **fields)
+
+
+def s3(name: str, backend_url: str = "s3://bucket/", **fields: Any) -> FileManager:
+    fields.setdefault("settings", {"bucket_name": "bucket"})
+    return FileManager.objects.create(name=name, backend_type="s3", backend_url=backend_url, **fields)
+
+
+@pytest.mark.parametrize("backend_type", ["file", "memory", "s3", "azure", "gcs"])
+def test_every_documented_backend_type_is_a_class(backend_type: str) -> None:
+    """seed-21, seed-95"""
+    assert backend_type in backend_types()
+    assert backend_class(backend_type).__name__.endswith("Backend")
+
+
+def test_an_unknown_backend_type_is_refused_and_the_known_ones_are_named() -> None:
+    """seed-21, seed-95"""
+    with pytest.raises(ValidationError, match="Unknown backend type 'ftp'; known are file, memory, s3, azure, gcs"):
+        FileManager.objects.create(name="FTP", backend_type="ftp")
+    assert not FileManager.objects.exists()
+
+
+def test_a_project_registers_a_backend_of_its_own() -> None:
+    """seed-21"""
+    with configured(BACKENDS={"mine": "fileman.testing.memory.MemoryBackend"}):
+        assert backend_class("mine") is MemoryBackend
+        assert "mine" in backend_types()
+
+
+def test_a_saved_change_makes_a_new_backend_and_nothing_else_does(manager: FileManager) -> None:
+    """seed-95: it is made once for each saved state."""
+    first = get_backend(manager)
+    assert get_backend(FileManager.objects.get(pk=manager.pk)) is first
+    manager.settings = {"upload_expires_in": 77}
+    manager.save()
+    changed = get_backend(FileManager.objects.get(pk=manager.pk))
+    assert (first.settings.upload_expires_in, changed.settings.upload_expires_in) == (3600, 77)
+
+
+@pytest.mark.parametrize("path", ["no.such.module.Backend", "fileman.testing.memory.NoSuchBackend"])
+def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -> None:
+    """seed-95"""
+    with configured(BACKENDS={"mine": path}), pytest.raises(StorageMisconfigured, match="Backend 'mine'"):
+        backend_class("mine")
+
+
+@pytest.mark.parametrize(
+    ("backend_url", "location"),
+    [
+        ("", "s3:aws/bucket/"),
+        ("s3://bucket/", "s3:aws/bucket/"),
+        ("s3://bucket", "s3:aws/bucket/"),
+        ("s3://bucket/team/", "s3:aws/bucket/team/"),
+        ("s3://bucket/team", "s3:aws/bucket/team/"),
+    ],
+)
+def test_the_backend_url_names_bucket_and_prefix(backend_url: str, location: str) -> None:
+    """seed-22"""
+    manager = s3("S3", backend_url)
+    prefix = location.removeprefix("s3:aws/bucket/")
+    assert FileManager.objects.get().location == manager.location
+    assert manager.location.endswith(location.removeprefix("s3:aws"))
+    assert get_backend(manager).prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("backend_type", "backend_url", "settings"),
+    [
+        ("s3", "s3://another/", {"bucket_name": "bucket"}),
+        ("s3", "file:///bucket/", {"bucket_name": "bucket"}),
+        ("s3", "https://nyc3.digitaloceanspaces.com/bucket/", {"bucket_name": "bucket"}),
+        ("file", "file:///another/folder/", {"base_path": "/srv/files"}),
+        ("file", "s3://srv/files/", {"base_path": "/srv/files"}),
+        ("memory", "s3://bucket/", {}),
+    ],
+)
+def test_a_backend_url_that_disagrees_with_the_settings_is_refused(
+    backend_type: str, backend_url: str, settings: dict[str, Any]
+) -> None:
+    """seed-22, seed-81"""
+    with pytest.raises(ValidationError, match="backend_url"):
+        FileManager.objects.create(name="Torn", backend_type=backend_type, backend_url=backend_url, settings=settings)
+    assert not FileManager.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("backend_type", "settings", "able"),
+    [("s3", {"bucket_name": "bucket"}, True), ("memory", {}, False), ("file", {"base_path": "/srv/files"}, False)],
+)
+def test_left_out_direct_upload_is_what_the_backend_can_do(
+    backend_type: str, settings: dict[str, Any], able: bool
+) -> None:
+    """seed-23"""
+    manager = FileManager.objects.create(name="M", backend_type=backend_type, settings=settings)
+    assert manager.supports_direct_upload is able
+    assert FileManager.objects.get().supports_direct_upload is able
+
+
+@pytest.mark.parametrize(("backend_type", "settings"), [("memory", {}), ("file", {"base_path": "/srv/files"})])
+def test_direct_upload_on_a_backend_that_cannot_is_refused(backend_type: str, settings: dict[str, Any]) -> None:
+    """seed-23, seed-80"""
+    with pytest.raises(ValidationError, match="cannot take direct uploads"):
+        FileManager.objects.create(name="M", backend_type=backend_type, settings=settings, supports_direct_upload=True)
+
+
+def test_with_direct_upload_off_bytes_go_through_this_server(user: User) -> None:
+    """seed-23"""
+    manager = s3("S3", supports_direct_upload=False, is_default=True)
+    instructions = start(user, into=manager).instructions
+    assert instructions is not None
+    assert [request.url.split("/")[1:3] for request in instructions.requests] == [["fileman", "upload"]]
+
+
+def test_every_unknown_missing_and_mistyped_setting_is_listed() -> None:
+    """X-6, seed-67"""
+    settings = {"bucket": "x", "secret_key": "y", "region_name": 5, "upload_expires_in": "60"}
+    with pytest.raises(ValidationError) as refusal:
+        s3("S3", settings=settings)
+    faults = " ".join(refusal.value.messages)
+    for fault in (
+        "Unknown setting 'bucket'",
+        "Unknown setting 'secret_key'",
+        "Setting 'region_name' must be text or null.",
+        "Setting 'upload_expires_in' must be a whole number.",
+        "Setting 'bucket_name' is missing.",
+    ):
+        assert fault in faults
+    assert "'y'" not in faults
+
+
+@pytest.mark.parametrize("key", ["upload_expires_in", "download_expires_in"])
+@pytest.mark.parametrize("seconds", [0, -1, 604_801, 315_360_000, True])
+def test_an_impossible_lifetime_is_refused_when_the_manager_is_saved(key: str, seconds: int) -> None:
+    """G-6, seed-73"""
+    with pytest.raises(ValidationError, match=key):
+        memory("M", settings={key: seconds})
+    assert memory("M", settings={key: 604_800}).settings == {key: 604_800}
+
+
+@pytest.mark.parametrize("value", ["jpg", {"jpg": 1}, [1], [""], [None], None])
+@pytest.mark.parametrize("name", ["allowed_extensions", "allowed_mime_types"])
+def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
+    """X-6"""
+    with pytest.raises(ValidationError, match=name):
+        memory("M", **{name: value})
+
+
+# Places
+
+
+def test_two_tenants_never_share_a_place(group: Group) -> None:
+    """seed-47"""
+    s3("Everybody's", "s3://bucket/team/")
+    for url in ("s3://bucket/team/", "s3://bucket/team"):
+        with pytest.raises(ValidationError, match="another group stores its files here"):
+            s3("The group's", url, group=group)
+    s3("The group's", "s3://bucket/other/", group=group)
+    s3("Everybody's second", "s3://bucket/team/")
+    assert FileManager.objects.count() == 3
+
+
+def test_a_manager_does_not_move_to_another_group_that_shares_the_place(group: Group) -> None:
+    """seed-47"""
+    s3("A")
+    twin = s3("B")
+    twin.group = group
+    with pytest.raises(ValidationError, match="another group"):
+        twin.save()
+
+
+def test_the_place_of_a_manager_with_files_cannot_change(user: User, tmp_path: Any) -> None:
+    """X-4"""
+    manager = FileManager.objects.create(
+        name="Local", backend_type="file", settings={"base_path": str(tmp_path / "a")}, is_default=True
+    )
+    manager.settings = {"base_path": str(tmp_path / "b")}
+    manager.save()
+    upload(user, into=manager)
+    manager.settings = {"base_path": str(tmp_path / "c")}
+    with pytest.raises(ValidationError, match="cannot be moved"):
+        manager.save()
+    assert FileManager.objects.get().settings == {"base_path": str(tmp_path / "b")}
+    manager.refresh_from_db()
+    manager.name = "Renamed"
+    manager.settings = {**manager.settings, "download_expires_in": 60}
+    manager.save()
+
+
+def test_a_secret_is_not_sent_to_a_new_host_while_files_exist(user: User) -> None:
+    """X-4"""
+    keys = {"bucket_name": "bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
+    manager = s3("S3", "", settings=keys, is_default=True)
+    start(user, into=manager)
+    manager.settings = {**keys, "endpoint_url": "https://storage.example"}
+    with pytest.raises(ValidationError, match="cannot be moved"):
+        manager.save()

@@ -1,0 +1,211 @@
+"""File managers and files: what their tables allow, whoever writes, and what they protect."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from fileman import cleanup, files
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from tests.uploads.driver import DAY, NOW, at_once, caller_of, declared, file_of, finish, initiate, send, start, upload
+
+pytestmark = pytest.mark.django_db
+
+
+def memory(name: str, **fields: Any) -> FileManager:
+    return FileManager.objects.create(name=name, backend_type="memory", **fields)
+
+
+def defaults() -> list[str]:
+    return list(FileManager.objects.filter(is_default=True).values_list("name", flat=True))
+
+
+# Defaults
+
+
+def test_a_new_default_demotes_the_old_one(group: Group) -> None:
+    """seed-24"""
+    memory("First", is_default=True)
+    memory("Of the group", is_default=True, group=group)
+    memory("Second", is_default=True)
+    assert defaults() == ["Of the group", "Second"]
+    memory("Of the group too", is_default=True, group=group)
+    assert defaults() == ["Of the group too", "Second"]
+
+
+def test_one_default_for_everybody_and_one_for_each_group(group: Group) -> None:
+    """seed-24: held by the database, also against bulk writes."""
+    other = Group.objects.create(name="others")
+    for scope in (None, group, other):
+        memory("A", group=scope, is_default=True)
+        memory("B", group=scope)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            FileManager.objects.filter(group=scope).update(is_default=True)
+    assert defaults() == ["A", "A", "A"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_switching_the_default_from_many_places_at_once_leaves_one() -> None:
+    """seed-24"""
+    managers = [memory(f"M{number}", is_default=number == 0) for number in range(6)]
+
+    def make_default(number: int) -> None:
+        manager = FileManager.objects.get(pk=managers[number].pk)
+        manager.is_default = True
+        manager.save()
+
+    for _ in range(3):
+        assert at_once(6, make_default) == [None] * 6
+        assert len(defaults()) == 1
+
+
+def test_an_upload_falls_back_from_the_group_to_everybody(user: User, group: Group) -> None:
+    """seed-24"""
+    user.groups.add(group)
+    everybody = memory("Everybody", is_default=True)
+    assert initiate(user, declared(), group_id=group.pk).file_manager == everybody
+    of_group = memory("Group", group=group, is_default=True)
+    assert initiate(user, declared(), group_id=group.pk).file_manager == of_group
+    assert initiate(user, declared()).file_manager == everybody
+    everybody.is_default = False
+    everybody.save()
+    assert initiate(user, declared()).file_manager == of_group
+
+
+# Names
+
+
+def test_a_name_is_unique_in_its_scope(group: Group) -> None:
+    """seed-20: no group is a scope of its own."""
+    memory("Files")
+    memory("Files", group=group)
+    for scope in (None, group):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            memory("Files", group=scope)
+    assert FileManager.objects.count() == 2
+
+
+# What stays
+
+
+def test_a_manager_with_files_or_queued_deletions_cannot_be_deleted(user: User, manager: FileManager) -> None:
+    """K-7, seed-26"""
+    file = upload(user)
+    with pytest.raises(ProtectedError):
+        manager.delete()
+    StorageDeletion.objects.all().delete()
+    File.objects.filter(pk=file.pk).delete()
+    StorageDeletion.objects.create(file_manager=manager, path="x", due_at=NOW, watch_until=NOW, created=NOW)
+    with pytest.raises(ProtectedError):
+        manager.delete()
+    StorageDeletion.objects.all().delete()
+    manager.delete()
+    assert not FileManager.objects.exists()
+
+
+def test_a_group_with_a_manager_or_files_cannot_be_deleted(user: User, group: Group) -> None:
+    """K-7, seed-26"""
+    manager = memory("Group's", group=group)
+    with pytest.raises(ProtectedError):
+        group.delete()
+    user.groups.add(group)
+    memory("Everybody's", is_default=True)
+    (ticket,) = initiate(user, declared(), group_id=group.pk).tickets
+    assert ticket.errors == ()
+    manager.delete()
+    with pytest.raises(ProtectedError):
+        group.delete()
+
+
+def test_a_deleted_user_leaves_the_files_but_no_reservation(user: User, manager: FileManager) -> None:
+    """seed-26"""
+    file, unfinished = upload(user), file_of(start(user))
+    User.objects.get(pk=user.pk).delete()
+    assert File.objects.get(pk=file.pk).uploaded_by is None
+    assert not StorageUsage.objects.exists()
+    report = cleanup.run(cleanup.Request(), now=NOW + 9 * DAY)
+    assert report.by_status == {"pending": 1}
+    assert File.objects.get(pk=unfinished.pk).upload_status == "expired"
+
+
+def test_an_inactive_manager_takes_nothing_new_and_keeps_what_it_has(user: User, manager: FileManager) -> None:
+    """seed-25, K-7"""
+    ticket = start(user)
+    done = upload(user)
+    manager.is_active = False
+    manager.save()
+    with pytest.raises(Exception, match="no default file manager"):
+        initiate(user, declared())
+    with pytest.raises(Exception, match="takes no uploads at present"):
+        initiate(user, declared(), file_manager_id=manager.pk)
+    send(ticket)
+    assert finish(user, ticket).file.upload_status == "completed"
+    assert files.download_url(caller=caller_of(user), file=done, disposition="attachment", now=NOW)
+    files.delete(caller=caller_of(user), file_id=done.pk, now=NOW)
+
+
+# Impossible rows
+
+
+IMPOSSIBLE: dict[str, dict[str, Any]] = {
+    "unknown status": {"upload_status": "deleted"},
+    "no bytes": {"file_size": 0},
+    "negative size": {"file_size": -1},
+    "more bytes than JSON can say": {"file_size": 2**53},
+    "verifying without a lease": {"upload_status": "verifying"},
+    "verifying without an attempt": {"upload_status": "verifying", "lease_until": NOW},
+    "pending with a lease": {"lease_until": NOW},
+    "pending with an attempt": {"attempt_id": uuid4()},
+    "completed without a time": {"upload_status": "completed", "etag": "e"},
+    "completed without an etag": {"upload_status": "completed", "completed_at": NOW},
+    "pending but completed once": {"completed_at": NOW, "etag": "e"},
+    "verified without a checksum": {"checksum_verified": True},
+    "failed without a reason": {"upload_status": "failed"},
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_the_database_refuses_an_impossible_file(user: User, manager: FileManager, name: str) -> None:
+    """C-4"""
+    file = file_of(start(user))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        File.objects.filter(pk=file.pk).update(**IMPOSSIBLE[name])
+    assert file_of_row(file) == ("pending", 5, None, None)
+
+
+def file_of_row(file: File) -> tuple[Any, ...]:
+    fresh = File.objects.get(pk=file.pk)
+    return fresh.upload_status, fresh.file_size, fresh.attempt_id, fresh.completed_at
+
+
+@pytest.mark.parametrize("limit", [-1, 2**53])
+def test_the_database_refuses_an_impossible_limit(manager: FileManager, limit: int) -> None:
+    """C-4"""
+    with pytest.raises(IntegrityError), transaction.atomic():
+        FileManager.objects.update(max_file_size=limit)
+
+
+def test_the_database_refuses_negative_usage_two_files_at_one_path_and_one_token_twice(
+    user: User, manager: FileManager
+) -> None:
+    """C-4, M-3"""
+    one, two = file_of(start(user)), file_of(start(user))
+    refused: list[Callable[[], object]] = [
+        lambda: StorageUsage.objects.update(bytes=-1),
+        lambda: File.objects.filter(pk=one.pk).update(file_path=two.file_path),
+        lambda: File.objects.filter(pk=one.pk).update(upload_token=two.upload_token),
+    ]
+    for write in refused:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            write()
+
+
+def test_the_text_forms_name_ids_and_nothing_of_the_user(user: User, manager: FileManager) -> None:
+    """S-2"""
+    file = file_of(start(user, filename="private.txt"))
+    assert repr(file) == f"<File {file.pk} pending>"
+    assert repr(manager) == f"<FileManager {manager.pk} memory>"

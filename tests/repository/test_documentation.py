@@ -1,0 +1,140 @@
+"""The samples of README.md and docs/ work as they stand there."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.urls import resolve
+
+from fileman import conf, tokens
+from fileman.models import File, FileManager
+from fileman.signals import file_completed
+from tests.api import Api
+from tests.settings import FILEMAN_SETTINGS
+from tests.uploads.driver import configured, declared, finish, initiate, send, start, upload
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def samples(page: str, language: str = "python") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def run(sample: str, **given: Any) -> dict[str, Any]:
+    names = {"__name__": "documentation", **given}
+    exec(sample, names)
+    return names
+
+
+class TestReadme:
+    """seed-14, seed-19"""
+
+    def test_its_settings_are_accepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(os.environ, "FILEMAN_KEY", FILEMAN_SETTINGS["ENCRYPTION_KEYS"][0])
+
+        names = run(samples("README.md")[0])
+
+        assert names["INSTALLED_APPS"] == [..., "fileman"]
+        assert conf.faults_of(names["FILEMAN_SETTINGS"]) == []
+
+    def test_its_file_manager_takes_uploads(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the server's own credentials, as it names none."""
+        monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "EXAMPLEKEY")
+        run(samples("README.md")[2])
+
+        (ticket,) = initiate(user, declared("report.pdf", 1024)).tickets
+
+        assert ticket.errors == ()
+        assert ticket.instructions is not None
+        assert ticket.instructions.requests[0].url == "https://my-bucket.s3.eu-central-1.amazonaws.com/"
+        assert File.objects.get().file_path.startswith("documents/uploads/report_")
+
+    def test_its_mutation_gets_requests_to_send(self, api: Api, manager: FileManager) -> None:
+        (mutation,) = samples("README.md", "graphql")
+
+        (ticket,) = api.call(mutation)["initiateUpload"]["files"]
+
+        assert ticket["errors"] == []
+        assert [part["length"] for part in ticket["instructions"]["requests"]] == [1_048_576]
+
+    def test_its_addresses_are_those_of_this_project(self) -> None:
+        (mount,) = [sample for sample in samples("README.md") if "urlpatterns" in sample]
+        mounts = re.findall(r'path\("([^"]*)"', mount)
+
+        assert mounts == ["fileman/", "graphql"]
+        assert resolve("/fileman/csrf/").view_name == "fileman:csrf"
+        assert resolve("/graphql").view_name == "graphql"
+
+
+class TestPython:
+    """docs/python.md. seed-94, seed-95, seed-96, seed-98, seed-99, seed-107, seed-110"""
+
+    @pytest.fixture
+    def page(self) -> list[str]:
+        return samples("docs/python.md")
+
+    def test_its_file_manager_is_the_default_of_its_group(self, page: list[str], user: User, group: Group) -> None:
+        run(page[0], editors=group)
+        user.groups.add(group)
+
+        batch = initiate(user, declared("cat.png", content_type="image/png"), declared("cat.pdf"), group_id=group.pk)
+
+        assert batch.file_manager.name == "Images"
+        assert [[error.code.value for error in ticket.errors] for ticket in batch.tickets] == [
+            [],
+            ["EXTENSION_NOT_ALLOWED"],
+        ]
+
+    def test_its_file_is_found_addressed_and_published(
+        self, page: list[str], user: User, manager: FileManager, group: Group
+    ) -> None:
+        file = upload(user)
+        File.objects.filter(pk=file.pk).update(upload_token=tokens.digest("the raw token"))
+
+        names = run(page[1], editors=group, request=SimpleNamespace(user=user))
+
+        assert names["file"] == file
+        assert resolve(names["url"]).view_name == "fileman:content"
+        assert names["allowed"] is False  # it is no file of that group
+        assert File.objects.get().can_be_accessed_by(user=AnonymousUser())
+
+    def test_its_validators_refuse(
+        self, page: list[str], user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        module = ModuleType("acme.validators")
+        monkeypatch.setitem(sys.modules, "acme", ModuleType("acme"))
+        monkeypatch.setitem(sys.modules, "acme.validators", module)
+        exec(page[2], vars(module))
+        settings = run(page[3])["FILEMAN_SETTINGS"]
+        ticket = start(user, b"PK\x03\x04 and more")
+        send(ticket, b"PK\x03\x04 and more")
+
+        with configured(**settings):
+            batch = initiate(user, declared("temp_notes.txt"), declared("notes.txt"))
+            outcome = finish(user, ticket)
+
+        assert [[error.message for error in one.errors] for one in batch.tickets] == [
+            ["Temporary files not allowed"],
+            [],
+        ]
+        assert outcome.error is not None
+        assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "Archives not allowed")
+        assert settings["USER_QUOTA_BYTES"] == 10_737_418_240
+
+    def test_its_receiver_hears_of_a_completed_file(
+        self, page: list[str], user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        names = run(page[4])
+        try:
+            file = upload(user)
+        finally:
+            assert file_completed.disconnect(names["index"])
+
+        assert capsys.readouterr().out == f"completed {file.pk}\n"

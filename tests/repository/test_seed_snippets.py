@@ -1,0 +1,228 @@
+"""The Python of the documentation's first version, line by line: it must go on working as written."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.test import override_settings
+
+from fileman import conf, tokens
+from fileman.backends import get_backend
+from fileman.backends.s3.backend import S3Backend
+from fileman.models import File, FileManager
+from tests.uploads.driver import NOW, configured, declared, finish, initiate, send, start, token_of, upload
+
+pytestmark = pytest.mark.django_db
+FILEMAN_SETTINGS = {
+    "DEFAULT_MAX_FILE_SIZE": 100 * 1024 * 1024,  # 100MB
+    "DEFAULT_UPLOAD_EXPIRES_IN": 3600,  # 1 hour
+    "CLEANUP_EXPIRED_UPLOADS": True,
+}
+
+
+def s3_file_manager() -> FileManager:
+    """Create a FileManager"""
+    file_manager = FileManager.objects.create(
+        name="AWS S3 Storage",
+        backend_type="s3",
+        backend_url="s3://my-bucket/",
+        supports_direct_upload=True,
+        max_file_size=100 * 1024 * 1024,  # 100MB
+        settings={
+            "bucket_name": "my-bucket",
+            "region_name": "us-east-1",
+            "access_key_id": "YOUR_ACCESS_KEY",
+            "secret_access_key": "YOUR_SECRET_KEY",
+        },
+        is_default=True,
+        is_active=True,
+    )
+    return file_manager  # noqa: RET504  # as written
+
+
+@pytest.fixture
+def user_group(group: Group) -> Group:
+    return group
+
+
+@pytest.fixture
+def completed(user: User) -> File:
+    """A completed file in S3 whose upload token is known."""
+    ticket = start(user, into=s3_file_manager())
+    assert ticket.file is not None
+    File.objects.filter(pk=ticket.file.pk).update(
+        upload_token=tokens.digest("abc123..."), upload_status="completed", completed_at=NOW, etag="e"
+    )
+    return File.objects.get()
+
+
+def test_the_settings(settings: Any) -> None:
+    """seed-15, seed-16, seed-17"""
+    settings.DEBUG = True
+    with override_settings(FILEMAN_SETTINGS=FILEMAN_SETTINGS):
+        assert conf.settings().DEFAULT_MAX_FILE_SIZE == 104_857_600
+        assert FileManager.objects.create(name="M", backend_type="memory").max_file_bytes == 104_857_600
+
+
+def test_create_a_file_manager(user: User) -> None:
+    """seed-19: and it takes uploads at once, straight to the bucket."""
+    file_manager = s3_file_manager()
+    file_manager.refresh_from_db()
+    assert (file_manager.is_default, file_manager.is_active, file_manager.max_file_bytes) == (True, True, 104_857_600)
+    assert file_manager.settings["secret_access_key"] == "YOUR_SECRET_KEY"
+    instructions = start(user).instructions
+    assert instructions is not None
+    (request,) = instructions.requests
+    assert (request.method, request.file_field) == ("POST", "file")
+    assert "my-bucket" in request.url
+    names = {name.lower() for name, _ in request.fields}
+    assert names >= {"key", "policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
+
+
+def test_configure_file_restrictions(user: User) -> None:
+    """seed-107, seed-108, seed-109"""
+    file_manager = FileManager.objects.create(
+        name="Image Storage",
+        backend_type="s3",
+        max_file_size=10 * 1024 * 1024,  # 10MB
+        allowed_extensions=["jpg", "jpeg", "png", "gif", "webp"],
+        allowed_mime_types=["image/jpeg", "image/png", "image/gif", "image/webp"],
+        # ... other settings
+        settings={"bucket_name": "my-bucket", "access_key_id": "a", "secret_access_key": "b"},
+    )
+    batch = initiate(
+        user,
+        declared("cat.jpg", 10 * 1024 * 1024, content_type="image/jpeg"),
+        declared("cat.jpg", 10 * 1024 * 1024 + 1, content_type="image/jpeg"),
+        declared("cat.svg", content_type="image/png"),
+        declared("cat.png", content_type="image/avif"),
+        file_manager_id=file_manager.pk,
+    )
+    codes = [[error.code.value for error in ticket.errors] for ticket in batch.tickets]
+    assert codes == [[], ["FILE_TOO_LARGE"], ["EXTENSION_NOT_ALLOWED"], ["MIME_TYPE_NOT_ALLOWED"]]
+
+
+def test_download_files(completed: File) -> None:
+    """seed-94, seed-95, seed-96"""
+    # Get file by upload token
+    file_obj = File.objects.get(upload_token="abc123...", upload_status=File.COMPLETED)
+
+    # Generate download URL
+    backend = get_backend(file_obj.file_manager)
+    download_url = backend.get_url(file_obj.file_path, expires_in=3600)
+
+    assert isinstance(backend, S3Backend)
+    assert file_obj == completed
+    assert urlsplit(download_url).path.endswith(f"/{file_obj.file_path}")
+    assert parse_qs(urlsplit(download_url).query)["X-Amz-Expires"] == ["3600"]
+
+
+def test_a_pending_file_is_not_found_as_completed(user: User, manager: FileManager) -> None:
+    """seed-94"""
+    ticket = start(user)
+    with pytest.raises(File.DoesNotExist):
+        File.objects.get(upload_token=token_of(ticket), upload_status=File.COMPLETED)
+    send(ticket)
+    finish(user, ticket)
+    assert File.objects.get(upload_token=token_of(ticket), upload_status=File.COMPLETED) == ticket.file
+
+
+def test_check_file_access_permissions(completed: File, user: User, other_user: User, user_group: Group) -> None:
+    """seed-98, seed-99"""
+    file_obj = completed
+    for asking, expected in ((user, True), (other_user, False), (AnonymousUser(), False)):
+        request = SimpleNamespace(user=asking)
+        # Check if user can access file
+        can_access = file_obj.can_be_accessed_by(user=request.user, group=None)
+        assert can_access is expected
+        assert file_obj.can_be_accessed_by(user=request.user, group=user_group) is False
+
+    # Public files
+    file_obj.is_public = True
+    file_obj.save()
+
+    fresh = File.objects.get()
+    assert fresh.can_be_accessed_by(user=AnonymousUser())
+    assert File.objects.get(upload_token="abc123...") == completed
+
+
+def test_access_of_a_groups_file(user: User, other_user: User, manager: FileManager, user_group: Group) -> None:
+    """seed-98: members see it, whoever is inactive or outside does not."""
+    user.groups.add(user_group)
+    (ticket,) = initiate(user, declared(), group_id=user_group.pk).tickets
+    file_obj = ticket.file
+    assert file_obj is not None
+    assert not file_obj.can_be_accessed_by(user=other_user, group=user_group)
+    other_user.groups.add(user_group)
+    assert file_obj.can_be_accessed_by(user=other_user, group=user_group)
+    other_user.is_active = False
+    assert not file_obj.can_be_accessed_by(user=other_user, group=user_group)
+
+
+def test_not_completed_files_are_for_their_uploader(user: User, other_user: User, manager: FileManager) -> None:
+    """seed-98"""
+    file_obj = start(user).file
+    assert file_obj is not None
+    file_obj.is_public = True
+    assert file_obj.can_be_accessed_by(user=user)
+    assert not file_obj.can_be_accessed_by(user=other_user)
+
+
+def test_the_statuses() -> None:
+    """seed-100"""
+    named = [File.PENDING, File.VERIFYING, File.COMPLETED, File.FAILED, File.EXPIRED, File.ABORTED]
+    assert named == ["pending", "verifying", "completed", "failed", "expired", "aborted"]
+    assert list(File.Status) == named
+
+
+def test_custom_validation(user: User, manager: FileManager) -> None:
+    """seed-110, seed-111: what its ValidationError says reaches the client, and nothing is stored."""
+    with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.validate_upload"]):
+        upload(user, b"x" * 15)
+        batch = initiate(user, declared("temp_notes.txt"), declared(size=6), declared(size=5))
+    told = [[(error.code.value, error.message) for error in ticket.errors] for ticket in batch.tickets]
+    assert told == [
+        [("REJECTED_BY_VALIDATOR", "Temporary files not allowed")],
+        [("REJECTED_BY_VALIDATOR", "Upload would exceed user quota")],
+        [],
+    ]
+    assert batch.tickets[0].errors[0].field == ("files", "0")
+    assert File.objects.count() == 2
+
+
+def test_debug_mode(user: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """seed-124, seed-125, seed-126"""
+    (tmp_path / "files").mkdir()
+    FileManager.objects.create(
+        name="Local", backend_type="file", is_default=True, settings={"base_path": str(tmp_path / "files")}
+    )
+    file = upload(user, metadata={"source": "web_upload"})
+    File.objects.filter(pk=file.pk).update(upload_token=tokens.digest("abc123..."))
+
+    # Enable debug logging
+    logger = logging.getLogger("fileman")
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
+
+    # Check file status
+    file_obj = File.objects.get(upload_token="abc123...")
+    print(f"Status: {file_obj.upload_status}")  # noqa: T201
+    print(f"Path: {file_obj.file_path}")  # noqa: T201
+    print(f"Metadata: {file_obj.metadata}")  # noqa: T201
+
+    # Test backend connection
+    backend = get_backend(file_obj.file_manager)
+    is_valid, errors = backend.validate_configuration()
+    print(f"Backend valid: {is_valid}, Errors: {errors}")  # noqa: T201
+
+    logger.setLevel(before)
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "Status: completed",
+        f"Path: {file.file_path}",
+        "Metadata: {'source': 'web_upload'}",
+        "Backend valid: True, Errors: []",
+    ]

@@ -1,0 +1,162 @@
+"""The admin: settings are written and never read, and the storage can be asked whether they work."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from fileman.models import File, FileManager, StorageDeletion
+from tests.uploads.driver import start, upload
+
+pytestmark = pytest.mark.django_db
+CANARY = "canary-7f3a9c-secret"
+S3_SETTINGS = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
+ADMIN = "/admin/fileman"
+
+
+@pytest.fixture
+def root() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+@pytest.fixture
+def secretive() -> FileManager:
+    return FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS)
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    fields = {"name": "S3", "backend_type": "s3", "allowed_extensions": "[]", "allowed_mime_types": "[]"}
+    return {**fields, "is_active": "on", "supports_direct_upload": "on", "new_settings": "", **changes}
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def test_no_page_shows_the_secret(root: Client, user: User, manager: FileManager, secretive: FileManager) -> None:
+    """S-2, S-3, seed-70"""
+    file = upload(user)
+    pages = [
+        f"{ADMIN}/filemanager/",
+        f"{ADMIN}/filemanager/add/",
+        f"{ADMIN}/filemanager/{secretive.pk}/change/",
+        f"{ADMIN}/filemanager/{secretive.pk}/history/",
+        f"{ADMIN}/filemanager/{secretive.pk}/delete/",
+        f"{ADMIN}/file/",
+        f"{ADMIN}/file/{file.pk}/change/",
+        f"{ADMIN}/storagedeletion/",
+    ]
+    for page in pages:
+        response = root.get(page)
+        assert response.status_code == 200, page
+        assert CANARY not in text(response), page
+        assert str(file.upload_token) not in text(response), page
+
+
+def test_the_names_of_the_settings_are_shown(root: Client, secretive: FileManager) -> None:
+    """S-3"""
+    page = text(root.get(f"{ADMIN}/filemanager/{secretive.pk}/change/"))
+    assert "access_key_id, bucket_name, secret_access_key" in page
+
+
+def test_an_empty_field_keeps_the_settings(root: Client, secretive: FileManager) -> None:
+    """S-3"""
+    response = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(name="Renamed"))
+    assert response.status_code == 302
+    kept = FileManager.objects.get(pk=secretive.pk)
+    assert (kept.name, kept.settings) == ("Renamed", S3_SETTINGS)
+
+
+def test_new_settings_replace_the_old_and_leave_no_trace(root: Client, secretive: FileManager) -> None:
+    """S-2, S-3"""
+    new = f'{{"bucket_name": "my-bucket", "access_key_id": "b", "secret_access_key": "{CANARY}-2"}}'
+    page = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(new_settings=new), follow=True)
+    assert FileManager.objects.get(pk=secretive.pk).settings["secret_access_key"] == f"{CANARY}-2"
+    history = text(root.get(f"{ADMIN}/filemanager/{secretive.pk}/history/"))
+    assert CANARY not in text(page) + history + repr(list(LogEntry.objects.values()))
+
+
+def test_a_refused_form_does_not_show_again_what_was_typed(root: Client, secretive: FileManager) -> None:
+    """S-2, S-3"""
+    new = f'{{"bucket_name": "my-bucket", "secret_access_key": "{CANARY}", "unheard_of": 1}}'
+    for typed in (new, f'{{"secret_access_key": "{CANARY}"', f'["{CANARY}"]'):
+        response = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(new_settings=typed))
+        assert response.status_code == 200
+        assert "errorlist" in text(response)
+        assert CANARY not in text(response)
+    assert FileManager.objects.get(pk=secretive.pk).settings == S3_SETTINGS
+
+
+def test_a_wrong_configuration_is_told_with_every_fault(root: Client) -> None:
+    """X-6"""
+    page = text(root.post(f"{ADMIN}/filemanager/add/", form(new_settings='{"bucket": "x", "region_name": 5}')))
+    for fault in ("Unknown setting &#x27;bucket&#x27;", "&#x27;region_name&#x27; must be text", "is missing"):
+        assert fault in page
+    assert not FileManager.objects.exists()
+
+
+def test_a_manager_is_made_in_the_admin(root: Client, group: Group) -> None:
+    """X-5, seed-19"""
+    fields = form(
+        backend_type="memory", supports_direct_upload="", group=group.pk, new_settings='{"upload_expires_in": 60}'
+    )
+    assert root.post(f"{ADMIN}/filemanager/add/", fields).status_code == 302
+    made = FileManager.objects.get()
+    assert (made.group, made.settings) == (group, {"upload_expires_in": 60})
+
+
+def test_another_manager_is_made_the_default_in_the_admin(root: Client, manager: FileManager) -> None:
+    """X-5: the old one steps back."""
+    other = FileManager.objects.create(name="Other", backend_type="memory")
+    fields = form(name="Other", backend_type="memory", supports_direct_upload="", is_default="on")
+    assert root.post(f"{ADMIN}/filemanager/{other.pk}/change/", fields).status_code == 302
+    assert list(FileManager.objects.filter(is_default=True)) == [other]
+
+
+def test_only_who_may_manage_gets_in(user: User, secretive: FileManager) -> None:
+    """X-5"""
+    client = Client()
+    for staff in (False, True):
+        user.is_staff = staff
+        user.save()
+        client.force_login(user)
+        for page in (f"{ADMIN}/filemanager/", f"{ADMIN}/filemanager/{secretive.pk}/change/"):
+            assert client.get(page).status_code in (302, 403)
+
+
+def test_the_action_asks_each_storage_whether_it_works(root: Client, manager: FileManager, tmp_path: Any) -> None:
+    """seed-126, seed-121"""
+    broken = FileManager.objects.create(
+        name="Broken", backend_type="file", settings={"base_path": str(tmp_path / "no"), "create_directories": False}
+    )
+    chosen = {"action": "check_configuration", "_selected_action": [str(manager.pk), str(broken.pk)]}
+    page = root.post(f"{ADMIN}/filemanager/", chosen, follow=True)
+    told = {str(message): message.level_tag for message in page.context["messages"]}
+    assert sorted(told.values()) == ["error", "success"]
+    assert [message.strip() for message, level in told.items() if level == "success"] == ["Memory: works."]
+    (fault,) = [message for message, level in told.items() if level == "error"]
+    assert fault.startswith("Broken:")
+
+
+def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, manager: FileManager) -> None:
+    """K-4, C-4"""
+    file = start(user).file
+    assert file is not None
+    assert root.get(f"{ADMIN}/file/add/").status_code == 403
+    assert root.post(f"{ADMIN}/file/{file.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert root.post(f"{ADMIN}/file/{file.pk}/change/", {"upload_status": "completed"}).status_code == 403
+    assert File.objects.get().upload_status == "pending"
+    assert root.get(f"{ADMIN}/storagedeletion/add/").status_code == 403
+    assert not StorageDeletion.objects.exists()
+
+
+def test_a_manager_with_files_cannot_be_deleted_here_either(root: Client, user: User, manager: FileManager) -> None:
+    """K-7"""
+    upload(user)
+    page = root.post(f"{ADMIN}/filemanager/{manager.pk}/delete/", {"post": "yes"})
+    assert page.status_code in (200, 403)
+    assert FileManager.objects.filter(pk=manager.pk).exists()

@@ -1,0 +1,334 @@
+"""Cleanup: what it expires, removes and deletes, and when."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import cleanup, deletion_queue, files, uploads
+from fileman.cleanup import Report, Request
+from fileman.errors import StorageUnavailable
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import transitions
+from tests.uploads.driver import (
+    DAY,
+    DEADLINE,
+    HOUR,
+    MICROSECOND,
+    NOW,
+    at_once,
+    caller_of,
+    configured,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    lose_key_of,
+    send,
+    send_slice,
+    start,
+    stored_paths,
+    token_of,
+    upload,
+)
+
+SWEEP_GRACE = timedelta(seconds=1800)
+AT_ONCE = Request(older_than=timedelta(0))
+LONG_AFTER = NOW + 30 * DAY
+
+
+def run(*, now: datetime, **fields: Any) -> Report:
+    return cleanup.run(Request(**fields), now=now)
+
+
+def abort(user: User, *, now: datetime = NOW) -> File:
+    ticket = start(user, now=now)
+    uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=now)
+    return file_of(ticket)
+
+
+def failed(user: User, *, now: datetime = NOW) -> File:
+    ticket = start(user, now=now)
+    send(ticket, now=now)
+    finish(user, ticket, now=now, file_size=4)
+    return file_of(ticket)
+
+
+def one_of_each(user: User) -> dict[str, File]:
+    """An upload in every status; the unfinished ones have been due for long at LONG_AFTER."""
+    held, gone = file_of(start(user)), file_of(start(user))
+    transitions.claim(held, now=NOW)
+    transitions.expire(gone, now=NOW)
+    return {
+        "pending": file_of(start(user)),
+        "verifying": held,
+        "completed": upload(user),
+        "failed": failed(user),
+        "aborted": abort(user),
+        "expired": gone,
+    }
+
+
+def statuses() -> list[str]:
+    return sorted(File.objects.values_list("upload_status", flat=True))
+
+
+def snapshot(manager: FileManager) -> tuple[Any, ...]:
+    """Everything that a run could change."""
+    tables = [list(model.objects.order_by("pk").values()) for model in (File, StorageDeletion, StorageUsage)]
+    return *tables, stored_paths(manager)
+
+
+def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manager: FileManager) -> None:
+    """seed-101: to the microsecond, in aware times."""
+    file = file_of(start(user))
+    boundary = DEADLINE + SWEEP_GRACE + DAY
+    assert run(now=boundary).expired == 0
+    assert run(now=boundary + MICROSECOND).expired == 1
+    assert File.objects.get(pk=file.pk).upload_status == "expired"
+
+
+def test_an_upload_is_expired_only_if_its_deadline_is_that_old(user: User, manager: FileManager) -> None:
+    """seed-101, C-4: the step itself looks, not only the query before it."""
+    file = file_of(start(user))
+    assert not transitions.expire(file, now=NOW, deadline_before=DEADLINE)
+    assert statuses() == ["pending"]
+    assert transitions.expire(file, now=NOW, deadline_before=DEADLINE + MICROSECOND)
+    assert statuses() == ["expired"]
+
+
+@pytest.mark.parametrize("hours", [0, 6, 1000])
+def test_hours_are_how_much_longer_ago(user: User, manager: FileManager, hours: int) -> None:
+    """seed-102"""
+    start(user)
+    boundary = DEADLINE + SWEEP_GRACE + hours * HOUR
+    assert run(now=boundary, older_than=hours * HOUR).expired == 0
+    assert run(now=boundary + MICROSECOND, older_than=hours * HOUR).expired == 1
+
+
+def test_what_has_ended_is_removed_a_day_later(user: User, manager: FileManager) -> None:
+    """seed-101, seed-104"""
+    abort(user)
+    failed(user)
+    assert run(now=NOW + DAY).removed == 0
+    assert run(now=NOW + DAY + MICROSECOND).removed == 2
+    assert File.objects.count() == 0
+
+
+def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> None:
+    """K-4: the step itself looks, not only the query before it."""
+    one_of_each(user)
+    for file in File.objects.select_related("file_manager"):
+        removed = uploads.remove_ended(file, LONG_AFTER)
+        assert removed is (file.upload_status in File.ENDED)
+    assert statuses() == ["completed", "pending", "verifying"]
+
+
+def test_an_attempt_that_is_alive_is_left_alone(user: User, manager: FileManager) -> None:
+    """C-2"""
+    file = file_of(start(user))
+    late = DEADLINE + timedelta(seconds=899)
+    transitions.claim(file, now=late)
+    with configured(SWEEP_GRACE=timedelta(seconds=900)):
+        dry = Request(older_than=timedelta(0), dry_run=True)
+        for request in (dry, AT_ONCE):
+            assert cleanup.run(request, now=late + timedelta(seconds=59)).expired == 0
+        assert cleanup.run(AT_ONCE, now=late + timedelta(seconds=60)).expired == 1
+
+
+def test_a_lapsed_upload_leaves_nothing_behind(user: User, manager: FileManager) -> None:
+    """seed-10, seed-106: row, object, queue and reservation."""
+    send(start(user))
+    assert stored_paths(manager) != []
+    cleanup.run(AT_ONCE, now=DEADLINE + SWEEP_GRACE + MICROSECOND)
+    assert (statuses(), stored_paths(manager)) == (["expired"], [])
+    assert StorageUsage.objects.get().bytes == 0
+    cleanup.run(AT_ONCE, now=LONG_AFTER)
+    assert (File.objects.count(), StorageDeletion.objects.count()) == (0, 0)
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2)
+def test_parts_of_an_upload_that_was_never_finished_are_dropped(user: User, manager: FileManager) -> None:
+    """seed-106, K-5"""
+    ticket = start(user, b"hello")
+    assert ticket.instructions is not None
+    send_slice(ticket, ticket.instructions.requests[1].slice, b"hello")
+    aborted: list[str] = []
+    MemoryBackend.faults.append(lambda name, path, moment: aborted.append(path) if name == "abort" else None)
+    for days in (30, 31):
+        cleanup.run(AT_ONCE, now=NOW + days * DAY)
+    assert set(aborted) == {f".uploads/{manager.pk}/{file_id(ticket)}"}
+    assert File.objects.count() == 0
+
+
+def file_id(ticket: uploads.Ticket) -> Any:
+    assert ticket.file is not None
+    return ticket.file.pk
+
+
+@pytest.mark.parametrize("status", cleanup.CLEANABLE)
+def test_only_the_named_status_is_touched(user: User, manager: FileManager, status: cleanup.CleanableStatus) -> None:
+    """seed-104"""
+    made = one_of_each(user)
+    report = run(now=LONG_AFTER, statuses=[status])
+    assert report.by_status == {status: 1}
+    others = {name: file for name, file in made.items() if name != status}
+    for name, file in others.items():
+        assert File.objects.get(pk=file.pk).upload_status == name
+
+
+def test_completed_files_are_never_touched(user: User, manager: FileManager) -> None:
+    """K-4"""
+    file = upload(user)
+    for statuses_ in (cleanup.CLEANABLE, *[[status] for status in cleanup.CLEANABLE]):
+        run(now=NOW + 10_000 * DAY, older_than=timedelta(0), statuses=statuses_)
+    assert File.objects.get(pk=file.pk).upload_status == "completed"
+    assert stored_paths(manager) == [file.file_path]
+
+
+def test_objects_that_are_not_ours_stay(user: User, manager: FileManager) -> None:
+    """seed-106"""
+    other = FileManager.objects.create(name="Other", backend_type="memory")
+    kept = upload(user, into=other)
+    failed(user)
+    for days in (30, 31):
+        cleanup.run(AT_ONCE, now=NOW + days * DAY)
+    assert stored_paths(other) == [kept.file_path]
+    assert stored_paths(manager) == []
+
+
+def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:
+    """seed-103, K-1"""
+    one_of_each(user)
+    send(start(user))
+    before = snapshot(manager)
+    mutations: list[str] = []
+    MemoryBackend.faults.append(lambda name, path, moment: mutations.append(name))
+    told: dict[bool, list[tuple[Any, str]]] = {True: [], False: []}
+    reports = {}
+    for dry in (True, False):
+        request = Request(dry_run=dry, on_file=lambda file, verb, dry=dry: told[dry].append((file.pk, verb)))  # type: ignore[misc]
+        reports[dry] = cleanup.run(request, now=LONG_AFTER)
+        if dry:
+            MemoryBackend.faults.clear()
+            assert mutations == []
+            assert snapshot(manager) == before
+    assert reports[True] == reports[False]
+    assert told[True] == told[False]
+    assert reports[False].by_status == {"pending": 2, "verifying": 1, "failed": 1, "aborted": 1, "expired": 1}
+    assert snapshot(manager) != before
+
+
+def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
+    """seed-106, K-2"""
+    healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
+    for into in (manager, healthy):
+        send(start(user, into=into))
+
+    def broken(operation: str, path: str, moment: str) -> None:
+        if str(manager.pk) in path and operation == "delete":
+            raise StorageUnavailable("The disk is on fire.")
+
+    MemoryBackend.faults.append(broken)
+    report = cleanup.run(AT_ONCE, now=LONG_AFTER)
+    assert (report.expired, report.failed > 0) == (2, True)
+    assert stored_paths(healthy) == []
+    assert len(stored_paths(manager)) == 1
+    MemoryBackend.faults.clear()
+    assert cleanup.run(AT_ONCE, now=LONG_AFTER + DAY).failed == 0
+    assert stored_paths(manager) == []
+
+
+def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
+    """seed-106, S-4: neither among what is expired nor in the deletion queue."""
+    broken = FileManager.objects.create(name="Broken", backend_type="memory")
+    for into in (broken, manager):
+        start(user, into=into)
+    abort(user)
+    StorageDeletion.objects.create(file_manager=broken, path="x", due_at=NOW, watch_until=NOW, created=NOW)
+    lose_key_of(broken)
+    report = cleanup.run(AT_ONCE, now=LONG_AFTER)
+    assert (report.expired, report.removed, report.deleted, report.failed) == (1, 1, 4, 2)
+    assert File.objects.get(file_manager=broken).upload_status == "pending"
+    assert "No encryption key with id" in StorageDeletion.objects.get(file_manager=broken).last_error
+
+
+def test_a_manager_whose_backend_is_gone_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
+    """seed-106"""
+    broken = FileManager.objects.create(name="Broken", backend_type="memory")
+    for into in (broken, manager):
+        start(user, into=into)
+    FileManager.objects.filter(pk=broken.pk).update(backend_type="gone")
+    report = cleanup.run(AT_ONCE, now=LONG_AFTER)
+    assert (report.expired, report.failed) == (1, 1)
+    assert File.objects.get(file_manager=broken).upload_status == "pending"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -> None:
+    """seed-106, C-3"""
+    for _ in range(4):
+        initiate(user, *[declared() for _ in range(25)])
+    reports = at_once(2, lambda _: cleanup.run(AT_ONCE, now=LONG_AFTER))
+    assert [report for report in reports if isinstance(report, Exception)] == []
+    done = [report for report in reports if isinstance(report, Report)]
+    assert sum(report.expired for report in done) == 100
+    assert sum(report.deleted for report in done) == 200
+    assert [report.failed for report in done] == [0, 0]
+    assert StorageUsage.objects.get().bytes == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: User, manager: FileManager) -> None:
+    """C-2: at the edge where both are allowed."""
+    edge = DEADLINE + timedelta(seconds=899)
+    with configured(SWEEP_GRACE=timedelta(seconds=900), FINALIZE_GRACE=timedelta(seconds=900)):
+        for _ in range(3):
+            ticket = start(user)
+            send(ticket)
+
+            def work(number: int, ticket: uploads.Ticket = ticket) -> object:
+                if number % 2:
+                    return cleanup.run(AT_ONCE, now=edge + timedelta(seconds=1, microseconds=1))
+                return finish(User.objects.get(pk=user.pk), ticket, now=edge)
+
+            answers = at_once(10, work)
+            assert [answer for answer in answers if isinstance(answer, Exception)] == []
+            file = file_of(ticket)
+            stored = file.file_path in stored_paths(manager)
+            assert (file.upload_status, stored) in {("completed", True), ("expired", False)}
+
+
+def test_more_rows_than_one_batch_are_all_found(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K-8"""
+    monkeypatch.setattr(cleanup, "BATCH", 3)
+    monkeypatch.setattr(deletion_queue, "BATCH", 4)
+    initiate(user, *[declared() for _ in range(10)])
+    batches: list[int] = []
+    report = run(now=LONG_AFTER, on_batch=lambda so_far: batches.append(so_far.expired + so_far.deleted))
+    assert (report.expired, report.deleted) == (10, 20)
+    assert batches == [3, 6, 9, 10, 14, 18, 22, 26, 30]
+
+
+def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: User, manager: FileManager) -> None:
+    """seed-17"""
+    start(user)
+    with configured(CLEANUP_EXPIRED_UPLOADS=False):
+        assert cleanup.run_scheduled(now=LONG_AFTER) is None
+        assert statuses() == ["pending"]
+        assert cleanup.run(AT_ONCE, now=DEADLINE).expired == 0
+    report = cleanup.run_scheduled(now=LONG_AFTER)
+    assert report is not None
+    assert report.expired == 1
+
+
+def test_what_a_user_deleted_is_gone_for_cleanup_too(user: User, manager: FileManager) -> None:
+    """seed-10"""
+    file = upload(user)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert run(now=LONG_AFTER, older_than=timedelta(0)).by_status == {}
+    assert StorageDeletion.objects.count() == 0

@@ -1,0 +1,180 @@
+"""FILEMAN_SETTINGS and the system checks."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from fileman import conf
+from fileman.backends import get_backend
+from fileman.models import FileManager
+from tests.uploads.driver import NOW, configured, start
+
+KEY = "T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="
+
+
+def found() -> list[tuple[str, str]]:
+    """Id and message of fileman's system checks."""
+    return [(str(message.id), message.msg) for message in run_checks(tags=["fileman"])]
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    """seed-15, seed-16, seed-17"""
+    with override_settings(FILEMAN_SETTINGS={}):
+        values = conf.settings()
+    assert values.DEFAULT_MAX_FILE_SIZE == 100 * 1024 * 1024
+    assert values.DEFAULT_UPLOAD_EXPIRES_IN == 3600
+    assert values.DEFAULT_DOWNLOAD_EXPIRES_IN == 300
+    assert values.CLEANUP_EXPIRED_UPLOADS is True
+    assert values.MAX_BATCH_FILES == 50
+    deadlines = (values.UPLOAD_DEADLINE, values.PARTS_UPLOAD_DEADLINE)
+    assert deadlines == (timedelta(hours=24), timedelta(days=7))
+
+
+def test_the_sample_of_the_documentation_is_accepted() -> None:
+    """seed-15, seed-16, seed-17"""
+    sample = {
+        "DEFAULT_MAX_FILE_SIZE": 100 * 1024 * 1024,
+        "DEFAULT_UPLOAD_EXPIRES_IN": 3600,
+        "CLEANUP_EXPIRED_UPLOADS": True,
+    }
+    assert conf.faults_of(sample) == []
+
+
+def test_an_unknown_key_is_refused_by_its_name() -> None:
+    """seed-17"""
+    with override_settings(FILEMAN_SETTINGS={"DEFAULT_MAX_FILESIZE": 1}):
+        with pytest.raises(ImproperlyConfigured, match="Unknown key 'DEFAULT_MAX_FILESIZE'; known are ALLOW"):
+            conf.settings()
+        ((check, message),) = found()
+    assert check == "fileman.E001"
+    assert "'DEFAULT_MAX_FILESIZE'" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"DEFAULT_UPLOAD_EXPIRES_IN": 0}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
+        ({"DEFAULT_UPLOAD_EXPIRES_IN": 604_801}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
+        ({"DEFAULT_DOWNLOAD_EXPIRES_IN": -1}, "DEFAULT_DOWNLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
+        ({"MAX_BATCH_FILES": 0}, "MAX_BATCH_FILES must be from 1 to 100."),
+        ({"MAX_BATCH_FILES": 101}, "MAX_BATCH_FILES must be from 1 to 100."),
+        ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),
+        ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
+        ({"ENCRYPTION_KEYS": KEY}, "ENCRYPTION_KEYS must be a list of keys, not one string."),
+        ({"UPLOAD_VALIDATORS": "a.b"}, "UPLOAD_VALIDATORS must be a list of dotted paths, not one string."),
+        ({"CONTENT_VALIDATORS": "a.b"}, "CONTENT_VALIDATORS must be a list of dotted paths, not one string."),
+        ({"PART_SIZE_BYTES": 0}, "PART_SIZE_BYTES must be 1 or more."),
+        ({"REQUEST_WINDOW": 0}, "REQUEST_WINDOW must be 1 or more."),
+        ({"MAX_CONCURRENCY": -1}, "MAX_CONCURRENCY must be 1 or more."),
+        ({"PUBLIC_URL": "files.example.com"}, "PUBLIC_URL must begin with https:// or http://."),
+        ({"DEFAULT_MAX_FILE_SIZE": "100 MB"}, "DEFAULT_MAX_FILE_SIZE must be of type int."),
+        ({"MAX_BATCH_FILES": None}, "MAX_BATCH_FILES must be of type int."),
+        ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "CLEANUP_EXPIRED_UPLOADS must be of type bool."),
+        ({"USER_QUOTA_BYTES": 1.5}, "USER_QUOTA_BYTES must be of type int | None."),
+        ({"MAX_BATCH_FILES": True}, "MAX_BATCH_FILES must be of type int."),
+        ({"SWEEP_GRACE": 1800}, "SWEEP_GRACE must be of type timedelta."),
+    ],
+)
+def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], fault: str) -> None:
+    """seed-15, seed-16"""
+    with override_settings(FILEMAN_SETTINGS=given):
+        with pytest.raises(ImproperlyConfigured) as refusal:
+            conf.settings()
+        assert found() == [("fileman.E001", fault)]
+    assert str(refusal.value) == f"FILEMAN_SETTINGS: {fault}"
+
+
+def test_the_settings_of_this_project_pass_every_check() -> None:
+    """N-1"""
+    assert found() == []
+
+
+@override_settings(FILEMAN_SETTINGS={}, DEBUG=False)
+def test_without_encryption_keys_nothing_starts() -> None:
+    """S-6"""
+    assert found() == [("fileman.E002", "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty.")]
+
+
+@override_settings(FILEMAN_SETTINGS={}, DEBUG=True)
+def test_under_debug_keys_may_be_missing() -> None:
+    """S-6, seed-14"""
+    assert found() == []
+
+
+@override_settings(SECRET_KEY=KEY)
+def test_the_secret_key_is_no_encryption_key() -> None:
+    """S-6"""
+    with configured(ENCRYPTION_KEYS=[Fernet.generate_key().decode(), KEY]):
+        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[1] is not a Fernet key of its own.")]
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 44, KEY[:-2], "schlüssel", None, 5])
+def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
+    """S-6"""
+    with configured(ENCRYPTION_KEYS=[key]):
+        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] is not a Fernet key of its own.")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"UPLOAD_VALIDATORS": ["fileman.nowhere"]},
+        {"CONTENT_VALIDATORS": ["fileman.nowhere"]},
+        {"BACKENDS": {"ftp": "fileman.nowhere"}},
+    ],
+)
+def test_a_dotted_path_that_leads_nowhere_is_found_before_the_first_upload(given: dict[str, Any]) -> None:
+    (key,) = given
+    with configured(**given):
+        ((check, message),) = found()
+    assert check == "fileman.E004"
+    assert message.startswith(f"FILEMAN_SETTINGS['{key}']: 'fileman.nowhere' cannot be imported: ")
+
+
+def test_dotted_paths_that_lead_somewhere_pass() -> None:
+    with configured(
+        UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.testing.memory.MemoryBackend"}
+    ):
+        assert found() == []
+
+
+def test_settings_follow_django_settings() -> None:
+    """seed-15"""
+    with configured(MAX_BATCH_FILES=7):
+        assert conf.settings().MAX_BATCH_FILES == 7
+    assert conf.settings().MAX_BATCH_FILES == 50
+
+
+def test_the_expiry_of_uploads_follows_the_default(user: User, manager: FileManager) -> None:
+    """seed-16"""
+    with configured(DEFAULT_UPLOAD_EXPIRES_IN=1234):
+        ticket = start(user)
+        assert ticket.instructions is not None
+        assert ticket.instructions.expires_at == NOW + timedelta(seconds=1234)
+        assert get_backend(manager).settings.upload_expires_in == 1234
+
+
+def test_the_managers_own_expiry_wins(user: User) -> None:
+    """seed-72"""
+    FileManager.objects.create(name="Hasty", backend_type="memory", is_default=True, settings={"upload_expires_in": 2})
+    ticket = start(user)
+    assert ticket.instructions is not None
+    assert ticket.instructions.expires_at == NOW + timedelta(seconds=2)
+
+
+def test_plain_http_is_for_development(settings: Any) -> None:
+    """G-9"""
+    settings.DEBUG = False
+    assert conf.insecure_endpoints_allowed() is False
+    settings.DEBUG = True
+    assert conf.insecure_endpoints_allowed() is True
+    with configured(ALLOW_INSECURE_ENDPOINTS=False):
+        assert conf.insecure_endpoints_allowed() is False
+    assert "ALLOW_INSECURE_ENDPOINTS" not in django_settings.FILEMAN_SETTINGS

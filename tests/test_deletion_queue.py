@@ -1,0 +1,246 @@
+"""The deletion queue: what must go is remembered until it is gone, whatever breaks."""
+
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from fileman import deletion_queue, files, uploads
+from fileman.backends import get_backend
+from fileman.deletion_queue import Worked
+from fileman.errors import NotFound, StorageUnavailable
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads.instructions import upload_of
+from tests.uploads.driver import (
+    DAY,
+    MICROSECOND,
+    NOW,
+    at_once,
+    caller_of,
+    file_of,
+    send,
+    start,
+    stored_paths,
+    token_of,
+    upload,
+)
+
+HOUR = timedelta(hours=1)
+WATCHED_UNTIL = NOW + HOUR
+"""The last address that could write lapses with upload_expires_in, an hour."""
+
+
+@pytest.fixture
+def doomed(user: User, manager: FileManager) -> File:
+    """A completed file that its user has deleted at NOW, while nothing was deleted from the storage yet."""
+    file = upload(user)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    return file
+
+
+def out_of_order(operation: str, path: str, moment: str) -> None:
+    if operation == "delete":
+        raise StorageUnavailable("Out of order.")
+
+
+def queue() -> list[tuple[str, Any, int]]:
+    rows = StorageDeletion.objects.order_by("path").values_list("path", "due_at", "attempts")
+    return [(path.split("/")[0], due, attempts) for path, due, attempts in rows]
+
+
+def test_deleting_a_file_takes_its_row_and_queues_its_objects(doomed: File) -> None:
+    """seed-10"""
+    assert not File.objects.exists()
+    assert queue() == [(".uploads", NOW, 0), ("uploads", NOW, 0)]
+    assert set(StorageDeletion.objects.values_list("watch_until", flat=True)) == {WATCHED_UNTIL}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_objects_go_right_after_the_delete_commits(user: User, manager: FileManager) -> None:
+    """K-3, seed-10"""
+    file = upload(user)
+    assert file.file_path in stored_paths(manager)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert stored_paths(manager) == []
+    assert queue() == [(".uploads", WATCHED_UNTIL, 0), ("uploads", WATCHED_UNTIL, 0)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, manager: FileManager) -> None:
+    """K-2"""
+    file = upload(user)
+    MemoryBackend.faults.append(out_of_order)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    MemoryBackend.faults.clear()
+    assert not File.objects.exists()
+    assert deletion_queue.work(now=NOW + timedelta(minutes=5)) == Worked(deleted=2)
+    assert stored_paths(manager) == []
+
+
+def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileManager, doomed: File) -> None:
+    """K-6: the second sweep comes once the last address has lapsed."""
+    assert deletion_queue.work(now=NOW) == Worked(deleted=2)
+    assert stored_paths(manager) == []
+    doomed.file_manager = manager
+    late = upload_of(doomed, now=NOW)
+    get_backend(manager).write(late, late.slice(1), BytesIO(b"hello"))
+    assert len(stored_paths(manager)) == 1
+    assert deletion_queue.work(now=WATCHED_UNTIL - MICROSECOND) == Worked()
+    assert deletion_queue.work(now=WATCHED_UNTIL) == Worked(deleted=2)
+    assert stored_paths(manager) == []
+    assert not StorageDeletion.objects.exists()
+
+
+def test_what_is_absent_already_counts_as_deleted(manager: FileManager) -> None:
+    """K-2"""
+    StorageDeletion.objects.create(file_manager=manager, path="nothing", due_at=NOW, watch_until=NOW, created=NOW)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=1)
+    assert not StorageDeletion.objects.exists()
+
+
+def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
+    """K-2"""
+    MemoryBackend.faults.append(out_of_order)
+    now, waits = NOW, []
+    for attempt in range(1, 12):
+        assert deletion_queue.work(now=now) == Worked(failed=2)
+        assert {row.attempts for row in StorageDeletion.objects.all()} == {attempt}
+        assert {row.last_error for row in StorageDeletion.objects.all()} == {"Out of order."}
+        due = StorageDeletion.objects.earliest("due_at").due_at
+        waits.append((due - now) / timedelta(minutes=1))
+        assert deletion_queue.work(now=due - MICROSECOND) == Worked()
+        now = due
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440]
+    MemoryBackend.faults.clear()
+    assert deletion_queue.work(now=now) == Worked(deleted=2)
+    assert not StorageDeletion.objects.exists()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_around_the_deletion_of_an_object_is_made_good(manager: FileManager, doomed: File, moment: str) -> None:
+    """K-3: whether or not the object was gone when the process died, its row was not."""
+
+    def crash(operation: str, path: str, when: str) -> None:
+        if (operation, when) == ("delete", moment):
+            raise MemoryError
+
+    MemoryBackend.faults.append(crash)
+    with pytest.raises(MemoryError):
+        deletion_queue.work(now=NOW)
+    MemoryBackend.faults.clear()
+    assert StorageDeletion.objects.count() == 2
+    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM - MICROSECOND) == Worked()
+    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM) == Worked(deleted=2)
+    assert stored_paths(manager) == []
+    assert deletion_queue.work(now=WATCHED_UNTIL) == Worked(deleted=2)
+    assert not StorageDeletion.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_crash_before_the_row_is_settled_is_made_good(user: User, manager: FileManager) -> None:
+    """K-3: the object is gone, the row of the queue is not."""
+    paths = [f"old/{number}" for number in range(3)]
+    rows = [StorageDeletion(file_manager=manager, path=p, due_at=NOW, watch_until=NOW, created=NOW) for p in paths]
+    StorageDeletion.objects.bulk_create(rows)
+    get_backend(manager).delete(paths)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=3)
+    assert not StorageDeletion.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileManager) -> None:
+    """C-3"""
+    rows = [
+        StorageDeletion(file_manager=manager, path=f"old/{number}", due_at=NOW, watch_until=NOW, created=NOW)
+        for number in range(60)
+    ]
+    StorageDeletion.objects.bulk_create(rows)
+    deleted: list[str] = []
+    MemoryBackend.faults.append(lambda name, path, moment: deleted.append(path) if moment == "before" else None)
+    answers = at_once(4, lambda _: deletion_queue.work(now=NOW))
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+    assert sorted(deleted) == sorted(row.path for row in rows)
+    assert not StorageDeletion.objects.exists()
+
+
+def test_two_who_delete_one_file_find_it_once(user: User, manager: FileManager, doomed: File) -> None:
+    """A-2"""
+    with pytest.raises(NotFound):
+        files.delete(caller=caller_of(user), file_id=doomed.pk, now=NOW)
+    assert StorageUsage.objects.get().bytes == 0
+
+
+def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
+    """M-3, A-2: the other call has deleted the file between our look and our step."""
+    file = upload(user)
+    overtaken: list[str] = []
+
+    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not overtaken and sql.startswith('DELETE FROM "fileman_file"'):
+            overtaken.append(sql)
+            File.objects.filter(pk=file.pk).delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(another_is_faster), pytest.raises(NotFound):
+        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert len(overtaken) == 1
+    assert StorageUsage.objects.get().bytes == 5
+    assert queue() == [(".uploads", NOW, 0)]
+
+
+def test_deleting_an_unfinished_upload_aborts_it(user: User, manager: FileManager) -> None:
+    """C-4"""
+    ticket = start(user)
+    send(ticket)
+    files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+    assert file_of(ticket).upload_status == "aborted"
+    assert queue() == [(".uploads", NOW, 0), ("uploads", NOW, 0)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_aborting_drops_what_was_sent_at_once(user: User, manager: FileManager) -> None:
+    """seed-106"""
+    ticket = start(user)
+    send(ticket)
+    uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+    assert stored_paths(manager) == []
+
+
+def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, manager: FileManager) -> None:
+    """V-8: what signed addresses wrote is swept again once they have lapsed."""
+    file = upload(user)
+    assert queue() == [(".uploads", NOW, 0)]
+    for now in (NOW, WATCHED_UNTIL, NOW + 30 * DAY):
+        deletion_queue.work(now=now)
+    assert stored_paths(manager) == [file.file_path]
+    assert queue() == []
+
+
+def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager: FileManager) -> None:
+    """K-3"""
+    file = upload(user)
+    deletion_queue.work(now=NOW)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW + HOUR)
+    assert queue() == [(".uploads", NOW + HOUR, 0), ("uploads", NOW + HOUR, 0)]
+    assert set(StorageDeletion.objects.values_list("watch_until", flat=True)) == {NOW + 2 * HOUR}
+
+
+def test_failures_of_one_manager_leave_the_others_alone(user: User, manager: FileManager) -> None:
+    """K-2"""
+    healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
+    for into in (manager, healthy):
+        StorageDeletion.objects.create(
+            file_manager=into, path=f"{into.name}/x", due_at=NOW, watch_until=NOW, created=NOW
+        )
+
+    def refuse(operation: str, path: str, moment: str) -> None:
+        if path.startswith("Memory/"):
+            raise StorageUnavailable
+
+    MemoryBackend.faults.append(refuse)
+    assert deletion_queue.work(now=NOW) == Worked(deleted=1, failed=1)
+    assert list(StorageDeletion.objects.values_list("path", flat=True)) == ["Memory/x"]

@@ -1,0 +1,225 @@
+"""What is encrypted at rest: nobody reads it without a key, and no row passes for another."""
+
+import json
+import pickle
+from copy import deepcopy
+from io import StringIO
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import override_settings
+
+from fileman import encryption
+from fileman.backends import config_of, forget_backends, get_backend
+from fileman.encryption import DecryptionError
+from fileman.models import File, FileManager
+from fileman.testing.memory import MemoryBackend
+from tests.uploads.driver import configured, start, upload
+
+CANARY = "canary-7f3a9c-secret"
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+S3_SETTINGS = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
+
+
+@pytest.fixture
+def secretive(db: None) -> FileManager:
+    """A manager with a secret in its settings."""
+    return FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS)
+
+
+def raw(table: str, column: str) -> list[str]:
+    """The column as the database holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM {table}")
+        return [str(value) for (value,) in cursor.fetchall()]
+
+
+def test_the_column_holds_no_plain_text(secretive: FileManager) -> None:
+    """S-1, seed-13, seed-70"""
+    (value,) = raw("fileman_filemanager", "settings")
+    assert CANARY not in value
+    assert "secret_access_key" not in value
+    assert value.startswith(f"{encryption.key_id(encryption.keys()[0])}:gAAAA")
+    assert FileManager.objects.get().settings == S3_SETTINGS
+
+
+def test_no_column_of_any_table_holds_the_secret(secretive: FileManager) -> None:
+    """S-1"""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM fileman_filemanager")
+        assert CANARY not in repr(cursor.fetchall())
+
+
+def test_the_state_of_an_upload_is_encrypted_too(user: User, manager: FileManager) -> None:
+    """S-1"""
+    start(user)
+    assert "strategy" not in raw("fileman_file", "upload_state")[0]
+    assert File.objects.get().upload_state == {"strategy": "single", "part_size": 5, "total_parts": 1}
+
+
+def test_a_dump_shows_ciphertext_and_can_be_loaded(secretive: FileManager) -> None:
+    """S-1"""
+    dump = StringIO()
+    call_command("dumpdata", "fileman", stdout=dump)
+    assert CANARY not in dump.getvalue()
+    (fields,) = [entry["fields"] for entry in json.loads(dump.getvalue())]
+    assert fields["settings"].partition(":")[0] == encryption.key_id(encryption.keys()[0])
+
+
+def test_a_dump_of_managers_and_files_survives_the_round_trip(
+    user: User, manager: FileManager, secretive: FileManager, tmp_path: Any
+) -> None:
+    """S-1"""
+    upload(user, into=manager)
+    token = start(user, into=manager).upload_token
+    path = tmp_path / "dump.json"
+    call_command("dumpdata", "fileman", output=str(path))
+    File.objects.all().delete()
+    call_command("loaddata", str(path), verbosity=0)
+    assert FileManager.objects.get(pk=secretive.pk).settings == S3_SETTINGS
+    assert File.objects.get(upload_token=token).upload_state["strategy"] == "single"
+
+
+def test_no_text_form_of_a_manager_or_its_backend_shows_the_secret(secretive: FileManager) -> None:
+    """S-2"""
+    backend = get_backend(secretive)
+    shown = [secretive, config_of(secretive), backend, backend.config, backend.settings, vars(backend)]
+    for thing in shown:
+        assert CANARY not in f"{thing!r} {thing!s}"
+
+
+def test_settings_show_their_names_alone(secretive: FileManager) -> None:
+    """S-2"""
+    assert repr(FileManager.objects.get().settings) == "<encrypted: bucket_name, access_key_id, secret_access_key>"
+
+
+def test_changed_settings_are_saved_and_a_copy_keeps_its_own(secretive: FileManager) -> None:
+    """S-1"""
+    manager = FileManager.objects.get()
+    twin = deepcopy(manager)
+    manager.settings["region_name"] = "eu-west-1"
+    manager.save()
+    assert FileManager.objects.get().settings == {**S3_SETTINGS, "region_name": "eu-west-1"}
+    assert twin.settings == S3_SETTINGS
+
+
+def test_a_pickled_manager_holds_no_plain_text(secretive: FileManager) -> None:
+    """S-2: caches pickle what they keep."""
+    for manager in (secretive, FileManager.objects.get()):
+        pickled = pickle.dumps(manager)
+        assert CANARY.encode() not in pickled
+        assert pickle.loads(pickled).settings == S3_SETTINGS
+
+
+def test_a_wrong_key_is_named_and_the_ciphertext_never_used(secretive: FileManager) -> None:
+    """S-4"""
+    forget_backends()
+    with configured(ENCRYPTION_KEYS=[NEW]):
+        locked = FileManager.objects.get()
+        name = encryption.key_id("T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ=")
+        with pytest.raises(DecryptionError, match=f"No encryption key with id {name} is configured"):
+            get_backend(locked)
+
+
+def test_without_the_key_no_storage_is_called(user: User, manager: FileManager) -> None:
+    """S-4"""
+    calls: list[str] = []
+    MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
+    forget_backends()
+    with configured(ENCRYPTION_KEYS=[NEW]), pytest.raises(DecryptionError):
+        start(user)
+    assert calls == []
+    assert File.objects.count() == 0
+
+
+def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None:
+    """S-5"""
+    other = FileManager.objects.create(
+        name="Other", backend_type="s3", backend_url="s3://other/", settings={"bucket_name": "other"}
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT settings FROM fileman_filemanager WHERE name = 'S3'")
+        cursor.execute("UPDATE fileman_filemanager SET settings = %s WHERE name = 'Other'", cursor.fetchone())
+    other = FileManager.objects.get(pk=other.pk)
+    with pytest.raises(DecryptionError, match=f"Row {other.pk} holds a ciphertext that was made for another row"):
+        _ = other.settings
+
+
+def with_another_character_at(position: int, text: str) -> str:
+    other = "y" if text[position] == "x" else "x"
+    return text[:position] + other + text[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda text: text[:-1], lambda text: with_another_character_at(20, text), lambda text: text[:9]],
+    ids=["its last character is gone", "another character in its middle", "nothing but the key's id"],
+)
+def test_a_damaged_ciphertext_is_refused(damage: Any) -> None:
+    """S-4"""
+    text = encryption.encrypt({"a": 1}, row=5)
+    with pytest.raises(DecryptionError, match="damaged"):
+        encryption.decrypt(damage(text), row=5)
+
+
+def test_text_that_was_never_encrypted_is_refused() -> None:
+    """S-4"""
+    with pytest.raises(DecryptionError, match="No encryption key with id"):
+        encryption.decrypt('{"secret_access_key": "plain"}', row=5)
+
+
+def test_after_a_rotation_the_old_key_still_reads_and_the_new_one_writes() -> None:
+    """S-5"""
+    with configured(ENCRYPTION_KEYS=[OLD]):
+        text = encryption.encrypt({"a": 1}, row=5)
+    with configured(ENCRYPTION_KEYS=[NEW, OLD]):
+        assert encryption.decrypt(text, row=5) == {"a": 1}
+        renewed = encryption.encrypt({"a": 1}, row=5)
+    with configured(ENCRYPTION_KEYS=[NEW]):
+        assert encryption.decrypt(renewed, row=5) == {"a": 1}
+        with pytest.raises(DecryptionError):
+            encryption.decrypt(text, row=5)
+
+
+@pytest.mark.django_db
+def test_saving_a_row_moves_it_to_the_new_key() -> None:
+    """S-5"""
+    with configured(ENCRYPTION_KEYS=[OLD]):
+        FileManager.objects.create(name="M", backend_type="memory", settings={"upload_expires_in": 60})
+    with configured(ENCRYPTION_KEYS=[NEW, OLD]):
+        manager = FileManager.objects.get()
+        assert manager.settings == {"upload_expires_in": 60}
+        manager.save()
+        assert raw("fileman_filemanager", "settings")[0].startswith(encryption.key_id(NEW))
+    with configured(ENCRYPTION_KEYS=[NEW]):
+        assert FileManager.objects.get().settings == {"upload_expires_in": 60}
+
+
+@override_settings(FILEMAN_SETTINGS={})
+def test_the_development_key_serves_only_under_debug() -> None:
+    """S-6"""
+    with override_settings(DEBUG=True):
+        assert encryption.decrypt(encryption.encrypt([1], row=1), row=1) == [1]
+    with override_settings(DEBUG=False), pytest.raises(ImproperlyConfigured, match="ENCRYPTION_KEYS"):
+        encryption.encrypt([1], row=1)
+
+
+def test_a_key_id_does_not_tell_the_key() -> None:
+    """S-4"""
+    assert len(encryption.key_id(OLD)) == 8
+    assert encryption.key_id(OLD) != encryption.key_id(NEW)
+    assert encryption.key_id(OLD) not in OLD
+
+
+def test_settings_cannot_be_searched_nor_written_around_the_encryption(secretive: FileManager) -> None:
+    """S-1"""
+    with pytest.raises(TypeError, match="cannot be searched"):
+        FileManager.objects.filter(settings={})
+    with pytest.raises(TypeError, match="encrypted"), transaction.atomic():
+        FileManager.objects.update(settings={"secret_access_key": CANARY})
+    assert CANARY not in raw("fileman_filemanager", "settings")[0]

@@ -1,0 +1,111 @@
+"""What is logged: every step of a file's life below the one logger "fileman", and no secret at any level."""
+
+import logging
+import sys
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import cleanup, files, uploads
+from fileman.backends import get_backend
+from fileman.errors import StorageUnavailable
+from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import _finalize
+from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
+
+CANARY = "canary-7f3a9c-secret"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Of fileman's own loggers."""
+    return [record.getMessage() for record in caplog.records if record.name.partition(".")[0] == "fileman"]
+
+
+def test_every_logger_of_the_package_is_below_fileman() -> None:
+    """seed-124"""
+    names = {
+        module.logger.name
+        for name, module in sys.modules.items()
+        if name.startswith("fileman.") and isinstance(getattr(module, "logger", None), logging.Logger)
+    }
+    assert {name.partition(".")[0] for name in names} == {"fileman"}
+    assert names >= {"fileman.lifecycle", "fileman.cleanup", "fileman.deletions"}
+
+
+def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, caplog: pytest.LogCaptureFixture) -> None:
+    """seed-124"""
+    caplog.set_level(logging.DEBUG)
+    done, bad, dropped, lapsed = (start(user) for _ in range(4))
+    for ticket in (done, bad):
+        send(ticket)
+    finish(user, done)
+    finish(user, bad, file_size=4)
+    uploads.abort(caller=caller_of(user), upload_token=token_of(dropped), now=NOW)
+    ids = {name: file_of(t).pk for name, t in (("done", done), ("bad", bad), ("dropped", dropped), ("lapsed", lapsed))}
+    files.delete(caller=caller_of(user), file_id=ids["done"], now=NOW)
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
+    logged = lines(caplog)
+    for file_id in ids.values():
+        assert f"file {file_id}: pending" in logged
+    for name, step in (("done", "completed"), ("bad", "failed"), ("dropped", "aborted"), ("lapsed", "expired")):
+        assert f"file {ids[name]}: {step}" in logged
+    assert f"file {ids['done']}: deleted" in logged
+
+
+def test_a_fault_of_the_storage_is_logged_as_a_warning(
+    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """seed-124, seed-120"""
+    ticket = start(user)
+
+    def hang(operation: str, path: str, moment: str) -> None:
+        raise StorageUnavailable
+
+    MemoryBackend.faults.append(hang)
+    finish(user, ticket)
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert record.getMessage().startswith(f"file {file_of(ticket).pk}: finalize broke off: The storage does not answer")
+
+
+def test_no_token_and_no_signed_address_is_logged(
+    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """seed-38, seed-124, D-8"""
+    caplog.set_level(logging.DEBUG)
+    secrets: list[str] = []
+    with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
+        ticket = start(user)
+        assert ticket.instructions is not None
+        secrets += [request.url.rpartition("/")[2] for request in ticket.instructions.requests]
+        refreshed = uploads.refresh(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+        assert refreshed.upload_token is not None
+        secrets += [token_of(ticket), refreshed.upload_token]
+        send(ticket)
+        outcome = _finalize.finalize(caller=caller_of(user), upload_token=refreshed.upload_token, now=NOW)
+    url = files.download_url(caller=caller_of(user), file=outcome.file, disposition="attachment", now=NOW)
+    assert url is not None
+    secrets.append(url.rpartition("/")[2])
+    assert len(secrets) == 6
+    everything = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
+    for secret in secrets:
+        assert secret not in everything
+
+
+def test_a_secret_of_the_settings_is_logged_nowhere(user: User, caplog: pytest.LogCaptureFixture) -> None:
+    """S-2: not by the vendor's SDK either, at its most talkative."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("botocore", "boto3", "urllib3", "django.db.backends"):
+        caplog.set_level(logging.DEBUG, name)
+    settings = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
+    FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
+    ticket = start(user)
+    get_backend(FileManager.objects.get()).get_url(file_of(ticket).file_path)
+    assert ticket.instructions is not None
+    everything = "\n".join(f"{record.getMessage()} {record.args} {record.__dict__}" for record in caplog.records)
+    assert CANARY not in everything
+    own = "\n".join(lines(caplog))
+    for _, value in ticket.instructions.requests[0].fields:
+        if len(value) > 30:
+            assert value not in own

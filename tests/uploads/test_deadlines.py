@@ -1,0 +1,72 @@
+"""The deadline of an upload: until when it may be sent, and until when it may be finished."""
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+
+from fileman import uploads
+from fileman.models import FileManager
+from fileman.uploads import transitions
+from tests.uploads.driver import (
+    DEADLINE,
+    MICROSECOND,
+    NOW,
+    caller_of,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    token_of,
+)
+
+GRACE = timedelta(seconds=900)
+
+
+def test_an_upload_may_be_finalized_until_its_grace_is_over(user: User, manager: FileManager) -> None:
+    """C-7: even when every address has lapsed."""
+    in_time, too_late = start(user), start(user)
+    for ticket in (in_time, too_late):
+        send(ticket)
+    assert finish(user, in_time, now=DEADLINE + GRACE - MICROSECOND).file.upload_status == "completed"
+    outcome = finish(user, too_late, now=DEADLINE + GRACE)
+    assert outcome.error is not None
+    assert outcome.error.code == "UPLOAD_EXPIRED"
+    assert outcome.file.upload_status == "pending"
+    assert transitions.claim(outcome.file, now=DEADLINE + GRACE) is None
+
+
+@configured(UPLOAD_DEADLINE=timedelta(hours=1), PARTS_UPLOAD_DEADLINE=timedelta(hours=2), SINGLE_REQUEST_MAX_BYTES=4)
+def test_files_in_parts_have_a_later_deadline(user: User, manager: FileManager) -> None:
+    """seed-16"""
+    assert file_of(start(user, b"four")).expires_at == NOW + timedelta(hours=1)
+    assert file_of(start(user, b"fifth")).expires_at == NOW + timedelta(hours=2)
+
+
+def test_after_the_deadline_nothing_more_is_signed(user: User, manager: FileManager) -> None:
+    """C-7, seed-118"""
+    ticket = start(user)
+    for moment, error in ((DEADLINE - MICROSECOND, None), (DEADLINE, "UPLOAD_EXPIRED")):
+        outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=moment)
+        assert (outcome.error.code if outcome.error else None) == error
+        assert (outcome.instructions is None) is (error is not None)
+
+
+def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager: FileManager) -> None:
+    """C-7, seed-118: what has not arrived by then has expired, and nothing is signed for it."""
+    ticket = start(user)
+    for moment, code in ((DEADLINE - MICROSECOND, "NOT_UPLOADED"), (DEADLINE, "UPLOAD_EXPIRED")):
+        outcome = finish(user, ticket, now=moment)
+        assert outcome.error is not None
+        assert outcome.error.code == code
+        assert (outcome.instructions is None) is (code == "UPLOAD_EXPIRED")
+        assert outcome.file.upload_status == "pending"
+
+
+def test_addresses_never_outlive_the_deadline(user: User, manager: FileManager) -> None:
+    """seed-44"""
+    ticket = start(user)
+    late = DEADLINE - timedelta(seconds=10)
+    outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=late)
+    assert outcome.instructions is not None
+    assert outcome.instructions.expires_at == DEADLINE

@@ -1,0 +1,183 @@
+"""Uploads whose storage has forgotten what was begun: refresh and finalize begin again and say what to send."""
+
+from collections.abc import Sequence
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from fileman import uploads
+from fileman.backends.values import Slice, Upload
+from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadAborted, UploadLost
+from fileman.models import File, FileManager
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Ticket
+from fileman.uploads._finalize import finalize
+from fileman.uploads.instructions import Outcome
+from tests.uploads.driver import caller_of, configured, file_of, send, start, token_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIZE = 5000
+SECOND = {"id": "the second"}
+
+
+@pytest.fixture
+def ticket(user: User, manager: FileManager) -> Ticket:
+    """An upload in parts, begun and not sent."""
+    with configured(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=1000):
+        return start(user, b"x" * SIZE, now=timezone.now())
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage knows nothing of what was begun until now."""
+    missing = MemoryBackend.missing
+
+    def forgetful(self: MemoryBackend, upload: Upload) -> Sequence[Slice]:
+        if upload.begun != SECOND:
+            raise UploadLost
+        return missing(self, upload)
+
+    monkeypatch.setattr(MemoryBackend, "missing", forgetful)
+
+
+def begun_counter(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The origins that the storage was asked to begin for, from now on."""
+    origins: list[str | None] = []
+
+    def begin(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
+        origins.append(origin)
+        return SECOND
+
+    monkeypatch.setattr(MemoryBackend, "begin", begin)
+    return origins
+
+
+def go_on(by: str, user: User, ticket: Ticket) -> Outcome:
+    assert ticket.upload_token is not None
+    if by == "refresh":
+        return uploads.refresh(caller=caller_of(user), upload_token=ticket.upload_token, now=timezone.now())
+    return finalize(caller=caller_of(user), upload_token=ticket.upload_token, now=timezone.now())
+
+
+def state_of(ticket: Ticket) -> dict[str, object]:
+    assert ticket.file is not None
+    state: dict[str, object] = File.objects.get(pk=ticket.file.pk).upload_state
+    return state
+
+
+@pytest.mark.parametrize("by", ["refresh", "finalize"])
+def test_what_the_storage_has_forgotten_is_begun_again(
+    user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """R-2, seed-123."""
+    forget(monkeypatch)
+    begun = begun_counter(monkeypatch)
+
+    outcome = go_on(by, user, ticket)
+
+    assert len(begun) == 1
+    assert state_of(ticket)["begun"] == SECOND
+    assert outcome.instructions is not None
+    assert [request.slice.length for request in outcome.instructions.requests] == [1000] * 5
+    assert outcome.error is None if by == "refresh" else isinstance(outcome.error, NotUploaded)
+
+
+@pytest.mark.parametrize("by", ["refresh", "finalize"])
+def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """R-2: a crash between the row and the storage; the storage is not asked about what it cannot know."""
+    assert ticket.file is not None
+    file = File.objects.get(pk=ticket.file.pk)
+    file.upload_state = {key: value for key, value in file.upload_state.items() if key not in {"begun", "origin"}}
+    file.save()
+    begun = begun_counter(monkeypatch)
+    missing = MemoryBackend.missing
+    asked: list[dict[str, object]] = []
+
+    def noted(self: MemoryBackend, upload: Upload) -> Sequence[Slice]:
+        asked.append(dict(upload.begun))
+        return missing(self, upload)
+
+    monkeypatch.setattr(MemoryBackend, "missing", noted)
+
+    outcome = go_on(by, user, ticket)
+
+    assert len(begun) == 1
+    assert asked == [SECOND]
+    assert outcome.instructions is not None
+
+
+@pytest.mark.parametrize("by", ["refresh", "finalize"])
+def test_what_is_begun_again_while_its_user_aborts_is_stopped(
+    user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """C-4, seed-106: abort has stopped what it knew of; nothing else would stop this."""
+    forget(monkeypatch)
+    calls: list[str] = []
+    before = state_of(ticket)
+
+    def begin(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
+        uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=timezone.now())
+        calls.append("begin")
+        return SECOND
+
+    def note(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("abort", "after"):
+            calls.append(operation)
+
+    monkeypatch.setattr(MemoryBackend, "begin", begin)
+    MemoryBackend.faults.append(note)
+
+    error: object
+    try:
+        error = go_on(by, user, ticket).error
+    except UploadAborted as raised:
+        error = raised
+
+    assert isinstance(error, UploadAborted)
+    assert calls == ["abort", "begin", "abort"]
+    assert (file_of(ticket).upload_status, state_of(ticket)) == (File.ABORTED, before)
+
+
+def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
+    user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-1, R-2: finalize answers the fault, retryable."""
+    forget(monkeypatch)
+
+    def refuse(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(MemoryBackend, "begin", refuse)
+
+    outcome = go_on("finalize", user, ticket)
+
+    assert isinstance(outcome.error, StorageUnavailable)
+    assert (outcome.file.upload_status, outcome.instructions) == (File.PENDING, None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "lost", "error"),
+    [("assemble", "parts", PartsMissing), ("read", "objects", NotUploaded)],
+)
+def test_what_vanishes_while_it_is_verified_can_be_sent_again(
+    user: User, ticket: Ticket, operation: str, lost: str, error: type[FilemanError]
+) -> None:
+    """R-2: the answer says that the call may be repeated, and the repeated call asks for what is gone."""
+    send(ticket, b"x" * SIZE, now=timezone.now())
+
+    def vanish(name: str, path: str, moment: str) -> None:
+        if (name, moment) == (operation, "before"):
+            store = MemoryBackend._stores[FileManager.objects.get().pk]
+            getattr(store, lost).clear()
+            store.parts.clear()
+
+    MemoryBackend.faults.append(vanish)
+    outcome = go_on("finalize", user, ticket)
+    MemoryBackend.faults.remove(vanish)
+
+    assert type(outcome.error) is error
+    assert outcome.error.retryable
+    assert outcome.file.upload_status == File.PENDING
+    again = go_on("finalize", user, ticket)
+    assert again.instructions is not None
+    assert [request.slice.part_number for request in again.instructions.requests] == [1, 2, 3, 4, 5]

@@ -1,0 +1,148 @@
+"""USER_QUOTA_BYTES: what one user may hold, unfinished uploads included."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import cleanup, files, uploads
+from fileman.errors import QuotaExceeded
+from fileman.models import File, FileManager, StorageUsage
+from fileman.uploads import Batch, Ticket, transitions
+from tests.uploads.driver import (
+    DAY,
+    NOW,
+    at_once,
+    caller_of,
+    configured,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    send,
+    start,
+    token_of,
+    upload,
+)
+
+TEN = configured(USER_QUOTA_BYTES=10)
+
+
+def used(user: User) -> int:
+    return StorageUsage.objects.get(user=user).bytes
+
+
+@TEN
+def test_the_quota_is_full_to_the_byte(user: User, other_user: User, manager: FileManager) -> None:
+    """M-3, seed-111"""
+    start(user, b"x" * 4)
+    start(user, b"x" * 6)
+    with pytest.raises(QuotaExceeded):
+        initiate(user, declared(size=1))
+    assert (used(user), File.objects.count()) == (10, 2)
+    start(other_user, b"x" * 10)
+
+
+@TEN
+def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
+    """M-3"""
+    with pytest.raises(QuotaExceeded):
+        initiate(user, declared(size=6), declared(size=5))
+    assert (File.objects.count(), StorageUsage.objects.count()) == (0, 0)
+    assert initiate(user, declared(size=5), declared(size=5)).success
+
+
+@TEN
+def test_a_file_above_the_whole_quota_is_refused_from_the_start(user: User, manager: FileManager) -> None:
+    """M-3"""
+    with pytest.raises(QuotaExceeded):
+        initiate(user, declared(size=11))
+    assert not StorageUsage.objects.exists()
+
+
+def test_without_a_quota_usage_is_still_counted(user: User, manager: FileManager) -> None:
+    """M-3: so that a quota can be set later."""
+    start(user, b"x" * 1000)
+    assert used(user) == 1000
+    with TEN, pytest.raises(QuotaExceeded):
+        initiate(user, declared(size=1))
+
+
+def _abort(user: User, ticket: Ticket) -> None:
+    uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+
+
+def _delete_pending(user: User, ticket: Ticket) -> None:
+    files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+
+
+def _fail(user: User, ticket: Ticket) -> None:
+    send(ticket)
+    assert finish(user, ticket, file_size=4).file.upload_status == "failed"
+
+
+def _expire(user: User, ticket: Ticket) -> None:
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
+
+
+def _complete_and_delete(user: User, ticket: Ticket) -> None:
+    send(ticket)
+    finish(user, ticket)
+    assert used(user) == 15
+    files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+
+
+@pytest.mark.parametrize("end", [_abort, _delete_pending, _fail, _complete_and_delete])
+def test_every_end_gives_the_bytes_back_once(
+    user: User, manager: FileManager, end: Callable[[User, Ticket], None]
+) -> None:
+    """M-3"""
+    upload(user, b"x" * 10)
+    ticket = start(user)
+    assert used(user) == 15
+    end(user, ticket)
+    assert used(user) == 10
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
+    assert used(user) == 10
+
+
+def test_expiry_gives_the_bytes_back_once(user: User, manager: FileManager) -> None:
+    """M-3"""
+    upload(user, b"x" * 10)
+    _expire(user, start(user))
+    _expire(user, start(user))
+    assert used(user) == 10
+    assert not transitions.expire(File.objects.filter(upload_status="expired")[0], now=NOW)
+    assert used(user) == 10
+
+
+def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
+    """M-3: after an operator has set the count by hand a file can be deleted all the same."""
+    file = upload(user)
+    StorageUsage.objects.update(bytes=2)
+    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    assert (used(user), File.objects.count()) == (0, 0)
+
+
+@TEN
+def test_a_refused_file_reserves_nothing(user: User, manager: FileManager) -> None:
+    """M-3"""
+    assert not initiate(user, declared(size=5), declared("a/b", size=5)).success
+    assert used(user) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("known", [False, True])
+def test_twenty_at_once_cannot_exceed_the_quota_together(user: User, manager: FileManager, known: bool) -> None:
+    """M-3, seed-111: whether or not the user has held anything before."""
+    if known:
+        StorageUsage.objects.create(user=user, bytes=0)
+    with configured(USER_QUOTA_BYTES=35):
+        answers: list[Any] = at_once(20, lambda _: initiate(User.objects.get(pk=user.pk), declared(size=5)))
+    accepted = [answer for answer in answers if isinstance(answer, Batch)]
+    refused = [answer for answer in answers if not isinstance(answer, Batch)]
+    assert [type(answer) for answer in refused] == [QuotaExceeded] * 13
+    assert len(accepted) == File.objects.count() == 7
+    assert used(user) == 35

@@ -1,0 +1,395 @@
+"""The states of a file: which step is possible from where, and that only one caller makes it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from fileman import cleanup, files, uploads
+from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.encryption import encrypt
+from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
+from fileman.models import File, FileManager, StorageDeletion
+from fileman.signals import file_completed
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Ticket, transitions
+from fileman.uploads.instructions import Outcome
+from fileman.uploads.transitions import Facts
+from tests.uploads.driver import (
+    DEADLINE,
+    MICROSECOND,
+    NOW,
+    at_once,
+    caller_of,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    stored_paths,
+    token_of,
+    upload,
+)
+
+LEASE = timedelta(seconds=60)
+ATTEMPT = UUID(int=5)
+STATES: dict[str, dict[str, Any]] = {
+    "pending": {"upload_status": "pending"},
+    "verifying": {"upload_status": "verifying", "attempt_id": ATTEMPT, "lease_until": NOW + LEASE},
+    "verifying, lease over": {"upload_status": "verifying", "attempt_id": ATTEMPT, "lease_until": NOW},
+    "completed": {"upload_status": "completed", "completed_at": NOW, "etag": "e"},
+    "failed": {"upload_status": "failed", "failure_reason": "size"},
+    "expired": {"upload_status": "expired"},
+    "aborted": {"upload_status": "aborted"},
+}
+STEPS: dict[str, Callable[[File], object]] = {
+    "claim": lambda file: transitions.claim(file, now=NOW),
+    "release": lambda file: transitions.release(file, ATTEMPT, now=NOW),
+    "complete": lambda file: transitions.complete(file, ATTEMPT, facts(file), now=NOW),
+    "fail": lambda file: transitions.fail(file, ATTEMPT, reason="type", now=NOW),
+    "abort": lambda file: transitions.abort(file, now=NOW),
+    "expire": lambda file: transitions.expire(file, now=NOW),
+}
+ALLOWED = {
+    ("pending", "claim"): "verifying",
+    ("pending", "abort"): "aborted",
+    ("pending", "expire"): "expired",
+    ("verifying", "release"): "pending",
+    ("verifying", "complete"): "completed",
+    ("verifying", "fail"): "failed",
+    ("verifying, lease over", "claim"): "verifying",
+    ("verifying, lease over", "release"): "pending",
+    ("verifying, lease over", "complete"): "completed",
+    ("verifying, lease over", "fail"): "failed",
+    ("verifying, lease over", "abort"): "aborted",
+    ("verifying, lease over", "expire"): "expired",
+}
+PAIRS = [(state, step) for state in STATES for step in STEPS]
+
+
+def facts(file: File) -> Facts:
+    stored = StoredObject(path=file.file_path, size=file.file_size, etag="new", content_type="text/plain")
+    return Facts(stored=stored, detected_content_type="", checksum="", checksum_verified=False, metadata={})
+
+
+def in_state(user: User, state: str) -> File:
+    file = file_of(start(user))
+    File.objects.filter(pk=file.pk).update(**STATES[state])
+    return File.objects.get(pk=file.pk)
+
+
+def row(file: File) -> dict[str, object]:
+    return dict(File.objects.filter(pk=file.pk).values().get())
+
+
+@pytest.mark.parametrize(("state", "step"), PAIRS)
+def test_every_step_from_every_state(user: User, manager: FileManager, state: str, step: str) -> None:
+    """C-4, seed-9: what is allowed leads where it should, anything else changes nothing."""
+    file = in_state(user, state)
+    before = row(file)
+    done = STEPS[step](file) not in (None, False)
+    expected = ALLOWED.get((state, step))
+    assert done is (expected is not None)
+    if expected is None:
+        assert row(file) == before
+        assert StorageDeletion.objects.count() == 0
+    else:
+        assert row(file)["upload_status"] == expected
+
+
+@pytest.mark.parametrize("step", ["release", "complete", "fail"])
+def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: FileManager, step: str) -> None:
+    """C-6"""
+    file = in_state(user, "verifying")
+    File.objects.filter(pk=file.pk).update(attempt_id=uuid4())
+    before = row(file)
+    assert STEPS[step](file) is False
+    assert row(file) == before
+
+
+def test_a_claim_lasts_sixty_seconds_and_has_an_attempt_of_its_own(user: User, manager: FileManager) -> None:
+    """C-6"""
+    file = file_of(start(user))
+    attempt = transitions.claim(file, now=NOW)
+    taken = row(file)
+    assert (taken["attempt_id"], taken["lease_until"]) == (attempt, NOW + LEASE)
+    assert transitions.claim(file, now=NOW + LEASE - MICROSECOND) is None
+    assert transitions.claim(file, now=NOW + LEASE) not in (None, attempt)
+
+
+def test_after_a_dead_worker_another_finalizes_and_the_late_commit_changes_nothing(
+    user: User, manager: FileManager
+) -> None:
+    """C-6"""
+    ticket = start(user)
+    send(ticket)
+    dead = file_of(ticket)
+    old_attempt = transitions.claim(dead, now=NOW)
+    assert old_attempt is not None
+    early = finish(user, ticket, now=NOW + LEASE - MICROSECOND)
+    assert early.error is not None
+    assert (early.error.code, early.error.retryable) == ("UPLOAD_IN_PROGRESS", True)
+    assert finish(user, ticket, now=NOW + LEASE).file.upload_status == "completed"
+    before = row(dead)
+    assert not transitions.complete(dead, old_attempt, facts(dead), now=NOW + LEASE)
+    assert not transitions.fail(dead, old_attempt, reason="late", now=NOW + LEASE)
+    assert not transitions.release(dead, old_attempt, now=NOW + LEASE)
+    assert row(dead) == before
+
+
+def _abort(user: User, ticket: Ticket) -> Outcome:
+    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+
+
+@pytest.mark.parametrize("call", [finish, _abort])
+def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
+    user: User, manager: FileManager, call: Callable[[User, Ticket], Outcome]
+) -> None:
+    """C-1, C-4: also when the other has given the upload back by the time we look."""
+    ticket = start(user)
+    send(ticket)
+    row_of_file = File.objects.filter(pk=file_of(ticket).pk)
+    steps: list[str] = []
+
+    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if steps or not sql.startswith("UPDATE") or "verifying" not in (params or ()):
+            return execute(sql, params, many, context)
+        steps.append(sql)
+        row_of_file.update(upload_status="verifying", attempt_id=ATTEMPT, lease_until=NOW + LEASE)
+        result = execute(sql, params, many, context)
+        row_of_file.update(upload_status="pending", attempt_id=None, lease_until=None)
+        return result
+
+    with connection.execute_wrapper(another_is_faster):
+        outcome = call(user, ticket)
+    assert len(steps) == 1
+    assert outcome.file.upload_status == "pending"
+    assert outcome.error is not None
+    assert outcome.error.code == "UPLOAD_IN_PROGRESS"
+    assert StorageDeletion.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: FileManager) -> None:
+    """C-1, C-5"""
+    published: list[str] = []
+    ticket = start(user)
+    send(ticket)
+
+    def count(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("publish", "before"):
+            published.append(path)
+
+    MemoryBackend.faults.append(count)
+    completed: list[object] = []
+
+    def observe(file_id: UUID, **_: Any) -> None:
+        completed.append(file_id)
+
+    file_completed.connect(observe)
+    try:
+        outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), ticket))
+    finally:
+        file_completed.disconnect(observe)
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    answers = {(o.file.upload_status, o.error.code if o.error else None) for o in outcomes if isinstance(o, Outcome)}
+    assert answers <= {("completed", None), ("verifying", "UPLOAD_IN_PROGRESS"), ("pending", "UPLOAD_IN_PROGRESS")}
+    assert len(published) == 1
+    assert completed == [file_of(ticket).pk]
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_a_storage_works(user: User, manager: FileManager) -> None:
+    """C-8"""
+    seen: set[str] = set()
+
+    def look(operation: str, path: str, moment: str) -> None:
+        seen.add(operation)
+        assert not connection.in_atomic_block, operation
+
+    MemoryBackend.faults.append(look)
+    with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=3):
+        file = upload(user)
+        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+        doomed = start(user)
+        send(doomed)
+        uploads.abort(caller=caller_of(user), upload_token=token_of(doomed), now=NOW)
+        start(user)
+    for days in (30, 31):
+        cleanup.run(cleanup.Request(older_than=timedelta(0)), now=DEADLINE + timedelta(days=days))
+    assert File.objects.count() == 0
+    assert seen >= {"write", "missing", "stat", "read", "assemble", "publish", "abort", "delete"}
+
+
+def test_an_attempt_goes_on_from_what_the_one_before_has_left(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-1: also when that one has worked between the look and the claim of this one."""
+    ticket = start(user)
+    send(ticket)
+    progress: list[object] = []
+    publish = MemoryBackend.publish
+
+    def look(self: MemoryBackend, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
+        progress.append(upload.progress)
+        return publish(self, upload, verified, budget)
+
+    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not progress and sql.startswith("UPDATE") and "verifying" in (params or ()):
+            progress.append("before")
+            file = file_of(ticket)
+            File.objects.filter(pk=file.pk).update(
+                upload_state=encrypt({**file.upload_state, "progress": {"copied": 3}}, row=file.pk)
+            )
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(MemoryBackend, "publish", look)
+    with connection.execute_wrapper(another_is_faster):
+        assert finish(user, ticket).error is None
+    assert progress == ["before", {"copied": 3}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: FileManager) -> None:
+    """C-8: the claim would be seen by nobody, and a rollback would undo it after the storage has acted."""
+    ticket = start(user)
+    send(ticket)
+    before = row(file_of(ticket))
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        finish(user, ticket)
+    assert row(file_of(ticket)) == before
+
+
+def test_a_fault_of_the_storage_gives_the_upload_back(user: User, manager: FileManager) -> None:
+    """C-6, R-1"""
+    ticket = start(user)
+    send(ticket)
+
+    def hang(operation: str, path: str, moment: str) -> None:
+        raise StorageUnavailable
+
+    MemoryBackend.faults.append(hang)
+    outcome = finish(user, ticket)
+    MemoryBackend.faults.clear()
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.error.retryable) == ("STORAGE_UNAVAILABLE", True)
+    assert (outcome.file.upload_status, outcome.file.attempt_id, outcome.file.lease_until) == ("pending", None, None)
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("operation", ["stat", "read", "publish"])
+def test_a_crash_at_any_call_leaves_an_upload_that_can_be_finished(
+    user: User, manager: FileManager, operation: str, moment: str
+) -> None:
+    """R-2, C-6"""
+    ticket = start(user)
+    send(ticket)
+
+    def crash(called: str, path: str, when: str) -> None:
+        if (called, when) == (operation, moment):
+            raise MemoryError
+
+    MemoryBackend.faults.append(crash)
+    with pytest.raises(MemoryError):
+        finish(user, ticket)
+    MemoryBackend.faults.clear()
+    assert finish(user, ticket).file.upload_status == "completed"
+    assert file_of(ticket).file_path in stored_paths(manager)
+
+
+def test_finalizing_before_anything_was_sent_can_be_repeated(user: User, manager: FileManager) -> None:
+    """V-1, seed-50"""
+    ticket = start(user)
+    outcome = finish(user, ticket)
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.error.retryable) == ("NOT_UPLOADED", True)
+    assert outcome.instructions is not None
+    assert outcome.file.upload_status == "pending"
+    send(ticket)
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+@pytest.mark.parametrize("claims", [{"file_size": 4}, {"file_size": 6}, {"checksum": "md5:" + "0" * 32}])
+def test_what_differs_from_what_the_client_sent_fails_for_good(
+    user: User, manager: FileManager, claims: dict[str, Any]
+) -> None:
+    """seed-52, seed-53, V-1, V-3"""
+    ticket = start(user)
+    send(ticket)
+    outcome = finish(user, ticket, **claims)
+    assert outcome.error is not None
+    assert outcome.error.code in ("SIZE_MISMATCH", "CHECKSUM_MISMATCH")
+    failed = file_of(ticket)
+    assert (failed.upload_status, failed.failure_reason) == ("failed", outcome.error.message)
+    assert sorted(StorageDeletion.objects.values_list("path", flat=True)) == sorted(
+        [f".uploads/{manager.pk}/{failed.pk}", failed.file_path]
+    )
+    again = finish(user, ticket)
+    assert again.error is not None
+    assert again.error.code == "UPLOAD_FAILED"
+
+
+def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user: User, manager: FileManager) -> None:
+    """C-4, seed-9"""
+    ticket = start(user)
+    for _ in range(2):
+        outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+        assert (outcome.file.upload_status, outcome.error) == ("aborted", None)
+    done = start(user)
+    send(done)
+    finish(user, done)
+    outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(done), now=NOW)
+    assert outcome.error is not None
+    assert (outcome.file.upload_status, outcome.error.code) == ("completed", "INVALID_INPUT")
+
+
+def test_while_a_finalize_call_works_nobody_aborts_or_deletes(user: User, manager: FileManager) -> None:
+    """C-4"""
+    ticket = start(user)
+    transitions.claim(file_of(ticket), now=NOW)
+    outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+    assert outcome.error is not None
+    assert outcome.error.code == "UPLOAD_IN_PROGRESS"
+    with pytest.raises(UploadInProgress):
+        files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+    assert file_of(ticket).upload_status == "verifying"
+
+
+def test_bytes_are_taken_only_while_pending(user: User, manager: FileManager) -> None:
+    """C-4, L-4"""
+    ticket = start(user)
+    send(ticket)
+    with pytest.raises(UploadInProgress):
+        send(ticket)
+    finish(user, ticket)
+    with pytest.raises(UploadInProgress):
+        send(ticket)
+
+
+def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User, manager: FileManager) -> None:
+    """C-6: without waiting for a finalize that could not succeed anyway."""
+    ticket = start(user)
+    transitions.claim(file_of(ticket), now=NOW)
+    with pytest.raises(UploadInProgress):
+        send(ticket, now=NOW + LEASE - MICROSECOND)
+    outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=NOW + LEASE)
+    assert (outcome.error, outcome.instructions is None) == (None, False)
+    send(ticket, now=NOW + LEASE)
+    assert finish(user, ticket, now=NOW + LEASE).file.upload_status == "completed"
+
+
+@pytest.mark.parametrize("state", ["failed", "expired", "aborted"])
+def test_an_upload_that_has_ended_takes_no_bytes(user: User, manager: FileManager, state: str) -> None:
+    """C-4, L-4"""
+    ticket = start(user)
+    File.objects.filter(pk=file_of(ticket).pk).update(**STATES[state])
+    with pytest.raises(FilemanError) as refusal:
+        send(ticket)
+    assert refusal.value.code == f"UPLOAD_{state.upper()}"
+    assert stored_paths(manager) == []

@@ -1,0 +1,159 @@
+"""What finalize asks of the stored object: facts that a storage may report, whatever the client has done to it."""
+
+import hashlib
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from fileman import files
+from fileman.backends import get_backend
+from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.errors import ObjectChanged
+from fileman.models import File, FileManager, StorageDeletion
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Ticket
+from fileman.uploads.instructions import Outcome, upload_of
+from tests.uploads.driver import NOW, caller_of, configured, file_of, finish, send, start, stored_paths, upload
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+@pytest.fixture
+def sent(user: User, manager: FileManager) -> Ticket:
+    """A picture whose bytes have arrived."""
+    ticket = start(user, PNG, "picture.png")
+    send(ticket, PNG)
+    return ticket
+
+
+def code_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
+    """The storage says this of every object that it is asked for."""
+    stat = MemoryBackend.stat
+    monkeypatch.setattr(MemoryBackend, "stat", lambda self, path: replace(stat(self, path), **facts))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"content_encoding": "gzip"},
+        {"content_type": "text/html"},
+        {"content_type": "image/jpeg"},
+        {"irregular": "it is an append blob"},
+    ],
+)
+def test_an_object_of_another_form_than_granted_fails(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
+) -> None:
+    """seed-60, G-4: what would be served is not what was checked."""
+    report(monkeypatch, **facts)
+    assert code_of(finish(user, sent)) == "CONTENT_TYPE_MISMATCH"
+    failed = file_of(sent)
+    assert (failed.upload_status, failed.etag) == ("failed", "")
+    assert failed.file_path not in stored_paths(manager)
+    assert StorageDeletion.objects.count() == 2
+
+
+@pytest.mark.parametrize("content_type", ["", "image/png", "IMAGE/PNG", "image/x-png"])
+def test_another_spelling_of_the_type_is_the_same_type(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    """seed-31"""
+    report(monkeypatch, content_type=content_type)
+    assert finish(user, sent).error is None
+
+
+@pytest.mark.parametrize(
+    "facts", [{"size": len(PNG) + 1}, {"checksums": {"sha256": "0" * 64}}, {"content_encoding": "gzip"}]
+)
+def test_a_published_copy_that_differs_is_not_completed(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
+) -> None:
+    """V-7: the storage copied something else. The upload is given back; the next call looks again."""
+    publish = MemoryBackend.publish
+
+    def differ(self: MemoryBackend, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
+        return replace(publish(self, upload, verified, budget), **facts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "publish", differ)
+        assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
+    row = file_of(sent)
+    assert (row.upload_status, row.lease_until, row.etag) == ("pending", None, "")
+    assert finish(user, sent).error is None
+
+
+@pytest.mark.parametrize("claims", [{}, {"checksum": "md5:" + "0" * 32}], ids=["first bytes", "checksum"])
+def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
+    user: User, manager: FileManager, sent: Ticket, claims: dict[str, Any]
+) -> None:
+    """V-7: reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
+    called: list[str] = []
+
+    def swap(operation: str, path: str, moment: str) -> None:
+        if moment == "before":
+            called.append(operation)
+        if called[-1:] == ["read"] and called.count("read") == 1 and moment == "before":
+            upload = upload_of(file_of(sent), now=NOW)
+            get_backend(manager).delete([path])
+            get_backend(manager).write(upload, upload.slice(1), BytesIO(PNG[::-1]))
+
+    MemoryBackend.faults.append(swap)
+    outcome = finish(user, sent, **claims)
+    assert code_of(outcome) == "STORAGE_UNAVAILABLE"
+    assert outcome.file.upload_status == File.PENDING
+    assert "publish" not in called
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=40, FINALIZE_BUDGET_SECONDS=0.0)
+def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
+    user: User, local_manager: FileManager
+) -> None:
+    """R-1: with no time at all each call joins one part of the three, and the third completes."""
+    ticket = start(user, PNG, "picture.png")
+    send(ticket, PNG)
+    progress = []
+    for _ in range(2):
+        assert code_of(finish(user, ticket)) == "UPLOAD_IN_PROGRESS"
+        progress.append(file_of(ticket).upload_state["progress"])
+    assert progress == [{"assembled_bytes": 40}, {"assembled_bytes": 80}]
+    assert finish(user, ticket).file.upload_status == File.COMPLETED
+
+
+def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
+    """V-3, V-7: what stands there now is read and hashed again."""
+    ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
+    send(ticket, PNG)
+    upload = upload_of(file_of(ticket), now=NOW)
+    get_backend(local_manager).delete([upload.upload_path])
+    get_backend(local_manager).write(upload, upload.slice(1), BytesIO(PNG[:-1] + b"x"))
+    assert code_of(finish(user, ticket)) == "CHECKSUM_MISMATCH"
+    assert file_of(ticket).upload_status == "failed"
+
+
+def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) -> None:
+    """D-6, V-7: what is sent is pinned to what the headers tell of."""
+    file = upload(user, PNG, "picture.png")
+    url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
+    assert url is not None
+
+    def swap(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("stat", "after"):
+            other = replace(upload_of(file, now=NOW), upload_path=path)
+            get_backend(manager).delete([path])
+            get_backend(manager).write(other, other.slice(1), BytesIO(PNG[::-1]))
+
+    MemoryBackend.faults.append(swap)
+    response: Any = Client().get(url)
+    assert response.streaming
+    with pytest.raises(ObjectChanged):
+        b"".join(response)

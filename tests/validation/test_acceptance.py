@@ -1,0 +1,273 @@
+"""What a file manager lets in. Everything is decided before anything is stored or signed."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from fileman import files
+from fileman.errors import ErrorCode, FilemanError
+from fileman.models import File, FileManager, StorageUsage
+from fileman.testing.memory import MemoryBackend
+from fileman.validation import acceptance
+from fileman.validation.acceptance import AcceptedFile, DeclaredFile
+from tests.conftest import grant
+from tests.uploads.driver import NOW, at_once, caller_of, configured, declared, file_of, initiate
+
+MIB, GIB = 1024**2, 1024**3
+
+
+def unsaved(**fields: Any) -> FileManager:
+    return FileManager(name="Any", backend_type="memory", **fields)
+
+
+def accept(manager: FileManager, *, may_publish: bool = False, **given: Any) -> AcceptedFile:
+    file = DeclaredFile(**{"filename": "notes.txt", "size": 5, **given})
+    return acceptance.accept(file, manager=manager, shared={}, may_publish=may_publish, at=("files", "3"))
+
+
+def refusal(manager: FileManager, **given: Any) -> tuple[ErrorCode, tuple[str, ...]]:
+    """Code and field of the refusal."""
+    with pytest.raises(FilemanError) as caught:
+        accept(manager, **given)
+    return caught.value.code, caught.value.field
+
+
+@pytest.mark.parametrize("size", [-1, 1.0, 1.5, "5", None, True, False, 2**53, 10**30, [5]])
+def test_a_size_that_is_no_number_of_bytes_is_refused(size: object) -> None:
+    """F-10, seed-32"""
+    assert refusal(unsaved(max_file_size=0), size=size) == (ErrorCode.INVALID_INPUT, ("files", "3", "size"))
+
+
+def test_an_empty_file_is_refused_by_its_own_code() -> None:
+    """F-10, seed-32"""
+    assert refusal(unsaved(), size=0) == (ErrorCode.EMPTY_FILE, ("files", "3", "size"))
+
+
+def test_the_limit_is_accepted_and_one_byte_more_refused() -> None:
+    """seed-107"""
+    manager = unsaved(max_file_size=10)
+    assert accept(manager, size=10).size == 10
+    assert refusal(manager, size=11) == (ErrorCode.FILE_TOO_LARGE, ("files", "3", "size"))
+
+
+@configured(DEFAULT_MAX_FILE_SIZE=1000)
+def test_a_manager_without_a_limit_has_the_default_one() -> None:
+    """seed-15"""
+    assert unsaved().max_file_bytes == 1000
+    assert accept(unsaved(), size=1000).size == 1000
+    assert refusal(unsaved(), size=1001)[0] == ErrorCode.FILE_TOO_LARGE
+    assert accept(unsaved(max_file_size=2000), size=1001).size == 1001
+
+
+def test_the_default_limit_is_100_mib() -> None:
+    """seed-15"""
+    assert unsaved().max_file_bytes == 100 * MIB
+
+
+def test_zero_is_no_limit_but_that_of_the_storage() -> None:
+    """seed-107"""
+    assert unsaved(max_file_size=0).max_file_bytes == 5 * GIB
+    assert refusal(unsaved(max_file_size=0), size=5 * GIB + 1)[0] == ErrorCode.FILE_TOO_LARGE
+    with configured(DEFAULT_MAX_FILE_SIZE=0):
+        assert unsaved().max_file_bytes == 5 * GIB
+
+
+def test_a_manager_promises_no_more_than_its_storage_can_hold() -> None:
+    """seed-122"""
+    assert unsaved(max_file_size=6 * GIB).max_file_bytes == MemoryBackend.capabilities.max_object_bytes
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("limit", [-1, 2**53])
+def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) -> None:
+    """seed-107"""
+    with pytest.raises(ValidationError, match="max_file_size"):
+        unsaved(max_file_size=limit).save()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [
+        (["jpg"], "a.jpg"),
+        (["jpg"], "a.JPG"),
+        ([".jpg"], "a.jpg"),
+        ([" JPG "], "a.jpg"),
+        (["gz"], "Archive.TAR.GZ"),
+        (["jpg"], "holiday.2026.jpg"),
+        (["html"], "a.html"),
+        (["png", "html"], "a.html.png"),
+        ([], "a.exe"),
+        ([], "README"),
+    ],
+)
+def test_allowed_extensions(allowed: list[str], name: str) -> None:
+    """seed-108, F-6"""
+    assert accept(unsaved(allowed_extensions=allowed), filename=name).filename == name
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [
+        (["jpg"], "a.png"),
+        (["jpg"], "jpg"),
+        (["jpg"], "README"),
+        (["jpg"], "a.jpg.exe"),
+        (["jpg"], "a.jpgx"),
+        (["tar"], "Archive.TAR.GZ"),
+        (["jpg", "png"], "shell.php.jpg"),
+        (["jpg", "png"], "a.html.png"),
+        (["jpg", "png"], "a.SVG.png"),
+        (["jpg", "png"], "a.php.b.c.png"),
+        (["jpg"], "x.jpg::$DATA"),
+        (["jpg"], "a.jpg "[:-1] + ".ph\u0440"),
+    ],
+)
+def test_extensions_that_are_not_allowed_or_hide_active_content(allowed: list[str], name: str) -> None:
+    """seed-108, F-6, F-7"""
+    manager = unsaved(allowed_extensions=allowed)
+    assert refusal(manager, filename=name) == (ErrorCode.EXTENSION_NOT_ALLOWED, ("files", "3", "filename"))
+
+
+def test_allowed_types_are_compared_with_the_normalised_type() -> None:
+    """seed-109"""
+    manager = unsaved(allowed_mime_types=["image/*", "application/pdf"])
+    assert accept(manager, filename="a.png", content_type="IMAGE/PNG; q=1").content_type == "image/png"
+    assert accept(manager, filename="a.pdf").content_type == "application/pdf"
+    for given in ({"filename": "a.txt"}, {"filename": "a", "content_type": "text/html"}, {"filename": "unknown"}):
+        assert refusal(manager, **given) == (ErrorCode.MIME_TYPE_NOT_ALLOWED, ("files", "3", "contentType"))
+
+
+def test_a_type_that_contradicts_the_extension_is_refused() -> None:
+    """F-7"""
+    at = ("files", "3", "contentType")
+    assert refusal(unsaved(), filename="a.png", content_type="text/html") == (ErrorCode.CONTENT_TYPE_MISMATCH, at)
+
+
+def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
+    """V-3: up to 100 MiB the server reads the object itself, above only what the storage computes counts."""
+    manager = unsaved(max_file_size=0)
+    assert acceptance.checksum_algorithms(manager, 100 * MIB) == ["sha256", "md5", "crc32c"]
+    assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == []
+    with configured(SINGLE_REQUEST_MAX_BYTES=GIB):
+        assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == ["sha256"]
+    sha256 = "sha256:" + "0" * 64
+    assert refusal(manager, size=100 * MIB + 1, checksum=sha256) == (
+        ErrorCode.INVALID_CHECKSUM,
+        ("files", "3", "checksum"),
+    )
+    assert str(accept(manager, checksum=sha256).checksum) == sha256
+
+
+def test_a_client_reference_has_at_most_200_characters() -> None:
+    """seed-29"""
+    assert accept(unsaved(), client_ref="x" * 200).size == 5
+    assert refusal(unsaved(), client_ref="x" * 201) == (ErrorCode.INVALID_INPUT, ("files", "3", "clientRef"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "by_default", "may_publish", "is_public"),
+    [
+        (None, False, False, False),
+        (None, False, True, False),
+        (None, True, False, True),
+        (False, True, False, False),
+        (True, True, False, True),
+        (True, False, True, True),
+    ],
+)
+def test_who_gets_a_public_file(asked: bool | None, by_default: bool, may_publish: bool, is_public: bool) -> None:
+    """D-9, seed-99"""
+    manager = unsaved(is_public_default=by_default)
+    assert accept(manager, may_publish=may_publish, is_public=asked).is_public is is_public
+
+
+def test_a_public_file_needs_the_permission() -> None:
+    """D-9"""
+    assert refusal(unsaved(), is_public=True) == (ErrorCode.PERMISSION_DENIED, ("files", "3", "isPublic"))
+
+
+def test_a_refused_file_stores_nothing_and_the_others_keep_their_places(user: User, manager: FileManager) -> None:
+    """F-7, R-4, seed-29"""
+    files = [declared(client_ref="a"), declared(size=0, client_ref="b"), declared("x.txt", client_ref="c")]
+    batch = initiate(user, *files)
+    assert [ticket.client_ref for ticket in batch.tickets] == ["a", "b", "c"]
+    assert [[error.code.value for error in ticket.errors] for ticket in batch.tickets] == [[], ["EMPTY_FILE"], []]
+    assert [ticket.instructions is None for ticket in batch.tickets] == [False, True, False]
+    assert File.objects.count() == 2
+    assert not batch.success
+
+
+def test_an_atomic_batch_with_one_refusal_stores_nothing(user: User, manager: FileManager) -> None:
+    """R-4"""
+    batch = initiate(user, declared(), declared(size=0), atomic=True)
+    codes = [[error.code.value for error in ticket.errors] for ticket in batch.tickets]
+    assert codes == [["UPLOAD_ABORTED"], ["EMPTY_FILE"]]
+    assert [ticket.file for ticket in batch.tickets] == [None, None]
+    assert (File.objects.count(), StorageUsage.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(("count", "code"), [(0, "INVALID_INPUT"), (51, "TOO_MANY_FILES")])
+def test_a_batch_has_1_to_50_files(user: User, manager: FileManager, count: int, code: str) -> None:
+    """R-4, seed-29"""
+    with pytest.raises(FilemanError) as caught:
+        initiate(user, *[declared() for _ in range(count)])
+    assert (caught.value.code, caught.value.field) == (code, ("files",))
+    assert File.objects.count() == 0
+
+
+@configured(MAX_PENDING_UPLOADS=3)
+def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_user: User, manager: FileManager) -> None:
+    """M-2"""
+    initiate(user, declared(), declared())
+    with pytest.raises(FilemanError) as caught:
+        initiate(user, declared(), declared())
+    assert (caught.value.code, caught.value.retryable) == ("TOO_MANY_PENDING", True)
+    assert File.objects.count() == 2
+    assert initiate(user, declared()).success
+    assert initiate(other_user, declared()).success
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: FileManager) -> None:
+    """M-2: the quota counts what all but three had reserved back out."""
+    with configured(MAX_PENDING_UPLOADS=3):
+        answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
+    assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
+    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 3 * 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("setup.exe", "EXTENSION_NOT_ALLOWED"),
+        ("picture", "EXTENSION_NOT_ALLOWED"),
+        ("picture.php.png", "EXTENSION_NOT_ALLOWED"),
+        ("page.txt", "CONTENT_TYPE_MISMATCH"),
+        ("a/b.png", "INVALID_FILENAME"),
+    ],
+)
+def test_a_file_cannot_be_renamed_to_what_no_upload_may_be_called(
+    user: User, manager: FileManager, name: str, code: str
+) -> None:
+    """F-7, F-6, seed-108"""
+    manager.allowed_extensions = ["png", "txt"]
+    manager.save()
+    (ticket,) = initiate(user, declared("picture.png", content_type="image/png")).tickets
+    before = File.objects.values().get()
+    with pytest.raises(FilemanError) as caught:
+        files.update(caller=caller_of(user), file_id=file_of(ticket).pk, original_filename=name, now=NOW)
+    assert (caught.value.code, caught.value.field) == (code, ("originalFilename",))
+    assert File.objects.values().get() == before
+    renamed = files.update(caller=caller_of(user), file_id=file_of(ticket).pk, original_filename="b.PNG", now=NOW)
+    assert renamed.original_filename == "b.PNG"
+
+
+def test_publishing_takes_the_permission_of_the_user(user: User, manager: FileManager) -> None:
+    """D-9"""
+    (refused,) = initiate(user, declared(is_public=True)).tickets
+    assert [error.code for error in refused.errors] == ["PERMISSION_DENIED"]
+    (ticket,) = initiate(grant(user, "publish_file"), declared(is_public=True)).tickets
+    assert ticket.file is not None
+    assert ticket.file.is_public

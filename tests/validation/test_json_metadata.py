@@ -1,0 +1,152 @@
+"""Metadata: a small JSON object of the user's, whose keys mean nothing to fileman."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import files
+from fileman.errors import InvalidMetadata
+from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
+from fileman.validation import json_metadata
+from tests.uploads.driver import NOW, caller_of, declared, file_of, finish, initiate, send, start, upload
+
+RESERVED_LOOKING = {
+    "status": "completed",
+    "upload_status": "completed",
+    "checksum_verified": True,
+    "storage_key": "../../etc/passwd",
+    "is_public": True,
+    "file_size": 1,
+    "__class__": "File",
+}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"source": "web_upload", "category": "documents"},
+        {"text": "Grüße 👩\u200d🚀 日本"},
+        {"list": [1, 2.5, None, True, {"a": []}]},
+        {"backslash": "\\u0000 as six letters"},
+        nested(5),
+        {str(number): 1 for number in range(50)},
+        {"a": "x" * (8 * 1024 - len('{"a": ""}'))},
+    ],
+)
+def test_a_small_object_is_kept_as_it_is(given: dict[str, Any]) -> None:
+    """F-9, seed-33"""
+    assert json_metadata.clean(given) == given
+
+
+def test_nothing_is_the_empty_object() -> None:
+    """seed-33"""
+    assert json_metadata.clean(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "JSON object"),
+        ("text", "JSON object"),
+        (5, "JSON object"),
+        (nested(6), "deeper than 5"),
+        ({"a": [[[[[1]]]]]}, "deeper than 5"),
+        (nested(100_000), "deeper than 5"),
+        ({str(number): 1 for number in range(51)}, "more than 50 keys"),
+        ({"a": [{str(number): 1 for number in range(25)} for _ in range(2)]}, "more than 50 keys"),
+        ({"a": "x" * 8 * 1024}, "larger than 8192 bytes"),
+        ({"a": "ü" * 4092}, "larger than 8192 bytes"),
+        ({"a": float("nan")}, "NaN"),
+        ({"a": [float("inf")]}, "NaN"),
+        ({"a": float("-inf")}, "NaN"),
+        ({"a": "\ud800"}, "broken character"),
+        ({"\udfff": 1}, "broken character"),
+        ({"a": "x\x00y"}, "NUL"),
+        ({"x\x00y": 1}, "NUL"),
+        ({"a": ["\x00"]}, "NUL"),
+    ],
+)
+def test_what_a_database_or_a_reader_could_not_take_is_refused(given: object, message: str) -> None:
+    """F-9"""
+    with pytest.raises(InvalidMetadata, match=message) as refusal:
+        json_metadata.clean(given, field=("files", "0", "metadata"))
+    assert refusal.value.field == ("files", "0", "metadata")
+
+
+def test_keys_of_the_file_win_over_those_of_the_batch(user: User, manager: FileManager) -> None:
+    """seed-33"""
+    batch = initiate(
+        user, declared(metadata={"category": "letters"}), metadata={"source": "web_upload", "category": "documents"}
+    )
+    (ticket,) = batch.tickets
+    assert ticket.file is not None
+    assert ticket.file.metadata == {"source": "web_upload", "category": "letters"}
+
+
+def test_what_is_too_large_together_is_refused(user: User, manager: FileManager) -> None:
+    """F-9"""
+    half = {"a": "x" * 5000}
+    (ticket,) = initiate(user, declared(metadata={"b": "x" * 5000}), metadata=half).tickets
+    assert [error.code for error in ticket.errors] == ["INVALID_METADATA"]
+    assert ticket.file is None
+
+
+def test_names_that_look_reserved_are_plain_data_and_change_nothing(user: User, manager: FileManager) -> None:
+    """F-9, seed-33"""
+    ticket = start(user, metadata=RESERVED_LOOKING)
+    assert ticket.file is not None
+    assert (ticket.file.upload_status, ticket.file.is_public) == ("pending", False)
+    completed = upload(user, metadata=RESERVED_LOOKING)
+    assert completed.metadata == RESERVED_LOOKING
+    assert (completed.file_size, completed.is_public) == (5, False)
+
+
+def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, manager: FileManager) -> None:
+    """seed-54, seed-64"""
+    ticket = start(user, metadata={"source": "web_upload", "step": 1})
+    send(ticket)
+    outcome = finish(user, ticket, metadata={"processing_complete": True, "step": 2})
+    assert outcome.file.metadata == {"source": "web_upload", "step": 2, "processing_complete": True}
+
+
+def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, manager: FileManager) -> None:
+    """seed-64: finalize was given none, so it has none to write."""
+    ticket = start(user, metadata={"step": 1})
+    send(ticket)
+
+    def replace(operation: str, path: str, moment: str) -> None:
+        if (operation, moment) == ("publish", "before"):
+            files.update(caller=caller_of(user), file_id=file_of(ticket).pk, metadata={"step": 2}, now=NOW)
+
+    MemoryBackend.faults.append(replace)
+    outcome = finish(user, ticket)
+    assert (outcome.error, outcome.file.metadata) == (None, {"step": 2})
+
+
+def test_refused_metadata_at_finalize_changes_nothing(user: User, manager: FileManager) -> None:
+    """F-9"""
+    ticket = start(user)
+    send(ticket)
+    with pytest.raises(InvalidMetadata):
+        finish(user, ticket, metadata={"a": float("nan")})
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+def test_metadata_comes_back_from_the_database_as_it_went_in(user: User, manager: FileManager) -> None:
+    """seed-64"""
+    given = {"text": "Grüße 👩\u200d🚀", "list": [1, 2.5, None, True], "deep": {"a": {"b": "\\u0000"}}}
+    completed = upload(user, metadata=given)
+    completed.refresh_from_db()
+    assert json.dumps(completed.metadata, sort_keys=True) == json.dumps(given, sort_keys=True)

@@ -1,0 +1,49 @@
+"""Validators of the host project: what they are shown, and that none is passed over."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman.models import File, FileManager
+from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
+from tests.validation import content_validators
+
+HERE = "tests.uploads.content_validators"
+
+
+def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileManager) -> None:
+    """V-10, seed-110"""
+    content_validators.SEEN.clear()
+    with configured(CONTENT_VALIDATORS=[f"{HERE}.remember"]):
+        upload(user, b"hello", "notes.txt")
+    assert content_validators.SEEN == [("notes.txt", 5, b"hello", b"el")]
+
+
+def test_what_a_content_validator_refuses_is_never_published(user: User, manager: FileManager) -> None:
+    """V-10"""
+    ticket = start(user, b"an EICAR test")
+    send(ticket, b"an EICAR test")
+    with configured(CONTENT_VALIDATORS=[f"{HERE}.remember", f"{HERE}.find_virus"]):
+        outcome = finish(user, ticket)
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "This file is infected.")
+    failed = file_of(ticket)
+    assert (failed.upload_status, failed.failure_reason) == ("failed", "This file is infected.")
+    assert failed.file_path not in stored_paths(manager)
+
+
+def test_a_scanner_that_does_not_answer_lets_nothing_through(user: User, manager: FileManager) -> None:
+    """V-10: the upload waits until it does."""
+    ticket = start(user)
+    send(ticket)
+    with configured(CONTENT_VALIDATORS=[f"{HERE}.scanner_is_down"]), pytest.raises(TimeoutError):
+        finish(user, ticket)
+    assert file_of(ticket).upload_status == "pending"
+    assert file_of(ticket).file_path not in stored_paths(manager)
+    assert finish(user, ticket).file.upload_status == "completed"
+
+
+def test_a_validator_that_cannot_be_found_stops_everything(user: User, manager: FileManager) -> None:
+    """V-10"""
+    with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.misspelt"]), pytest.raises(ImportError):
+        start(user)
+    assert not File.objects.exists()
