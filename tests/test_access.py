@@ -112,7 +112,7 @@ def those(world: World, rule: Callable[[File], bool]) -> set[str]:
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_who_sees_which_file(world: World, name: str) -> None:
-    """seed-12, seed-98, A-7: the rule for one file and the one for lists say the same."""
+    """The rule for one file and the one for lists say the same."""
     as_owned_by(world, name)
     caller = world.caller(name)
     assert those(world, lambda file: access.may_see(caller, file)) == SEE[name]
@@ -123,7 +123,7 @@ def test_who_sees_which_file(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_who_changes_which_file(world: World, name: str) -> None:
-    """seed-12: a group gives reading only."""
+    """A group gives reading only."""
     as_owned_by(world, name)
     caller = world.caller(name)
     assert those(world, lambda file: access.may_update(caller, file)) == CHANGE.get(name, set())
@@ -132,7 +132,7 @@ def test_who_changes_which_file(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_updating_and_deleting_obey_the_rule(world: World, name: str) -> None:
-    """A-1, A-2, seed-12: what is not seen looks absent, what is only seen is forbidden; neither changes anything."""
+    """What is not seen looks absent, what is only seen is forbidden; neither changes anything."""
     as_owned_by(world, name)
     caller = world.caller(name)
     for key, file in world.files.items():
@@ -163,7 +163,6 @@ def _delete(caller: Caller, file: File) -> None:
 
 
 def test_foreign_and_absent_look_the_same(world: World) -> None:
-    """A-2, A-3"""
     caller = world.caller("stranger")
     told = []
     for file_id in (world.files["personal"].pk, uuid4()):
@@ -184,14 +183,13 @@ def test_foreign_and_absent_look_the_same(world: World) -> None:
     ],
 )
 def test_own_files_are_those_one_has_uploaded(world: World, name: str, listed: set[str]) -> None:
-    """seed-12: public files of others are never in a list."""
+    """Public files of others are never in a list."""
     found = set(File.objects.owned_by(world.caller(name)).values_list("pk", flat=True))
     assert those(world, lambda file: file.pk in found) == listed
 
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_a_groups_files_are_for_members_and_for_who_may_view_all(world: World, name: str) -> None:
-    """seed-12, A-7"""
     as_owned_by(world, name)
     found = set(File.objects.of_group(world.caller(name), world.group.pk).values_list("pk", flat=True))
     sees = name in ("owner", "member", "viewer", "superuser")
@@ -201,7 +199,6 @@ def test_a_groups_files_are_for_members_and_for_who_may_view_all(world: World, n
 
 
 def test_a_group_narrows_and_never_widens(world: World) -> None:
-    """seed-98"""
     other = Group.objects.create(name="others")
     owner, stranger, viewer = (world.users[name] for name in ("owner", "stranger", "viewer"))
     of_group, personal, public = (world.files[name] for name in ("of the group", "personal", "public"))
@@ -216,7 +213,6 @@ def test_a_group_narrows_and_never_widens(world: World) -> None:
 
 
 def test_leaving_the_group_ends_finalize_and_download_at_once(user: User, manager: FileManager, group: Group) -> None:
-    """A-7"""
     user.groups.add(group)
     (ticket,) = initiate(user, declared(), group_id=group.pk).tickets
     (done,) = initiate(user, declared(), group_id=group.pk).tickets
@@ -235,7 +231,7 @@ def test_leaving_the_group_ends_finalize_and_download_at_once(user: User, manage
 def test_leaving_the_group_of_the_file_manager_ends_the_upload_too(
     user: User, manager: FileManager, group: Group
 ) -> None:
-    """A-7: although the file belongs to another group, which the uploader is still in."""
+    """Although the file belongs to another group, which the uploader is still in."""
     FileManager.objects.filter(pk=manager.pk).update(group=group)
     owners = Group.objects.create(name="owners")
     user.groups.add(group, owners)
@@ -265,7 +261,6 @@ def _url(user: Any, file: File) -> str | None:
 
 @pytest.mark.parametrize("status", ["pending", "failed", "aborted", "expired"])
 def test_only_completed_files_have_addresses(user: User, manager: FileManager, status: str) -> None:
-    """D-1"""
     file = file_of(start(user))
     File.objects.filter(pk=file.pk).update(upload_status=status, failure_reason="x")
     file.refresh_from_db()
@@ -274,7 +269,6 @@ def test_only_completed_files_have_addresses(user: User, manager: FileManager, s
 
 
 def test_withdrawing_a_public_file_stops_new_addresses_at_once(world: World) -> None:
-    """D-9, seed-99"""
     file = world.files["public"]
     assert _url(AnonymousUser(), file) is not None
     files.update(caller=world.caller("owner"), file_id=file.pk, is_public=False, now=NOW)
@@ -283,7 +277,6 @@ def test_withdrawing_a_public_file_stops_new_addresses_at_once(world: World) -> 
 
 
 def test_publishing_takes_its_permission_or_a_public_manager(world: World) -> None:
-    """D-9"""
     file = world.files["personal"]
     with pytest.raises(PermissionDenied):
         files.update(caller=world.caller("owner"), file_id=file.pk, is_public=True, now=NOW)
@@ -294,7 +287,6 @@ def test_publishing_takes_its_permission_or_a_public_manager(world: World) -> No
 
 
 def test_updating_replaces_metadata_and_leaves_what_is_left_out(world: World) -> None:
-    """seed-64"""
     file, owner = world.files["personal"], world.caller("owner")
     files.update(caller=owner, file_id=file.pk, metadata={"a": 1, "b": 2}, now=NOW)
     files.update(caller=owner, file_id=file.pk, metadata={"b": 3}, now=NOW)
@@ -310,7 +302,6 @@ def test_updating_replaces_metadata_and_leaves_what_is_left_out(world: World) ->
 def test_a_manager_is_open_to_everybody_or_to_the_members_of_its_group(
     user: User, other_user: User, group: Group
 ) -> None:
-    """A-5, seed-7"""
     user.groups.add(group)
     site_wide = FileManager.objects.create(name="Site", backend_type="memory")
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
@@ -325,7 +316,6 @@ def test_a_manager_is_open_to_everybody_or_to_the_members_of_its_group(
 
 
 def test_a_foreign_manager_or_group_looks_absent(user: User, group: Group) -> None:
-    """A-5"""
     foreign = FileManager.objects.create(name="Group", backend_type="memory", group=group)
     for given in ({"file_manager_id": foreign.pk, "group_id": None}, {"file_manager_id": None, "group_id": group.pk}):
         with pytest.raises(NotFound):
@@ -336,7 +326,6 @@ def test_a_foreign_manager_or_group_looks_absent(user: User, group: Group) -> No
 
 
 def test_an_inactive_manager_of_ones_own_is_told_to_be_so(user: User) -> None:
-    """A-5, seed-25"""
     off = FileManager.objects.create(name="Off", backend_type="memory", is_active=False, is_default=True)
     with pytest.raises(FileManagerInactive):
         destination.choose(caller_of(user), file_manager_id=off.pk, group_id=None)
@@ -345,7 +334,6 @@ def test_an_inactive_manager_of_ones_own_is_told_to_be_so(user: User) -> None:
 
 
 def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, group: Group) -> None:
-    """A-5, seed-24"""
     other = Group.objects.create(name="others")
     for one in (group, other):
         user.groups.add(one)
@@ -357,7 +345,7 @@ def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, 
 
 
 def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, group: Group) -> None:
-    """seed-24: and without a name the site-wide one counts."""
+    """And without a name the site-wide one counts."""
     other = Group.objects.create(name="others")
     user.groups.add(group, other)
     site_wide = FileManager.objects.create(name="Site", backend_type="memory", is_default=True)
@@ -368,7 +356,6 @@ def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, 
 
 
 def test_a_file_belongs_to_the_named_group_else_to_the_managers(user: User, group: Group) -> None:
-    """seed-7"""
     other = Group.objects.create(name="others")
     user.groups.add(group, other)
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
@@ -378,7 +365,6 @@ def test_a_file_belongs_to_the_named_group_else_to_the_managers(user: User, grou
 
 
 def test_without_signing_in_nothing_begins(manager: FileManager) -> None:
-    """A-1"""
     inactive = User.objects.create_user("gone", is_active=False)
     for user in (AnonymousUser(), inactive):
         with pytest.raises(Unauthenticated):
@@ -387,7 +373,7 @@ def test_without_signing_in_nothing_begins(manager: FileManager) -> None:
 
 
 def test_another_user_cannot_go_on_with_an_upload(user: User, manager: FileManager) -> None:
-    """A-2: not even who may do everything else."""
+    """Not even who may do everything else."""
     ticket = start(user)
     root = User.objects.create_superuser("root")
     with pytest.raises(NotFound):

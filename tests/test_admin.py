@@ -38,7 +38,6 @@ def text(response: Any) -> str:
 
 
 def test_no_page_shows_the_secret(root: Client, user: User, manager: FileManager, secretive: FileManager) -> None:
-    """S-2, S-3, seed-70"""
     file = upload(user)
     pages = [
         f"{ADMIN}/filemanager/",
@@ -58,13 +57,11 @@ def test_no_page_shows_the_secret(root: Client, user: User, manager: FileManager
 
 
 def test_the_names_of_the_settings_are_shown(root: Client, secretive: FileManager) -> None:
-    """S-3"""
     page = text(root.get(f"{ADMIN}/filemanager/{secretive.pk}/change/"))
     assert "access_key_id, bucket_name, secret_access_key" in page
 
 
 def test_an_empty_field_keeps_the_settings(root: Client, secretive: FileManager) -> None:
-    """S-3"""
     response = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(name="Renamed"))
     assert response.status_code == 302
     kept = FileManager.objects.get(pk=secretive.pk)
@@ -72,7 +69,6 @@ def test_an_empty_field_keeps_the_settings(root: Client, secretive: FileManager)
 
 
 def test_new_settings_replace_the_old_and_leave_no_trace(root: Client, secretive: FileManager) -> None:
-    """S-2, S-3"""
     new = f'{{"bucket_name": "my-bucket", "access_key_id": "b", "secret_access_key": "{CANARY}-2"}}'
     page = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(new_settings=new), follow=True)
     assert FileManager.objects.get(pk=secretive.pk).settings["secret_access_key"] == f"{CANARY}-2"
@@ -81,7 +77,6 @@ def test_new_settings_replace_the_old_and_leave_no_trace(root: Client, secretive
 
 
 def test_a_refused_form_does_not_show_again_what_was_typed(root: Client, secretive: FileManager) -> None:
-    """S-2, S-3"""
     new = f'{{"bucket_name": "my-bucket", "secret_access_key": "{CANARY}", "unheard_of": 1}}'
     for typed in (new, f'{{"secret_access_key": "{CANARY}"', f'["{CANARY}"]'):
         response = root.post(f"{ADMIN}/filemanager/{secretive.pk}/change/", form(new_settings=typed))
@@ -92,7 +87,6 @@ def test_a_refused_form_does_not_show_again_what_was_typed(root: Client, secreti
 
 
 def test_a_wrong_configuration_is_told_with_every_fault(root: Client) -> None:
-    """X-6"""
     page = text(root.post(f"{ADMIN}/filemanager/add/", form(new_settings='{"bucket": "x", "region_name": 5}')))
     for fault in ("Unknown setting &#x27;bucket&#x27;", "&#x27;region_name&#x27; must be text", "is missing"):
         assert fault in page
@@ -100,7 +94,6 @@ def test_a_wrong_configuration_is_told_with_every_fault(root: Client) -> None:
 
 
 def test_a_manager_is_made_in_the_admin(root: Client, group: Group) -> None:
-    """X-5, seed-19"""
     fields = form(
         backend_type="memory", supports_direct_upload="", group=group.pk, new_settings='{"upload_expires_in": 60}'
     )
@@ -110,7 +103,7 @@ def test_a_manager_is_made_in_the_admin(root: Client, group: Group) -> None:
 
 
 def test_another_manager_is_made_the_default_in_the_admin(root: Client, manager: FileManager) -> None:
-    """X-5: the old one steps back."""
+    """The old one steps back."""
     other = FileManager.objects.create(name="Other", backend_type="memory")
     fields = form(name="Other", backend_type="memory", supports_direct_upload="", is_default="on")
     assert root.post(f"{ADMIN}/filemanager/{other.pk}/change/", fields).status_code == 302
@@ -118,7 +111,6 @@ def test_another_manager_is_made_the_default_in_the_admin(root: Client, manager:
 
 
 def test_only_who_may_manage_gets_in(user: User, secretive: FileManager) -> None:
-    """X-5"""
     client = Client()
     for staff in (False, True):
         user.is_staff = staff
@@ -129,7 +121,6 @@ def test_only_who_may_manage_gets_in(user: User, secretive: FileManager) -> None
 
 
 def test_the_action_asks_each_storage_whether_it_works(root: Client, manager: FileManager, tmp_path: Any) -> None:
-    """seed-126, seed-121"""
     broken = FileManager.objects.create(
         name="Broken", backend_type="file", settings={"base_path": str(tmp_path / "no"), "create_directories": False}
     )
@@ -143,7 +134,6 @@ def test_the_action_asks_each_storage_whether_it_works(root: Client, manager: Fi
 
 
 def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, manager: FileManager) -> None:
-    """K-4, C-4"""
     file = start(user).file
     assert file is not None
     assert root.get(f"{ADMIN}/file/add/").status_code == 403
@@ -155,7 +145,6 @@ def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, man
 
 
 def test_a_manager_with_files_cannot_be_deleted_here_either(root: Client, user: User, manager: FileManager) -> None:
-    """K-7"""
     upload(user)
     page = root.post(f"{ADMIN}/filemanager/{manager.pk}/delete/", {"post": "yes"})
     assert page.status_code in (200, 403)

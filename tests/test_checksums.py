@@ -22,7 +22,7 @@ CRC32C_CHECK = "e3069283"
     ],
 )
 def test_each_algorithm_gives_its_published_value(algorithm: str, data: bytes, expected: str) -> None:
-    """V-3, seed-53: whole, and in pieces."""
+    """Whole, and in pieces."""
     whole, pieces = hasher(algorithm), hasher(algorithm)
     whole.update(data)
     for index in range(len(data)):
@@ -32,7 +32,6 @@ def test_each_algorithm_gives_its_published_value(algorithm: str, data: bytes, e
 
 @pytest.mark.parametrize("text", [f"sha256:{SHA256_OF_ABC}", f"md5:{MD5_OF_ABC}", f"crc32c:{CRC32C_CHECK}"])
 def test_a_checksum_is_read_and_written_alike(text: str) -> None:
-    """V-3, seed-53, seed-63"""
     assert str(Checksum.parse(text)) == text
     assert str(Checksum.parse(text.split(":")[0] + ":" + text.split(":")[1].upper())) == text
 
@@ -62,14 +61,12 @@ def test_a_checksum_is_read_and_written_alike(text: str) -> None:
     ],
 )
 def test_a_malformed_checksum_is_refused(text: str) -> None:
-    """V-3"""
     with pytest.raises(InvalidChecksum) as refusal:
         Checksum.parse(text, field=("files", "0", "checksum"))
     assert refusal.value.field == ("files", "0", "checksum")
 
 
 def test_an_algorithm_that_cannot_be_verified_here_is_refused_and_the_possible_ones_are_named() -> None:
-    """V-3"""
     with pytest.raises(InvalidChecksum, match="possible here: crc32c"):
         Checksum.parse(f"md5:{MD5_OF_ABC}", allowed=["crc32c"])
     with pytest.raises(InvalidChecksum, match="none for a file of this size"):
@@ -78,7 +75,6 @@ def test_an_algorithm_that_cannot_be_verified_here_is_refused_and_the_possible_o
 
 @pytest.mark.parametrize(("algorithm", "digits"), HEX_DIGITS.items())
 def test_storages_write_the_same_value_in_base64(algorithm: str, digits: int) -> None:
-    """V-3"""
     checksum = Checksum.parse(f"{algorithm}:{'5a' * (digits // 2)}")
     assert hex_of_base64(checksum.base64) == checksum.hexdigest
     assert Checksum.parse(f"md5:{MD5_OF_ABC}").base64 == "kAFQmDzST7DWlj99KOF/cg=="

@@ -82,7 +82,7 @@ def snapshot(manager: FileManager) -> tuple[Any, ...]:
 
 
 def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manager: FileManager) -> None:
-    """seed-101: to the microsecond, in aware times."""
+    """To the microsecond, in aware times."""
     file = file_of(start(user))
     boundary = DEADLINE + SWEEP_GRACE + DAY
     assert run(now=boundary).expired == 0
@@ -91,7 +91,7 @@ def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manag
 
 
 def test_an_upload_is_expired_only_if_its_deadline_is_that_old(user: User, manager: FileManager) -> None:
-    """seed-101, C-4: the step itself looks, not only the query before it."""
+    """The step itself looks, not only the query before it."""
     file = file_of(start(user))
     assert not transitions.expire(file, now=NOW, deadline_before=DEADLINE)
     assert statuses() == ["pending"]
@@ -101,7 +101,6 @@ def test_an_upload_is_expired_only_if_its_deadline_is_that_old(user: User, manag
 
 @pytest.mark.parametrize("hours", [0, 6, 1000])
 def test_hours_are_how_much_longer_ago(user: User, manager: FileManager, hours: int) -> None:
-    """seed-102"""
     start(user)
     boundary = DEADLINE + SWEEP_GRACE + hours * HOUR
     assert run(now=boundary, older_than=hours * HOUR).expired == 0
@@ -109,7 +108,6 @@ def test_hours_are_how_much_longer_ago(user: User, manager: FileManager, hours: 
 
 
 def test_what_has_ended_is_removed_a_day_later(user: User, manager: FileManager) -> None:
-    """seed-101, seed-104"""
     abort(user)
     failed(user)
     assert run(now=NOW + DAY).removed == 0
@@ -118,7 +116,7 @@ def test_what_has_ended_is_removed_a_day_later(user: User, manager: FileManager)
 
 
 def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> None:
-    """K-4: the step itself looks, not only the query before it."""
+    """The step itself looks, not only the query before it."""
     one_of_each(user)
     for file in File.objects.select_related("file_manager"):
         removed = uploads.remove_ended(file, LONG_AFTER)
@@ -127,7 +125,6 @@ def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> Non
 
 
 def test_an_attempt_that_is_alive_is_left_alone(user: User, manager: FileManager) -> None:
-    """C-2"""
     file = file_of(start(user))
     late = DEADLINE + timedelta(seconds=899)
     transitions.claim(file, now=late)
@@ -139,7 +136,7 @@ def test_an_attempt_that_is_alive_is_left_alone(user: User, manager: FileManager
 
 
 def test_a_lapsed_upload_leaves_nothing_behind(user: User, manager: FileManager) -> None:
-    """seed-10, seed-106: row, object, queue and reservation."""
+    """Row, object, queue and reservation."""
     send(start(user))
     assert stored_paths(manager) != []
     cleanup.run(AT_ONCE, now=DEADLINE + SWEEP_GRACE + MICROSECOND)
@@ -151,7 +148,6 @@ def test_a_lapsed_upload_leaves_nothing_behind(user: User, manager: FileManager)
 
 @configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2)
 def test_parts_of_an_upload_that_was_never_finished_are_dropped(user: User, manager: FileManager) -> None:
-    """seed-106, K-5"""
     ticket = start(user, b"hello")
     assert ticket.instructions is not None
     send_slice(ticket, ticket.instructions.requests[1].slice, b"hello")
@@ -170,7 +166,6 @@ def file_id(ticket: uploads.Ticket) -> Any:
 
 @pytest.mark.parametrize("status", cleanup.CLEANABLE)
 def test_only_the_named_status_is_touched(user: User, manager: FileManager, status: cleanup.CleanableStatus) -> None:
-    """seed-104"""
     made = one_of_each(user)
     report = run(now=LONG_AFTER, statuses=[status])
     assert report.by_status == {status: 1}
@@ -180,7 +175,6 @@ def test_only_the_named_status_is_touched(user: User, manager: FileManager, stat
 
 
 def test_completed_files_are_never_touched(user: User, manager: FileManager) -> None:
-    """K-4"""
     file = upload(user)
     for statuses_ in (cleanup.CLEANABLE, *[[status] for status in cleanup.CLEANABLE]):
         run(now=NOW + 10_000 * DAY, older_than=timedelta(0), statuses=statuses_)
@@ -189,7 +183,6 @@ def test_completed_files_are_never_touched(user: User, manager: FileManager) -> 
 
 
 def test_objects_that_are_not_ours_stay(user: User, manager: FileManager) -> None:
-    """seed-106"""
     other = FileManager.objects.create(name="Other", backend_type="memory")
     kept = upload(user, into=other)
     failed(user)
@@ -200,7 +193,6 @@ def test_objects_that_are_not_ours_stay(user: User, manager: FileManager) -> Non
 
 
 def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:
-    """seed-103, K-1"""
     one_of_each(user)
     send(start(user))
     before = snapshot(manager)
@@ -222,7 +214,6 @@ def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User,
 
 
 def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
-    """seed-106, K-2"""
     healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
     for into in (manager, healthy):
         send(start(user, into=into))
@@ -242,7 +233,7 @@ def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileMana
 
 
 def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
-    """seed-106, S-4: neither among what is expired nor in the deletion queue."""
+    """Neither among what is expired nor in the deletion queue."""
     broken = FileManager.objects.create(name="Broken", backend_type="memory")
     for into in (broken, manager):
         start(user, into=into)
@@ -256,7 +247,6 @@ def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: Us
 
 
 def test_a_manager_whose_backend_is_gone_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
-    """seed-106"""
     broken = FileManager.objects.create(name="Broken", backend_type="memory")
     for into in (broken, manager):
         start(user, into=into)
@@ -268,7 +258,6 @@ def test_a_manager_whose_backend_is_gone_does_not_stop_the_rest(user: User, mana
 
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -> None:
-    """seed-106, C-3"""
     for _ in range(4):
         initiate(user, *[declared() for _ in range(25)])
     reports = at_once(2, lambda _: cleanup.run(AT_ONCE, now=LONG_AFTER))
@@ -282,7 +271,7 @@ def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -
 
 @pytest.mark.django_db(transaction=True)
 def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: User, manager: FileManager) -> None:
-    """C-2: at the edge where both are allowed."""
+    """At the edge where both are allowed."""
     edge = DEADLINE + timedelta(seconds=899)
     with configured(SWEEP_GRACE=timedelta(seconds=900), FINALIZE_GRACE=timedelta(seconds=900)):
         for _ in range(3):
@@ -304,7 +293,6 @@ def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: Us
 def test_more_rows_than_one_batch_are_all_found(
     user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """K-8"""
     monkeypatch.setattr(cleanup, "BATCH", 3)
     monkeypatch.setattr(deletion_queue, "BATCH", 4)
     initiate(user, *[declared() for _ in range(10)])
@@ -315,7 +303,6 @@ def test_more_rows_than_one_batch_are_all_found(
 
 
 def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: User, manager: FileManager) -> None:
-    """seed-17"""
     start(user)
     with configured(CLEANUP_EXPIRED_UPLOADS=False):
         assert cleanup.run_scheduled(now=LONG_AFTER) is None
@@ -327,7 +314,6 @@ def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: Use
 
 
 def test_what_a_user_deleted_is_gone_for_cleanup_too(user: User, manager: FileManager) -> None:
-    """seed-10"""
     file = upload(user)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
     assert run(now=LONG_AFTER, older_than=timedelta(0)).by_status == {}

@@ -25,7 +25,6 @@ def found() -> list[tuple[str, str]]:
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    """seed-15, seed-16, seed-17"""
     with override_settings(FILEMAN_SETTINGS={}):
         values = conf.settings()
     assert values.DEFAULT_MAX_FILE_SIZE == 100 * 1024 * 1024
@@ -38,7 +37,6 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
 
 
 def test_the_sample_of_the_documentation_is_accepted() -> None:
-    """seed-15, seed-16, seed-17"""
     sample = {
         "DEFAULT_MAX_FILE_SIZE": 100 * 1024 * 1024,
         "DEFAULT_UPLOAD_EXPIRES_IN": 3600,
@@ -48,7 +46,6 @@ def test_the_sample_of_the_documentation_is_accepted() -> None:
 
 
 def test_an_unknown_key_is_refused_by_its_name() -> None:
-    """seed-17"""
     with override_settings(FILEMAN_SETTINGS={"DEFAULT_MAX_FILESIZE": 1}):
         with pytest.raises(ImproperlyConfigured, match="Unknown key 'DEFAULT_MAX_FILESIZE'; known are ALLOW"):
             conf.settings()
@@ -83,7 +80,6 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
     ],
 )
 def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], fault: str) -> None:
-    """seed-15, seed-16"""
     with override_settings(FILEMAN_SETTINGS=given):
         with pytest.raises(ImproperlyConfigured) as refusal:
             conf.settings()
@@ -92,32 +88,27 @@ def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], fault
 
 
 def test_the_settings_of_this_project_pass_every_check() -> None:
-    """N-1"""
     assert found() == []
 
 
 @override_settings(FILEMAN_SETTINGS={}, DEBUG=False)
 def test_without_encryption_keys_nothing_starts() -> None:
-    """S-6"""
     assert found() == [("fileman.E002", "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty.")]
 
 
 @override_settings(FILEMAN_SETTINGS={}, DEBUG=True)
 def test_under_debug_keys_may_be_missing() -> None:
-    """S-6, seed-14"""
     assert found() == []
 
 
 @override_settings(SECRET_KEY=KEY)
 def test_the_secret_key_is_no_encryption_key() -> None:
-    """S-6"""
     with configured(ENCRYPTION_KEYS=[Fernet.generate_key().decode(), KEY]):
         assert found() == [("fileman.E003", "ENCRYPTION_KEYS[1] is not a Fernet key of its own.")]
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, KEY[:-2], "schlüssel", None, 5])
 def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
-    """S-6"""
     with configured(ENCRYPTION_KEYS=[key]):
         assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] is not a Fernet key of its own.")]
 
@@ -146,14 +137,12 @@ def test_dotted_paths_that_lead_somewhere_pass() -> None:
 
 
 def test_settings_follow_django_settings() -> None:
-    """seed-15"""
     with configured(MAX_BATCH_FILES=7):
         assert conf.settings().MAX_BATCH_FILES == 7
     assert conf.settings().MAX_BATCH_FILES == 50
 
 
 def test_the_expiry_of_uploads_follows_the_default(user: User, manager: FileManager) -> None:
-    """seed-16"""
     with configured(DEFAULT_UPLOAD_EXPIRES_IN=1234):
         ticket = start(user)
         assert ticket.instructions is not None
@@ -162,7 +151,6 @@ def test_the_expiry_of_uploads_follows_the_default(user: User, manager: FileMana
 
 
 def test_the_managers_own_expiry_wins(user: User) -> None:
-    """seed-72"""
     FileManager.objects.create(name="Hasty", backend_type="memory", is_default=True, settings={"upload_expires_in": 2})
     ticket = start(user)
     assert ticket.instructions is not None
@@ -170,7 +158,6 @@ def test_the_managers_own_expiry_wins(user: User) -> None:
 
 
 def test_plain_http_is_for_development(settings: Any) -> None:
-    """G-9"""
     settings.DEBUG = False
     assert conf.insecure_endpoints_allowed() is False
     settings.DEBUG = True

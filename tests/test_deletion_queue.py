@@ -53,7 +53,6 @@ def queue() -> list[tuple[str, Any, int]]:
 
 
 def test_deleting_a_file_takes_its_row_and_queues_its_objects(doomed: File) -> None:
-    """seed-10"""
     assert not File.objects.exists()
     assert queue() == [(".uploads", NOW, 0), ("uploads", NOW, 0)]
     assert set(StorageDeletion.objects.values_list("watch_until", flat=True)) == {WATCHED_UNTIL}
@@ -61,7 +60,6 @@ def test_deleting_a_file_takes_its_row_and_queues_its_objects(doomed: File) -> N
 
 @pytest.mark.django_db(transaction=True)
 def test_the_objects_go_right_after_the_delete_commits(user: User, manager: FileManager) -> None:
-    """K-3, seed-10"""
     file = upload(user)
     assert file.file_path in stored_paths(manager)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
@@ -71,7 +69,6 @@ def test_the_objects_go_right_after_the_delete_commits(user: User, manager: File
 
 @pytest.mark.django_db(transaction=True)
 def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, manager: FileManager) -> None:
-    """K-2"""
     file = upload(user)
     MemoryBackend.faults.append(out_of_order)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
@@ -82,7 +79,7 @@ def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, m
 
 
 def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileManager, doomed: File) -> None:
-    """K-6: the second sweep comes once the last address has lapsed."""
+    """The second sweep comes once the last address has lapsed."""
     assert deletion_queue.work(now=NOW) == Worked(deleted=2)
     assert stored_paths(manager) == []
     doomed.file_manager = manager
@@ -96,14 +93,12 @@ def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileMana
 
 
 def test_what_is_absent_already_counts_as_deleted(manager: FileManager) -> None:
-    """K-2"""
     StorageDeletion.objects.create(file_manager=manager, path="nothing", due_at=NOW, watch_until=NOW, created=NOW)
     assert deletion_queue.work(now=NOW) == Worked(deleted=1)
     assert not StorageDeletion.objects.exists()
 
 
 def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
-    """K-2"""
     MemoryBackend.faults.append(out_of_order)
     now, waits = NOW, []
     for attempt in range(1, 12):
@@ -122,7 +117,7 @@ def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_around_the_deletion_of_an_object_is_made_good(manager: FileManager, doomed: File, moment: str) -> None:
-    """K-3: whether or not the object was gone when the process died, its row was not."""
+    """Whether or not the object was gone when the process died, its row was not."""
 
     def crash(operation: str, path: str, when: str) -> None:
         if (operation, when) == ("delete", moment):
@@ -142,7 +137,7 @@ def test_a_crash_around_the_deletion_of_an_object_is_made_good(manager: FileMana
 
 @pytest.mark.django_db(transaction=True)
 def test_a_crash_before_the_row_is_settled_is_made_good(user: User, manager: FileManager) -> None:
-    """K-3: the object is gone, the row of the queue is not."""
+    """The object is gone, the row of the queue is not."""
     paths = [f"old/{number}" for number in range(3)]
     rows = [StorageDeletion(file_manager=manager, path=p, due_at=NOW, watch_until=NOW, created=NOW) for p in paths]
     StorageDeletion.objects.bulk_create(rows)
@@ -153,7 +148,6 @@ def test_a_crash_before_the_row_is_settled_is_made_good(user: User, manager: Fil
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileManager) -> None:
-    """C-3"""
     rows = [
         StorageDeletion(file_manager=manager, path=f"old/{number}", due_at=NOW, watch_until=NOW, created=NOW)
         for number in range(60)
@@ -168,14 +162,13 @@ def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileM
 
 
 def test_two_who_delete_one_file_find_it_once(user: User, manager: FileManager, doomed: File) -> None:
-    """A-2"""
     with pytest.raises(NotFound):
         files.delete(caller=caller_of(user), file_id=doomed.pk, now=NOW)
     assert StorageUsage.objects.get().bytes == 0
 
 
 def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
-    """M-3, A-2: the other call has deleted the file between our look and our step."""
+    """The other call has deleted the file between our look and our step."""
     file = upload(user)
     overtaken: list[str] = []
 
@@ -193,7 +186,6 @@ def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, ma
 
 
 def test_deleting_an_unfinished_upload_aborts_it(user: User, manager: FileManager) -> None:
-    """C-4"""
     ticket = start(user)
     send(ticket)
     files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
@@ -203,7 +195,6 @@ def test_deleting_an_unfinished_upload_aborts_it(user: User, manager: FileManage
 
 @pytest.mark.django_db(transaction=True)
 def test_aborting_drops_what_was_sent_at_once(user: User, manager: FileManager) -> None:
-    """seed-106"""
     ticket = start(user)
     send(ticket)
     uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
@@ -211,7 +202,7 @@ def test_aborting_drops_what_was_sent_at_once(user: User, manager: FileManager) 
 
 
 def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, manager: FileManager) -> None:
-    """V-8: what signed addresses wrote is swept again once they have lapsed."""
+    """What signed addresses wrote is swept again once they have lapsed."""
     file = upload(user)
     assert queue() == [(".uploads", NOW, 0)]
     for now in (NOW, WATCHED_UNTIL, NOW + 30 * DAY):
@@ -221,7 +212,6 @@ def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, mana
 
 
 def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager: FileManager) -> None:
-    """K-3"""
     file = upload(user)
     deletion_queue.work(now=NOW)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW + HOUR)
@@ -230,7 +220,6 @@ def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager
 
 
 def test_failures_of_one_manager_leave_the_others_alone(user: User, manager: FileManager) -> None:
-    """K-2"""
     healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
     for into in (manager, healthy):
         StorageDeletion.objects.create(

@@ -40,7 +40,6 @@ def raw(table: str, column: str) -> list[str]:
 
 
 def test_the_column_holds_no_plain_text(secretive: FileManager) -> None:
-    """S-1, seed-13, seed-70"""
     (value,) = raw("fileman_filemanager", "settings")
     assert CANARY not in value
     assert "secret_access_key" not in value
@@ -49,21 +48,18 @@ def test_the_column_holds_no_plain_text(secretive: FileManager) -> None:
 
 
 def test_no_column_of_any_table_holds_the_secret(secretive: FileManager) -> None:
-    """S-1"""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM fileman_filemanager")
         assert CANARY not in repr(cursor.fetchall())
 
 
 def test_the_state_of_an_upload_is_encrypted_too(user: User, manager: FileManager) -> None:
-    """S-1"""
     start(user)
     assert "strategy" not in raw("fileman_file", "upload_state")[0]
     assert File.objects.get().upload_state == {"strategy": "single", "part_size": 5, "total_parts": 1}
 
 
 def test_a_dump_shows_ciphertext_and_can_be_loaded(secretive: FileManager) -> None:
-    """S-1"""
     dump = StringIO()
     call_command("dumpdata", "fileman", stdout=dump)
     assert CANARY not in dump.getvalue()
@@ -74,7 +70,6 @@ def test_a_dump_shows_ciphertext_and_can_be_loaded(secretive: FileManager) -> No
 def test_a_dump_of_managers_and_files_survives_the_round_trip(
     user: User, manager: FileManager, secretive: FileManager, tmp_path: Any
 ) -> None:
-    """S-1"""
     upload(user, into=manager)
     token = start(user, into=manager).upload_token
     path = tmp_path / "dump.json"
@@ -86,7 +81,6 @@ def test_a_dump_of_managers_and_files_survives_the_round_trip(
 
 
 def test_no_text_form_of_a_manager_or_its_backend_shows_the_secret(secretive: FileManager) -> None:
-    """S-2"""
     backend = get_backend(secretive)
     shown = [secretive, config_of(secretive), backend, backend.config, backend.settings, vars(backend)]
     for thing in shown:
@@ -94,12 +88,10 @@ def test_no_text_form_of_a_manager_or_its_backend_shows_the_secret(secretive: Fi
 
 
 def test_settings_show_their_names_alone(secretive: FileManager) -> None:
-    """S-2"""
     assert repr(FileManager.objects.get().settings) == "<encrypted: bucket_name, access_key_id, secret_access_key>"
 
 
 def test_changed_settings_are_saved_and_a_copy_keeps_its_own(secretive: FileManager) -> None:
-    """S-1"""
     manager = FileManager.objects.get()
     twin = deepcopy(manager)
     manager.settings["region_name"] = "eu-west-1"
@@ -109,7 +101,7 @@ def test_changed_settings_are_saved_and_a_copy_keeps_its_own(secretive: FileMana
 
 
 def test_a_pickled_manager_holds_no_plain_text(secretive: FileManager) -> None:
-    """S-2: caches pickle what they keep."""
+    """Caches pickle what they keep."""
     for manager in (secretive, FileManager.objects.get()):
         pickled = pickle.dumps(manager)
         assert CANARY.encode() not in pickled
@@ -117,7 +109,6 @@ def test_a_pickled_manager_holds_no_plain_text(secretive: FileManager) -> None:
 
 
 def test_a_wrong_key_is_named_and_the_ciphertext_never_used(secretive: FileManager) -> None:
-    """S-4"""
     forget_backends()
     with configured(ENCRYPTION_KEYS=[NEW]):
         locked = FileManager.objects.get()
@@ -127,7 +118,6 @@ def test_a_wrong_key_is_named_and_the_ciphertext_never_used(secretive: FileManag
 
 
 def test_without_the_key_no_storage_is_called(user: User, manager: FileManager) -> None:
-    """S-4"""
     calls: list[str] = []
     MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
     forget_backends()
@@ -138,7 +128,6 @@ def test_without_the_key_no_storage_is_called(user: User, manager: FileManager) 
 
 
 def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None:
-    """S-5"""
     other = FileManager.objects.create(
         name="Other", backend_type="s3", backend_url="s3://other/", settings={"bucket_name": "other"}
     )
@@ -161,20 +150,17 @@ def with_another_character_at(position: int, text: str) -> str:
     ids=["its last character is gone", "another character in its middle", "nothing but the key's id"],
 )
 def test_a_damaged_ciphertext_is_refused(damage: Any) -> None:
-    """S-4"""
     text = encryption.encrypt({"a": 1}, row=5)
     with pytest.raises(DecryptionError, match="damaged"):
         encryption.decrypt(damage(text), row=5)
 
 
 def test_text_that_was_never_encrypted_is_refused() -> None:
-    """S-4"""
     with pytest.raises(DecryptionError, match="No encryption key with id"):
         encryption.decrypt('{"secret_access_key": "plain"}', row=5)
 
 
 def test_after_a_rotation_the_old_key_still_reads_and_the_new_one_writes() -> None:
-    """S-5"""
     with configured(ENCRYPTION_KEYS=[OLD]):
         text = encryption.encrypt({"a": 1}, row=5)
     with configured(ENCRYPTION_KEYS=[NEW, OLD]):
@@ -188,7 +174,6 @@ def test_after_a_rotation_the_old_key_still_reads_and_the_new_one_writes() -> No
 
 @pytest.mark.django_db
 def test_saving_a_row_moves_it_to_the_new_key() -> None:
-    """S-5"""
     with configured(ENCRYPTION_KEYS=[OLD]):
         FileManager.objects.create(name="M", backend_type="memory", settings={"upload_expires_in": 60})
     with configured(ENCRYPTION_KEYS=[NEW, OLD]):
@@ -202,7 +187,6 @@ def test_saving_a_row_moves_it_to_the_new_key() -> None:
 
 @override_settings(FILEMAN_SETTINGS={})
 def test_the_development_key_serves_only_under_debug() -> None:
-    """S-6"""
     with override_settings(DEBUG=True):
         assert encryption.decrypt(encryption.encrypt([1], row=1), row=1) == [1]
     with override_settings(DEBUG=False), pytest.raises(ImproperlyConfigured, match="ENCRYPTION_KEYS"):
@@ -210,14 +194,12 @@ def test_the_development_key_serves_only_under_debug() -> None:
 
 
 def test_a_key_id_does_not_tell_the_key() -> None:
-    """S-4"""
     assert len(encryption.key_id(OLD)) == 8
     assert encryption.key_id(OLD) != encryption.key_id(NEW)
     assert encryption.key_id(OLD) not in OLD
 
 
 def test_settings_cannot_be_searched_nor_written_around_the_encryption(secretive: FileManager) -> None:
-    """S-1"""
     with pytest.raises(TypeError, match="cannot be searched"):
         FileManager.objects.filter(settings={})
     with pytest.raises(TypeError, match="encrypted"), transaction.atomic():

@@ -24,7 +24,6 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_every_logger_of_the_package_is_below_fileman() -> None:
-    """seed-124"""
     names = {
         module.logger.name
         for name, module in sys.modules.items()
@@ -35,7 +34,6 @@ def test_every_logger_of_the_package_is_below_fileman() -> None:
 
 
 def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, caplog: pytest.LogCaptureFixture) -> None:
-    """seed-124"""
     caplog.set_level(logging.DEBUG)
     done, bad, dropped, lapsed = (start(user) for _ in range(4))
     for ticket in (done, bad):
@@ -57,7 +55,6 @@ def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, ca
 def test_a_fault_of_the_storage_is_logged_as_a_warning(
     user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """seed-124, seed-120"""
     ticket = start(user)
 
     def hang(operation: str, path: str, moment: str) -> None:
@@ -72,7 +69,6 @@ def test_a_fault_of_the_storage_is_logged_as_a_warning(
 def test_no_token_and_no_signed_address_is_logged(
     user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """seed-38, seed-124, D-8"""
     caplog.set_level(logging.DEBUG)
     secrets: list[str] = []
     with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
@@ -94,7 +90,7 @@ def test_no_token_and_no_signed_address_is_logged(
 
 
 def test_a_secret_of_the_settings_is_logged_nowhere(user: User, caplog: pytest.LogCaptureFixture) -> None:
-    """S-2: not by the vendor's SDK either, at its most talkative."""
+    """Not by the vendor's SDK either, at its most talkative."""
     caplog.set_level(logging.DEBUG)
     for name in ("botocore", "boto3", "urllib3", "django.db.backends"):
         caplog.set_level(logging.DEBUG, name)

@@ -21,14 +21,12 @@ STRANGE_TOKENS = ["", " ", "x", "\x00", "\ud800", "ü" * 10, "a" * 100_000, "../
 
 
 def test_a_token_has_256_random_bits_and_fits_in_an_address() -> None:
-    """seed-11"""
     made = {tokens.new_upload_token() for _ in range(1000)}
     assert len(made) == 1000
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", token) for token in made)
 
 
 def test_the_database_holds_only_the_digest(user: User, manager: FileManager) -> None:
-    """seed-11, S-7, seed-38"""
     token = token_of(start(user))
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM fileman_file")
@@ -38,14 +36,12 @@ def test_the_database_holds_only_the_digest(user: User, manager: FileManager) ->
 
 
 def test_a_file_is_looked_up_by_the_raw_token(user: User, manager: FileManager) -> None:
-    """seed-11, seed-94"""
     ticket = start(user)
     assert File.objects.get(upload_token=token_of(ticket)) == ticket.file
     assert File.objects.get(upload_token__in=[token_of(ticket), "another"]) == ticket.file
 
 
 def test_a_stolen_digest_opens_nothing(user: User, manager: FileManager) -> None:
-    """S-7"""
     digest = str(file_of(start(user)).upload_token)
     assert len(digest) == 64
     assert not File.objects.filter(upload_token=digest).exists()
@@ -54,7 +50,6 @@ def test_a_stolen_digest_opens_nothing(user: User, manager: FileManager) -> None
 
 
 def test_saving_a_file_keeps_its_token(user: User, manager: FileManager) -> None:
-    """seed-99, seed-11"""
     ticket = start(user)
     file = file_of(ticket)
     file.is_public = True
@@ -64,7 +59,6 @@ def test_saving_a_file_keeps_its_token(user: User, manager: FileManager) -> None
 
 @pytest.mark.parametrize("token", STRANGE_TOKENS)
 def test_a_malformed_token_finds_nothing_and_breaks_nothing(user: User, manager: FileManager, token: str) -> None:
-    """seed-11, A-2"""
     start(user)
     for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
         with pytest.raises(NotFound):
@@ -73,7 +67,7 @@ def test_a_malformed_token_finds_nothing_and_breaks_nothing(user: User, manager:
 
 
 def test_a_token_counts_only_together_with_its_user(user: User, other_user: User, manager: FileManager) -> None:
-    """seed-11, A-2: and a foreign one is answered like one that never was."""
+    """And a foreign one is answered like one that never was."""
     ticket = start(user)
     send(ticket)
     answers = []
@@ -87,7 +81,6 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
 
 
 def test_without_signing_in_a_token_is_worth_nothing(user: User, manager: FileManager) -> None:
-    """A-1"""
     ticket = start(user)
     for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
         with pytest.raises(Unauthenticated):
@@ -96,7 +89,6 @@ def test_without_signing_in_a_token_is_worth_nothing(user: User, manager: FileMa
 
 
 def test_a_token_completes_once_and_then_tells_the_same_file(user: User, manager: FileManager) -> None:
-    """seed-11, C-5"""
     ticket = start(user)
     send(ticket)
     first, before = finish(user, ticket), file_of(ticket)
@@ -112,7 +104,6 @@ def _values(file: Model, names: list[str]) -> dict[str, object]:
 
 
 def test_a_new_token_for_an_upload_ends_the_old_one(user: User, manager: FileManager) -> None:
-    """seed-118"""
     ticket = start(user)
     assert ticket.file is not None
     outcome = uploads.refresh(caller=caller_of(user), file_id=ticket.file.pk, now=NOW)
@@ -124,7 +115,6 @@ def test_a_new_token_for_an_upload_ends_the_old_one(user: User, manager: FileMan
 
 
 def test_a_signed_text_carries_its_payload_until_it_expires() -> None:
-    """L-4, D-7"""
     signed = tokens.sign(tokens.UPLOAD, {"file": "a", "length": 5}, expires_at=LATER)
     last_moment = LATER - timedelta(microseconds=1)
     assert tokens.unsign(tokens.UPLOAD, signed, now=last_moment) == {
@@ -140,14 +130,12 @@ def test_a_signed_text_carries_its_payload_until_it_expires() -> None:
     ("made_for", "used_for"), [("fileman.upload", "fileman.content"), ("fileman.content", "fileman.upload")]
 )
 def test_an_address_for_one_purpose_is_refused_by_the_other(made_for: str, used_for: str) -> None:
-    """A-4, L-4"""
     signed = tokens.sign(made_for, {"file": "a"}, expires_at=LATER)
     with pytest.raises(PermissionDenied, match="not valid"):
         tokens.unsign(used_for, signed, now=NOW)
 
 
 def test_every_changed_character_is_noticed() -> None:
-    """L-4"""
     signed = tokens.sign(tokens.UPLOAD, {"file": "a"}, expires_at=LATER)
     for index, character in enumerate(signed[:-1]):
         tampered = signed[:index] + ("A" if character != "A" else "B") + signed[index + 1 :]
@@ -157,13 +145,11 @@ def test_every_changed_character_is_noticed() -> None:
 
 @pytest.mark.parametrize("text", STRANGE_TOKENS)
 def test_a_malformed_address_is_refused_and_breaks_nothing(text: str) -> None:
-    """L-4"""
     with pytest.raises(PermissionDenied, match="not valid"):
         tokens.unsign(tokens.CONTENT, text, now=NOW)
 
 
 def test_the_upload_token_is_no_address(user: User, manager: FileManager) -> None:
-    """A-4"""
     ticket = start(user)
     for purpose in (tokens.UPLOAD, tokens.CONTENT):
         with pytest.raises(PermissionDenied):
@@ -171,7 +157,6 @@ def test_the_upload_token_is_no_address(user: User, manager: FileManager) -> Non
 
 
 def test_no_text_form_of_a_ticket_shows_the_token(user: User, manager: FileManager) -> None:
-    """seed-38, seed-124"""
     ticket = start(user)
     refreshed = uploads.refresh(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
     for thing, token in ((ticket, ticket.upload_token), (refreshed, refreshed.upload_token)):
@@ -180,7 +165,6 @@ def test_no_text_form_of_a_ticket_shows_the_token(user: User, manager: FileManag
 
 
 def test_public_ids_are_random(user: User, manager: FileManager) -> None:
-    """A-6"""
     ids = [upload(user).pk for _ in range(5)]
     assert {(made.version, made.variant) for made in ids} == {(4, "specified in RFC 4122")}
     assert len(set(ids)) == 5

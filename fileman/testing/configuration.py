@@ -30,7 +30,6 @@ class ConfigurationCases(ContractCase):
         assert type(backend).configuration_faults(backend.config) == []
 
     def test_the_storage_finds_a_good_configuration_good(self, backend: Backend) -> None:
-        """seed-126."""
         assert backend.validate_configuration() == (True, [])
 
     def test_asking_the_storage_leaves_nothing_behind(self, backend: Backend) -> None:
@@ -52,11 +51,9 @@ class ConfigurationCases(ContractCase):
     @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
     @pytest.mark.parametrize("seconds", [0, 604_801])
     def test_a_lifetime_that_no_storage_signs_is_refused(self, backend: Backend, name: str, seconds: int) -> None:
-        """G-6, seed-72, seed-73."""
         assert self._faults(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."]
 
     def test_the_longest_lifetime_is_taken(self, backend: Backend) -> None:
-        """seed-72, seed-73."""
         assert self._faults(backend, upload_expires_in=604_800, download_expires_in=604_800) == []
 
     def test_a_faulty_configuration_makes_no_backend(self, backend: Backend) -> None:
@@ -66,13 +63,11 @@ class ConfigurationCases(ContractCase):
             type(backend)(config)
 
     def test_a_foreign_backend_url_is_refused(self, backend: Backend) -> None:
-        """seed-22."""
         config = replace(backend.config, backend_url="gopher://elsewhere/")
 
         assert type(backend).configuration_faults(config) != []
 
     def test_direct_upload_is_refused_where_the_storage_cannot(self, backend: Backend) -> None:
-        """seed-23."""
         faults = type(backend).configuration_faults(replace(backend.config, supports_direct_upload=True))
 
         assert bool(faults) is not backend.capabilities.supports_direct_upload
@@ -81,13 +76,12 @@ class ConfigurationCases(ContractCase):
         assert backend.location() == reopened(backend).location() != ""
 
     def test_no_secret_shows_when_a_backend_is_printed(self, backend: Backend) -> None:
-        """S-2, seed-70."""
         shown = f"{backend!r} {backend} {backend.config!r} {backend.settings!r} {backend.location()}"
 
         assert [secret for secret in self.secrets(backend) if secret in shown] == []
 
     def test_the_capabilities_fit_together(self, backend: Backend) -> None:
-        """G-7, seed-122: the largest object can be sent by the largest parts."""
+        """The largest object can be sent by the largest parts."""
         can = backend.capabilities
 
         assert 1 <= can.part_min_bytes <= can.part_max_bytes

@@ -32,7 +32,6 @@ class ObjectCases(ContractCase):
         ids=["all", "first byte", "middle", "last byte", "beyond the end", "exact"],
     )
     def test_a_range_of_bytes_is_read(self, backend: Backend, start: int, length: int | None) -> None:
-        """D-6."""
         data = content(3000)
         stored = self.published(backend, data)
 
@@ -41,7 +40,6 @@ class ObjectCases(ContractCase):
         assert read == (data[start:] if length is None else data[start : start + length])
 
     def test_a_read_is_pinned_to_the_object_that_was_looked_at(self, backend: Backend) -> None:
-        """V-7."""
         upload = self.uploaded(backend, content(3000))
         looked_at = self.assemble(backend, upload)
         assert self.bytes_of(backend, looked_at.path, etag=looked_at.etag) == content(3000)
@@ -115,7 +113,6 @@ class ObjectCases(ContractCase):
     # Addresses
 
     def test_a_download_address_serves_the_object(self, backend: Backend) -> None:
-        """seed-96."""
         stored = self.published(backend, content(3000))
 
         served = self.fetch(backend, backend.get_url(stored.path, expires_in=3600))
@@ -124,7 +121,7 @@ class ObjectCases(ContractCase):
 
     @pytest.mark.parametrize("name", ["plain.png", "with space.png", "Übersicht „2026“ 写真.png"])
     def test_a_download_address_says_how_to_present_the_file(self, backend: Backend, name: str) -> None:
-        """D-2, D-5, seed-96: name, type and disposition are signed in."""
+        """Name, type and disposition are signed in."""
         self.without(Reduction.DISPOSITION)
         stored = self.published(backend, content(10))
         serve_as = ServeAs(disposition="attachment", filename=name, content_type="application/pdf")
@@ -135,7 +132,6 @@ class ObjectCases(ContractCase):
         assert (served.disposition, served.content_type) == ("attachment", "application/pdf")
 
     def test_a_download_address_expires(self, backend: Backend) -> None:
-        """D-7, seed-73, seed-96."""
         self.without(Reduction.SIGNATURES)
         stored = self.published(backend, content(10))
 
@@ -144,7 +140,7 @@ class ObjectCases(ContractCase):
         assert self.fetch(backend, url).status in {400, 401, 403, 404}
 
     def test_a_lifetime_of_years_is_cut_to_what_the_storage_signs(self, backend: Backend) -> None:
-        """D-7, seed-73: 604,800 seconds."""
+        """604,800 seconds."""
         stored = self.published(backend, content(10))
 
         url = backend.get_url(stored.path, expires_in=10**9)
@@ -152,7 +148,7 @@ class ObjectCases(ContractCase):
         assert self.fetch(backend, url).body == content(10)
 
     def test_an_address_serves_its_own_object_only(self, backend: Backend) -> None:
-        """D-7: the path is signed in."""
+        """The path is signed in."""
         self.without(Reduction.SIGNATURES)
         stored, other = self.published(backend, content(10)), self.published(backend, content(11))
         url = backend.get_url(stored.path)

@@ -22,7 +22,7 @@ class PublishingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_assemble_may_be_repeated(self, backend: Backend, large: bool) -> None:
-        """C-6: a worker that dies after assembling is followed by one that assembles again."""
+        """A worker that dies after assembling is followed by one that assembles again."""
         upload = self.uploaded(backend, self._data(backend, large=large), large=large)
 
         first = self.assemble(backend, upload)
@@ -39,7 +39,7 @@ class PublishingCases(ContractCase):
         assert reopened(backend).missing(upload) == []
 
     def test_assembly_without_time_goes_on_in_the_next_calls(self, backend: Backend) -> None:
-        """C-6: a spent budget costs calls, not bytes."""
+        """A spent budget costs calls, not bytes."""
         data = self._data(backend, large=True)
         upload = self.uploaded(backend, data, large=True)
 
@@ -61,7 +61,7 @@ class PublishingCases(ContractCase):
         assert upload.slice(1) in backend.missing(upload)
 
     def test_an_upload_that_was_begun_twice_leaves_nothing_beside_its_file(self, backend: Backend) -> None:
-        """K-5: a crash between begin and commit, after which the next call begins again."""
+        """A crash between begin and commit, after which the next call begins again."""
         forgotten = self.begin_large(backend)
         upload = replace(forgotten, begun=backend.begin(forgotten, origin=ORIGIN))
         data = content(upload.size)
@@ -83,7 +83,7 @@ class PublishingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_publish_may_be_repeated(self, backend: Backend, large: bool) -> None:
-        """C-5: the second call changes nothing."""
+        """The second call changes nothing."""
         upload = self.uploaded(backend, self._data(backend, large=large), large=large)
         verified = self.assemble(backend, upload)
 
@@ -94,7 +94,7 @@ class PublishingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_publish_is_done_once_even_when_the_upload_path_is_gone(self, backend: Backend, large: bool) -> None:
-        """C-6: a worker that dies after publishing, and a deletion queue that was faster than the next one."""
+        """A worker that dies after publishing, and a deletion queue that was faster than the next one."""
         data = self._data(backend, large=large)
         upload = self.uploaded(backend, data, large=large)
         verified = self.assemble(backend, upload)
@@ -107,7 +107,7 @@ class PublishingCases(ContractCase):
         assert self.bytes_of(backend, upload.file_path) == data
 
     def test_an_object_that_was_swapped_after_verification_is_not_published(self, backend: Backend) -> None:
-        """V-7: refused as changed, and nothing stands at the file path."""
+        """Refused as changed, and nothing stands at the file path."""
         upload = self.uploaded(backend, content(3000))
         verified = self.assemble(backend, upload)
         self.replace_upload(backend, upload, content(3000, seed="swapped"))
@@ -129,7 +129,7 @@ class PublishingCases(ContractCase):
         assert self.bytes_of(backend, standing.path) == content(3000)
 
     def test_a_published_file_outlives_whatever_happens_at_the_upload_path(self, backend: Backend) -> None:
-        """V-8: a client that writes again with its old address changes nothing."""
+        """A client that writes again with its old address changes nothing."""
         upload = self.uploaded(backend, content(3000))
         published = self.publish(backend, upload, self.assemble(backend, upload))
 
@@ -154,7 +154,7 @@ class PublishingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_the_checksums_that_a_storage_tells_are_true(self, backend: Backend, large: bool) -> None:
-        """V-3, V-4: over all bytes, never composed of parts."""
+        """Over all bytes, never composed of parts."""
         data = self._data(backend, large=large)
         upload = self.uploaded(backend, data, large=large)
 
@@ -166,7 +166,7 @@ class PublishingCases(ContractCase):
                 assert value == digest(algorithm, data)
 
     def test_a_declared_checksum_is_computed_where_the_storage_says_it_can(self, backend: Backend) -> None:
-        """V-3: by the storage, or by this server while the bytes come through."""
+        """By the storage, or by this server while the bytes come through."""
         data = content(3000)
         for algorithm in sorted(backend.capabilities.single_checksums):
             declared = Checksum(algorithm=algorithm, hexdigest=digest(algorithm, data))
@@ -176,7 +176,7 @@ class PublishingCases(ContractCase):
             assert stored.checksums.get(algorithm) == declared.hexdigest
 
     def test_bytes_that_differ_from_the_declared_checksum_are_found_out(self, backend: Backend) -> None:
-        """V-3: refused by the storage, or shown by what it computed."""
+        """Refused by the storage, or shown by what it computed."""
         data, other = content(3000), content(3000, seed="flipped")
         for algorithm in sorted(backend.capabilities.single_checksums):
             declared = Checksum(algorithm=algorithm, hexdigest=digest(algorithm, data))

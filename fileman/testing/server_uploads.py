@@ -32,7 +32,7 @@ class ThroughUsCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_without_direct_upload_the_bytes_go_through_our_view(self, ours: Backend, large: bool) -> None:
-        """seed-80: addresses of this server, and the same file in the end."""
+        """Addresses of this server, and the same file in the end."""
         upload = self._begin(ours, large=large)
         data = content(upload.size)
 
@@ -44,7 +44,6 @@ class ThroughUsCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_a_stream_that_ends_early_stores_nothing(self, ours: Backend, large: bool) -> None:
-        """L-2."""
         upload = self._begin(ours, large=large)
         part = ours.missing(upload)[0]
 
@@ -66,7 +65,7 @@ class ThroughUsCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_no_byte_beyond_the_slice_is_read(self, ours: Backend, large: bool) -> None:
-        """L-2: what follows on the connection is not ours."""
+        """What follows on the connection is not ours."""
         upload = self._begin(ours, large=large)
         part = ours.missing(upload)[0]
         stream = CountingStream(content(part.length) + b"the next request")
@@ -76,7 +75,7 @@ class ThroughUsCases(ContractCase):
         assert stream.tell() == part.length
 
     def test_a_slice_is_read_in_pieces(self, ours: Backend) -> None:
-        """seed-6: memory stays bounded however long the slice is."""
+        """Memory stays bounded however long the slice is."""
         size = 3 * 1024**2
         upload = self.begin(ours, size)
         stream = CountingStream(content(size))
@@ -88,7 +87,7 @@ class ThroughUsCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_a_slice_is_written_once(self, ours: Backend, large: bool) -> None:
-        """L-3, L-4: the second sender is told so, and the bytes stay the first one's."""
+        """The second sender is told so, and the bytes stay the first one's."""
         self.without(Reduction.CREATE_ONLY)
         upload = self._begin(ours, large=large)
         data = content(upload.size)
@@ -103,7 +102,7 @@ class ThroughUsCases(ContractCase):
         assert self.bytes_of(ours, self.assemble(ours, upload).path) == data
 
     def test_what_write_says_of_a_whole_object_is_true(self, ours: Backend) -> None:
-        """V-3: size, etag and every checksum it names are those of the bytes that came."""
+        """Size, etag and every checksum it names are those of the bytes that came."""
         data = content(3000)
         upload = self.begin(ours, len(data))
 

@@ -32,7 +32,7 @@ class UploadingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_an_upload_goes_from_grant_to_removal(self, backend: Backend, large: bool) -> None:
-        """seed-1, seed-5, seed-123: instructions, send, nothing missing, assemble, publish, read back, delete."""
+        """Instructions, send, nothing missing, assemble, publish, read back, delete."""
         data = content(self.large_size(backend) if large else 3000)
         upload = self.begin(backend, len(data), large=large)
 
@@ -61,7 +61,6 @@ class UploadingCases(ContractCase):
         assert self.bytes_of(backend, stored.path) == data
 
     def test_parts_may_arrive_in_any_order(self, backend: Backend) -> None:
-        """seed-123."""
         upload = self.begin_large(backend)
         data = content(upload.size)
 
@@ -93,7 +92,7 @@ class UploadingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_what_is_sent_twice_is_one_of_the_two_whole(self, backend: Backend, large: bool) -> None:
-        """L-3, L-4: the second sender is refused or wins, never mixes."""
+        """The second sender is refused or wins, never mixes."""
         upload = self._begin(backend, large=large)
         first, second = content(upload.size), content(upload.size, seed="second")
         requests = self.requests(backend, upload)
@@ -109,7 +108,7 @@ class UploadingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_a_body_that_is_too_short_is_refused(self, backend: Backend, large: bool) -> None:
-        """L-2, G-2, G-3: nothing of it counts as arrived."""
+        """Nothing of it counts as arrived."""
         self.without(Reduction.EXACT_LENGTH)
         upload = self._begin(backend, large=large)
         request = self.requests(backend, upload)[0]
@@ -121,7 +120,7 @@ class UploadingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_requests_have_the_shape_that_every_client_understands(self, backend: Backend, large: bool) -> None:
-        """seed-5: a client uses url, method, headers and fields, and needs to know no storage."""
+        """A client uses url, method, headers and fields, and needs to know no storage."""
         upload = self._begin(backend, large=large)
 
         for request in self.requests(backend, upload):
@@ -146,7 +145,7 @@ class UploadingCases(ContractCase):
         assert ends[-1] == upload.size
 
     def test_a_signed_request_names_the_upload_path_and_not_the_file_path(self, backend: Backend) -> None:
-        """G-3, G-4, V-8: nobody but the server can write a finished file."""
+        """Nobody but the server can write a finished file."""
         upload = self.begin(backend, 3000)
 
         for request in self.requests(backend, upload):

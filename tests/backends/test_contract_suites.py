@@ -1,4 +1,4 @@
-"""Every backend runs every case of the contract: none is replaced, and what a storage cannot keep is named here. N-5"""
+"""Every backend runs every case of the contract: none is replaced, and what a storage cannot keep is named here."""
 
 from collections.abc import Iterator
 

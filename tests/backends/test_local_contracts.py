@@ -13,8 +13,6 @@ from fileman.testing.memory import MemoryBackend
 
 
 class TestFilesystem(BackendContract):
-    """seed-1, N-5."""
-
     reduced = frozenset({Reduction.CONTENT_TYPE})
 
     @pytest.fixture
@@ -25,8 +23,6 @@ class TestFilesystem(BackendContract):
 
 
 class TestMemory(BackendContract):
-    """N-5."""
-
     @pytest.fixture
     def backend(self) -> Backend:
         config = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=False)

@@ -117,7 +117,7 @@ def expected(who: str, *, sees: set[str], may: set[str]) -> str:
 
 
 class TestReading:
-    """seed-12 A-1 A-2 seed-98: default deny; what is foreign is null."""
+    """Default deny; what is foreign is null."""
 
     def test_a_file_by_its_id(self, who: str, world: World) -> None:
         viewer = world.viewer(who)
@@ -139,7 +139,7 @@ class TestReading:
         assert (found["metadata"], found["uploadedBy"] is None) == ((None, True) if who in NOBODY else ({}, False))
 
     def test_the_stable_link(self, who: str, world: World) -> None:
-        """seed-97: it redirects who may see a completed file; for others there is nothing."""
+        """It redirects who may see a completed file; for others there is nothing."""
         client = world.viewer(who).client
 
         for kind, file_id in world.ids.items():
@@ -156,7 +156,7 @@ class TestReading:
         assert names(viewer, all=True) == (everything if who in SEE_PRIVATE - {"owner"} else [])
 
     def test_the_file_managers(self, who: str, world: World) -> None:
-        """seed-7: those one may upload to; permissions on files give none."""
+        """Those one may upload to; permissions on files give none."""
         viewer = world.viewer(who)
         reachable = [] if who in NOBODY else ["Memory"]
         reachable = ["Editors", "Memory"] if who in {"owner", "member"} else reachable
@@ -172,7 +172,7 @@ class TestReading:
 
 
 class TestWriting:
-    """seed-12 A-1 A-2: whoever may not changes nothing."""
+    """Whoever may not changes nothing."""
 
     def test_update(self, who: str, world: World) -> None:
         viewer = world.viewer(who)
@@ -197,7 +197,7 @@ class TestWriting:
             assert (snapshot() == before) == (who not in DELETE)
 
     def test_publish(self, who: str, world: World) -> None:
-        """D-9: who may change a file may not yet publish it."""
+        """Who may change a file may not yet publish it."""
         before = snapshot()
 
         payload = world.viewer(who).update(world.ids["private"], isPublic=True)
@@ -206,7 +206,7 @@ class TestWriting:
         assert (snapshot() == before) == (who != "superuser")
 
     def test_an_upload_is_its_users_alone(self, who: str, world: World) -> None:
-        """seed-51 A-2: not even a superuser goes on with another's upload."""
+        """Not even a superuser goes on with another's upload."""
         viewer, before = world.viewer(who), snapshot()
 
         payloads = [
@@ -224,7 +224,7 @@ class TestWriting:
             assert snapshot() == before
 
     def test_initiate_for_a_group_is_for_its_members(self, who: str, world: World) -> None:
-        """A-5 seed-7: whether the group is named or its file manager."""
+        """Whether the group is named or its file manager."""
         viewer, before = world.viewer(who), snapshot()
         targets = {"fileManagerId": world.managers["Editors"], "groupId": to_base64("Group", str(world.group.pk))}
 
@@ -239,7 +239,7 @@ class TestWriting:
 
 
 def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) -> None:
-    """A-1: every mutation."""
+    """Every mutation."""
     calls: list[str] = []
     MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
     nobody, before, file_id = Api(Client()), snapshot(), world.ids["pending"]
@@ -260,7 +260,7 @@ def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) ->
 
 
 def test_foreign_and_absent_give_the_same_answer(world: World) -> None:
-    """A-2 A-3: to the letter, whatever is asked."""
+    """To the letter, whatever is asked."""
     stranger = world.viewer("stranger")
     absent, bare = to_base64("File", str(uuid4())), to_base64("FileManager", str(uuid4()))
 
@@ -289,7 +289,7 @@ def test_foreign_and_absent_give_the_same_answer(world: World) -> None:
 
 
 def test_who_has_left_the_group_is_refused_on_the_next_call(world: World, user: User) -> None:
-    """A-7: finalize, reading and download of what belongs to the group; the row stays."""
+    """Finalize, reading and download of what belongs to the group; the row stays."""
     owner = world.owner
     ticket = owner.start(DATA, fileManagerId=world.managers["Editors"])
     owner.send(ticket["instructions"], DATA)
@@ -306,7 +306,7 @@ def test_who_has_left_the_group_is_refused_on_the_next_call(world: World, user: 
 
 
 def test_tokens_and_addresses_serve_one_purpose_each(world: World) -> None:
-    """A-4: the upload token opens no download, no download address takes an upload, and neither finalizes."""
+    """The upload token opens no download, no download address takes an upload, and neither finalizes."""
     owner = world.owner
     found = owner.file(world.ids["private"])
     assert found is not None
@@ -324,7 +324,7 @@ def test_tokens_and_addresses_serve_one_purpose_each(world: World) -> None:
 
 
 def test_an_inactive_manager_takes_no_upload_and_keeps_what_it_has(world: World) -> None:
-    """A-5 seed-25: its files stay readable, and what was begun can be ended."""
+    """Its files stay readable, and what was begun can be ended."""
     owner = world.owner
     FileManager.objects.filter(name="Memory").update(is_active=False)
     count = File.objects.count()
@@ -341,7 +341,6 @@ def test_an_inactive_manager_takes_no_upload_and_keeps_what_it_has(world: World)
 
 
 def test_public_ids_are_random_and_tell_no_key(world: World) -> None:
-    """A-6 seed-35."""
     ids = [*world.ids.values(), *world.managers.values()]
 
     keys = [UUID(from_base64(public_id)[1]) for public_id in ids]
@@ -351,7 +350,7 @@ def test_public_ids_are_random_and_tell_no_key(world: World) -> None:
 
 
 def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manager: FileManager) -> None:
-    """seed-99 D-9: private unless said otherwise; the publisher's word counts at once, both ways."""
+    """Private unless said otherwise; the publisher's word counts at once, both ways."""
     publisher = api_of(grant(user, "publish_file"))
     nobody = Api(Client())
     file = publisher.upload(DATA)
@@ -374,7 +373,7 @@ def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manage
 
 
 def test_a_public_file_at_initiate_needs_the_permission(api: Api, user: User, manager: FileManager) -> None:
-    """D-9: nothing is written without it."""
+    """Nothing is written without it."""
     declared = {"filename": "a.txt", "size": 1, "isPublic": True}
 
     payload = api.initiate(declared)

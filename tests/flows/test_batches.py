@@ -29,7 +29,7 @@ def reserved_bytes() -> int:
 
 
 def test_two_good_files_and_a_bad_one_keep_their_places(api: Api, manager: FileManager) -> None:
-    """R-4 seed-29 seed-34: no file gets another's token, and the bad one says what and where."""
+    """No file gets another's token, and the bad one says what and where."""
     payload = api.initiate(
         {"filename": "first.txt", "size": 3, "clientRef": "one"},
         {"filename": "se/cond.txt", "size": 5, "clientRef": "two"},
@@ -51,7 +51,7 @@ def test_two_good_files_and_a_bad_one_keep_their_places(api: Api, manager: FileM
 
 
 def test_of_fifty_files_with_a_bad_one_forty_nine_are_accepted(api: Api, manager: FileManager) -> None:
-    """R-4: the bad one's errors stand at its index."""
+    """The bad one's errors stand at its index."""
     payload = api.initiate(*[GOOD] * 17, BAD, *[GOOD] * 32)
 
     assert not payload["success"]
@@ -62,7 +62,7 @@ def test_of_fifty_files_with_a_bad_one_forty_nine_are_accepted(api: Api, manager
 
 @pytest.mark.parametrize(("count", "code"), [(0, "INVALID_INPUT"), (51, "TOO_MANY_FILES")])
 def test_a_batch_has_one_to_fifty_files(count: int, code: str, api: Api, manager: FileManager) -> None:
-    """R-4 seed-29: the whole request is refused, and nothing is written."""
+    """The whole request is refused, and nothing is written."""
     payload = api.initiate(*[GOOD] * count)
 
     assert (payload["success"], payload["files"]) == (False, [])
@@ -71,7 +71,7 @@ def test_a_batch_has_one_to_fifty_files(count: int, code: str, api: Api, manager
 
 
 def test_the_cap_follows_the_setting(api: Api, manager: FileManager, configure: Configure) -> None:
-    """seed-29: MAX_BATCH_FILES files are accepted, one more is not."""
+    """MAX_BATCH_FILES files are accepted, one more is not."""
     configure(MAX_BATCH_FILES=2)
 
     assert api.initiate(GOOD, GOOD)["success"]
@@ -80,7 +80,7 @@ def test_the_cap_follows_the_setting(api: Api, manager: FileManager, configure: 
 
 
 def test_an_atomic_batch_with_a_refusal_starts_nothing(api: Api, manager: FileManager) -> None:
-    """R-4: every index is told, none has a file."""
+    """Every index is told, none has a file."""
     payload = api.initiate(GOOD, BAD, GOOD, atomic=True)
 
     assert (payload["success"], payload["errors"]) == (False, [])
@@ -95,7 +95,6 @@ def test_an_atomic_batch_with_a_refusal_starts_nothing(api: Api, manager: FileMa
 
 
 def test_an_atomic_batch_without_a_refusal_starts_all(api: Api, manager: FileManager) -> None:
-    """R-4."""
     payload = api.initiate(GOOD, GOOD, atomic=True)
 
     assert payload["success"]
@@ -154,7 +153,7 @@ class TestIdempotencyKeys:
         assert File.objects.count() == 1
 
     def test_keys_of_different_users_are_different(self, api: Api, stranger: Api, manager: FileManager) -> None:
-        """A-2: a guessed key shows nothing of another's upload."""
+        """A guessed key shows nothing of another's upload."""
         mine = api.initiate(GOOD, idempotencyKey="k")["files"][0]
 
         theirs = stranger.initiate({**GOOD, "size": 9}, idempotencyKey="k")["files"][0]
@@ -191,7 +190,6 @@ class TestMetadata:
     """Metadata of the batch lies under the file's own; that of finalize lies over both."""
 
     def test_keys_are_merged_from_batch_file_and_finalize(self, api: Api, manager: FileManager) -> None:
-        """seed-33 seed-54 seed-64."""
         own = {"category": "invoice", "page": 1}
         payload = api.initiate(
             {**GOOD, "metadata": own}, GOOD, metadata={"source": "web", "category": "any", "deep": {"a": [1, None]}}
@@ -211,7 +209,7 @@ class TestMetadata:
         assert File.objects.get(original_filename="good.txt", upload_status="pending").metadata == shared
 
     def test_names_that_look_reserved_change_nothing(self, api: Api, manager: FileManager) -> None:
-        """seed-33 F-9: they are the user's data."""
+        """They are the user's data."""
         claimed = {"status": "completed", "upload_status": "COMPLETED", "checksum_verified": True, "file_path": "x"}
 
         file = api.initiate({**GOOD, "metadata": claimed})["files"][0]["file"]
@@ -220,7 +218,7 @@ class TestMetadata:
         assert file["filePath"].startswith("uploads/good_")
 
     def test_refused_metadata_at_finalize_changes_nothing(self, api: Api, manager: FileManager) -> None:
-        """seed-54: the upload can still be finalized."""
+        """The upload can still be finalized."""
         ticket = api.start(b"abc")
         api.send(ticket["instructions"], b"abc")
 

@@ -31,7 +31,7 @@ NAMES = ['quo"te.txt', "semi;colon.txt", "naïve café.txt", "日本語.txt", "1
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_comes_back_as_it_was_given(name: str, api: Api, request: pytest.FixtureRequest) -> None:
-    """D-5: as a browser parses the header."""
+    """As a browser parses the header."""
     storage_of("memory", request)
     url = api.upload(DATA, name, contentType="application/octet-stream")["downloadUrl"]
 
@@ -59,7 +59,7 @@ def test_every_name_comes_back_as_it_was_given(name: str, api: Api, request: pyt
 def test_what_a_browser_might_run_is_an_attachment(
     filename: str, content_type: str, data: bytes, api: Api, request: pytest.FixtureRequest
 ) -> None:
-    """D-2 D-3: also when display is asked for; what runs loses its type."""
+    """Also when display is asked for; what runs loses its type."""
     storage_of("memory", request)
     file_id = api.upload(data, filename, contentType=content_type)["id"]
 
@@ -72,7 +72,7 @@ def test_what_a_browser_might_run_is_an_attachment(
 
 
 def test_a_picture_is_shown_on_request_only(api: Api, request: pytest.FixtureRequest) -> None:
-    """D-3: by the address and by the stable link."""
+    """By the address and by the stable link."""
     storage_of("memory", request)
     file = api.upload(b"\x89PNG\r\n\x1a\n" + bytes(8), "photo.png", contentType="image/png")
     query = "query ($id: ID!) { file(id: $id) { downloadUrl(disposition: INLINE) } }"
@@ -95,7 +95,7 @@ def test_a_picture_is_shown_on_request_only(api: Api, request: pytest.FixtureReq
 
 
 def test_the_stable_link_redirects_and_tells_nobody_from_where(shown: Json, site: Site) -> None:
-    """seed-97 D-8: the signed address is in no Referer and in no cache."""
+    """The signed address is in no Referer and in no cache."""
     answer = site.get(shown["permalink"])
 
     assert (answer.status_code, answer.headers["Referrer-Policy"]) == (302, "no-referrer")
@@ -105,7 +105,7 @@ def test_the_stable_link_redirects_and_tells_nobody_from_where(shown: Json, site
 
 
 def test_the_csrf_view_gives_a_token_that_graphql_takes(site: Site) -> None:
-    """seed-28: a page that this server did not render asks for it; without it a session is refused."""
+    """A page that this server did not render asks for it; without it a session is refused."""
     given = requests.get(f"{site.url}/fileman/csrf/", timeout=30)
     cookies = {**site.cookies, "csrftoken": given.cookies["csrftoken"]}
     body = {"query": "{ viewer { username } }"}
@@ -136,7 +136,7 @@ class TestSeparateOrigin:
 
     @pytest.mark.parametrize(("path", "method"), [("/graphql", "POST"), ("/fileman/upload/x", "PUT")])
     def test_the_page_may_send(self, path: str, method: str) -> None:
-        """seed-117: the preflight names the origin, the method and the headers."""
+        """The preflight names the origin, the method and the headers."""
         answer = self.preflight(path, "https://app.example.com", method)
 
         assert answer.status_code == 200
@@ -147,11 +147,11 @@ class TestSeparateOrigin:
 
     @pytest.mark.parametrize("origin", ["https://evil.example.com", "http://app.example.com", "null"])
     def test_other_pages_may_not(self, origin: str) -> None:
-        """seed-117: another host, another scheme, no host."""
+        """Another host, another scheme, no host."""
         assert "Access-Control-Allow-Origin" not in self.preflight("/graphql", origin, "POST")
 
     def test_other_paths_are_not_shared(self) -> None:
-        """seed-117: the admin among them."""
+        """The admin among them."""
         assert "Access-Control-Allow-Origin" not in self.preflight("/admin/", "https://app.example.com", "POST")
 
 

@@ -63,7 +63,7 @@ def answer_of(payload: Json) -> tuple[str | None, str]:
 
 
 def assert_completed_means_stored(storage: Storage) -> None:
-    """C-2: whatever else happened."""
+    """Whatever else happened."""
     for file in File.objects.filter(upload_status=File.COMPLETED):
         assert file.file_path in storage.everything()
     assert not File.objects.filter(upload_status=File.VERIFYING).exists()
@@ -72,7 +72,7 @@ def assert_completed_means_stored(storage: Storage) -> None:
 def test_twenty_who_finalize_one_upload_complete_it_once(
     user: User, sent: Json, calls: Counter[tuple[str, str]]
 ) -> None:
-    """C-1: one copy, one event; everybody is shown the completed file, or told to come again."""
+    """One copy, one event; everybody is shown the completed file, or told to come again."""
     completed: list[object] = []
 
     def observe(file_id: object, **_: Any) -> None:
@@ -96,7 +96,7 @@ def test_twenty_who_finalize_one_upload_complete_it_once(
 def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
     attempt: int, user: User, memory: Storage, sent: Json
 ) -> None:
-    """C-2: completed with its object, or gone with its object; ten against ten."""
+    """Completed with its object, or gone with its object; ten against ten."""
     now = timezone.now()
     File.objects.update(expires_at=now - timedelta(seconds=890))
     apis = [api_of(user) for _ in range(10)]
@@ -118,7 +118,7 @@ def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
 def test_two_cleanups_at_once_delete_each_object_once(
     api: Api, memory: Storage, calls: Counter[tuple[str, str]], configure: Configure
 ) -> None:
-    """C-3: sixty overdue uploads; both commands end well, none is done twice."""
+    """Sixty overdue uploads; both commands end well, none is done twice."""
     configure(MAX_BATCH_FILES=60)
     tickets = api.initiate(*[{"filename": "a.txt", "size": 1}] * 60)["files"]
     for ticket in tickets:
@@ -139,7 +139,7 @@ def test_two_cleanups_at_once_delete_each_object_once(
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_abort_and_finalize_at_once_have_one_winner(attempt: int, user: User, memory: Storage, sent: Json) -> None:
-    """C-4: completed and stored, or aborted and gone; nobody is told otherwise."""
+    """Completed and stored, or aborted and gone; nobody is told otherwise."""
     apis = [api_of(user) for _ in range(6)]
 
     answers = at_once(
@@ -163,7 +163,7 @@ def test_abort_and_finalize_at_once_have_one_winner(attempt: int, user: User, me
 
 
 def test_delete_by_ten_at_once_deletes_once(user: User, memory: Storage, sent: Json) -> None:
-    """C-4: one is told so, the others that there is no such file; the bytes are given back once."""
+    """One is told so, the others that there is no such file; the bytes are given back once."""
     api_of(user).finalize(sent["uploadToken"])
     file_id = sent["file"]["id"]
     apis = [api_of(user) for _ in range(10)]
@@ -176,7 +176,7 @@ def test_delete_by_ten_at_once_deletes_once(user: User, memory: Storage, sent: J
 
 
 def test_parallel_initiates_never_exceed_the_quota(user: User, memory: Storage, configure: Configure) -> None:
-    """M-3 seed-111: twenty of three bytes each, ten bytes allowed: three are accepted."""
+    """Twenty of three bytes each, ten bytes allowed: three are accepted."""
     configure(USER_QUOTA_BYTES=10)
     apis = [api_of(user) for _ in range(20)]
 

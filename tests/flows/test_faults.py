@@ -98,7 +98,7 @@ def faults_at_every_call(run: Callable[[Fault], None], **how: Any) -> list[str]:
 def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
     moment: Moment, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2: begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
+    """Begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
     prepare(configure, in_parts=True)
     declared = [{"filename": "a.txt", "size": len(DATA)}] * 3
     configure(MAX_CONCURRENCY=1)
@@ -125,7 +125,7 @@ def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
 def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
     moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2: each write fails once. The client refreshes, sends what is asked for, and the upload ends well."""
+    """Each write fails once. The client refreshes, sends what is asked for, and the upload ends well."""
     prepare(configure, in_parts=in_parts)
     ticket = api.start(DATA)
 
@@ -149,7 +149,7 @@ def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
 def test_refresh_says_that_the_storage_does_not_answer(
     by: str, moment: Moment, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2: missing fails. The row is as it was, its token works; the next call answers."""
+    """Missing fails. The row is as it was, its token works; the next call answers."""
     prepare(configure, in_parts=True)
     ticket = api.start(DATA)
     before = File.objects.values().get()
@@ -169,7 +169,7 @@ def test_refresh_says_that_the_storage_does_not_answer(
 def test_finalize_can_be_repeated_whatever_call_has_failed(
     moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2 R-1: every storage call of finalize fails once. The claim is given back; the next finalize completes."""
+    """Every storage call of finalize fails once. The claim is given back; the next finalize completes."""
     prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
@@ -195,7 +195,7 @@ def test_finalize_can_be_repeated_whatever_call_has_failed(
 def test_after_a_killed_finalize_a_new_one_completes(
     moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """C-6 R-2: the process dies at each call, between assemble, publish and commit too, and gives no claim back."""
+    """The process dies at each call, between assemble, publish and commit too, and gives no claim back."""
     prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
@@ -226,7 +226,7 @@ def _as_a_kill_leaves_it(lease: timedelta) -> None:
 def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
     moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2: the process dies at each call and the client gives up; cleanup takes parts, object and published copy."""
+    """The process dies at each call and the client gives up; cleanup takes parts, object and published copy."""
     prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
@@ -249,7 +249,7 @@ def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
 def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
     verb: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2 K-2: every storage call of delete and abort fails once. The caller has success; the queue has the rest."""
+    """Every storage call of delete and abort fails once. The caller has success; the queue has the rest."""
     prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
@@ -276,7 +276,7 @@ def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
 def test_a_disturbed_cleanup_is_made_good_by_the_next(
     error: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """R-2 K-2 K-3: every storage call of cleanup fails, or kills it, once; the next runs converge."""
+    """Every storage call of cleanup fails, or kills it, once; the next runs converge."""
     prepare(configure, in_parts=in_parts)
     request = cleanup.Request(older_than=timedelta(0))
 
@@ -307,7 +307,7 @@ def test_a_disturbed_cleanup_is_made_good_by_the_next(
 def test_no_transaction_is_open_while_the_storage_works(
     atomic_requests: bool, api: Api, memory: Storage, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """C-8: every use case, also in a host project with ATOMIC_REQUESTS. No fault, only a look."""
+    """Every use case, also in a host project with ATOMIC_REQUESTS. No fault, only a look."""
     database = connections["default"]
     monkeypatch.setitem(database.settings_dict, "ATOMIC_REQUESTS", atomic_requests)
     seen: dict[str, set[bool]] = {}
@@ -355,7 +355,7 @@ SILENT: dict[str, Callable[[str], Json]] = {
 def test_a_storage_that_hangs_costs_seconds_and_the_claim_is_given_back(
     kind: str, silent: str, api: Api, clouds: None, configure: Configure
 ) -> None:
-    """R-1: every call hangs. finalize answers in time with a retryable code, and so does the next."""
+    """Every call hangs. finalize answers in time with a retryable code, and so does the next."""
     configure(STORAGE_CONNECT_TIMEOUT_SECONDS=0.3, STORAGE_READ_TIMEOUT_SECONDS=0.3)
     FileManager.objects.create(name="Silent", backend_type=kind, settings=SILENT[kind](silent), is_default=True)
     ticket = api.start(DATA)

@@ -62,7 +62,7 @@ def put_deadline(ago: timedelta) -> None:
 
 
 def test_finalizing_again_answers_the_same_and_writes_nothing(api: Api, sent: str) -> None:
-    """C-5 seed-50: one completion, whatever the number of calls."""
+    """One completion, whatever the number of calls."""
     completed: list[object] = []
 
     def observe(file_id: object, **_: Any) -> None:
@@ -85,7 +85,7 @@ def test_finalizing_again_answers_the_same_and_writes_nothing(api: Api, sent: st
 
 
 def test_before_anything_is_sent_finalize_says_so_and_can_be_repeated(api: Api, memory: Storage) -> None:
-    """V-1 seed-50: the upload stays pending, and the requests come again."""
+    """The upload stays pending, and the requests come again."""
     ticket = api.start(DATA)
 
     payload = api.finalize(ticket["uploadToken"])
@@ -98,7 +98,7 @@ def test_before_anything_is_sent_finalize_says_so_and_can_be_repeated(api: Api, 
 
 
 def test_missing_parts_come_back_and_no_others(api: Api, memory: Storage, configure: Configure) -> None:
-    """V-1: of nine parts two were sent, seven are asked for."""
+    """Of nine parts two were sent, seven are asked for."""
     configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=3)
     ticket = api.start(DATA)
     requests = ticket["instructions"]["requests"]
@@ -121,7 +121,7 @@ def test_missing_parts_come_back_and_no_others(api: Api, memory: Storage, config
 
 @pytest.mark.parametrize("fileSize", [0, len(DATA) - 1, len(DATA) + 1, 2**53 - 1])
 def test_a_lie_about_the_size_fails_the_upload(fileSize: int, api: Api, memory: Storage, sent: str) -> None:  # noqa: N803
-    """seed-52 V-2: what the storage holds counts; the objects are gone."""
+    """What the storage holds counts; the objects are gone."""
     payload = api.finalize(sent, fileSize=fileSize)
 
     assert_failed(payload, "SIZE_MISMATCH", memory)
@@ -131,7 +131,7 @@ def test_a_lie_about_the_size_fails_the_upload(fileSize: int, api: Api, memory: 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256", "crc32c"])
 def test_a_lie_about_the_checksum_fails_the_upload(algorithm: str, api: Api, memory: Storage, sent: str) -> None:
-    """seed-53 V-3: of every algorithm."""
+    """Of every algorithm."""
     lie = hasher(algorithm)
     lie.update(OTHER)
 
@@ -143,7 +143,6 @@ def test_a_lie_about_the_checksum_fails_the_upload(algorithm: str, api: Api, mem
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256", "crc32c"])
 def test_a_true_checksum_is_verified_and_shown(algorithm: str, api: Api, sent: str) -> None:
-    """seed-53 seed-63 V-5."""
     truth = hasher(algorithm)
     truth.update(DATA)
 
@@ -155,7 +154,7 @@ def test_a_true_checksum_is_verified_and_shown(algorithm: str, api: Api, sent: s
 def test_a_checksum_that_nobody_computed_is_not_shown_as_verified(
     api: Api, memory: Storage, configure: Configure
 ) -> None:
-    """V-5 V-4: this storage computes none over parts, and nobody asked for one."""
+    """This storage computes none over parts, and nobody asked for one."""
     configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=20)
 
     file = api.upload(DATA)
@@ -165,14 +164,14 @@ def test_a_checksum_that_nobody_computed_is_not_shown_as_verified(
 
 @pytest.mark.parametrize("checksum", ["md5:1", "sha1:" + "0" * 40, hashlib.md5(DATA).hexdigest(), ""])
 def test_a_malformed_checksum_changes_nothing(checksum: str, api: Api, sent: str) -> None:
-    """seed-53: the call is refused, the upload goes on."""
+    """The call is refused, the upload goes on."""
     assert errors_of(api.finalize(sent, checksum=checksum)) == [("INVALID_CHECKSUM", ["checksum"])]
     assert File.objects.get().upload_status == File.PENDING
     assert api.finalize(sent)["success"]
 
 
 def test_one_flipped_bit_against_the_declared_checksum_fails_the_upload(api: Api, memory: Storage) -> None:
-    """V-3: the checksum that initiate was given."""
+    """The checksum that initiate was given."""
     ticket = api.start(DATA, checksum=sha256(DATA))
     flipped = bytes([DATA[0] ^ 1]) + DATA[1:]
     assert api.send(ticket["instructions"], flipped) == [201]
@@ -187,7 +186,7 @@ def test_one_flipped_bit_against_the_declared_checksum_fails_the_upload(api: Api
 def test_bytes_of_another_length_fail_the_upload_where_the_storage_takes_them(
     kind: str, request: pytest.FixtureRequest, api: Api
 ) -> None:
-    """V-1 seed-66: Azure enforces no length, and moto verifies no policy; finalize does."""
+    """Azure enforces no length, and moto verifies no policy; finalize does."""
     storage = storage_of(kind, request)
     ticket = api.start(DATA)
     (grant,) = ticket["instructions"]["requests"]
@@ -200,7 +199,7 @@ def test_bytes_of_another_length_fail_the_upload_where_the_storage_takes_them(
 def test_parts_that_are_not_what_was_declared_are_gone(
     kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure
 ) -> None:
-    """V-3: also where the parts have become an object before they could be verified."""
+    """Also where the parts have become an object before they could be verified."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)
     data = content(storage.part_bytes + 1000)
@@ -224,7 +223,6 @@ DISGUISES = {
 
 @pytest.mark.parametrize("name", DISGUISES)
 def test_what_is_no_picture_is_refused_under_the_name_of_one(name: str, api: Api, memory: Storage) -> None:
-    """seed-60 V-6."""
     ticket = api.start(DISGUISES[name], "photo.png", contentType="image/png")
     assert api.send(ticket["instructions"], DISGUISES[name]) == [201]
 
@@ -237,7 +235,7 @@ def test_what_is_no_picture_is_refused_under_the_name_of_one(name: str, api: Api
 def test_on_the_local_disk_an_address_is_dead_once_its_upload_is_completed(
     request: pytest.FixtureRequest, site: Site
 ) -> None:
-    """seed-66 V-8 L-4: the second use answers 409 and changes nothing."""
+    """The second use answers 409 and changes nothing."""
     storage_of("file", request)
     ticket = site.start(DATA)
     (grant,) = ticket["instructions"]["requests"]
@@ -254,7 +252,7 @@ def test_on_the_local_disk_an_address_is_dead_once_its_upload_is_completed(
 def test_on_s3_a_late_overwrite_changes_nothing_that_is_served_and_is_swept_away(
     request: pytest.FixtureRequest, site: Site
 ) -> None:
-    """seed-66 V-8 K-6: the policy is good for an hour, but it names the upload path alone."""
+    """The policy is good for an hour, but it names the upload path alone."""
     storage = storage_of("radosgw", request)
     ticket = site.start(DATA)
     (grant,) = ticket["instructions"]["requests"]
@@ -276,7 +274,7 @@ def test_on_s3_a_late_overwrite_changes_nothing_that_is_served_and_is_swept_away
 def test_on_s3_no_part_is_taken_once_its_upload_is_completed(
     request: pytest.FixtureRequest, site: Site, configure: Configure
 ) -> None:
-    """V-8: the upload id, which names the file path, is dead."""
+    """The upload id, which names the file path, is dead."""
     storage = storage_of("radosgw", request)
     configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)
     data = content(storage.part_bytes + 1000)
@@ -295,14 +293,14 @@ def test_on_s3_no_part_is_taken_once_its_upload_is_completed(
 
 @pytest.mark.parametrize("ago", [timedelta(seconds=1), timedelta(seconds=880)])
 def test_bytes_that_have_arrived_may_be_finalized_within_the_grace(ago: timedelta, api: Api, sent: str) -> None:
-    """C-7: when every address has expired."""
+    """When every address has expired."""
     put_deadline(ago)
 
     assert api.finalize(sent)["file"]["uploadStatus"] == "COMPLETED"
 
 
 def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: str) -> None:
-    """C-7 seed-118: finalize and refresh say so, cleanup ends it and takes the bytes away."""
+    """Finalize and refresh say so, cleanup ends it and takes the bytes away."""
     put_deadline(timedelta(seconds=901))
 
     payload = api.finalize(sent)
@@ -319,7 +317,7 @@ def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: s
 
 
 def test_after_the_deadline_nothing_more_is_signed(api: Api, memory: Storage) -> None:
-    """C-7: what was not sent in time is not asked for any more."""
+    """What was not sent in time is not asked for any more."""
     ticket = api.start(DATA)
     put_deadline(timedelta(seconds=1))
 
@@ -330,7 +328,7 @@ def test_after_the_deadline_nothing_more_is_signed(api: Api, memory: Storage) ->
 
 
 def test_a_long_verification_goes_on_in_the_next_call(api: Api, memory: Storage, configure: Configure) -> None:
-    """R-1: with no time at all each call hashes one chunk, says when to come again, and gives the lease back."""
+    """With no time at all each call hashes one chunk, says when to come again, and gives the lease back."""
     configure(FINALIZE_BUDGET_SECONDS=0.0, SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=200_000)
     data = content(600_000)
     ticket = api.start(data, checksum=sha256(data))
@@ -359,7 +357,7 @@ def broken(file: File, content: Any) -> None:
 
 
 def test_what_a_content_validator_rejects_fails(api: Api, memory: Storage, sent: str, configure: Configure) -> None:
-    """V-10: its words reach the client."""
+    """Its words reach the client."""
     configure(CONTENT_VALIDATORS=[f"{__name__}.infected"])
 
     payload = api.finalize(sent)
@@ -369,7 +367,7 @@ def test_what_a_content_validator_rejects_fails(api: Api, memory: Storage, sent:
 
 
 def test_a_content_validator_that_breaks_lets_nothing_through(api: Api, sent: str, configure: Configure) -> None:
-    """V-10: an error of the server, the upload is pending, and once the validator works it can be completed."""
+    """An error of the server, the upload is pending, and once the validator works it can be completed."""
     configure(CONTENT_VALIDATORS=[f"{__name__}.broken"])
 
     answer = api.post(

@@ -32,9 +32,9 @@ def _start(site: Site, data: bytes) -> Json:
 
 @in_one_or_many
 def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
-    """seed-1 seed-2 seed-3 seed-4 seed-5 seed-27 seed-50 seed-62 seed-97 D-1: one algorithm, every storage.
+    """One algorithm, every storage.
 
-    seed-6 seed-49: bodies are counted as they come in; what goes to a cloud never reaches this server.
+    Bodies are counted as they come in; what goes to a cloud never reaches this server.
     """
     with counted_bodies() as seen:
         ticket = _start(site, data)
@@ -64,7 +64,7 @@ def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data
 
 
 def _check_reply(file: Json, initiated: Json, data: bytes) -> None:
-    """seed-55 seed-56 seed-57 seed-58 seed-59 seed-60 seed-61 seed-63 seed-64 seed-65: the answer of finalize."""
+    """The answer of finalize."""
     kept = ("id", "filename", "originalFilename", "filePath", "created")
     assert {name: file[name] for name in kept} == {name: initiated[name] for name in kept}
     assert (file["fileSize"], file["contentType"]) == (len(data), "application/pdf")
@@ -77,7 +77,7 @@ def _check_reply(file: Json, initiated: Json, data: bytes) -> None:
 
 @in_one_or_many
 def test_a_ticket_says_all_that_a_client_needs(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
-    """seed-34 seed-35 seed-36 seed-37 seed-38 seed-39 seed-40 seed-41 seed-44 seed-45: the answer of initiate."""
+    """The answer of initiate."""
     ticket = _start(site, data)
 
     file, instructions = ticket["file"], ticket["instructions"]
@@ -102,7 +102,7 @@ def test_a_ticket_says_all_that_a_client_needs(storage: Storage, site: Site, dat
 def test_an_aborted_upload_leaves_nothing_in_the_storage(
     storage: Storage, site: Site, data: bytes, in_parts: bool
 ) -> None:
-    """seed-106: what was sent before the abort is gone, begun multipart uploads too."""
+    """What was sent before the abort is gone, begun multipart uploads too."""
     ticket = _start(site, data)
     first = ticket["instructions"]["requests"][0]
     assert send(first, slice_of(first, data)) in first["successStatus"]
@@ -120,7 +120,7 @@ def test_an_aborted_upload_leaves_nothing_in_the_storage(
 def test_the_order_of_parts_does_not_matter_and_only_what_is_missing_is_asked_for(
     storage: Storage, site: Site, data: bytes, in_parts: bool
 ) -> None:
-    """seed-118 seed-123: refresh signs again what has not arrived, and nothing else."""
+    """Refresh signs again what has not arrived, and nothing else."""
     ticket = _start(site, data)
     token = ticket["uploadToken"]
     asked = ticket["instructions"]["requests"]
@@ -141,7 +141,7 @@ def test_the_order_of_parts_does_not_matter_and_only_what_is_missing_is_asked_fo
 def test_an_address_is_refused_once_it_has_expired_and_a_new_one_is_signed(
     kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure
 ) -> None:
-    """seed-72 seed-118: the storage itself refuses; refresh issues another address and the upload ends well."""
+    """The storage itself refuses; refresh issues another address and the upload ends well."""
     configure(DEFAULT_UPLOAD_EXPIRES_IN=1)
     storage_of(kind, request)
     data = content(1000)

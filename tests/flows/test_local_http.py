@@ -80,7 +80,7 @@ class TestUpload:
     def test_a_body_of_another_length_than_signed_is_refused(
         self, body: bytes, status: int, ticket: Json, local: Storage, site: Site
     ) -> None:
-        """L-2: before a byte of it is read, so what is told is what the address takes, not where the body ended."""
+        """Before a byte of it is read, so what is told is what the address takes, not where the body ended."""
         answer = put(url_of(ticket), body)
 
         assert answer.status_code == status
@@ -93,17 +93,17 @@ class TestUpload:
         ids=["neither", "chunked", "both"],
     )
     def test_a_body_of_unknown_length_is_refused(self, head: str, ticket: Json, local: Storage, site: Site) -> None:
-        """L-2: 411, whatever follows."""
+        """411, whatever follows."""
         assert raw(url_of(ticket), head, b"64\r\n" + DATA + b"\r\n0\r\n\r\n") == 411
         assert_untouched(ticket, local, site)
 
     def test_a_connection_that_breaks_off_stores_nothing(self, ticket: Json, local: Storage, site: Site) -> None:
-        """L-2: the length was right, the bytes did not come."""
+        """The length was right, the bytes did not come."""
         assert raw(url_of(ticket), "Content-Length: 100\r\n", DATA[:50]) == 400
         assert_untouched(ticket, local, site)
 
     def test_a_tampered_address_is_refused(self, ticket: Json, local: Storage, site: Site) -> None:
-        """L-4: each part of it counts."""
+        """Each part of it counts."""
         base, _, signed = url_of(ticket).rpartition("/")
         payload, _, signature = signed.partition(":")
         changed = "A" if payload[10] != "A" else "B"
@@ -113,7 +113,7 @@ class TestUpload:
         assert_untouched(ticket, local, site)
 
     def test_an_address_signed_for_another_purpose_is_refused(self, ticket: Json, local: Storage, site: Site) -> None:
-        """L-4 A-4: even with the same payload."""
+        """Even with the same payload."""
         base, _, signed = url_of(ticket).rpartition("/")
         payload = Signer(salt=tokens.UPLOAD).unsign_object(signed)
         foreign = Signer(salt=tokens.CONTENT).sign_object(payload)
@@ -122,7 +122,7 @@ class TestUpload:
         assert_untouched(ticket, local, site)
 
     def test_a_second_use_is_a_conflict(self, ticket: Json, local: Storage, site: Site) -> None:
-        """L-4: the first bytes stay."""
+        """The first bytes stay."""
         assert put(url_of(ticket), DATA).status_code == 201
 
         again = put(url_of(ticket), DATA[::-1])
@@ -132,7 +132,7 @@ class TestUpload:
         assert put(url_of(ticket), DATA[::-1]).status_code == 409
 
     def test_of_twenty_senders_at_once_one_is_taken(self, ticket: Json, local: Storage, site: Site) -> None:
-        """L-3: the stored bytes are those of the one that was told so."""
+        """The stored bytes are those of the one that was told so."""
         bodies = [bytes([number]) * 100 for number in range(20)]
         statuses: dict[int, int] = {}
 
@@ -151,7 +151,7 @@ class TestUpload:
         assert fetch(file["downloadUrl"]).content == bodies[winner]
 
     def test_an_aborted_upload_takes_no_bytes(self, ticket: Json, local: Storage, site: Site) -> None:
-        """G-7: though its address has not expired."""
+        """Though its address has not expired."""
         site.abort(ticket["uploadToken"])
 
         answer = put(url_of(ticket), DATA)
@@ -160,7 +160,7 @@ class TestUpload:
         assert local.everything() == []
 
     def test_only_put_is_answered_and_no_cookie_is_set(self, ticket: Json, local: Storage) -> None:
-        """D-4: the address is the authority; cookies have no part in it."""
+        """The address is the authority; cookies have no part in it."""
         answers = [requests.request(verb, url_of(ticket), data=DATA, timeout=30) for verb in ("POST", "GET", "DELETE")]
         taken = put(url_of(ticket), DATA)
 
@@ -187,7 +187,7 @@ def test_a_disk_that_takes_nothing_is_told_from_a_full_one(
     site: Site,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """L-7: nothing is stored, no path of the server is told, and once the disk takes it the same address works."""
+    """Nothing is stored, no path of the server is told, and once the disk takes it the same address works."""
     local = storage_of("file", request)
     ticket = site.start(DATA)
     with monkeypatch.context() as broken:
@@ -224,7 +224,6 @@ class TestContent:
         ],
     )
     def test_one_range_is_served(self, asked: str, first: int, last: int, shown: Json) -> None:
-        """D-6."""
         answer = fetch(shown["downloadUrl"], Range=asked)
 
         assert (answer.status_code, answer.content) == (206, DATA[first : last + 1])
@@ -233,7 +232,6 @@ class TestContent:
 
     @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 40 + "-"])
     def test_a_range_outside_the_file_is_not_satisfiable(self, asked: str, shown: Json) -> None:
-        """D-6."""
         answer = fetch(shown["downloadUrl"], Range=asked)
 
         assert (answer.status_code, answer.content) == (416, b"")
@@ -244,13 +242,12 @@ class TestContent:
         ["bytes=0-1,5-6", "bytes=5-2", "bytes=-", "bytes=a-b", "bits=0-1", "bytes=--5"],
     )
     def test_several_ranges_and_nonsense_are_answered_with_the_whole(self, asked: str, shown: Json) -> None:
-        """D-6."""
         answer = fetch(shown["downloadUrl"], Range=asked)
 
         assert (answer.status_code, answer.content) == (200, DATA)
 
     def test_the_answer_can_do_no_harm_in_a_browser(self, shown: Json) -> None:
-        """D-4: whole, in part, and without a body alike."""
+        """Whole, in part, and without a body alike."""
         answers = [fetch(shown["downloadUrl"]), fetch(shown["downloadUrl"], Range="bytes=0-1")]
         answers.append(requests.head(shown["downloadUrl"], timeout=30))
 
@@ -266,7 +263,6 @@ class TestContent:
         assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "100")
 
     def test_an_address_edited_to_another_file_is_refused(self, shown: Json) -> None:
-        """D-7."""
         base, _, signed = shown["downloadUrl"].rpartition("/")
         grant = Signer(salt=tokens.CONTENT).unsign_object(signed)
         mine = Signer(key="mine", salt=tokens.CONTENT).sign_object({**grant, "path": "other"})
@@ -278,7 +274,7 @@ class TestContent:
     def test_the_lifetime_of_an_address_is_clamped(
         self, asked: int | None, lives: int, shown: Json, site: Site
     ) -> None:
-        """D-7: what is asked for, from a second to seven days."""
+        """What is asked for, from a second to seven days."""
         query = "query ($id: ID!, $s: Int) { file(id: $id) { downloadUrl(expiresIn: $s) completedAt } }"
         variables = {"id": shown["id"]} | ({} if asked is None else {"s": asked})
         signed = site.call(query, variables)["file"]["downloadUrl"].rpartition("/")[2]
@@ -289,7 +285,6 @@ class TestContent:
         assert lives - 1 <= grant["exp"] - now <= lives + 30
 
     def test_an_expired_address_is_refused(self, shown: Json) -> None:
-        """D-7."""
         base, _, signed = shown["downloadUrl"].rpartition("/")
         grant = Signer(salt=tokens.CONTENT).unsign_object(signed)
         old = Signer(salt=tokens.CONTENT).sign_object({**grant, "exp": grant["exp"] - 400})
@@ -300,7 +295,7 @@ class TestContent:
 
 
 def test_memory_does_not_grow_with_the_file(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> None:
-    """seed-6 seed-80 D-6: 64 MB in and out again; client and server together never hold 8 MB more."""
+    """64 MB in and out again; client and server together never hold 8 MB more."""
     storage_of("file", request)
     large = tmp_path / "large.bin"
     large.write_bytes(content(64 * MIB))

@@ -32,7 +32,7 @@ def assert_uploaded(uploader: Uploader, data: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_small_file_takes_the_same_path(size: int, storage: Storage, uploader: Uploader) -> None:
-    """seed-5: a form for S3, a plain PUT elsewhere; the client prints the stable link and a full bar."""
+    """A form for S3, a plain PUT elsewhere; the client prints the stable link and a full bar."""
     uploader.path.write_bytes(content(size))
 
     status, output, messages = uploader.run()
@@ -44,7 +44,7 @@ def test_a_small_file_takes_the_same_path(size: int, storage: Storage, uploader:
 
 
 def test_more_parts_than_one_window_holds(memory: Storage, uploader: Uploader, configure: Configure) -> None:
-    """seed-123: ten parts, handed out by threes."""
+    """Ten parts, handed out by threes."""
     configure(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=100, REQUEST_WINDOW=3)
     uploader.path.write_bytes(DATA)
 
@@ -84,7 +84,7 @@ def test_a_kept_token_that_is_broken_is_no_obstacle(memory: Storage, uploader: U
 def test_a_fault_of_the_storage_that_passes_is_waited_out(
     index: int, operation: str, memory: Storage, uploader: Uploader
 ) -> None:
-    """R-2: whichever call it meets, the same process ends the upload."""
+    """Whichever call it meets, the same process ends the upload."""
     uploader.path.write_bytes(DATA)
 
     with injected(Fault(index=index, moment="before")) as fault:
@@ -95,7 +95,7 @@ def test_a_fault_of_the_storage_that_passes_is_waited_out(
 
 
 def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, uploader: Uploader) -> None:
-    """R-2: every mutation and every byte."""
+    """Every mutation and every byte."""
     uploader.path.write_bytes(DATA)
     asked = {"graphql": 0, "fileman": 0}
 
@@ -118,7 +118,7 @@ def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: St
 
 
 def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Uploader) -> None:
-    """seed-8: in the server's words."""
+    """In the server's words."""
     memory.manager.max_file_size = 999
     memory.manager.save()
     uploader.path.write_bytes(DATA)
@@ -131,7 +131,6 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
 
 
 def test_a_wrong_password_is_told(memory: Storage, uploader: Uploader) -> None:
-    """A-1."""
     uploader.path.write_bytes(DATA)
 
     status, output, messages = uploader.run(password="wrong")
@@ -159,7 +158,7 @@ def infected(file: File, content: Any) -> None:
 def test_an_upload_that_fails_for_good_is_not_tried_again_in_vain(
     memory: Storage, uploader: Uploader, configure: Configure
 ) -> None:
-    """V-10: the process ends with the reason, and the next one begins anew."""
+    """The process ends with the reason, and the next one begins anew."""
     uploader.path.write_bytes(DATA)
     configure(CONTENT_VALIDATORS=[f"{__name__}.infected"])
 

@@ -54,7 +54,6 @@ def limit(manager: FileManager, **values: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bad_name_is_refused(name: str, api: Api, manager: FileManager) -> None:
-    """seed-8 seed-30."""
     assert refused(api, {**GOOD, "filename": NAMES[name]}) == [("INVALID_FILENAME", ["files", "0", "filename"])]
 
 
@@ -74,7 +73,7 @@ def test_a_bad_name_is_refused(name: str, api: Api, manager: FileManager) -> Non
 def test_a_peculiar_name_is_mended_and_the_stored_name_is_plain(
     given: str, shown: str, api: Api, manager: FileManager
 ) -> None:
-    """seed-30 seed-37: the storage's path has nothing of it but letters, digits and hyphens."""
+    """The storage's path has nothing of it but letters, digits and hyphens."""
     file = api.start(b"x", given, contentType="application/octet-stream")["file"]
 
     assert file["originalFilename"] == shown
@@ -84,13 +83,12 @@ def test_a_peculiar_name_is_mended_and_the_stored_name_is_plain(
 
 @pytest.mark.parametrize("size", [0, "0"])
 def test_an_empty_file_is_refused_by_its_own_code(size: object, api: Api, manager: FileManager) -> None:
-    """seed-32 F-10."""
     assert refused(api, {**GOOD, "size": size}) == [("EMPTY_FILE", ["files", "0", "size"])]
 
 
 @pytest.mark.parametrize("size", [-1, 1.5, True, None, "abc", "-1", 2**53, "9" * 30, [1], {"a": 1}])
 def test_what_is_no_size_refuses_the_request(size: object, api: Api, manager: FileManager) -> None:
-    """seed-32 F-10: a malformed request, with a code and without a row."""
+    """A malformed request, with a code and without a row."""
     answer = api.post(
         "mutation ($input: InitiateUploadInput!) { initiateUpload(input: $input) { success } }",
         {"input": {"files": [{**GOOD, "size": size}]}},
@@ -102,7 +100,7 @@ def test_what_is_no_size_refuses_the_request(size: object, api: Api, manager: Fi
 
 
 def test_one_byte_over_the_managers_limit_is_refused(api: Api, manager: FileManager) -> None:
-    """seed-15 seed-107: the limit itself is accepted."""
+    """The limit itself is accepted."""
     limit(manager, max_file_size=1000)
 
     assert refused(api, {**GOOD, "size": 1001}) == [("FILE_TOO_LARGE", ["files", "0", "size"])]
@@ -112,7 +110,6 @@ def test_one_byte_over_the_managers_limit_is_refused(api: Api, manager: FileMana
 def test_without_a_limit_of_its_own_a_manager_has_the_default(
     api: Api, manager: FileManager, configure: Configure
 ) -> None:
-    """seed-15 seed-107."""
     configure(DEFAULT_MAX_FILE_SIZE=10)
 
     assert refused(api, {**GOOD, "size": 11}) == [("FILE_TOO_LARGE", ["files", "0", "size"])]
@@ -120,7 +117,7 @@ def test_without_a_limit_of_its_own_a_manager_has_the_default(
 
 
 def test_zero_is_no_limit_but_that_of_the_storage(api: Api, manager: FileManager) -> None:
-    """seed-107 seed-122: the ceiling is told before a byte is sent."""
+    """The ceiling is told before a byte is sent."""
     limit(manager, max_file_size=0)
 
     assert refused(api, {**GOOD, "size": 5 * 1024**3 + 1}) == [("FILE_TOO_LARGE", ["files", "0", "size"])]
@@ -129,7 +126,6 @@ def test_zero_is_no_limit_but_that_of_the_storage(api: Api, manager: FileManager
 
 @pytest.mark.parametrize("content_type", ["text", "text/", "/plain", "te xt/plain", "text/plain/x", "a" * 200 + "/b"])
 def test_what_is_no_type_is_refused(content_type: str, api: Api, manager: FileManager) -> None:
-    """seed-31."""
     assert refused(api, {**GOOD, "contentType": content_type}) == [("INVALID_INPUT", ["files", "0", "contentType"])]
 
 
@@ -138,7 +134,6 @@ def test_what_is_no_type_is_refused(content_type: str, api: Api, manager: FileMa
     [("", "text/plain"), ("TEXT/Plain; charset=utf-8", "text/plain"), ("image/x-png", "image/png")],
 )
 def test_a_type_is_normalised_or_told_from_the_name(given: str, kept: str, api: Api, manager: FileManager) -> None:
-    """seed-31."""
     name = "photo.png" if kept == "image/png" else "notes.txt"
 
     assert api.start(b"x", name, contentType=given)["file"]["contentType"] == kept
@@ -148,7 +143,7 @@ def test_a_type_is_normalised_or_told_from_the_name(given: str, kept: str, api: 
 def test_an_extension_that_is_not_allowed_or_hides_another_is_refused(
     name: str, api: Api, manager: FileManager
 ) -> None:
-    """seed-108 F-7: before anything is signed."""
+    """Before anything is signed."""
     limit(manager, allowed_extensions=["png", ".JPG"])
     declared = {**PNG, "filename": name, "contentType": "application/octet-stream"}
 
@@ -157,7 +152,6 @@ def test_an_extension_that_is_not_allowed_or_hides_another_is_refused(
 
 @pytest.mark.parametrize("name", ["photo.PNG", "photo.jpg", "photo.v2.png"])
 def test_extensions_are_compared_without_case_and_dot(name: str, api: Api, manager: FileManager) -> None:
-    """seed-108."""
     limit(manager, allowed_extensions=["png", ".JPG"])
 
     assert api.initiate({"filename": name, "size": 5})["success"]
@@ -165,7 +159,6 @@ def test_extensions_are_compared_without_case_and_dot(name: str, api: Api, manag
 
 @pytest.mark.parametrize("content_type", ["text/plain", "image/svg+xml", "application/octet-stream", "imagepng/x"])
 def test_a_type_that_is_not_allowed_is_refused(content_type: str, api: Api, manager: FileManager) -> None:
-    """seed-109 F-7."""
     limit(manager, allowed_mime_types=["image/png", "video/*"])
 
     assert refused(api, {**GOOD, "contentType": content_type}) == [
@@ -175,7 +168,6 @@ def test_a_type_that_is_not_allowed_is_refused(content_type: str, api: Api, mana
 
 @pytest.mark.parametrize("content_type", ["image/png", "IMAGE/PNG;x=1", "video/mp4"])
 def test_types_are_compared_without_case_and_parameters(content_type: str, api: Api, manager: FileManager) -> None:
-    """seed-109."""
     limit(manager, allowed_mime_types=["image/png", "video/*"])
 
     assert api.initiate({"filename": "any", "size": 5, "contentType": content_type})["success"]
@@ -187,7 +179,6 @@ def test_types_are_compared_without_case_and_parameters(content_type: str, api: 
 def test_a_type_that_contradicts_the_name_is_refused(
     filename: str, content_type: str, api: Api, manager: FileManager
 ) -> None:
-    """F-7."""
     assert refused(api, {"filename": filename, "size": 5, "contentType": content_type}) == [
         ("CONTENT_TYPE_MISMATCH", ["files", "0", "contentType"])
     ]
@@ -197,12 +188,11 @@ def test_a_type_that_contradicts_the_name_is_refused(
     "checksum", ["", "sha256", "d41d8cd98f00b204e9800998ecf8427e", "sha1:" + "0" * 40, "md5:123", "sha256:" + "g" * 64]
 )
 def test_a_malformed_or_unknown_checksum_is_refused(checksum: str, api: Api, manager: FileManager) -> None:
-    """V-3 seed-53."""
     assert refused(api, {**GOOD, "checksum": checksum}) == [("INVALID_CHECKSUM", ["files", "0", "checksum"])]
 
 
 def test_a_checksum_that_nobody_could_verify_is_refused(api: Api, manager: FileManager, configure: Configure) -> None:
-    """V-3: too large to be read, and this storage computes none over parts."""
+    """Too large to be read, and this storage computes none over parts."""
     configure(HASH_READ_MAX_BYTES=10, SINGLE_REQUEST_MAX_BYTES=10)
     declared = {**GOOD, "size": 11, "checksum": "sha256:" + "0" * 64}
 
@@ -231,12 +221,10 @@ METADATA: Json = {
 
 @pytest.mark.parametrize("name", METADATA)
 def test_metadata_that_cannot_be_kept_is_refused(name: str, api: Api, manager: FileManager) -> None:
-    """seed-33 F-9."""
     assert refused(api, {**GOOD, "metadata": METADATA[name]}) == [("INVALID_METADATA", ["files", "0", "metadata"])]
 
 
 def test_bad_metadata_of_the_batch_refuses_the_request(api: Api, manager: FileManager) -> None:
-    """seed-33."""
     payload = api.initiate(GOOD, metadata=[1])
 
     assert (payload["success"], payload["files"]) == (False, [])
@@ -251,7 +239,6 @@ def refuse_temporary(request: Any, file_data: Json) -> None:
 
 
 def test_the_words_of_a_custom_validator_reach_the_client(api: Api, manager: FileManager, configure: Configure) -> None:
-    """seed-110."""
     configure(UPLOAD_VALIDATORS=[f"{__name__}.refuse_temporary"])
 
     payload = api.initiate({**GOOD, "filename": "temp_notes.txt"}, GOOD)
@@ -263,7 +250,7 @@ def test_the_words_of_a_custom_validator_reach_the_client(api: Api, manager: Fil
 
 
 def test_a_file_over_the_quota_refuses_the_request(api: Api, manager: FileManager, configure: Configure) -> None:
-    """seed-111 M-3: pending reservations count, and an abort gives them back."""
+    """Pending reservations count, and an abort gives them back."""
     configure(USER_QUOTA_BYTES=8)
     held = api.initiate(GOOD)["files"][0]
 
@@ -278,7 +265,6 @@ def test_a_file_over_the_quota_refuses_the_request(api: Api, manager: FileManage
 def test_one_unfinished_upload_too_many_refuses_the_request(
     api: Api, manager: FileManager, configure: Configure
 ) -> None:
-    """M-2."""
     configure(MAX_PENDING_UPLOADS=2)
     held, _ = api.initiate(GOOD, GOOD)["files"]
 

@@ -53,7 +53,7 @@ def upload_with_two_kills(uploader: Uploader, storage: Storage, data: bytes, con
 def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
     kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
-    """seed-118 seed-123: 25 MB in parts of 5 MiB, or twice that in one session; the same SHA-256."""
+    """25 MB in parts of 5 MiB, or twice that in one session; the same SHA-256."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB)
 
@@ -65,7 +65,7 @@ def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
 def test_300_mb_survive_two_kills(
     kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
-    """seed-118 seed-122 seed-123: with the sizes of parts that are the default."""
+    """With the sizes of parts that are the default."""
     storage = storage_of(kind, request)
     storage.manager.max_file_size = 0
     storage.manager.save()
@@ -78,7 +78,7 @@ def test_300_mb_survive_two_kills(
 def test_parts_of_a_killed_client_are_gone_after_its_end(
     kind: str, ending: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
-    """seed-106 K-5: the listing of the storage is empty, of parts and of uploads that were begun."""
+    """The listing of the storage is empty, of parts and of uploads that were begun."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
     uploader.path.write_bytes(content(15 * MIB))

@@ -115,7 +115,7 @@ def assert_downloads(page: Page, path: Path) -> None:
 def test_with_the_documented_rules_a_page_uploads_to_the_cloud(
     watched: Watched, world: World, cloud: tuple[str, Storage], tmp_path: Path, size: int
 ) -> None:
-    """seed-117 seed-6: signed in by cookie and X-CSRFToken; no byte of the file reaches the API."""
+    """Signed in by cookie and X-CSRFToken; no byte of the file reaches the API."""
     name, storage = cloud
     path = random_file(tmp_path, size)
 
@@ -131,7 +131,7 @@ def test_with_the_documented_rules_a_page_uploads_to_the_cloud(
 def test_the_documented_rules_let_no_other_origin_upload(
     watched: Watched, world: World, cloud: tuple[str, Storage], tmp_path: Path
 ) -> None:
-    """seed-117 seed-119: the browser asks first and is told no; the page says what it may be."""
+    """The browser asks first and is told no; the page says what it may be."""
     name, storage = cloud
     before = storage.everything()
     watched.page.add_init_script("Math.random = () => 0")  # no waiting between the tries
@@ -146,7 +146,7 @@ def test_the_documented_rules_let_no_other_origin_upload(
 
 
 def test_a_page_uploads_through_the_api_of_another_origin(watched: Watched, world: World, tmp_path: Path) -> None:
-    """seed-117: the API's own CORS covers the upload view too."""
+    """The API's own CORS covers the upload view too."""
     path = random_file(tmp_path, SINGLE)
 
     upload(watched.page, world.page, world, LOCAL, path)
@@ -178,7 +178,6 @@ def signed(page: Page, world: World) -> dict[str, str]:
 
 
 def test_a_session_counts_only_together_with_its_csrf_token(watched: Watched, world: World) -> None:
-    """B-3 seed-28"""
     headers = signed(watched.page, world)
 
     assert call(watched.page, world, INITIATE, {"Content-Type": "application/json"})[0] == 403
@@ -186,7 +185,7 @@ def test_a_session_counts_only_together_with_its_csrf_token(watched: Watched, wo
 
 
 def test_a_page_that_nobody_names_reads_nothing_and_changes_nothing(watched: Watched, world: World) -> None:
-    """B-3: not even by a request that browsers send unasked, with the visitor's cookies."""
+    """Not even by a request that browsers send unasked, with the visitor's cookies."""
     page = watched.page
     before = call(page, world, COUNT, signed(page, world))
     page.goto(f"{world.unknown}/?api={world.api}")

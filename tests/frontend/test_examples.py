@@ -102,7 +102,6 @@ def path(tmp_path: Path) -> Path:
 def test_20_mb_come_back_unchanged_and_a_clouds_never_pass_the_server(
     watched: Watched, site: str, storage: str, example: str, path: Path
 ) -> None:
-    """seed-5 seed-6 seed-93"""
     UPLOAD[example](watched.page, path)
 
     link = link_of(example, watched.page, path)
@@ -118,7 +117,7 @@ def test_20_mb_come_back_unchanged_and_a_clouds_never_pass_the_server(
 
 
 def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_path: Path) -> None:
-    """D-2: also when display is asked for, also by the storage itself."""
+    """Also when display is asked for, also by the storage itself."""
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><title>markup</title><script>alert(1)</script>")
     in_react(watched.page, path)
@@ -171,7 +170,6 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(browser: Browser, site: str, example: str) -> None:
-    """A-1"""
     with watching(browser, site, None) as watched:
         page = watched.page
         page.goto(built(example))
@@ -189,7 +187,7 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(browser: Browser, s
 def test_without_its_csrf_cookie_a_session_uploads_nothing(
     browser: Browser, site: str, signed_in: StorageState, tmp_path: Path
 ) -> None:
-    """seed-28 seed-91 B-3: 403, and the page tells."""
+    """403, and the page tells."""
     path = tmp_path / "notes.txt"
     path.write_text("Not from here.")
     with watching(browser, site, signed_in) as watched:
@@ -243,7 +241,7 @@ def readme_snippet() -> str:
 
 
 def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(watched: Watched, tmp_path: Path) -> None:
-    """seed-85 seed-86 seed-87 seed-88 seed-89 seed-90 seed-92 seed-93: in order, the middle one refused for itself."""
+    """In order, the middle one refused for itself."""
     names = ["first.txt", "second.jpg", "third.txt"]
     for name in names:
         (tmp_path / name).write_text(f"This is {name}.")

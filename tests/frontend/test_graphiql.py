@@ -90,7 +90,7 @@ def execute(page: Page, operation: str) -> Any:
 
 
 def test_the_policy_lets_no_foreign_and_no_inline_script_run(explorer: Page) -> None:
-    """seed-28: what it refused would be among the complaints."""
+    """What it refused would be among the complaints."""
     answer = explorer.request.get("/graphql", headers={"Accept": "text/html"})
 
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
@@ -99,7 +99,7 @@ def test_the_policy_lets_no_foreign_and_no_inline_script_run(explorer: Page) -> 
 
 
 def test_the_tabs_take_a_file_from_its_reservation_to_the_list(explorer: Page) -> None:
-    """seed-5 seed-88 seed-90: only the token and the id are filled in."""
+    """Only the token and the id are filled in."""
     [ticket] = execute(explorer, "InitiateUpload")["initiateUpload"]["files"]
     [request] = ticket["instructions"]["requests"]
     headers = {header["name"]: header["value"] for header in request["headers"]}
@@ -137,7 +137,6 @@ def test_the_documentation_pane_explains_the_schema(explorer: Page) -> None:
 
 
 def test_who_is_not_signed_in_reads_the_schema_and_is_led_to_the_sign_in(browser: Browser, site: str) -> None:
-    """A-1"""
     with watching(browser, site, None) as watched:
         cut_off(watched)
         page = watched.page

@@ -34,7 +34,7 @@ FEW_BYTES = 40_000
 
 
 def test_who_is_not_signed_in_is_told_and_led_to_the_sign_in(browser: Browser, site: str) -> None:
-    """A-1: nothing to upload with is shown."""
+    """Nothing to upload with is shown."""
     with watching(browser, site, None) as watched:
         page = watched.page
         page.goto("/")
@@ -48,7 +48,7 @@ def test_who_is_not_signed_in_is_told_and_led_to_the_sign_in(browser: Browser, s
 def test_a_file_reaches_the_storage_and_comes_back_byte_for_byte(
     watched: Watched, site: str, tmp_path: Path, storage: str, size: int
 ) -> None:
-    """seed-5 seed-6 seed-49 seed-93: for a cloud the server sees no byte of it, and the details say so."""
+    """For a cloud the server sees no byte of it, and the details say so."""
     page = watched.page
     choose(page, storage)
     path = random_file(tmp_path, size)
@@ -69,7 +69,7 @@ def test_a_file_reaches_the_storage_and_comes_back_byte_for_byte(
 
 
 def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path) -> None:
-    """seed-63 V-5: computed in the worker, shown as verified, on every storage."""
+    """Computed in the worker, shown as verified, on every storage."""
     page.check("#checksum")
     for storage in STORAGES:
         choose(page, storage)
@@ -193,7 +193,7 @@ def test_start_pauses_and_ends_are_announced(page: Page, tmp_path: Path) -> None
 
 
 def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
-    """seed-38: tokens and signatures are redacted."""
+    """Tokens and signatures are redacted."""
     choose(page, S3)
     tokens: list[str] = []
 

@@ -38,7 +38,7 @@ AT_ONCE = "Math.random = () => 0"
 
 
 def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
-    """V-3: the failure lab declares another one."""
+    """The failure lab declares another one."""
     press_in_lab(page, "Corrupt the checksum")
 
     row = upload(page, random_file(tmp_path, SMALL))
@@ -50,7 +50,7 @@ def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("storage", [LOCAL, AZURE])
 def test_requests_that_the_storage_refuses_are_signed_again(watched: Watched, tmp_path: Path, storage: str) -> None:
-    """seed-118: the lab breaks one signature; both of these storages check it."""
+    """The lab breaks one signature; both of these storages check it."""
     page = watched.page
     choose(page, storage)
     press_in_lab(page, "Expire the URLs")
@@ -66,7 +66,7 @@ def test_requests_that_the_storage_refuses_are_signed_again(watched: Watched, tm
 
 
 def test_a_storage_that_is_overloaded_for_a_moment_is_asked_again(watched: Watched, tmp_path: Path) -> None:
-    """seed-91: status 503"""
+    """Status 503"""
     page = watched.page
     page.route("**/fileman/upload/**", lambda route: route.fulfill(status=503), times=1)
     path = random_file(tmp_path, SMALL)
@@ -108,7 +108,7 @@ def finalizes(request: Request) -> bool:
 def test_what_arrived_is_not_sent_again_when_the_answer_was_lost(
     watched: Watched, tmp_path: Path, storage: str
 ) -> None:
-    """seed-5: the storage holds the file, the page hears of a broken connection, the refresh finds nothing missing."""
+    """The storage holds the file, the page hears of a broken connection, the refresh finds nothing missing."""
     page = watched.page
     choose(page, storage)
     lost = lose_answer(page, goes_to_the_storage)
@@ -124,7 +124,7 @@ def test_what_arrived_is_not_sent_again_when_the_answer_was_lost(
 
 
 def test_a_file_whose_end_was_not_heard_of_is_there_once(watched: Watched, tmp_path: Path) -> None:
-    """seed-90: finalizeUpload may be repeated."""
+    """FinalizeUpload may be repeated."""
     page = watched.page
     lost = lose_answer(page, finalizes)
     path = random_file(tmp_path, SMALL)
@@ -156,7 +156,7 @@ def expect_only_the_rest_was_sent(page: Page, row: Locator, path: Path, *, reque
 
 
 def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page: Page, tmp_path: Path) -> None:
-    """seed-123: parts that arrived are not sent again."""
+    """Parts that arrived are not sent again."""
     page.evaluate(AT_ONCE)
     path = random_file(tmp_path, IN_PARTS)
     row = break_off(page, path)
@@ -171,7 +171,7 @@ def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page
 
 
 def test_retry_goes_on_at_the_storage_where_it_began(page: Page, tmp_path: Path) -> None:
-    """seed-123: whatever storage is chosen by then."""
+    """Whatever storage is chosen by then."""
     choose(page, AZURE)
     page.evaluate(AT_ONCE)
     path = random_file(tmp_path, IN_PARTS)

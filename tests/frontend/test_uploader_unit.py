@@ -1,4 +1,4 @@
-"""The uploader outside of a browser: its own tests, its types and its size (rows seed-85 to seed-92)."""
+"""The uploader outside of a browser: its own tests, its types and its size."""
 
 import gzip
 import os
@@ -37,12 +37,11 @@ def typescript() -> str:
 
 
 def test_the_uploaders_own_tests_pass() -> None:
-    """seed-85 seed-86 seed-87 seed-88 seed-89 seed-90 seed-91 seed-92: each has a test of that name."""
     tests = sorted(str(path) for path in (UPLOADER / "test").glob("*.test.js"))
 
     output = run(required(shutil.which("node")), "--test", "--test-reporter=tap", *tests)
 
-    assert {f"seed-{row}" for row in range(85, 93)} == set(re.findall(r"^ok \d+ - (seed-\d+)", output, re.MULTILINE))
+    assert re.search(r"^# pass ([1-9]\d*)\n# fail 0$", output, re.MULTILINE), output
 
 
 @pytest.mark.parametrize("project", ["tsconfig.json", "tsconfig.page.json"])
@@ -51,7 +50,7 @@ def test_the_types_in_the_comments_hold(project: str) -> None:
 
 
 def test_declarations_name_the_public_methods(tmp_path: Path) -> None:
-    """seed-85: TypeScript projects see the class with its methods."""
+    """TypeScript projects see the class with its methods."""
     run(typescript(), "--noEmit", "false", "--emitDeclarationOnly", "--outDir", str(tmp_path))
 
     declared = (tmp_path / "file-uploader.d.ts").read_text()

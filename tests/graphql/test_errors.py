@@ -34,7 +34,6 @@ def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """B-7"""
     save_file(manager, user)
     monkeypatch.setattr(files, "download_url", failing(error))
 
@@ -59,7 +58,7 @@ def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
 def test_an_error_of_the_domain_keeps_its_code_and_message(
     api: Api, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """B-7: one file that cannot be signed does not blank the others."""
+    """One file that cannot be signed does not blank the others."""
     save_file(manager, user)
     monkeypatch.setattr(files, "download_url", failing(StorageMisconfigured()))
 
@@ -72,7 +71,6 @@ def test_an_error_of_the_domain_keeps_its_code_and_message(
 
 
 def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B-7"""
     monkeypatch.setattr(files, "delete", failing(RuntimeError(SECRET)))
 
     response = api.post('mutation { deleteFile(input: {id: "x"}) { success } }')
@@ -84,7 +82,7 @@ def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pyte
 
 
 def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """S-2, D-8: an upload token in a malformed input stays out of the log."""
+    """An upload token in a malformed input stays out of the log."""
     with caplog.at_level(logging.DEBUG):
         response = api.post(
             "mutation ($input: FinalizeUploadInput!) { finalizeUpload(input: $input) { success } }",
@@ -98,7 +96,6 @@ def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: 
 def test_an_unexpected_error_before_any_resolver_is_masked(
     anonymous: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """B-7"""
     monkeypatch.setattr(query_limits, "excess_of", failing(RuntimeError(SECRET)))
 
     response = anonymous.post("{ viewer { id } }")
@@ -109,5 +106,5 @@ def test_an_unexpected_error_before_any_resolver_is_masked(
 
 
 def test_a_hosts_atomic_requests_do_not_wrap_the_view() -> None:
-    """C-8: no transaction is open while a storage is called."""
+    """No transaction is open while a storage is called."""
     assert resolve("/graphql").func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]

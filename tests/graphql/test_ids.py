@@ -61,14 +61,12 @@ def test_a_group_id_gives_its_key() -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_queries_answer_null_to_a_wrong_id(name: str, api: Api) -> None:
-    """A-3"""
     query = "query ($id: ID!) { file(id: $id) { id } fileManager(id: $id) { id } node(id: $id) { id } }"
 
     assert api.call(query, {"id": WRONG[name]}) == {"file": None, "fileManager": None, "node": None}
 
 
 def test_an_id_of_another_type_selects_nothing(api: Api, user: User, manager: FileManager) -> None:
-    """A-9"""
     file = save_file(manager, user)
 
     assert api.call("query ($id: ID!) { file(id: $id) { id } }", {"id": encoded(f"FileManager:{file.pk}")}) == {
@@ -99,7 +97,7 @@ def test_node_gives_files_and_managers_by_their_ids(api: Api, user: User, manage
 
 @pytest.mark.parametrize("kind", ["User", "Group"])
 def test_users_and_groups_are_no_nodes(kind: str, api: Api, user: User, group: Group) -> None:
-    """A-9: node() must not hand out user names."""
+    """Node() must not hand out user names."""
     key = {"User": user.pk, "Group": group.pk}[kind]
 
     assert api.call("query ($id: ID!) { node(id: $id) { id } }", {"id": encoded(f"{kind}:{key}")}) == {"node": None}
@@ -130,7 +128,7 @@ def test_users_and_groups_are_no_nodes(kind: str, api: Api, user: User, group: G
 def test_mutations_answer_not_found_to_a_wrong_id(
     mutation: str, field: str, id_: str, api: Api, manager: FileManager
 ) -> None:
-    """A-2, A-3, A-5: a malformed fileManagerId does not fall back to the default manager."""
+    """A malformed fileManagerId does not fall back to the default manager."""
     (payload,) = api.call(f"mutation ($id: ID!) {{ {mutation} }}", {"id": id_}).values()
 
     assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "field": [field]}]}
@@ -138,7 +136,7 @@ def test_mutations_answer_not_found_to_a_wrong_id(
 
 
 def test_ids_of_files_show_no_order(api: Api, user: User, manager: FileManager) -> None:
-    """A-6: random UUIDs, so neither numbers nor a sequence tell how much is uploaded."""
+    """Random UUIDs, so neither numbers nor a sequence tell how much is uploaded."""
     rows = save_files(manager, user, 1000)
     page = api.call("{ files(first: 100) { edges { node { id } } } }")["files"]["edges"]
     keys = [uuid_of("File", edge["node"]["id"]) for edge in page]

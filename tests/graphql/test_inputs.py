@@ -49,7 +49,6 @@ def _unlimited(manager: FileManager) -> None:
     ],
 )
 def test_what_is_no_byte_count_refuses_the_request(size: object, api: Api) -> None:
-    """F-10, seed-32"""
     body = api.post(INITIATE, declared(size=size)).json()
 
     assert "data" not in body
@@ -71,7 +70,7 @@ def test_literals_are_held_to_the_same(literal: str, api: Api) -> None:
 
 @pytest.mark.parametrize(("size", "stored"), [(1, 1), ("7", 7), (2**31, 2**31), (str(2**31 + 1), 2**31 + 1)])
 def test_byte_counts_come_as_numbers_or_texts_and_leave_as_numbers(size: object, stored: int, api: Api) -> None:
-    """seed-59: beyond 2^31."""
+    """Beyond 2^31."""
     payload = api.call(INITIATE, declared(size=size))["initiateUpload"]
 
     assert payload["files"][0]["file"] == {"fileSize": stored, "metadata": {}}
@@ -79,7 +78,6 @@ def test_byte_counts_come_as_numbers_or_texts_and_leave_as_numbers(size: object,
 
 @pytest.mark.parametrize("size", [0, "0"])
 def test_an_empty_file_is_the_domains_to_refuse(size: object, api: Api) -> None:
-    """F-10"""
     ticket = api.call(INITIATE, declared(size=size))["initiateUpload"]["files"][0]
 
     assert ticket == {"file": None, "errors": [{"code": "EMPTY_FILE", "field": ["files", "0", "size"]}]}
@@ -101,7 +99,7 @@ def test_an_empty_file_is_the_domains_to_refuse(size: object, api: Api) -> None:
 )
 @pytest.mark.parametrize("key", [None, "k"])
 def test_metadata_is_the_domains_to_refuse(metadata: object, key: str | None, api: Api) -> None:
-    """F-9: with an idempotency key too, which is a digest of the whole input."""
+    """With an idempotency key too, which is a digest of the whole input."""
     variables = declared(metadata=metadata)
     variables["input"]["idempotencyKey"] = key
 
@@ -111,7 +109,7 @@ def test_metadata_is_the_domains_to_refuse(metadata: object, key: str | None, ap
 
 
 def test_metadata_of_endless_numbers_is_refused_in_literals(api: Api) -> None:
-    """F-9: 1e999 is infinite once parsed."""
+    """1e999 is infinite once parsed."""
     document = """mutation { initiateUpload(input: {files: [{filename: "a.txt", size: 1, metadata: {a: 1e999}}]}) {
       files { errors { code } }
     } }"""
@@ -120,7 +118,6 @@ def test_metadata_of_endless_numbers_is_refused_in_literals(api: Api) -> None:
 
 
 def test_metadata_keeps_every_kind_of_value(api: Api) -> None:
-    """seed-33"""
     metadata = {"source": "web", "n": 1, "f": 1.5, "yes": True, "none": None, "list": [1, "é"], "in": {"a": "☃"}}
 
     payload = api.call(INITIATE, declared(metadata=metadata))["initiateUpload"]
@@ -142,7 +139,6 @@ def test_wrong_types_and_unknown_fields_refuse_the_request(fields: dict[str, Any
     "checksum", ["", "md5", "md5:", "md5:xyz", "sha1:" + "0" * 40, "crc32:00000000", "md5:" + "0" * 31]
 )
 def test_a_malformed_checksum_is_an_error_of_its_ticket(checksum: str, api: Api) -> None:
-    """V-3, seed-53"""
     ticket = api.call(INITIATE, declared(checksum=checksum))["initiateUpload"]["files"][0]
 
     assert ticket == {"file": None, "errors": [{"code": "INVALID_CHECKSUM", "field": ["files", "0", "checksum"]}]}
@@ -162,7 +158,6 @@ def test_refresh_takes_exactly_one_of_token_and_id(fields: dict[str, Any], code:
 
 @pytest.mark.parametrize("token", ["", "x", "\0", "\ud800", "x" * 100_000])
 def test_any_text_may_be_tried_as_a_token(token: str, api: Api) -> None:
-    """seed-11"""
     for payload in (api.refresh(uploadToken=token), api.finalize(token), api.abort(token)):
         assert payload["success"] is False
         assert payload["errors"] == [

@@ -52,7 +52,6 @@ def save_named(manager: FileManager, user: User, *named: str, **over: Any) -> No
 
 class TestPages:
     def test_without_arguments_a_page_has_fifty_of_the_newest(self, api: Api, user: User, manager: FileManager) -> None:
-        """B-9"""
         save_named(manager, user, *[f"{n}.txt" for n in range(120)])
 
         found = page(api)
@@ -137,7 +136,6 @@ class TestPages:
         ],
     )
     def test_impossible_sizes_are_refused(self, arguments: dict[str, int], message: str, api: Api) -> None:
-        """B-9"""
         assert refusal(api, **arguments) == ("INVALID_INPUT", message)
 
     def test_managers_are_paged_alike(self, api: Api, db: None) -> None:
@@ -186,7 +184,6 @@ class TestCursors:
     def test_a_cursor_that_was_not_handed_out_is_refused(
         self, name: str, argument: str, api: Api, user: User, manager: FileManager
     ) -> None:
-        """B-9"""
         save_files(manager, user, 2)
 
         code, message = refusal(api, **{argument: BAD_CURSORS[name]})
@@ -357,7 +354,6 @@ class TestWhoseFiles:
         assert names(page(api)) == ["ann's"]
 
     def test_anonymous_lists_are_empty(self, anonymous: Api) -> None:
-        """A-1"""
         for filters in ({}, {"all": True}, {"groupId": opaque("Group", 1)}):
             assert page(anonymous, filters=filters)["totalCount"] == 0
 

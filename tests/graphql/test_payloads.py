@@ -24,7 +24,6 @@ UNAUTHENTICATED = {
 def test_a_ticket_holds_a_pending_file_its_token_and_its_instructions(
     api: Api, user: User, manager: FileManager
 ) -> None:
-    """seed-32 to seed-45"""
     payload = api.initiate(
         {"filename": "a.txt", "size": 3, "clientRef": "first"}, {"filename": "b.txt", "size": 0, "clientRef": "second"}
     )
@@ -73,7 +72,6 @@ def test_a_refused_request_has_no_tickets(api: Api, manager: FileManager) -> Non
 
 
 def test_anonymous_mutations_answer_unauthenticated(anonymous: Api, manager: FileManager) -> None:
-    """A-1"""
     answers = [
         anonymous.initiate({"filename": "a.txt", "size": 1}),
         anonymous.refresh(uploadToken="x"),
@@ -92,7 +90,6 @@ def test_anonymous_mutations_answer_unauthenticated(anonymous: Api, manager: Fil
 
 
 def test_finalize_tells_what_is_missing(api: Api, manager: FileManager) -> None:
-    """seed-50"""
     token = api.start(b"hello")["uploadToken"]
 
     payload = api.finalize(token)
@@ -104,7 +101,6 @@ def test_finalize_tells_what_is_missing(api: Api, manager: FileManager) -> None:
 
 
 def test_a_completed_file_shows_what_the_storage_holds(api: Api, manager: FileManager) -> None:
-    """seed-55 to seed-65"""
     file = api.upload(b"hello", metadata={"a": 1})
 
     assert file["uploadStatus"] == "COMPLETED"
@@ -136,7 +132,7 @@ def test_refresh_by_id_gives_a_new_token_and_by_token_none(api: Api, manager: Fi
 
 
 class TestWhatShows:
-    """seed-58, A-2: fields of one file for each kind of viewer."""
+    """Fields of one file for each kind of viewer."""
 
     @pytest.fixture
     def file(self, user: User, manager: FileManager) -> File:
@@ -190,7 +186,6 @@ class TestWhatShows:
         assert shown["downloadUrl"] is not None
 
     def test_an_inactive_manager_is_null_and_its_files_stay_readable(self, file: File, api: Api) -> None:
-        """seed-25"""
         FileManager.objects.update(is_active=False)
 
         shown = self.seen(api, file)
@@ -200,7 +195,6 @@ class TestWhatShows:
 
     @pytest.mark.parametrize("status", [File.PENDING, File.FAILED, File.EXPIRED, File.ABORTED])
     def test_only_completed_files_have_addresses(self, status: str, api: Api, user: User, manager: FileManager) -> None:
-        """D-1"""
         reason = "It failed." if status == File.FAILED else ""
         file = save_file(manager, user, upload_status=status, completed_at=None, failure_reason=reason)
 
@@ -243,7 +237,7 @@ def test_a_managers_limits_show(api: Api, db: None) -> None:
 
 
 class TestWhichManagers:
-    """A-5: neither a list nor an id shows a manager that the viewer may not use."""
+    """Neither a list nor an id shows a manager that the viewer may not use."""
 
     QUERY = """query ($id: ID!) {
       fileManagers { edges { node { name } } } fileManager(id: $id) { name } node(id: $id) { id }
@@ -273,7 +267,6 @@ class TestWhichManagers:
 
 
 def test_no_answer_holds_settings_or_digests(api: Api, tmp_path: Any, local_manager: FileManager) -> None:
-    """seed-45, S-2, G-8"""
     ticket = api.start(b"hello")
     answers = json.dumps([ticket, api.refresh(uploadToken=ticket["uploadToken"]), api.file(ticket["file"]["id"])])
 

@@ -63,7 +63,6 @@ BAD_BODIES = {
 
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_a_bad_body_is_refused_with_a_code(name: str) -> None:
-    """B-4, B-8"""
     body, status = BAD_BODIES[name]
 
     response = post(Client(), body)
@@ -112,7 +111,6 @@ def test_a_lying_content_length_does_not_matter() -> None:
     ],
 )
 def test_other_content_types_are_refused(content_type: str) -> None:
-    """B-2"""
     response = Client().generic("POST", "/graphql", json.dumps(VIEWER), content_type)
 
     assert response.status_code == 415
@@ -120,7 +118,7 @@ def test_other_content_types_are_refused(content_type: str) -> None:
 
 
 def test_multipart_operations_are_refused() -> None:
-    """B-2: no form, which a foreign page could send without asking first."""
+    """No form, which a foreign page could send without asking first."""
     form = {"operations": json.dumps(VIEWER), "map": "{}"}
 
     response = Client().post("/graphql", form, content_type=MULTIPART_CONTENT)
@@ -139,7 +137,6 @@ def test_json_may_name_its_character_set(content_type: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_only_post_is_answered(method: str) -> None:
-    """B-1"""
     response = Client().generic(method, "/graphql?query={viewer{id}}")
 
     assert response.status_code == 405
@@ -153,7 +150,6 @@ def test_only_post_is_answered(method: str) -> None:
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json"])
 def test_get_shows_nothing_in_production(query: str, accept: str, settings: Settings) -> None:
-    """B-1"""
     settings.DEBUG = False
 
     response = Client().get(f"/graphql{query}", headers={"Accept": accept})
@@ -182,7 +178,6 @@ def test_a_project_without_the_graphiql_template_has_no_page(settings: Settings)
 
 
 def test_get_without_html_is_refused_in_development_too(settings: Settings) -> None:
-    """B-1"""
     settings.DEBUG = True
 
     response = Client().get("/graphql?query={viewer{id}}", headers={"Accept": "application/json"})
@@ -240,7 +235,7 @@ def test_one_of_several_named_operations_runs() -> None:
 
 @pytest.mark.django_db
 def test_a_foreign_host_is_a_bad_request_whatever_the_middleware(settings: Settings) -> None:
-    """B-8: without CommonMiddleware nobody looks at it before the view does."""
+    """Without CommonMiddleware nobody looks at it before the view does."""
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("CommonMiddleware")]
 
     assert post(Client(), VIEWER, Host="evil.example").status_code == 400
@@ -248,8 +243,6 @@ def test_a_foreign_host_is_a_bad_request_whatever_the_middleware(settings: Setti
 
 
 class TestCsrf:
-    """B-3, seed-28"""
-
     @pytest.fixture
     def client(self, user: User) -> Client:
         client = Client(enforce_csrf_checks=True)

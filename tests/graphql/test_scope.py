@@ -1,4 +1,4 @@
-"""Every way from the schema's roots to a file or a file manager, walked by somebody who may see none. A-8"""
+"""Every way from the schema's roots to a file or a file manager, walked by somebody who may see none."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -21,19 +21,18 @@ def fields_by_type() -> dict[str, set[str]]:
 
 
 def test_committed_sdl_is_what_the_code_exports() -> None:
-    """seed-27: `make schema` writes it."""
+    """`make schema` writes it."""
     assert f"{print_schema(schema)}\n" == SDL.read_text()
 
 
 def test_no_type_has_a_field_for_secrets() -> None:
-    """seed-45, S-2: settings, states and keys cannot be asked for."""
+    """Settings, states and keys cannot be asked for."""
     leaks = {name: fields & NEVER for name, fields in fields_by_type().items() if fields & NEVER}
 
     assert leaks == {}
 
 
 def test_a_file_manager_shows_nothing_beyond_the_contract() -> None:
-    """seed-45"""
     assert fields_by_type()["FileManager"] == {
         "id", "name", "backendType", "isActive", "isDefault", "supportsDirectUpload", "maxFileSize",
         "maxFilesPerBatch", "allowedExtensions", "allowedMimeTypes", "checksumAlgorithms", "group",
@@ -46,14 +45,14 @@ def test_users_and_groups_show_a_name_and_an_id() -> None:
 
 
 def test_upload_tokens_come_out_only_where_they_are_made() -> None:
-    """seed-38: in a ticket and in the answer of refreshUpload."""
+    """In a ticket and in the answer of refreshUpload."""
     outputs = {name for name, fields in fields_by_type().items() if "uploadToken" in fields and "Input" not in name}
 
     assert outputs == {"UploadTicket", "RefreshUploadPayload"}
 
 
 def test_only_files_and_file_managers_are_nodes() -> None:
-    """A-9: no other type can be reached by a global id."""
+    """No other type can be reached by a global id."""
     built = build_schema(SDL.read_text())
     node = built.type_map["Node"]
     assert isinstance(node, GraphQLInterfaceType)

@@ -41,8 +41,6 @@ def editors_manager(user: User, group: Group) -> FileManager:
 
 @pytest.mark.parametrize("count", [1, 10, 100])
 class TestPage:
-    """B-9"""
-
     @pytest.fixture(autouse=True)
     def _files(self, user: User, manager: FileManager) -> None:
         save_files(manager, user, 100)

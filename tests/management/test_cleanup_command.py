@@ -32,7 +32,6 @@ def lapsed(user: User, manager: FileManager) -> File:
 
 
 def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: FileManager) -> None:
-    """seed-101, seed-10"""
     assert run() == "Expired 1 uploads (1 pending), removed 0 rows, deleted 2 queued objects; 0 failed.\n"
     assert File.objects.get().upload_status == "expired"
     assert stored_paths(manager) == []
@@ -40,12 +39,11 @@ def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: F
 
 @pytest.mark.parametrize(("hours", "expired"), [("0", 1), ("6", 1), ("24", 1), ("47", 1), ("48", 0), ("0.5", 1)])
 def test_hours(lapsed: File, hours: str, expired: int) -> None:
-    """seed-102: it has been due for 48 hours less the grace of half an hour."""
+    """It has been due for 48 hours less the grace of half an hour."""
     assert run("--hours", hours).startswith(f"Expired {expired} uploads")
 
 
 def test_zero_hours_leave_alone_what_is_not_due(user: User, manager: FileManager) -> None:
-    """seed-102"""
     start(user, now=timezone.now())
     assert run("--hours", "0").startswith("Expired 0 uploads, removed 0 rows, deleted 0")
 
@@ -67,14 +65,12 @@ def test_zero_hours_leave_alone_what_is_not_due(user: User, manager: FileManager
 def test_bad_options_are_usage_errors_and_change_nothing(
     lapsed: File, arguments: tuple[str, ...], message: str
 ) -> None:
-    """seed-102, seed-104, K-4"""
     with pytest.raises(CommandError, match=message):
         run(*arguments)
     assert File.objects.get().upload_status == "pending"
 
 
 def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileManager) -> None:
-    """seed-103, K-1"""
     before = File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()
     dry = run("--dry-run")
     assert (File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()) == before
@@ -85,13 +81,11 @@ def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileMa
 
 
 def test_one_status_alone(lapsed: File, user: User) -> None:
-    """seed-104"""
     assert run("--status", "failed").startswith("Expired 0 uploads, removed 0 rows")
     assert run("--status", "pending").startswith("Expired 1 uploads (1 pending), removed 0 rows")
 
 
 def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
-    """seed-105"""
     output = run("--verbose")
     assert output.splitlines()[0] == f"expire {lapsed.pk} pending lapsed.txt (5 bytes)"
     assert len(output.splitlines()) == 2
@@ -102,8 +96,6 @@ def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
 def test_a_storage_that_fails_makes_the_command_fail_after_it_has_done_the_rest(
     lapsed: File, manager: FileManager
 ) -> None:
-    """K-2, seed-106"""
-
     def refuse(operation: str, path: str, moment: str) -> None:
         if operation == "delete" and path.startswith(".uploads/"):
             raise StorageUnavailable("Out of order.")
@@ -119,13 +111,11 @@ def test_a_storage_that_fails_makes_the_command_fail_after_it_has_done_the_rest(
 
 
 def test_it_works_by_hand_when_the_scheduled_run_is_off(lapsed: File) -> None:
-    """seed-17"""
     with configured(CLEANUP_EXPIRED_UPLOADS=False):
         assert run().startswith("Expired 1 uploads")
 
 
 def test_completed_files_survive_every_option(user: User, manager: FileManager) -> None:
-    """K-4"""
     file = upload(user, now=timezone.now() - timedelta(days=400))
     options: Any
     for options in ([], ["--hours", "0"], *[["--status", status] for status in ("pending", "failed", "expired")]):

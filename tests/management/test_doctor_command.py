@@ -52,7 +52,6 @@ def look(file: File) -> list[str]:
 
 class TestFileManagers:
     def test_all_are_asked_and_what_works_is_said(self, manager: FileManager, group: Group, tmp_path: Path) -> None:
-        """seed-126"""
         folder = {"base_path": str(tmp_path / "files")}
         FileManager.objects.create(name="Disk", backend_type="file", settings=folder, group=group)
 
@@ -61,7 +60,6 @@ class TestFileManagers:
     def test_each_fault_stands_below_its_file_manager_and_the_rest_is_asked_all_the_same(
         self, manager: FileManager, tmp_path: Path
     ) -> None:
-        """seed-121, seed-126"""
         folder = {"base_path": str(tmp_path / "absent"), "create_directories": False}
         FileManager.objects.create(name="Disk", backend_type="file", settings=folder)
         FileManager.objects.create(name="Gone", backend_type="memory")
@@ -76,7 +74,6 @@ class TestFileManagers:
         assert fault == "2 of 3 file managers do not work."
 
     def test_settings_that_no_key_opens_are_a_fault_and_no_secret_is_told(self, manager: FileManager) -> None:
-        """S-4, S-2"""
         keys = ["dGhpcyBpcyBhIGtleSBmb3IgdGhlIHRlc3RzIG9ubHk="]
         with configured(ENCRYPTION_KEYS=keys):
             output, fault = run()
@@ -94,7 +91,7 @@ class TestFileManagers:
 
 class TestOneFile:
     def test_nothing_has_arrived(self, user: User, manager: FileManager) -> None:
-        """seed-120: the browser was refused, or has not begun."""
+        """The browser was refused, or has not begun."""
         file = file_of(start(user, now=timezone.now()))
 
         assert look(file) == [
@@ -105,7 +102,6 @@ class TestOneFile:
         ]
 
     def test_everything_has_arrived_and_nobody_called_finalize(self, user: User, manager: FileManager) -> None:
-        """seed-120"""
         ticket = start(user, now=timezone.now())
         send(ticket, now=timezone.now())
 
@@ -120,7 +116,6 @@ class TestOneFile:
         ],
     )
     def test_parts(self, user: User, manager: FileManager, arrived: list[int], verdict: str) -> None:
-        """seed-120"""
         with configured(**PARTS):
             data, now = bytes(250), timezone.now()
             ticket = start(user, data, "large.bin", now=now)
@@ -134,7 +129,6 @@ class TestOneFile:
     def test_what_the_storage_was_never_told_of_or_has_forgotten(
         self, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """seed-120"""
         with configured(**PARTS):
             file = file_of(start(user, bytes(250), "large.bin", now=timezone.now()))
 
@@ -148,7 +142,6 @@ class TestOneFile:
             assert look(file)[-1] == NOTHING
 
     def test_a_completed_file_is_in_order(self, user: User, manager: FileManager) -> None:
-        """seed-120"""
         file = upload(user, now=timezone.now())
 
         lines = look(file)
@@ -167,7 +160,7 @@ class TestOneFile:
     def test_a_completed_file_whose_object_is_no_longer_it(
         self, user: User, local_manager: FileManager, replacement: bytes | None, verdict: str
     ) -> None:
-        """seed-120: somebody else was at the storage."""
+        """Somebody else was at the storage."""
         file = upload(user, now=timezone.now())
         stored = Path(local_manager.settings["base_path"], file.file_path)
         stored.unlink()
@@ -180,7 +173,6 @@ class TestOneFile:
         assert fault == "The file cannot be served as it was published."
 
     def test_how_an_ended_upload_ended(self, user: User, manager: FileManager) -> None:
-        """seed-120"""
         now = timezone.now()
         failed, aborted = start(user, now=now), start(user, now=now)
         send(failed, b"hello", now=now)
@@ -193,7 +185,7 @@ class TestOneFile:
         assert look(file_of(lapsed))[-1] == "The deadline of this upload has passed. Start a new one."
 
     def test_looking_changes_nothing(self, user: User, manager: FileManager) -> None:
-        """K-1: neither rows nor objects, and the token is not told."""
+        """Neither rows nor objects, and the token is not told."""
         ticket = start(user, now=timezone.now())
         send(ticket, now=timezone.now())
         done = upload(user, now=timezone.now())
@@ -222,7 +214,7 @@ class TestOneFile:
 
 
 def test_the_backend_of_the_tests_is_asked_for_real(manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    """seed-126: the answer is the storage's."""
+    """The answer is the storage's."""
     monkeypatch.setattr(type(get_backend(manager)), "validate_configuration", lambda _: (False, ["It burns.", "Help."]))
 
     assert run() == ("Memory (memory):\n  It burns.\n  Help.\n", "1 of 1 file managers do not work.")

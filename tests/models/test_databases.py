@@ -39,7 +39,6 @@ def test_a_search_knows_the_two_cases_of_a_letter(wanted: str, found: bool | Non
 
 
 def test_names_that_differ_in_case_or_accent_are_different() -> None:
-    """seed-20"""
     for name in ("Files", "files", "Filés"):
         FileManager.objects.create(name=name, backend_type="memory", is_default=name == "files")
 
@@ -57,7 +56,6 @@ def test_names_that_differ_in_case_or_accent_are_different() -> None:
     ],
 )
 def test_json_comes_back_as_it_was_given(user: User, manager: FileManager, given: dict[str, Any]) -> None:
-    """seed-33, seed-64"""
     file = file_of(start(user, metadata=given))
 
     assert File.objects.get(pk=file.pk).metadata == given

@@ -26,27 +26,24 @@ def s3(name: str, backend_url: str = "s3://bucket/", **fields: Any) -> FileManag
 
 @pytest.mark.parametrize("backend_type", ["file", "memory", "s3", "azure", "gcs"])
 def test_every_documented_backend_type_is_a_class(backend_type: str) -> None:
-    """seed-21, seed-95"""
     assert backend_type in backend_types()
     assert backend_class(backend_type).__name__.endswith("Backend")
 
 
 def test_an_unknown_backend_type_is_refused_and_the_known_ones_are_named() -> None:
-    """seed-21, seed-95"""
     with pytest.raises(ValidationError, match="Unknown backend type 'ftp'; known are file, memory, s3, azure, gcs"):
         FileManager.objects.create(name="FTP", backend_type="ftp")
     assert not FileManager.objects.exists()
 
 
 def test_a_project_registers_a_backend_of_its_own() -> None:
-    """seed-21"""
     with configured(BACKENDS={"mine": "fileman.testing.memory.MemoryBackend"}):
         assert backend_class("mine") is MemoryBackend
         assert "mine" in backend_types()
 
 
 def test_a_saved_change_makes_a_new_backend_and_nothing_else_does(manager: FileManager) -> None:
-    """seed-95: it is made once for each saved state."""
+    """It is made once for each saved state."""
     first = get_backend(manager)
     assert get_backend(FileManager.objects.get(pk=manager.pk)) is first
     manager.settings = {"upload_expires_in": 77}
@@ -57,7 +54,6 @@ def test_a_saved_change_makes_a_new_backend_and_nothing_else_does(manager: FileM
 
 @pytest.mark.parametrize("path", ["no.such.module.Backend", "fileman.testing.memory.NoSuchBackend"])
 def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -> None:
-    """seed-95"""
     with configured(BACKENDS={"mine": path}), pytest.raises(StorageMisconfigured, match="Backend 'mine'"):
         backend_class("mine")
 
@@ -73,7 +69,6 @@ def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -
     ],
 )
 def test_the_backend_url_names_bucket_and_prefix(backend_url: str, location: str) -> None:
-    """seed-22"""
     manager = s3("S3", backend_url)
     prefix = location.removeprefix("s3:aws/bucket/")
     assert FileManager.objects.get().location == manager.location
@@ -95,7 +90,6 @@ def test_the_backend_url_names_bucket_and_prefix(backend_url: str, location: str
 def test_a_backend_url_that_disagrees_with_the_settings_is_refused(
     backend_type: str, backend_url: str, settings: dict[str, Any]
 ) -> None:
-    """seed-22, seed-81"""
     with pytest.raises(ValidationError, match="backend_url"):
         FileManager.objects.create(name="Torn", backend_type=backend_type, backend_url=backend_url, settings=settings)
     assert not FileManager.objects.exists()
@@ -108,7 +102,6 @@ def test_a_backend_url_that_disagrees_with_the_settings_is_refused(
 def test_left_out_direct_upload_is_what_the_backend_can_do(
     backend_type: str, settings: dict[str, Any], able: bool
 ) -> None:
-    """seed-23"""
     manager = FileManager.objects.create(name="M", backend_type=backend_type, settings=settings)
     assert manager.supports_direct_upload is able
     assert FileManager.objects.get().supports_direct_upload is able
@@ -116,13 +109,11 @@ def test_left_out_direct_upload_is_what_the_backend_can_do(
 
 @pytest.mark.parametrize(("backend_type", "settings"), [("memory", {}), ("file", {"base_path": "/srv/files"})])
 def test_direct_upload_on_a_backend_that_cannot_is_refused(backend_type: str, settings: dict[str, Any]) -> None:
-    """seed-23, seed-80"""
     with pytest.raises(ValidationError, match="cannot take direct uploads"):
         FileManager.objects.create(name="M", backend_type=backend_type, settings=settings, supports_direct_upload=True)
 
 
 def test_with_direct_upload_off_bytes_go_through_this_server(user: User) -> None:
-    """seed-23"""
     manager = s3("S3", supports_direct_upload=False, is_default=True)
     instructions = start(user, into=manager).instructions
     assert instructions is not None
@@ -130,7 +121,6 @@ def test_with_direct_upload_off_bytes_go_through_this_server(user: User) -> None
 
 
 def test_every_unknown_missing_and_mistyped_setting_is_listed() -> None:
-    """X-6, seed-67"""
     settings = {"bucket": "x", "secret_key": "y", "region_name": 5, "upload_expires_in": "60"}
     with pytest.raises(ValidationError) as refusal:
         s3("S3", settings=settings)
@@ -149,7 +139,6 @@ def test_every_unknown_missing_and_mistyped_setting_is_listed() -> None:
 @pytest.mark.parametrize("key", ["upload_expires_in", "download_expires_in"])
 @pytest.mark.parametrize("seconds", [0, -1, 604_801, 315_360_000, True])
 def test_an_impossible_lifetime_is_refused_when_the_manager_is_saved(key: str, seconds: int) -> None:
-    """G-6, seed-73"""
     with pytest.raises(ValidationError, match=key):
         memory("M", settings={key: seconds})
     assert memory("M", settings={key: 604_800}).settings == {key: 604_800}
@@ -158,7 +147,6 @@ def test_an_impossible_lifetime_is_refused_when_the_manager_is_saved(key: str, s
 @pytest.mark.parametrize("value", ["jpg", {"jpg": 1}, [1], [""], [None], None])
 @pytest.mark.parametrize("name", ["allowed_extensions", "allowed_mime_types"])
 def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
-    """X-6"""
     with pytest.raises(ValidationError, match=name):
         memory("M", **{name: value})
 
@@ -167,7 +155,6 @@ def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
 
 
 def test_two_tenants_never_share_a_place(group: Group) -> None:
-    """seed-47"""
     s3("Everybody's", "s3://bucket/team/")
     for url in ("s3://bucket/team/", "s3://bucket/team"):
         with pytest.raises(ValidationError, match="another group stores its files here"):
@@ -178,7 +165,6 @@ def test_two_tenants_never_share_a_place(group: Group) -> None:
 
 
 def test_a_manager_does_not_move_to_another_group_that_shares_the_place(group: Group) -> None:
-    """seed-47"""
     s3("A")
     twin = s3("B")
     twin.group = group
@@ -187,7 +173,6 @@ def test_a_manager_does_not_move_to_another_group_that_shares_the_place(group: G
 
 
 def test_the_place_of_a_manager_with_files_cannot_change(user: User, tmp_path: Any) -> None:
-    """X-4"""
     manager = FileManager.objects.create(
         name="Local", backend_type="file", settings={"base_path": str(tmp_path / "a")}, is_default=True
     )
@@ -205,7 +190,6 @@ def test_the_place_of_a_manager_with_files_cannot_change(user: User, tmp_path: A
 
 
 def test_a_secret_is_not_sent_to_a_new_host_while_files_exist(user: User) -> None:
-    """X-4"""
     keys = {"bucket_name": "bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
     manager = s3("S3", "", settings=keys, is_default=True)
     start(user, into=manager)

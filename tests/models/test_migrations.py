@@ -16,7 +16,6 @@ def tables() -> set[str]:
 
 @pytest.mark.django_db
 def test_no_migration_is_missing() -> None:
-    """seed-18"""
     output = StringIO()
     call_command("makemigrations", "--check", "--dry-run", stdout=output)
     assert output.getvalue() == "No changes detected\n"
@@ -24,7 +23,6 @@ def test_no_migration_is_missing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_migrating_to_nothing_and_back_from_nothing() -> None:
-    """seed-18"""
     assert tables() == TABLES
     try:
         call_command("migrate", "fileman", "zero", verbosity=0)
@@ -36,7 +34,6 @@ def test_migrating_to_nothing_and_back_from_nothing() -> None:
 
 @pytest.mark.django_db
 def test_the_database_holds_every_constraint_and_index_of_the_models() -> None:
-    """seed-18, C-4"""
     with connection.cursor() as cursor:
         made = {name for table in TABLES for name in connection.introspection.get_constraints(cursor, table)}
     models = apps.get_app_config("fileman").get_models()

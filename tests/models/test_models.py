@@ -28,7 +28,6 @@ def defaults() -> list[str]:
 
 
 def test_a_new_default_demotes_the_old_one(group: Group) -> None:
-    """seed-24"""
     memory("First", is_default=True)
     memory("Of the group", is_default=True, group=group)
     memory("Second", is_default=True)
@@ -38,7 +37,7 @@ def test_a_new_default_demotes_the_old_one(group: Group) -> None:
 
 
 def test_one_default_for_everybody_and_one_for_each_group(group: Group) -> None:
-    """seed-24: held by the database, also against bulk writes."""
+    """Held by the database, also against bulk writes."""
     other = Group.objects.create(name="others")
     for scope in (None, group, other):
         memory("A", group=scope, is_default=True)
@@ -50,7 +49,6 @@ def test_one_default_for_everybody_and_one_for_each_group(group: Group) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_switching_the_default_from_many_places_at_once_leaves_one() -> None:
-    """seed-24"""
     managers = [memory(f"M{number}", is_default=number == 0) for number in range(6)]
 
     def make_default(number: int) -> None:
@@ -64,7 +62,6 @@ def test_switching_the_default_from_many_places_at_once_leaves_one() -> None:
 
 
 def test_an_upload_falls_back_from_the_group_to_everybody(user: User, group: Group) -> None:
-    """seed-24"""
     user.groups.add(group)
     everybody = memory("Everybody", is_default=True)
     assert initiate(user, declared(), group_id=group.pk).file_manager == everybody
@@ -80,7 +77,7 @@ def test_an_upload_falls_back_from_the_group_to_everybody(user: User, group: Gro
 
 
 def test_a_name_is_unique_in_its_scope(group: Group) -> None:
-    """seed-20: no group is a scope of its own."""
+    """No group is a scope of its own."""
     memory("Files")
     memory("Files", group=group)
     for scope in (None, group):
@@ -93,7 +90,6 @@ def test_a_name_is_unique_in_its_scope(group: Group) -> None:
 
 
 def test_a_manager_with_files_or_queued_deletions_cannot_be_deleted(user: User, manager: FileManager) -> None:
-    """K-7, seed-26"""
     file = upload(user)
     with pytest.raises(ProtectedError):
         manager.delete()
@@ -108,7 +104,6 @@ def test_a_manager_with_files_or_queued_deletions_cannot_be_deleted(user: User, 
 
 
 def test_a_group_with_a_manager_or_files_cannot_be_deleted(user: User, group: Group) -> None:
-    """K-7, seed-26"""
     manager = memory("Group's", group=group)
     with pytest.raises(ProtectedError):
         group.delete()
@@ -122,7 +117,6 @@ def test_a_group_with_a_manager_or_files_cannot_be_deleted(user: User, group: Gr
 
 
 def test_a_deleted_user_leaves_the_files_but_no_reservation(user: User, manager: FileManager) -> None:
-    """seed-26"""
     file, unfinished = upload(user), file_of(start(user))
     User.objects.get(pk=user.pk).delete()
     assert File.objects.get(pk=file.pk).uploaded_by is None
@@ -133,7 +127,6 @@ def test_a_deleted_user_leaves_the_files_but_no_reservation(user: User, manager:
 
 
 def test_an_inactive_manager_takes_nothing_new_and_keeps_what_it_has(user: User, manager: FileManager) -> None:
-    """seed-25, K-7"""
     ticket = start(user)
     done = upload(user)
     manager.is_active = False
@@ -170,7 +163,6 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_the_database_refuses_an_impossible_file(user: User, manager: FileManager, name: str) -> None:
-    """C-4"""
     file = file_of(start(user))
     with pytest.raises(IntegrityError), transaction.atomic():
         File.objects.filter(pk=file.pk).update(**IMPOSSIBLE[name])
@@ -184,7 +176,6 @@ def file_of_row(file: File) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("limit", [-1, 2**53])
 def test_the_database_refuses_an_impossible_limit(manager: FileManager, limit: int) -> None:
-    """C-4"""
     with pytest.raises(IntegrityError), transaction.atomic():
         FileManager.objects.update(max_file_size=limit)
 
@@ -192,7 +183,6 @@ def test_the_database_refuses_an_impossible_limit(manager: FileManager, limit: i
 def test_the_database_refuses_negative_usage_two_files_at_one_path_and_one_token_twice(
     user: User, manager: FileManager
 ) -> None:
-    """C-4, M-3"""
     one, two = file_of(start(user)), file_of(start(user))
     refused: list[Callable[[], object]] = [
         lambda: StorageUsage.objects.update(bytes=-1),
@@ -205,7 +195,6 @@ def test_the_database_refuses_negative_usage_two_files_at_one_path_and_one_token
 
 
 def test_the_text_forms_name_ids_and_nothing_of_the_user(user: User, manager: FileManager) -> None:
-    """S-2"""
     file = file_of(start(user, filename="private.txt"))
     assert repr(file) == f"<File {file.pk} pending>"
     assert repr(manager) == f"<FileManager {manager.pk} memory>"

@@ -33,8 +33,6 @@ def run(sample: str, **given: Any) -> dict[str, Any]:
 
 
 class TestReadme:
-    """seed-14, seed-19"""
-
     def test_its_settings_are_accepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(os.environ, "FILEMAN_KEY", FILEMAN_SETTINGS["ENCRYPTION_KEYS"][0])
 
@@ -74,7 +72,7 @@ class TestReadme:
 
 
 class TestPython:
-    """docs/python.md. seed-94, seed-95, seed-96, seed-98, seed-99, seed-107, seed-110"""
+    """Docs/python.md."""
 
     @pytest.fixture
     def page(self) -> list[str]:

@@ -53,7 +53,6 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_fresh_project_needs_nothing_but_the_app(project: Path) -> None:
-    """seed-14, seed-18"""
     checked = django(project, "check", "--fail-level", "WARNING")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout == "System check identified no issues (0 silenced).\n"
@@ -66,7 +65,6 @@ def test_a_fresh_project_needs_nothing_but_the_app(project: Path) -> None:
 
 
 def test_a_fresh_project_without_debug_is_told_what_is_missing(project: Path) -> None:
-    """seed-14, S-6"""
     (project / "fresh.py").write_text(FRESH_PROJECT.replace("DEBUG = True", "DEBUG = False"))
     checked = django(project, "check")
     assert checked.returncode == 1
@@ -74,7 +72,6 @@ def test_a_fresh_project_without_debug_is_told_what_is_missing(project: Path) ->
 
 
 def test_importing_the_models_loads_no_vendor_sdk(project: Path) -> None:
-    """seed-95"""
     code = "import django, sys; django.setup(); import fileman.uploads, fileman.cleanup, fileman.views; "
     vendors = "{'boto3', 'botocore', 'azure.core', 'azure.storage', 'google.auth', 'google.cloud', 'strawberry'}"
     told = python(project, "-c", f"{code} print(sorted({vendors} & set(sys.modules)))")
@@ -82,7 +79,7 @@ def test_importing_the_models_loads_no_vendor_sdk(project: Path) -> None:
 
 
 def test_the_wheel_serves_what_the_readme_mounts(project: Path, tmp_path: Path) -> None:
-    """seed-14: in a project that has nothing of this repository but the wheel."""
+    """In a project that has nothing of this repository but the wheel."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -99,7 +96,6 @@ def test_the_wheel_serves_what_the_readme_mounts(project: Path, tmp_path: Path) 
 
 
 def test_the_licence_is_mit_and_the_metadata_agree() -> None:
-    """seed-128"""
     text = (ROOT / "LICENSE").read_text()
     assert text.startswith("MIT License\n\nCopyright (c) ")
     assert "Permission is hereby granted, free of charge" in text
@@ -110,7 +106,6 @@ def test_the_licence_is_mit_and_the_metadata_agree() -> None:
 
 
 def test_the_commands_of_the_contributing_guide_are_those_of_the_makefile() -> None:
-    """seed-127"""
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     commands = set(re.findall(r"(?:`|^\s*)make ([a-z][a-z-]*)", guide, re.MULTILINE))
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -61,7 +61,6 @@ def completed(user: User) -> File:
 
 
 def test_the_settings(settings: Any) -> None:
-    """seed-15, seed-16, seed-17"""
     settings.DEBUG = True
     with override_settings(FILEMAN_SETTINGS=FILEMAN_SETTINGS):
         assert conf.settings().DEFAULT_MAX_FILE_SIZE == 104_857_600
@@ -69,7 +68,7 @@ def test_the_settings(settings: Any) -> None:
 
 
 def test_create_a_file_manager(user: User) -> None:
-    """seed-19: and it takes uploads at once, straight to the bucket."""
+    """And it takes uploads at once, straight to the bucket."""
     file_manager = s3_file_manager()
     file_manager.refresh_from_db()
     assert (file_manager.is_default, file_manager.is_active, file_manager.max_file_bytes) == (True, True, 104_857_600)
@@ -84,7 +83,6 @@ def test_create_a_file_manager(user: User) -> None:
 
 
 def test_configure_file_restrictions(user: User) -> None:
-    """seed-107, seed-108, seed-109"""
     file_manager = FileManager.objects.create(
         name="Image Storage",
         backend_type="s3",
@@ -107,7 +105,6 @@ def test_configure_file_restrictions(user: User) -> None:
 
 
 def test_download_files(completed: File) -> None:
-    """seed-94, seed-95, seed-96"""
     # Get file by upload token
     file_obj = File.objects.get(upload_token="abc123...", upload_status=File.COMPLETED)
 
@@ -122,7 +119,6 @@ def test_download_files(completed: File) -> None:
 
 
 def test_a_pending_file_is_not_found_as_completed(user: User, manager: FileManager) -> None:
-    """seed-94"""
     ticket = start(user)
     with pytest.raises(File.DoesNotExist):
         File.objects.get(upload_token=token_of(ticket), upload_status=File.COMPLETED)
@@ -132,7 +128,6 @@ def test_a_pending_file_is_not_found_as_completed(user: User, manager: FileManag
 
 
 def test_check_file_access_permissions(completed: File, user: User, other_user: User, user_group: Group) -> None:
-    """seed-98, seed-99"""
     file_obj = completed
     for asking, expected in ((user, True), (other_user, False), (AnonymousUser(), False)):
         request = SimpleNamespace(user=asking)
@@ -151,7 +146,7 @@ def test_check_file_access_permissions(completed: File, user: User, other_user: 
 
 
 def test_access_of_a_groups_file(user: User, other_user: User, manager: FileManager, user_group: Group) -> None:
-    """seed-98: members see it, whoever is inactive or outside does not."""
+    """Members see it, whoever is inactive or outside does not."""
     user.groups.add(user_group)
     (ticket,) = initiate(user, declared(), group_id=user_group.pk).tickets
     file_obj = ticket.file
@@ -164,7 +159,6 @@ def test_access_of_a_groups_file(user: User, other_user: User, manager: FileMana
 
 
 def test_not_completed_files_are_for_their_uploader(user: User, other_user: User, manager: FileManager) -> None:
-    """seed-98"""
     file_obj = start(user).file
     assert file_obj is not None
     file_obj.is_public = True
@@ -173,14 +167,13 @@ def test_not_completed_files_are_for_their_uploader(user: User, other_user: User
 
 
 def test_the_statuses() -> None:
-    """seed-100"""
     named = [File.PENDING, File.VERIFYING, File.COMPLETED, File.FAILED, File.EXPIRED, File.ABORTED]
     assert named == ["pending", "verifying", "completed", "failed", "expired", "aborted"]
     assert list(File.Status) == named
 
 
 def test_custom_validation(user: User, manager: FileManager) -> None:
-    """seed-110, seed-111: what its ValidationError says reaches the client, and nothing is stored."""
+    """What its ValidationError says reaches the client, and nothing is stored."""
     with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.validate_upload"]):
         upload(user, b"x" * 15)
         batch = initiate(user, declared("temp_notes.txt"), declared(size=6), declared(size=5))
@@ -195,7 +188,6 @@ def test_custom_validation(user: User, manager: FileManager) -> None:
 
 
 def test_debug_mode(user: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """seed-124, seed-125, seed-126"""
     (tmp_path / "files").mkdir()
     FileManager.objects.create(
         name="Local", backend_type="file", is_default=True, settings={"base_path": str(tmp_path / "files")}

@@ -19,7 +19,7 @@ ORIGIN = "http://localhost:8000"
 @override_settings(DEBUG=True)
 @pytest.mark.parametrize(("title", "backend_type", "start"), STORAGES, ids=[title for title, *_ in STORAGES])
 def test_a_storage_of_the_demo_has_no_fault(title: str, backend_type: str, start: Callable[[str], Any]) -> None:
-    """seed-117, seed-126: browsers are let in, too."""
+    """Browsers are let in, too."""
     with ExitStack() as stack:
         try:
             described = stack.enter_context(start(ORIGIN))

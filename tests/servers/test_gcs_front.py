@@ -149,7 +149,6 @@ def test_google_headers_that_were_not_signed_are_refused(gcs_bucket: Any) -> Non
 
 
 def test_the_signed_length_range_is_enforced_for_both_kinds_of_body(gcs_bucket: Any) -> None:
-    """G-5"""
     blob = gcs_bucket.blob("file")
     url = _signed(blob, "PUT", headers=LIMIT)
 
@@ -241,7 +240,6 @@ def test_a_bucket_that_does_not_exist_is_named_in_the_refusal(gcs_bucket: Any) -
 
 
 def test_only_the_rules_of_the_bucket_let_a_page_in(gcs_bucket: Any) -> None:
-    """seed-117"""
     url = _signed(gcs_bucket.blob("file"), "PUT")
     ask = {"Origin": "https://page.example", "Access-Control-Request-Method": "PUT"}
 

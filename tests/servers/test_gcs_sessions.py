@@ -73,7 +73,6 @@ def test_bytes_that_the_session_holds_already_are_skipped(blob: Any, session: st
 
 
 def test_the_size_declared_at_the_start_is_enforced(blob: Any, session: str) -> None:
-    """G-5"""
     longer = BODY + b"!"
 
     assert _send(session, longer).status_code == 400
@@ -154,7 +153,6 @@ def test_a_session_whose_declared_checksum_is_wrong_stores_nothing(blob: Any) ->
 
 
 def test_only_the_page_that_a_session_was_opened_for_may_use_it(gcs_bucket: Any, session: str) -> None:
-    """seed-117"""
     gcs_bucket.cors = [{"origin": ["*"], "method": ["*"], "responseHeader": ["*"]}]
     gcs_bucket.patch()
     ask = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-range"}

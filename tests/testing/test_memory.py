@@ -153,7 +153,6 @@ def test_every_object_has_a_version_of_its_own(backend: MemoryBackend) -> None:
 
 
 def test_of_fifty_senders_of_one_slice_exactly_one_wins(backend: MemoryBackend) -> None:
-    """L-3."""
     upload = upload_of(backend, 1000)
     start = Barrier(50)
 

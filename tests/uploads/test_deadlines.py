@@ -24,7 +24,7 @@ GRACE = timedelta(seconds=900)
 
 
 def test_an_upload_may_be_finalized_until_its_grace_is_over(user: User, manager: FileManager) -> None:
-    """C-7: even when every address has lapsed."""
+    """Even when every address has lapsed."""
     in_time, too_late = start(user), start(user)
     for ticket in (in_time, too_late):
         send(ticket)
@@ -38,13 +38,11 @@ def test_an_upload_may_be_finalized_until_its_grace_is_over(user: User, manager:
 
 @configured(UPLOAD_DEADLINE=timedelta(hours=1), PARTS_UPLOAD_DEADLINE=timedelta(hours=2), SINGLE_REQUEST_MAX_BYTES=4)
 def test_files_in_parts_have_a_later_deadline(user: User, manager: FileManager) -> None:
-    """seed-16"""
     assert file_of(start(user, b"four")).expires_at == NOW + timedelta(hours=1)
     assert file_of(start(user, b"fifth")).expires_at == NOW + timedelta(hours=2)
 
 
 def test_after_the_deadline_nothing_more_is_signed(user: User, manager: FileManager) -> None:
-    """C-7, seed-118"""
     ticket = start(user)
     for moment, error in ((DEADLINE - MICROSECOND, None), (DEADLINE, "UPLOAD_EXPIRED")):
         outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=moment)
@@ -53,7 +51,7 @@ def test_after_the_deadline_nothing_more_is_signed(user: User, manager: FileMana
 
 
 def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager: FileManager) -> None:
-    """C-7, seed-118: what has not arrived by then has expired, and nothing is signed for it."""
+    """What has not arrived by then has expired, and nothing is signed for it."""
     ticket = start(user)
     for moment, code in ((DEADLINE - MICROSECOND, "NOT_UPLOADED"), (DEADLINE, "UPLOAD_EXPIRED")):
         outcome = finish(user, ticket, now=moment)
@@ -64,7 +62,6 @@ def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager:
 
 
 def test_addresses_never_outlive_the_deadline(user: User, manager: FileManager) -> None:
-    """seed-44"""
     ticket = start(user)
     late = DEADLINE - timedelta(seconds=10)
     outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=late)

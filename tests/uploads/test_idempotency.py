@@ -19,7 +19,6 @@ def ids(batch: Batch) -> list[Any]:
 
 
 def test_the_same_key_and_input_replay_the_same_uploads(user: User, manager: FileManager) -> None:
-    """C-5"""
     first = initiate(user, declared("a.txt"), declared("b.txt"), idempotency_key="k")
     second = initiate(user, declared("a.txt"), declared("b.txt"), idempotency_key="k")
     assert ids(first) == ids(second)
@@ -29,7 +28,7 @@ def test_the_same_key_and_input_replay_the_same_uploads(user: User, manager: Fil
 
 
 def test_a_replay_brings_new_tokens_that_work(user: User, manager: FileManager) -> None:
-    """seed-38: the first ones were shown to nobody, and end."""
+    """The first ones were shown to nobody, and end."""
     (lost,) = initiate(user, declared(), idempotency_key="k").tickets
     (again,) = initiate(user, declared(), idempotency_key="k").tickets
     assert token_of(lost) != token_of(again)
@@ -39,7 +38,6 @@ def test_a_replay_brings_new_tokens_that_work(user: User, manager: FileManager) 
 
 
 def test_a_replay_of_a_completed_upload_tells_the_file_and_no_token(user: User, manager: FileManager) -> None:
-    """C-5"""
     (ticket,) = initiate(user, declared(), idempotency_key="k").tickets
     send(ticket)
     finish(user, ticket)
@@ -53,7 +51,6 @@ def test_a_replay_of_a_completed_upload_tells_the_file_and_no_token(user: User, 
     [{"filename": "b.txt"}, {"size": 6}, {"metadata": {"a": 1}}, {"content_type": "text/csv"}, {"client_ref": "x"}],
 )
 def test_the_same_key_with_another_input_is_refused(user: User, manager: FileManager, other: dict[str, Any]) -> None:
-    """C-5"""
     initiate(user, declared("a.txt"), idempotency_key="k")
     with pytest.raises(IdempotencyKeyReused) as refusal:
         initiate(user, declared(**{"filename": "a.txt", **other}), idempotency_key="k")
@@ -64,7 +61,6 @@ def test_the_same_key_with_another_input_is_refused(user: User, manager: FileMan
 def test_keys_of_different_users_have_nothing_to_do_with_each_other(
     user: User, other_user: User, manager: FileManager
 ) -> None:
-    """A-2"""
     mine = initiate(user, declared(), idempotency_key="k")
     theirs = initiate(other_user, declared("other.txt"), idempotency_key="k")
     assert ids(mine) != ids(theirs)
@@ -72,7 +68,7 @@ def test_keys_of_different_users_have_nothing_to_do_with_each_other(
 
 
 def test_who_has_left_the_group_replays_none_of_its_uploads(user: User, group: Group, manager: FileManager) -> None:
-    """A-7: no new token and no address for what the default of that group took."""
+    """No new token and no address for what the default of that group took."""
     FileManager.objects.filter(pk=manager.pk).update(group=group)
     user.groups.add(group)
     (ticket,) = initiate(user, declared(), idempotency_key="k").tickets
@@ -89,21 +85,18 @@ def test_who_has_left_the_group_replays_none_of_its_uploads(user: User, group: G
 
 
 def test_without_a_key_every_call_makes_new_uploads(user: User, manager: FileManager) -> None:
-    """C-5"""
     assert ids(initiate(user, declared())) != ids(initiate(user, declared()))
     assert File.objects.count() == 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129])
 def test_a_key_has_1_to_128_characters(user: User, manager: FileManager, key: str) -> None:
-    """C-5"""
     with pytest.raises(InvalidInput, match="1 to 128"):
         initiate(user, declared(), idempotency_key=key)
     assert initiate(user, declared(), idempotency_key="\ud800" + "x" * 127).success
 
 
 def test_refused_files_are_refused_again_and_the_others_replayed(user: User, manager: FileManager) -> None:
-    """C-5, seed-29"""
     batches = [initiate(user, declared(), declared(size=0), idempotency_key="k") for _ in range(2)]
     assert ids(batches[0]) == ids(batches[1])
     assert [[e.code.value for e in ticket.errors] for ticket in batches[1].tickets] == [[], ["EMPTY_FILE"]]
@@ -111,7 +104,6 @@ def test_refused_files_are_refused_again_and_the_others_replayed(user: User, man
 
 
 def test_the_key_is_stored_as_a_digest(user: User, manager: FileManager) -> None:
-    """S-7"""
     (ticket,) = initiate(user, declared(), idempotency_key="my key").tickets
     row = file_of(ticket)
     assert len(row.idempotency_digest) == len(row.idempotency_fingerprint) == 64
@@ -122,8 +114,6 @@ def test_the_key_is_stored_as_a_digest(user: User, manager: FileManager) -> None
 def test_an_upload_that_the_storage_would_not_start_frees_its_key(
     user: User, manager: FileManager, monkeypatch: Any
 ) -> None:
-    """R-2"""
-
     def down(*_: Any, **__: Any) -> Any:
         raise StorageUnavailable
 
@@ -142,7 +132,7 @@ def test_an_upload_that_the_storage_would_not_start_frees_its_key(
 def test_a_replay_that_the_storage_cannot_serve_leaves_the_earlier_upload_alone(
     user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R-2: its bytes have arrived; the same key finds it again once the storage answers."""
+    """Its bytes have arrived; the same key finds it again once the storage answers."""
     (first,) = initiate(user, declared(), idempotency_key="k").tickets
     send(first)
 
@@ -163,7 +153,7 @@ def test_a_replay_that_the_storage_cannot_serve_leaves_the_earlier_upload_alone(
 
 @pytest.mark.parametrize("part_size", [2, 5], ids=["parts", "one request"])
 def test_fifty_files_take_as_many_statements_as_one(user: User, manager: FileManager, part_size: int) -> None:
-    """seed-29: new and replayed, in parts and in one request."""
+    """New and replayed, in parts and in one request."""
     initiate(user, declared())  # the row that counts the user's bytes exists from here on
     statements: dict[tuple[str, int], int] = {}
     with configured(SINGLE_REQUEST_MAX_BYTES=part_size, PART_SIZE_BYTES=part_size):
@@ -179,7 +169,6 @@ def test_fifty_files_take_as_many_statements_as_one(user: User, manager: FileMan
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_call_many_times_at_once_makes_one_upload(user: User, manager: FileManager) -> None:
-    """C-5, M-3"""
     answers = at_once(8, lambda _: initiate(User.objects.get(pk=user.pk), declared(), idempotency_key="k"))
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
     assert len({str(ids(answer)) for answer in answers if isinstance(answer, Batch)}) == 1

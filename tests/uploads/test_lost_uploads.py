@@ -69,7 +69,6 @@ def state_of(ticket: Ticket) -> dict[str, object]:
 def test_what_the_storage_has_forgotten_is_begun_again(
     user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """R-2, seed-123."""
     forget(monkeypatch)
     begun = begun_counter(monkeypatch)
 
@@ -84,7 +83,7 @@ def test_what_the_storage_has_forgotten_is_begun_again(
 
 @pytest.mark.parametrize("by", ["refresh", "finalize"])
 def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
-    """R-2: a crash between the row and the storage; the storage is not asked about what it cannot know."""
+    """A crash between the row and the storage; the storage is not asked about what it cannot know."""
     assert ticket.file is not None
     file = File.objects.get(pk=ticket.file.pk)
     file.upload_state = {key: value for key, value in file.upload_state.items() if key not in {"begun", "origin"}}
@@ -110,7 +109,7 @@ def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: 
 def test_what_is_begun_again_while_its_user_aborts_is_stopped(
     user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """C-4, seed-106: abort has stopped what it knew of; nothing else would stop this."""
+    """Abort has stopped what it knew of; nothing else would stop this."""
     forget(monkeypatch)
     calls: list[str] = []
     before = state_of(ticket)
@@ -141,7 +140,7 @@ def test_what_is_begun_again_while_its_user_aborts_is_stopped(
 def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
     user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R-1, R-2: finalize answers the fault, retryable."""
+    """Finalize answers the fault, retryable."""
     forget(monkeypatch)
 
     def refuse(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
@@ -162,7 +161,7 @@ def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
 def test_what_vanishes_while_it_is_verified_can_be_sent_again(
     user: User, ticket: Ticket, operation: str, lost: str, error: type[FilemanError]
 ) -> None:
-    """R-2: the answer says that the call may be repeated, and the repeated call asks for what is gone."""
+    """The answer says that the call may be repeated, and the repeated call asks for what is gone."""
     send(ticket, b"x" * SIZE, now=timezone.now())
 
     def vanish(name: str, path: str, moment: str) -> None:

@@ -46,49 +46,41 @@ def plan(size: int, capabilities: Capabilities = S3_LIKE) -> PartPlan:
 
 
 def test_up_to_the_limit_of_single_requests_a_file_travels_in_one() -> None:
-    """G-7"""
     assert plan(1) == PartPlan(strategy=Strategy.SINGLE, part_size=1, total_parts=1)
     assert plan(64 * MIB) == PartPlan(strategy=Strategy.SINGLE, part_size=64 * MIB, total_parts=1)
 
 
 def test_one_byte_more_travels_in_parts_of_16_mib() -> None:
-    """G-7, seed-123"""
     assert plan(64 * MIB + 1) == PartPlan(strategy=Strategy.PARTS, part_size=16 * MIB, total_parts=5)
 
 
 def test_parts_grow_so_that_ten_thousand_suffice() -> None:
-    """G-7"""
     assert plan(160_000 * MIB) == PartPlan(strategy=Strategy.PARTS, part_size=16 * MIB, total_parts=10_000)
     assert plan(160_000 * MIB + 1) == PartPlan(strategy=Strategy.PARTS, part_size=32 * MIB, total_parts=5001)
 
 
 def test_a_session_is_one_request_for_the_whole() -> None:
-    """G-7"""
     assert plan(TIB, GCS_LIKE) == PartPlan(strategy=Strategy.SESSION, part_size=TIB, total_parts=1)
 
 
 @configured(SINGLE_REQUEST_MAX_BYTES=10 * GIB)
 def test_the_storage_has_the_last_word_on_single_requests() -> None:
-    """seed-122"""
     assert plan(5 * GIB).strategy is Strategy.SINGLE
     assert plan(5 * GIB + 1).strategy is Strategy.PARTS
 
 
 def test_no_part_is_smaller_than_the_storage_takes() -> None:
-    """G-7"""
     with configured(PART_SIZE_BYTES=1 * MIB):
         assert plan(65 * MIB) == PartPlan(strategy=Strategy.PARTS, part_size=5 * MIB, total_parts=13)
 
 
 @pytest.mark.parametrize("size", [48 * TIB + 1, 2**53 - 1])
 def test_what_no_plan_fits_is_refused(size: int) -> None:
-    """G-7, seed-122"""
     with pytest.raises(FileTooLarge, match="at most 52776558133248 bytes"):
         plan(size)
 
 
 def test_parts_that_would_outgrow_the_storage_are_refused() -> None:
-    """G-7"""
     few = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=TIB,
@@ -105,7 +97,7 @@ def test_parts_that_would_outgrow_the_storage_are_refused() -> None:
 @pytest.mark.parametrize("capabilities", [S3_LIKE, AZURE_LIKE, MemoryBackend.capabilities, S3Backend.capabilities])
 @given(size=st.integers(1, 48 * TIB), part_size=st.integers(1, 64 * MIB))
 def test_every_plan_keeps_the_limits_and_covers_the_file(capabilities: Capabilities, size: int, part_size: int) -> None:
-    """G-7: at most so many parts, none but the last too small, none too large, together exactly the file."""
+    """At most so many parts, none but the last too small, none too large, together exactly the file."""
     assume(size <= capabilities.max_object_bytes)
     with configured(PART_SIZE_BYTES=part_size):
         made = plan(size, capabilities)
@@ -121,7 +113,7 @@ def test_every_plan_keeps_the_limits_and_covers_the_file(capabilities: Capabilit
 def test_the_files_of_a_batch_share_twice_the_window_of_one(
     user: User, manager: FileManager, files: int, requests: int
 ) -> None:
-    """R-4: so that an answer stays small; the rest comes with refresh."""
+    """So that an answer stays small; the rest comes with refresh."""
     batch = initiate(user, *[declared(size=10)] * files)
     found = [ticket.instructions for ticket in batch.tickets if ticket.instructions]
     assert [(len(one.requests), one.has_more) for one in found] == [(requests, True)] * files

@@ -36,7 +36,6 @@ def used(user: User) -> int:
 
 @TEN
 def test_the_quota_is_full_to_the_byte(user: User, other_user: User, manager: FileManager) -> None:
-    """M-3, seed-111"""
     start(user, b"x" * 4)
     start(user, b"x" * 6)
     with pytest.raises(QuotaExceeded):
@@ -47,7 +46,6 @@ def test_the_quota_is_full_to_the_byte(user: User, other_user: User, manager: Fi
 
 @TEN
 def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
-    """M-3"""
     with pytest.raises(QuotaExceeded):
         initiate(user, declared(size=6), declared(size=5))
     assert (File.objects.count(), StorageUsage.objects.count()) == (0, 0)
@@ -56,14 +54,13 @@ def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
 
 @TEN
 def test_a_file_above_the_whole_quota_is_refused_from_the_start(user: User, manager: FileManager) -> None:
-    """M-3"""
     with pytest.raises(QuotaExceeded):
         initiate(user, declared(size=11))
     assert not StorageUsage.objects.exists()
 
 
 def test_without_a_quota_usage_is_still_counted(user: User, manager: FileManager) -> None:
-    """M-3: so that a quota can be set later."""
+    """So that a quota can be set later."""
     start(user, b"x" * 1000)
     assert used(user) == 1000
     with TEN, pytest.raises(QuotaExceeded):
@@ -98,7 +95,6 @@ def _complete_and_delete(user: User, ticket: Ticket) -> None:
 def test_every_end_gives_the_bytes_back_once(
     user: User, manager: FileManager, end: Callable[[User, Ticket], None]
 ) -> None:
-    """M-3"""
     upload(user, b"x" * 10)
     ticket = start(user)
     assert used(user) == 15
@@ -109,7 +105,6 @@ def test_every_end_gives_the_bytes_back_once(
 
 
 def test_expiry_gives_the_bytes_back_once(user: User, manager: FileManager) -> None:
-    """M-3"""
     upload(user, b"x" * 10)
     _expire(user, start(user))
     _expire(user, start(user))
@@ -119,7 +114,7 @@ def test_expiry_gives_the_bytes_back_once(user: User, manager: FileManager) -> N
 
 
 def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
-    """M-3: after an operator has set the count by hand a file can be deleted all the same."""
+    """After an operator has set the count by hand a file can be deleted all the same."""
     file = upload(user)
     StorageUsage.objects.update(bytes=2)
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
@@ -128,7 +123,6 @@ def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
 
 @TEN
 def test_a_refused_file_reserves_nothing(user: User, manager: FileManager) -> None:
-    """M-3"""
     assert not initiate(user, declared(size=5), declared("a/b", size=5)).success
     assert used(user) == 5
 
@@ -136,7 +130,7 @@ def test_a_refused_file_reserves_nothing(user: User, manager: FileManager) -> No
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("known", [False, True])
 def test_twenty_at_once_cannot_exceed_the_quota_together(user: User, manager: FileManager, known: bool) -> None:
-    """M-3, seed-111: whether or not the user has held anything before."""
+    """Whether or not the user has held anything before."""
     if known:
         StorageUsage.objects.create(user=user, bytes=0)
     with configured(USER_QUOTA_BYTES=35):

@@ -88,7 +88,7 @@ def row(file: File) -> dict[str, object]:
 
 @pytest.mark.parametrize(("state", "step"), PAIRS)
 def test_every_step_from_every_state(user: User, manager: FileManager, state: str, step: str) -> None:
-    """C-4, seed-9: what is allowed leads where it should, anything else changes nothing."""
+    """What is allowed leads where it should, anything else changes nothing."""
     file = in_state(user, state)
     before = row(file)
     done = STEPS[step](file) not in (None, False)
@@ -103,7 +103,6 @@ def test_every_step_from_every_state(user: User, manager: FileManager, state: st
 
 @pytest.mark.parametrize("step", ["release", "complete", "fail"])
 def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: FileManager, step: str) -> None:
-    """C-6"""
     file = in_state(user, "verifying")
     File.objects.filter(pk=file.pk).update(attempt_id=uuid4())
     before = row(file)
@@ -112,7 +111,6 @@ def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: File
 
 
 def test_a_claim_lasts_sixty_seconds_and_has_an_attempt_of_its_own(user: User, manager: FileManager) -> None:
-    """C-6"""
     file = file_of(start(user))
     attempt = transitions.claim(file, now=NOW)
     taken = row(file)
@@ -124,7 +122,6 @@ def test_a_claim_lasts_sixty_seconds_and_has_an_attempt_of_its_own(user: User, m
 def test_after_a_dead_worker_another_finalizes_and_the_late_commit_changes_nothing(
     user: User, manager: FileManager
 ) -> None:
-    """C-6"""
     ticket = start(user)
     send(ticket)
     dead = file_of(ticket)
@@ -149,7 +146,7 @@ def _abort(user: User, ticket: Ticket) -> Outcome:
 def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
     user: User, manager: FileManager, call: Callable[[User, Ticket], Outcome]
 ) -> None:
-    """C-1, C-4: also when the other has given the upload back by the time we look."""
+    """Also when the other has given the upload back by the time we look."""
     ticket = start(user)
     send(ticket)
     row_of_file = File.objects.filter(pk=file_of(ticket).pk)
@@ -175,7 +172,6 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: FileManager) -> None:
-    """C-1, C-5"""
     published: list[str] = []
     ticket = start(user)
     send(ticket)
@@ -205,7 +201,6 @@ def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: Fi
 
 @pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_while_a_storage_works(user: User, manager: FileManager) -> None:
-    """C-8"""
     seen: set[str] = set()
 
     def look(operation: str, path: str, moment: str) -> None:
@@ -229,7 +224,7 @@ def test_no_transaction_is_open_while_a_storage_works(user: User, manager: FileM
 def test_an_attempt_goes_on_from_what_the_one_before_has_left(
     user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """C-1: also when that one has worked between the look and the claim of this one."""
+    """Also when that one has worked between the look and the claim of this one."""
     ticket = start(user)
     send(ticket)
     progress: list[object] = []
@@ -256,7 +251,7 @@ def test_an_attempt_goes_on_from_what_the_one_before_has_left(
 
 @pytest.mark.django_db(transaction=True)
 def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: FileManager) -> None:
-    """C-8: the claim would be seen by nobody, and a rollback would undo it after the storage has acted."""
+    """The claim would be seen by nobody, and a rollback would undo it after the storage has acted."""
     ticket = start(user)
     send(ticket)
     before = row(file_of(ticket))
@@ -266,7 +261,6 @@ def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: File
 
 
 def test_a_fault_of_the_storage_gives_the_upload_back(user: User, manager: FileManager) -> None:
-    """C-6, R-1"""
     ticket = start(user)
     send(ticket)
 
@@ -287,7 +281,6 @@ def test_a_fault_of_the_storage_gives_the_upload_back(user: User, manager: FileM
 def test_a_crash_at_any_call_leaves_an_upload_that_can_be_finished(
     user: User, manager: FileManager, operation: str, moment: str
 ) -> None:
-    """R-2, C-6"""
     ticket = start(user)
     send(ticket)
 
@@ -304,7 +297,6 @@ def test_a_crash_at_any_call_leaves_an_upload_that_can_be_finished(
 
 
 def test_finalizing_before_anything_was_sent_can_be_repeated(user: User, manager: FileManager) -> None:
-    """V-1, seed-50"""
     ticket = start(user)
     outcome = finish(user, ticket)
     assert outcome.error is not None
@@ -319,7 +311,6 @@ def test_finalizing_before_anything_was_sent_can_be_repeated(user: User, manager
 def test_what_differs_from_what_the_client_sent_fails_for_good(
     user: User, manager: FileManager, claims: dict[str, Any]
 ) -> None:
-    """seed-52, seed-53, V-1, V-3"""
     ticket = start(user)
     send(ticket)
     outcome = finish(user, ticket, **claims)
@@ -336,7 +327,6 @@ def test_what_differs_from_what_the_client_sent_fails_for_good(
 
 
 def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user: User, manager: FileManager) -> None:
-    """C-4, seed-9"""
     ticket = start(user)
     for _ in range(2):
         outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
@@ -350,7 +340,6 @@ def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user
 
 
 def test_while_a_finalize_call_works_nobody_aborts_or_deletes(user: User, manager: FileManager) -> None:
-    """C-4"""
     ticket = start(user)
     transitions.claim(file_of(ticket), now=NOW)
     outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
@@ -362,7 +351,6 @@ def test_while_a_finalize_call_works_nobody_aborts_or_deletes(user: User, manage
 
 
 def test_bytes_are_taken_only_while_pending(user: User, manager: FileManager) -> None:
-    """C-4, L-4"""
     ticket = start(user)
     send(ticket)
     with pytest.raises(UploadInProgress):
@@ -373,7 +361,7 @@ def test_bytes_are_taken_only_while_pending(user: User, manager: FileManager) ->
 
 
 def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User, manager: FileManager) -> None:
-    """C-6: without waiting for a finalize that could not succeed anyway."""
+    """Without waiting for a finalize that could not succeed anyway."""
     ticket = start(user)
     transitions.claim(file_of(ticket), now=NOW)
     with pytest.raises(UploadInProgress):
@@ -386,7 +374,6 @@ def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User
 
 @pytest.mark.parametrize("state", ["failed", "expired", "aborted"])
 def test_an_upload_that_has_ended_takes_no_bytes(user: User, manager: FileManager, state: str) -> None:
-    """C-4, L-4"""
     ticket = start(user)
     File.objects.filter(pk=file_of(ticket).pk).update(**STATES[state])
     with pytest.raises(FilemanError) as refusal:

@@ -54,7 +54,7 @@ def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
 def test_an_object_of_another_form_than_granted_fails(
     user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
 ) -> None:
-    """seed-60, G-4: what would be served is not what was checked."""
+    """What would be served is not what was checked."""
     report(monkeypatch, **facts)
     assert code_of(finish(user, sent)) == "CONTENT_TYPE_MISMATCH"
     failed = file_of(sent)
@@ -67,7 +67,6 @@ def test_an_object_of_another_form_than_granted_fails(
 def test_another_spelling_of_the_type_is_the_same_type(
     user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, content_type: str
 ) -> None:
-    """seed-31"""
     report(monkeypatch, content_type=content_type)
     assert finish(user, sent).error is None
 
@@ -78,7 +77,7 @@ def test_another_spelling_of_the_type_is_the_same_type(
 def test_a_published_copy_that_differs_is_not_completed(
     user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
 ) -> None:
-    """V-7: the storage copied something else. The upload is given back; the next call looks again."""
+    """The storage copied something else. The upload is given back; the next call looks again."""
     publish = MemoryBackend.publish
 
     def differ(self: MemoryBackend, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
@@ -96,7 +95,7 @@ def test_a_published_copy_that_differs_is_not_completed(
 def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     user: User, manager: FileManager, sent: Ticket, claims: dict[str, Any]
 ) -> None:
-    """V-7: reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
+    """Reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
     called: list[str] = []
 
     def swap(operation: str, path: str, moment: str) -> None:
@@ -118,7 +117,7 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
 def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
     user: User, local_manager: FileManager
 ) -> None:
-    """R-1: with no time at all each call joins one part of the three, and the third completes."""
+    """With no time at all each call joins one part of the three, and the third completes."""
     ticket = start(user, PNG, "picture.png")
     send(ticket, PNG)
     progress = []
@@ -130,7 +129,7 @@ def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
 
 
 def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
-    """V-3, V-7: what stands there now is read and hashed again."""
+    """What stands there now is read and hashed again."""
     ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
     send(ticket, PNG)
     upload = upload_of(file_of(ticket), now=NOW)
@@ -141,7 +140,7 @@ def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User,
 
 
 def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) -> None:
-    """D-6, V-7: what is sent is pinned to what the headers tell of."""
+    """What is sent is pinned to what the headers tell of."""
     file = upload(user, PNG, "picture.png")
     url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
     assert url is not None

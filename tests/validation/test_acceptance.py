@@ -36,17 +36,14 @@ def refusal(manager: FileManager, **given: Any) -> tuple[ErrorCode, tuple[str, .
 
 @pytest.mark.parametrize("size", [-1, 1.0, 1.5, "5", None, True, False, 2**53, 10**30, [5]])
 def test_a_size_that_is_no_number_of_bytes_is_refused(size: object) -> None:
-    """F-10, seed-32"""
     assert refusal(unsaved(max_file_size=0), size=size) == (ErrorCode.INVALID_INPUT, ("files", "3", "size"))
 
 
 def test_an_empty_file_is_refused_by_its_own_code() -> None:
-    """F-10, seed-32"""
     assert refusal(unsaved(), size=0) == (ErrorCode.EMPTY_FILE, ("files", "3", "size"))
 
 
 def test_the_limit_is_accepted_and_one_byte_more_refused() -> None:
-    """seed-107"""
     manager = unsaved(max_file_size=10)
     assert accept(manager, size=10).size == 10
     assert refusal(manager, size=11) == (ErrorCode.FILE_TOO_LARGE, ("files", "3", "size"))
@@ -54,7 +51,6 @@ def test_the_limit_is_accepted_and_one_byte_more_refused() -> None:
 
 @configured(DEFAULT_MAX_FILE_SIZE=1000)
 def test_a_manager_without_a_limit_has_the_default_one() -> None:
-    """seed-15"""
     assert unsaved().max_file_bytes == 1000
     assert accept(unsaved(), size=1000).size == 1000
     assert refusal(unsaved(), size=1001)[0] == ErrorCode.FILE_TOO_LARGE
@@ -62,12 +58,10 @@ def test_a_manager_without_a_limit_has_the_default_one() -> None:
 
 
 def test_the_default_limit_is_100_mib() -> None:
-    """seed-15"""
     assert unsaved().max_file_bytes == 100 * MIB
 
 
 def test_zero_is_no_limit_but_that_of_the_storage() -> None:
-    """seed-107"""
     assert unsaved(max_file_size=0).max_file_bytes == 5 * GIB
     assert refusal(unsaved(max_file_size=0), size=5 * GIB + 1)[0] == ErrorCode.FILE_TOO_LARGE
     with configured(DEFAULT_MAX_FILE_SIZE=0):
@@ -75,14 +69,12 @@ def test_zero_is_no_limit_but_that_of_the_storage() -> None:
 
 
 def test_a_manager_promises_no_more_than_its_storage_can_hold() -> None:
-    """seed-122"""
     assert unsaved(max_file_size=6 * GIB).max_file_bytes == MemoryBackend.capabilities.max_object_bytes
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("limit", [-1, 2**53])
 def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) -> None:
-    """seed-107"""
     with pytest.raises(ValidationError, match="max_file_size"):
         unsaved(max_file_size=limit).save()
 
@@ -103,7 +95,6 @@ def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) ->
     ],
 )
 def test_allowed_extensions(allowed: list[str], name: str) -> None:
-    """seed-108, F-6"""
     assert accept(unsaved(allowed_extensions=allowed), filename=name).filename == name
 
 
@@ -125,13 +116,11 @@ def test_allowed_extensions(allowed: list[str], name: str) -> None:
     ],
 )
 def test_extensions_that_are_not_allowed_or_hide_active_content(allowed: list[str], name: str) -> None:
-    """seed-108, F-6, F-7"""
     manager = unsaved(allowed_extensions=allowed)
     assert refusal(manager, filename=name) == (ErrorCode.EXTENSION_NOT_ALLOWED, ("files", "3", "filename"))
 
 
 def test_allowed_types_are_compared_with_the_normalised_type() -> None:
-    """seed-109"""
     manager = unsaved(allowed_mime_types=["image/*", "application/pdf"])
     assert accept(manager, filename="a.png", content_type="IMAGE/PNG; q=1").content_type == "image/png"
     assert accept(manager, filename="a.pdf").content_type == "application/pdf"
@@ -140,13 +129,12 @@ def test_allowed_types_are_compared_with_the_normalised_type() -> None:
 
 
 def test_a_type_that_contradicts_the_extension_is_refused() -> None:
-    """F-7"""
     at = ("files", "3", "contentType")
     assert refusal(unsaved(), filename="a.png", content_type="text/html") == (ErrorCode.CONTENT_TYPE_MISMATCH, at)
 
 
 def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
-    """V-3: up to 100 MiB the server reads the object itself, above only what the storage computes counts."""
+    """Up to 100 MiB the server reads the object itself, above only what the storage computes counts."""
     manager = unsaved(max_file_size=0)
     assert acceptance.checksum_algorithms(manager, 100 * MIB) == ["sha256", "md5", "crc32c"]
     assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == []
@@ -161,7 +149,6 @@ def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
 
 
 def test_a_client_reference_has_at_most_200_characters() -> None:
-    """seed-29"""
     assert accept(unsaved(), client_ref="x" * 200).size == 5
     assert refusal(unsaved(), client_ref="x" * 201) == (ErrorCode.INVALID_INPUT, ("files", "3", "clientRef"))
 
@@ -178,18 +165,15 @@ def test_a_client_reference_has_at_most_200_characters() -> None:
     ],
 )
 def test_who_gets_a_public_file(asked: bool | None, by_default: bool, may_publish: bool, is_public: bool) -> None:
-    """D-9, seed-99"""
     manager = unsaved(is_public_default=by_default)
     assert accept(manager, may_publish=may_publish, is_public=asked).is_public is is_public
 
 
 def test_a_public_file_needs_the_permission() -> None:
-    """D-9"""
     assert refusal(unsaved(), is_public=True) == (ErrorCode.PERMISSION_DENIED, ("files", "3", "isPublic"))
 
 
 def test_a_refused_file_stores_nothing_and_the_others_keep_their_places(user: User, manager: FileManager) -> None:
-    """F-7, R-4, seed-29"""
     files = [declared(client_ref="a"), declared(size=0, client_ref="b"), declared("x.txt", client_ref="c")]
     batch = initiate(user, *files)
     assert [ticket.client_ref for ticket in batch.tickets] == ["a", "b", "c"]
@@ -200,7 +184,6 @@ def test_a_refused_file_stores_nothing_and_the_others_keep_their_places(user: Us
 
 
 def test_an_atomic_batch_with_one_refusal_stores_nothing(user: User, manager: FileManager) -> None:
-    """R-4"""
     batch = initiate(user, declared(), declared(size=0), atomic=True)
     codes = [[error.code.value for error in ticket.errors] for ticket in batch.tickets]
     assert codes == [["UPLOAD_ABORTED"], ["EMPTY_FILE"]]
@@ -210,7 +193,6 @@ def test_an_atomic_batch_with_one_refusal_stores_nothing(user: User, manager: Fi
 
 @pytest.mark.parametrize(("count", "code"), [(0, "INVALID_INPUT"), (51, "TOO_MANY_FILES")])
 def test_a_batch_has_1_to_50_files(user: User, manager: FileManager, count: int, code: str) -> None:
-    """R-4, seed-29"""
     with pytest.raises(FilemanError) as caught:
         initiate(user, *[declared() for _ in range(count)])
     assert (caught.value.code, caught.value.field) == (code, ("files",))
@@ -219,7 +201,6 @@ def test_a_batch_has_1_to_50_files(user: User, manager: FileManager, count: int,
 
 @configured(MAX_PENDING_UPLOADS=3)
 def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_user: User, manager: FileManager) -> None:
-    """M-2"""
     initiate(user, declared(), declared())
     with pytest.raises(FilemanError) as caught:
         initiate(user, declared(), declared())
@@ -231,7 +212,7 @@ def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_use
 
 @pytest.mark.django_db(transaction=True)
 def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: FileManager) -> None:
-    """M-2: the quota counts what all but three had reserved back out."""
+    """The quota counts what all but three had reserved back out."""
     with configured(MAX_PENDING_UPLOADS=3):
         answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
     assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
@@ -251,7 +232,6 @@ def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: Fil
 def test_a_file_cannot_be_renamed_to_what_no_upload_may_be_called(
     user: User, manager: FileManager, name: str, code: str
 ) -> None:
-    """F-7, F-6, seed-108"""
     manager.allowed_extensions = ["png", "txt"]
     manager.save()
     (ticket,) = initiate(user, declared("picture.png", content_type="image/png")).tickets
@@ -265,7 +245,6 @@ def test_a_file_cannot_be_renamed_to_what_no_upload_may_be_called(
 
 
 def test_publishing_takes_the_permission_of_the_user(user: User, manager: FileManager) -> None:
-    """D-9"""
     (refused,) = initiate(user, declared(is_public=True)).tickets
     assert [error.code for error in refused.errors] == ["PERMISSION_DENIED"]
     (ticket,) = initiate(grant(user, "publish_file"), declared(is_public=True)).tickets

@@ -46,12 +46,10 @@ def nested(depth: int) -> dict[str, Any]:
     ],
 )
 def test_a_small_object_is_kept_as_it_is(given: dict[str, Any]) -> None:
-    """F-9, seed-33"""
     assert json_metadata.clean(given) == given
 
 
 def test_nothing_is_the_empty_object() -> None:
-    """seed-33"""
     assert json_metadata.clean(None) == {}
 
 
@@ -79,14 +77,12 @@ def test_nothing_is_the_empty_object() -> None:
     ],
 )
 def test_what_a_database_or_a_reader_could_not_take_is_refused(given: object, message: str) -> None:
-    """F-9"""
     with pytest.raises(InvalidMetadata, match=message) as refusal:
         json_metadata.clean(given, field=("files", "0", "metadata"))
     assert refusal.value.field == ("files", "0", "metadata")
 
 
 def test_keys_of_the_file_win_over_those_of_the_batch(user: User, manager: FileManager) -> None:
-    """seed-33"""
     batch = initiate(
         user, declared(metadata={"category": "letters"}), metadata={"source": "web_upload", "category": "documents"}
     )
@@ -96,7 +92,6 @@ def test_keys_of_the_file_win_over_those_of_the_batch(user: User, manager: FileM
 
 
 def test_what_is_too_large_together_is_refused(user: User, manager: FileManager) -> None:
-    """F-9"""
     half = {"a": "x" * 5000}
     (ticket,) = initiate(user, declared(metadata={"b": "x" * 5000}), metadata=half).tickets
     assert [error.code for error in ticket.errors] == ["INVALID_METADATA"]
@@ -104,7 +99,6 @@ def test_what_is_too_large_together_is_refused(user: User, manager: FileManager)
 
 
 def test_names_that_look_reserved_are_plain_data_and_change_nothing(user: User, manager: FileManager) -> None:
-    """F-9, seed-33"""
     ticket = start(user, metadata=RESERVED_LOOKING)
     assert ticket.file is not None
     assert (ticket.file.upload_status, ticket.file.is_public) == ("pending", False)
@@ -114,7 +108,6 @@ def test_names_that_look_reserved_are_plain_data_and_change_nothing(user: User, 
 
 
 def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, manager: FileManager) -> None:
-    """seed-54, seed-64"""
     ticket = start(user, metadata={"source": "web_upload", "step": 1})
     send(ticket)
     outcome = finish(user, ticket, metadata={"processing_complete": True, "step": 2})
@@ -122,7 +115,7 @@ def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, man
 
 
 def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, manager: FileManager) -> None:
-    """seed-64: finalize was given none, so it has none to write."""
+    """Finalize was given none, so it has none to write."""
     ticket = start(user, metadata={"step": 1})
     send(ticket)
 
@@ -136,7 +129,6 @@ def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, mana
 
 
 def test_refused_metadata_at_finalize_changes_nothing(user: User, manager: FileManager) -> None:
-    """F-9"""
     ticket = start(user)
     send(ticket)
     with pytest.raises(InvalidMetadata):
@@ -145,7 +137,6 @@ def test_refused_metadata_at_finalize_changes_nothing(user: User, manager: FileM
 
 
 def test_metadata_comes_back_from_the_database_as_it_went_in(user: User, manager: FileManager) -> None:
-    """seed-64"""
     given = {"text": "Grüße 👩\u200d🚀", "list": [1, 2.5, None, True], "deep": {"a": {"b": "\\u0000"}}}
     completed = upload(user, metadata=given)
     completed.refresh_from_db()

@@ -7,11 +7,10 @@ from fileman.models import File, FileManager
 from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
 from tests.validation import content_validators
 
-HERE = "tests.uploads.content_validators"
+HERE = "tests.validation.content_validators"
 
 
 def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileManager) -> None:
-    """V-10, seed-110"""
     content_validators.SEEN.clear()
     with configured(CONTENT_VALIDATORS=[f"{HERE}.remember"]):
         upload(user, b"hello", "notes.txt")
@@ -19,7 +18,6 @@ def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileMan
 
 
 def test_what_a_content_validator_refuses_is_never_published(user: User, manager: FileManager) -> None:
-    """V-10"""
     ticket = start(user, b"an EICAR test")
     send(ticket, b"an EICAR test")
     with configured(CONTENT_VALIDATORS=[f"{HERE}.remember", f"{HERE}.find_virus"]):
@@ -32,7 +30,7 @@ def test_what_a_content_validator_refuses_is_never_published(user: User, manager
 
 
 def test_a_scanner_that_does_not_answer_lets_nothing_through(user: User, manager: FileManager) -> None:
-    """V-10: the upload waits until it does."""
+    """The upload waits until it does."""
     ticket = start(user)
     send(ticket)
     with configured(CONTENT_VALIDATORS=[f"{HERE}.scanner_is_down"]), pytest.raises(TimeoutError):
@@ -43,7 +41,6 @@ def test_a_scanner_that_does_not_answer_lets_nothing_through(user: User, manager
 
 
 def test_a_validator_that_cannot_be_found_stops_everything(user: User, manager: FileManager) -> None:
-    """V-10"""
     with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.misspelt"]), pytest.raises(ImportError):
         start(user)
     assert not File.objects.exists()

@@ -16,7 +16,7 @@ function jsonResponse(body, status = 200) {
   return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
 }
 
-test("seed-85: the constructor takes the CSRF token, and the default request sends it as JSON with the page's cookies", async (t) => {
+test("the constructor takes the CSRF token, and the default request sends it as JSON with the page's cookies", async (t) => {
   const fetched = t.mock.method(globalThis, "fetch", async () => jsonResponse({ data: { initiateUpload: { success: true, files: [], errors: [] } } }));
   await new FileUploader("token of the form").initiateUpload([file()]);
   const [url, { method, credentials, headers, body }] = fetched.mock.calls[0].arguments;
@@ -29,7 +29,7 @@ test("seed-85: the constructor takes the CSRF token, and the default request sen
   assert.deepEqual(Object.keys(JSON.parse(body)), ["query", "variables"]);
 });
 
-test("seed-86: results keep the order of the files when one in the middle is refused", async () => {
+test("results keep the order of the files when one in the middle is refused", async () => {
   const server = new FakeServer();
   server.fault = async ({ url }) => void (url.includes("token-1") && (await new Promise((resolve) => setTimeout(resolve, 20))));
   const results = await uploaderOf(server).uploadFiles([file("first.txt"), file("refused.exe"), file("last.txt")]);
@@ -38,7 +38,7 @@ test("seed-86: results keep the order of the files when one in the middle is ref
   assert.deepEqual(results[1].error.field, ["files", "1"]);
 });
 
-test("seed-87: options are passed through", async () => {
+test("options are passed through", async () => {
   const server = new FakeServer();
   const options = { metadata: { source: "web_upload" }, fileManagerId: "m1", groupId: "g1", isPublic: true, atomic: true };
   await uploaderOf(server).uploadFiles([file()], options);
@@ -48,7 +48,7 @@ test("seed-87: options are passed through", async () => {
   assert.equal(files[0].isPublic, true);
 });
 
-test("seed-88: initiateUpload sends the name, type and size of each file", async () => {
+test("initiateUpload sends the name, type and size of each file", async () => {
   const server = new FakeServer();
   const payload = await uploaderOf(server).initiateUpload([file("a.txt"), file("b.txt", "xyz")]);
   const sent = JSON.parse(JSON.stringify(server.calls[0].input.files));
@@ -59,7 +59,7 @@ test("seed-88: initiateUpload sends the name, type and size of each file", async
   assert.deepEqual(payload.files.map(({ uploadToken }) => uploadToken), ["token-1", "token-2"]);
 });
 
-test("seed-89: uploadFile sends the bytes of a ticket, and finalizes nothing", async () => {
+test("uploadFile sends the bytes of a ticket, and finalizes nothing", async () => {
   const server = new FakeServer({ partSize: 4 });
   const uploader = uploaderOf(server);
   const chosen = file();
@@ -69,7 +69,7 @@ test("seed-89: uploadFile sends the bytes of a ticket, and finalizes nothing", a
   assert.deepEqual(server.names(), ["initiateUpload"]);
 });
 
-test("seed-91: uploadFile throws what its ticket was refused for", async () => {
+test("uploadFile throws what its ticket was refused for", async () => {
   const server = new FakeServer();
   const uploader = uploaderOf(server);
   const { files } = await uploader.initiateUpload([file("refused.exe")]);
@@ -86,7 +86,7 @@ test("an answer without data, as of a client that passes over errors, is no lost
   }
 });
 
-test("seed-90: finalizeUpload is called once per success, and its answer is checked", async () => {
+test("finalizeUpload is called once per success, and its answer is checked", async () => {
   const server = new FakeServer();
   const [{ file: stored }] = await uploaderOf(server).uploadFiles([file()]);
   const finalized = server.calls.filter(({ name }) => name === "finalizeUpload");
@@ -97,7 +97,7 @@ test("seed-90: finalizeUpload is called once per success, and its answer is chec
   await assert.rejects(uploaderOf(server).finalizeUpload("token-1", file()), { name: "UploadError", code: "SIZE_MISMATCH" });
 });
 
-test("seed-91: a refused initiate rejects with the server's error", async () => {
+test("a refused initiate rejects with the server's error", async () => {
   const server = new FakeServer();
   server.refuse = () => failure("UNAUTHENTICATED", "Sign in to upload.");
   const refusal = { name: "UploadError", code: "UNAUTHENTICATED", message: "Sign in to upload.", retryable: false };
@@ -111,14 +111,14 @@ for (const [what, answer, code, calls] of [
   ["500", () => new Response("<h1>Server Error</h1>", { status: 500 }), "HTTP_ERROR", 6],
   ["a lost network", () => Promise.reject(new TypeError("Failed to fetch")), "NETWORK_ERROR", 6],
 ]) {
-  test(`seed-91: ${what} from the API throws after ${calls} ${calls > 1 ? "tries" : "try"}`, async (t) => {
+  test(`${what} from the API throws after ${calls} ${calls > 1 ? "tries" : "try"}`, async (t) => {
     const fetched = t.mock.method(globalThis, "fetch", async () => answer());
     await assert.rejects(new FileUploader("t").initiateUpload([file()]), { name: "UploadError", code });
     assert.equal(fetched.mock.callCount(), calls);
   });
 }
 
-test("seed-91: an upload that the storage refuses for good throws", async () => {
+test("an upload that the storage refuses for good throws", async () => {
   const server = new FakeServer();
   server.fault = async () => 403;
   const uploader = uploaderOf(server);
@@ -126,7 +126,7 @@ test("seed-91: an upload that the storage refuses for good throws", async () => 
   await assert.rejects(uploader.uploadFile(file(), files[0]), { name: "UploadError", code: "STORAGE_REFUSED" });
 });
 
-test("seed-92: all uploads are waited for, and one failure hides no other", async () => {
+test("all uploads are waited for, and one failure hides no other", async () => {
   const server = new FakeServer();
   server.fault = async ({ url }) => (url.includes("token-1/") ? 500 : undefined);
   const results = await uploaderOf(server).uploadFiles([file("bad.txt"), file("good.txt"), file("fine.txt")]);

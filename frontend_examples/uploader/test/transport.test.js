@@ -43,14 +43,14 @@ function start(request, chosen = file()) {
   return { sending, controller, progress, xhr: FakeXhr.last };
 }
 
-test("seed-89: a form has the fields in order, then the slice under the file field, byte-exact", async () => {
+test("a form has the fields in order, then the slice under the file field, byte-exact", async () => {
   const entries = [...bodyOf(POST, file()).entries()];
   assert.deepEqual(entries.map(([name]) => name), ["key", "policy", "file"]);
   assert.deepEqual(entries.slice(0, 2).map(([, value]) => value), ["uploads/a", "p"]);
   assert.deepEqual([entries[2][1].name, await entries[2][1].text()], ["a.txt", "0123456789"]);
 });
 
-test("seed-89: without fields the body is the raw slice, and brings no type of its own", async () => {
+test("without fields the body is the raw slice, and brings no type of its own", async () => {
   const body = bodyOf(PUT, file());
   assert.deepEqual([await body.text(), body.type], ["3456", ""]);
 });

@@ -1,4 +1,4 @@
-"""The contract of all backends, on Azurite (N-5, seed-3, seed-5, seed-96, seed-126)."""
+"""The contract of all backends, on Azurite."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`validate_configuration`: one sentence for each fault, never an exception, never a secret. seed-126, S-2"""
+"""`validate_configuration`: one sentence for each fault, never an exception, never a secret."""
 
 import logging
 
@@ -28,7 +28,7 @@ def test_a_missing_container_is_named(store: Store) -> None:
 
 
 def test_a_wrong_key_is_named(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """S-2: not even the loudest log tells it"""
+    """Not even the loudest log tells it"""
     caplog.set_level(logging.DEBUG)
 
     answer = store.backend(account_key=WRONG_KEY).validate_configuration()
@@ -39,7 +39,7 @@ def test_a_wrong_key_is_named(store: Store, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_the_log_of_a_good_configuration_tells_no_secret(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """S-2: however loud it is"""
+    """However loud it is"""
     caplog.set_level(logging.DEBUG)
 
     store.backend().validate_configuration()
@@ -60,7 +60,6 @@ def test_the_log_of_a_good_configuration_tells_no_secret(store: Store, caplog: p
 def test_rules_that_keep_browsers_out_are_named(
     store: Store, azure_service: BlobServiceClient, rules: list[CorsRule]
 ) -> None:
-    """seed-117"""
     azure_service.set_service_properties(cors=rules)
 
     assert store.backend().validate_configuration() == (False, [NO_CORS])
@@ -70,7 +69,7 @@ def test_rules_that_keep_browsers_out_are_named(
 def test_an_origin_that_no_rule_lets_in_is_named(
     store: Store, azure_service: BlobServiceClient, settings: Settings, rule_for: str
 ) -> None:
-    """seed-117: where the settings name the origins of the pages"""
+    """Where the settings name the origins of the pages"""
     origins = ["https://app.example.com", "https://app.example.org"]
     settings.FILEMAN_SETTINGS = {**settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}
     unfit = CorsRule(["*"], ["PUT"], allowed_headers=["content-type"])

@@ -1,4 +1,4 @@
-"""docs/backends/azure.md: its samples work as they stand. seed-117"""
+"""Docs/backends/azure.md: its samples work as they stand."""
 
 import os
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _preflight(url: str, headers: str, *, origin: str = ORIGIN, method: str = "P
 class TestCors:
     @pytest.mark.parametrize("parts", [False, True])
     def test_the_rules_let_every_signed_upload_in(self, store: Store, parts: bool) -> None:
-        """seed-117: from the page's origin, with exactly the headers that instructions name"""
+        """From the page's origin, with exactly the headers that instructions name"""
         backend = store.backend()
         upload = upload_of(backend, parts=parts)
         request = backend.instructions(upload, list(upload.slices()))[0]
@@ -80,7 +80,6 @@ class TestCors:
         assert (answer.content, answer.headers["Access-Control-Allow-Origin"]) == (BODY, ORIGIN)
 
     def test_the_diagnosis_is_content_with_the_rules(self, store: Store) -> None:
-        """seed-126"""
         assert store.backend().validate_configuration() == (True, [])
 
 

@@ -1,4 +1,4 @@
-"""Whatever the SDK raises comes out as one of ours. S-2"""
+"""Whatever the SDK raises comes out as one of ours."""
 
 import inspect
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""What a signature for writing allows besides the upload never completes, and never keeps us from deleting.
-
-G-4, K-5, V-7, V-8
-"""
+"""What a signature for writing allows besides the upload never completes, and never keeps us from deleting."""
 
 import base64
 import hashlib
@@ -128,7 +125,6 @@ def _md5_header(body: bytes) -> str:
 
 class TestAsGranted:
     def test_one_request_completes(self, grant: Callable[..., Grant]) -> None:
-        """seed-3"""
         granted = grant(f"md5:{_md5(BODY)}")
         assert granted.put(BODY) == 201
 
@@ -139,7 +135,6 @@ class TestAsGranted:
         assert granted.store.blob(outcome.file.file_path).download_blob().readall() == BODY
 
     def test_blocks_complete(self, in_parts: None, grant: Callable[..., Grant]) -> None:
-        """seed-3, seed-123"""
         granted = grant()
         granted.put_blocks()
 
@@ -149,7 +144,7 @@ class TestAsGranted:
         assert granted.store.blob(outcome.file.file_path).download_blob().readall() == BODY
 
     def test_what_the_uploader_said_of_the_blob_is_not_published(self, grant: Callable[..., Grant]) -> None:
-        """V-8: of the uploader's headers only the type remains, because it was verified"""
+        """Of the uploader's headers only the type remains, because it was verified"""
         granted = grant()
         headers = {"x-ms-blob-cache-control": "public", "x-ms-blob-content-disposition": "inline", "x-ms-meta-own": "1"}
         assert granted.put(BODY, {**PLAIN, **headers, "x-ms-blob-content-language": "de"}) == 201
@@ -165,7 +160,7 @@ class TestAsGranted:
 def test_a_copy_that_takes_its_time_is_awaited_over_several_finalize_calls(
     manager: FileManager, grant: Callable[..., Grant], front: Front
 ) -> None:
-    """V-8: each gives the upload back as pending and says when to come again; there is one copy"""
+    """Each gives the upload back as pending and says when to come again; there is one copy"""
     manager.settings = {**manager.settings, "endpoint": front.endpoint_url}
     manager.save()
     granted = grant()
@@ -197,7 +192,7 @@ class TestSwapped:
     def test_bytes_that_are_swapped_while_finalize_looks_are_not_published(
         self, manager: FileManager, grant: Callable[..., Grant], front: Front, step: str
     ) -> None:
-        """V-7: this call breaks off; the next one verifies what is there by then"""
+        """This call breaks off; the next one verifies what is there by then"""
         manager.settings = {**manager.settings, "endpoint": front.endpoint_url}
         manager.save()
         granted = grant()
@@ -315,7 +310,7 @@ class TestWithTheSignatureForBlocks:
         refused(granted, ErrorCode.CONTENT_TYPE_MISMATCH)
 
     def test_a_forged_md5_is_no_evidence(self, grant: Callable[..., Grant], refused: Callable[..., None]) -> None:
-        """V-3: Azure keeps whatever MD5 a block list states"""
+        """Azure keeps whatever MD5 a block list states"""
         granted = grant(f"md5:{_md5(OTHER)}")
         granted.put_blocks()
         assert granted.commit("00001", "00002", headers={**TYPED, "x-ms-blob-content-md5": _md5_header(OTHER)}) == 201
@@ -356,7 +351,7 @@ class TestWithTheSignatureForBlocks:
     def test_an_endless_lease_and_a_snapshot_keep_nothing_from_being_deleted(
         self, grant: Callable[..., Grant], refused: Callable[..., None]
     ) -> None:
-        """G-4: somebody who may write may also lock; the failed upload is gone all the same"""
+        """Somebody who may write may also lock; the failed upload is gone all the same"""
         granted = grant()
         assert granted.put(BODY[1:]) == 201
         own = BlobClient.from_blob_url(granted.url)
@@ -378,7 +373,7 @@ class TestWithTheSignatureForBlocks:
         assert granted.store.blob(outcome.file.file_path).get_blob_properties().lease.status == "unlocked"
 
     def test_writing_after_completion_changes_nothing(self, grant: Callable[..., Grant]) -> None:
-        """V-7, V-8: the address still writes the upload path, which is not what is served"""
+        """The address still writes the upload path, which is not what is served"""
         granted = grant()
         granted.put_blocks()
         outcome = granted.finalize()

@@ -39,7 +39,7 @@ def half_sent(backend: AzureBackend) -> Upload:
 
 class TestUncommitted:
     def test_a_list_shows_what_has_blocks_only(self, backend: AzureBackend, half_sent: Upload) -> None:
-        """K-5: cleanup finds what was never finished"""
+        """Cleanup finds what was never finished"""
         [found] = backend.list_objects(f"{backend.prefix}.uploads/")
 
         assert (found.path, found.size) == (half_sent.upload_path, 0)
@@ -53,7 +53,7 @@ class TestUncommitted:
         assert (before, [found.path for found in after]) == ([], [half_sent.upload_path])
 
     def test_an_upload_is_resumed_where_it_broke_off(self, store: Store, half_sent: Upload) -> None:
-        """seed-123: by another process, with a new signature"""
+        """By another process, with a new signature"""
         backend = store.backend()
 
         missing = backend.missing(half_sent)
@@ -73,7 +73,6 @@ class TestUncommitted:
             backend.assemble(half_sent, Budget(seconds=20))
 
     def test_abort_leaves_no_block(self, store: Store, backend: AzureBackend, half_sent: Upload) -> None:
-        """K-5"""
         backend.abort(half_sent)
 
         assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
@@ -83,7 +82,7 @@ class TestUncommitted:
     def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
-        """K-5: Azure answers 404 to deleting what has blocks only; Azurite deletes it"""
+        """Azure answers 404 to deleting what has blocks only; Azurite deletes it"""
         front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, headers=_code("BlobNotFound"))]
 
         backend.abort(half_sent)
@@ -122,7 +121,7 @@ class TestUncommitted:
 
 class TestDeleting:
     def test_leases_and_snapshots_go_with_the_blob(self, store: Store, backend: AzureBackend) -> None:
-        """G-4: one alone, and several at once"""
+        """One alone, and several at once"""
         paths = ["one", "two", "three"]
         for path in paths:
             store.put(path, BODY)
@@ -137,7 +136,7 @@ class TestDeleting:
     def test_a_leased_blob_of_which_azure_tells_nothing_is_deleted(
         self, store: Store, backend: AzureBackend, front: Front
     ) -> None:
-        """G-4: under a key of the uploader's own, Azure refuses to describe it, not to break the lease"""
+        """Under a key of the uploader's own, Azure refuses to describe it, not to break the lease"""
         store.put("file", BODY)
         BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
         own_key = _code("BlobUsesCustomerSpecifiedEncryption")
@@ -228,7 +227,7 @@ class TestDeleting:
 
 class TestFacts:
     def test_no_checksum_of_azure_is_believed(self, store: Store, backend: AzureBackend) -> None:
-        """V-3: Content-MD5 is what the writer says it is"""
+        """Content-MD5 is what the writer says it is"""
         store.put("file", BODY)
 
         assert store.blob("file").get_blob_properties().content_settings.content_md5
@@ -257,7 +256,7 @@ class TestFacts:
         assert backend.stat("file").content_encoding == "gzip"
 
     def test_large_objects_are_read_in_pieces(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        """seed-6, V-7: four MiB at a time, each pinned"""
+        """Four MiB at a time, each pinned"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
         etag = backend.stat("large").etag
         front.seen.clear()
@@ -271,7 +270,7 @@ class TestFacts:
 
 class TestThroughUs:
     def test_the_storage_sees_one_block_and_one_commit(self, store: Store, front: Front, backend: AzureBackend) -> None:
-        """seed-6: streamed on with its exact length, never sent chunked"""
+        """Streamed on with its exact length, never sent chunked"""
         upload = upload_of(backend)
 
         stored = backend.write(upload, upload.slice(1), io.BytesIO(BODY + b"more"))
@@ -295,7 +294,7 @@ class TestThroughUs:
         assert backend.missing(upload) == [upload.slice(1)]
 
     def test_who_comes_second_is_told_so(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        """L-3: even when both had begun before either was done"""
+        """Even when both had begun before either was done"""
         upload = upload_of(backend)
         store.put(upload.upload_path, BODY)
         front.rules = [
@@ -308,7 +307,7 @@ class TestThroughUs:
         assert store.blob(upload.upload_path).download_blob().readall() == BODY
 
     def test_of_many_who_come_at_once_one_wins(self, store: Store) -> None:
-        """L-3: the others are told so, and bytes and checksum are one sender's"""
+        """The others are told so, and bytes and checksum are one sender's"""
         backend = store.backend()
         upload = upload_of(backend)
         bodies = [bytes([n]) * len(BODY) for n in range(8)]

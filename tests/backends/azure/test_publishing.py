@@ -46,7 +46,7 @@ def looks_at(path: str) -> Callable[[Seen], bool]:
 def test_a_copy_that_takes_its_time_is_awaited_over_several_calls(
     backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject, hidden: tuple[str, ...]
 ) -> None:
-    """V-8: until it is there, nothing is seen at the file path, whenever Azure shows its metadata"""
+    """Until it is there, nothing is seen at the file path, whenever Azure shows its metadata"""
     pending = Rule(
         matches=looks_at(upload.file_path),
         headers={"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"},
@@ -140,7 +140,7 @@ def test_a_copy_that_azure_no_longer_calls_one_is_finished(
 def test_the_unfinished_copy_of_another_object_is_thrown_away(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7: an earlier call copied what the uploader has replaced since; only what was verified now is published"""
+    """An earlier call copied what the uploader has replaced since; only what was verified now is published"""
     front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
     with pytest.raises(StorageMisconfigured):
         backend.publish(upload, verified, SPENT)
@@ -154,7 +154,7 @@ def test_the_unfinished_copy_of_another_object_is_thrown_away(
 def test_a_late_mark_of_another_object_is_noticed(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7: a copy of what the uploader has replaced since, of another size, that Azure marks when it ends only"""
+    """A copy of what the uploader has replaced since, of another size, that Azure marks when it ends only"""
     front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
     with pytest.raises(StorageMisconfigured):
         backend.publish(upload, verified, SPENT)
@@ -172,7 +172,6 @@ def test_a_late_mark_of_another_object_is_noticed(
 def test_an_object_that_changed_after_it_was_looked_at_is_not_copied(
     backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7"""
     store.put(upload.upload_path, BODY[::-1])
 
     with pytest.raises(ObjectChanged):

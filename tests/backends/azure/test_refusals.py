@@ -1,7 +1,4 @@
-"""What Azure itself refuses of what clients are given, by exact status. The page for operators shows the same table.
-
-seed-3, G-4
-"""
+"""What Azure itself refuses of what clients are given, by exact status. The page for operators shows the same table."""
 
 import re
 import time
@@ -128,12 +125,11 @@ def test_blocks(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_an_expired_signature_is_refused(store: Store, parts: bool) -> None:
-    """seed-3, seed-72: the time is that of `now`, not of the clock"""
+    """The time is that of `now`, not of the clock"""
     _check(Target(store, parts=parts, now=LONG_AGO), 403, lambda t: t.put())
 
 
 def test_two_seconds_are_two_seconds(store: Store) -> None:
-    """seed-72, seed-73"""
     backend = store.backend(download_expires_in=2)
     upload = upload_of(backend, expires_in=2)
     [request] = backend.instructions(upload, backend.missing(upload))
@@ -147,7 +143,7 @@ def test_two_seconds_are_two_seconds(store: Store) -> None:
 
 
 def test_what_is_there_is_not_overwritten(store: Store) -> None:
-    """G-4: `c` creates only"""
+    """`c` creates only"""
     target = Target(store, parts=False)
     assert target.put() == 201
 

@@ -1,4 +1,4 @@
-"""Settings and `backend_url` of type "azure": every fault has a sentence, none has a secret in it. seed-22, seed-126"""
+"""Settings and `backend_url` of type "azure": every fault has a sentence, none has a secret in it."""
 
 from typing import Any
 from uuid import uuid4
@@ -34,7 +34,6 @@ def test_the_type_is_known() -> None:
 
 @pytest.mark.parametrize("settings", [GOOD, BY_STRING, BY_TOKEN], ids=["key", "connection string", "token"])
 def test_there_are_three_ways_to_sign_in(settings: dict[str, Any]) -> None:
-    """seed-95"""
     assert faults(settings) == []
     assert AzureBackend(config(settings)).location() == f"azure:{HOST}/documents/"
 
@@ -53,7 +52,6 @@ def test_there_are_three_ways_to_sign_in(settings: dict[str, Any]) -> None:
     ],
 )
 def test_backend_url_names_container_and_prefix(backend_url: str, prefix: str) -> None:
-    """seed-22"""
     assert faults(GOOD, backend_url) == []
     assert AzureBackend(config(GOOD, backend_url)).prefix == prefix
 
@@ -68,7 +66,7 @@ def test_backend_url_may_be_below_the_path_of_the_account() -> None:
 
 @pytest.mark.parametrize("endpoint", [HOST, f"{HOST}/", "HTTPS://ACMEfiles.blob.core.windows.net"])
 def test_one_place_has_one_address_however_it_is_written(endpoint: str) -> None:
-    """G-4: and its signatures are for https only"""
+    """And its signatures are for https only"""
     backend = AzureBackend(config({**GOOD, "endpoint": endpoint}))
 
     assert backend.location() == f"azure:{HOST}/documents/"
@@ -94,7 +92,6 @@ def test_one_place_has_one_address_however_it_is_written(endpoint: str) -> None:
     ],
 )
 def test_a_backend_url_that_disagrees_is_refused(backend_url: str, fault: str) -> None:
-    """seed-22"""
     [found] = faults(GOOD, backend_url)
 
     assert fault in found
@@ -136,7 +133,6 @@ def test_a_backend_url_that_disagrees_is_refused(backend_url: str, fault: str) -
     ],
 )
 def test_settings_that_disagree_or_lack_something_are_refused(changes: dict[str, Any], fault: str) -> None:
-    """seed-126, S-2"""
     found = faults({**GOOD, **changes})
 
     assert fault in found[0]
@@ -152,7 +148,6 @@ def test_settings_that_disagree_or_lack_something_are_refused(changes: dict[str,
     ],
 )
 def test_plain_http_is_refused(settings: dict[str, Any]) -> None:
-    """G-4"""
     assert faults(settings) == ["endpoint must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."]
 
 
@@ -163,7 +158,6 @@ def test_tokens_never_travel_over_plain_http() -> None:
 
 
 def test_a_faulty_configuration_makes_no_backend_and_tells_no_secret() -> None:
-    """S-2"""
     with pytest.raises(StorageMisconfigured) as raised:
         AzureBackend(config({**GOOD, "container_name": "ab"}))
 
@@ -172,7 +166,6 @@ def test_a_faulty_configuration_makes_no_backend_and_tells_no_secret() -> None:
 
 @pytest.mark.parametrize("settings", [GOOD, BY_STRING])
 def test_nothing_that_is_printed_shows_the_key(settings: dict[str, Any]) -> None:
-    """S-2"""
     backend = AzureBackend(config(settings))
 
     assert KEY not in f"{backend!r} {backend.settings!r} {backend.settings.account!r} {backend.location()}"

@@ -1,4 +1,4 @@
-"""Shared access signatures: what they say, how long, and that they cost nothing. G-4, seed-40"""
+"""Shared access signatures: what they say, how long, and that they cost nothing."""
 
 import time
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def said(url: str) -> dict[str, str]:
 
 class TestUploads:
     def test_one_request_may_create_one_blob(self) -> None:
-        """G-4: sr=b, sp=c, spr=https, and the time of the upload"""
+        """Sr=b, sp=c, spr=https, and the time of the upload"""
         backend = backend_of(GOOD)
         upload = upload_of(backend, now=NOW, expires_in=600)
 
@@ -57,7 +57,7 @@ class TestUploads:
         assert (request.method, request.success_status, request.fields) == ("PUT", (201,), ())
 
     def test_a_block_is_named_in_base64_once(self) -> None:
-        """G-4, G-7: ids of one length, up to the last of 50,000"""
+        """Ids of one length, up to the last of 50,000"""
         backend = backend_of(GOOD)
         upload = upload_of(backend, parts=True, now=NOW)
         last = Slice(part_number=50_000, offset=0, length=1)
@@ -85,7 +85,6 @@ class TestUploads:
 
 class TestDownloads:
     def test_type_and_name_are_signed_in(self) -> None:
-        """seed-96"""
         serve_as = ServeAs(disposition="attachment", filename="Übersicht.pdf", content_type="application/pdf")
 
         url = backend_of(GOOD).get_url("uploads/one", expires_in=3600, serve_as=serve_as, now=NOW)
@@ -105,7 +104,6 @@ class TestDownloads:
         ],
     )
     def test_lifetimes_are_clamped(self, expires_in: int | None, ends: str) -> None:
-        """D-7"""
         assert said(backend_of(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
 
 
@@ -162,7 +160,7 @@ class TestByUserDelegation:
     def test_many_signatures_wait_once_for_a_key_that_cannot_be_had(
         self, keys: Keys, error: Exception, ours: type[StorageError]
     ) -> None:
-        """R-1: a page of files, or a batch of uploads, would else hang for each"""
+        """A page of files, or a batch of uploads, would else hang for each"""
         backend = backend_of(BY_TOKEN)
         keys.error = error
 
@@ -177,7 +175,7 @@ class TestByUserDelegation:
         assert (len(keys.asked), grant["se"]) == (2, "2026-01-02T04:04:35Z")
 
     def test_a_key_that_would_end_first_is_renewed(self, keys: Keys) -> None:
-        """seed-73: what is signed lives as long as was asked for"""
+        """What is signed lives as long as was asked for"""
         backend = backend_of(BY_TOKEN)
         backend.get_url("uploads/one", 3600, now=NOW)
         late = NOW + timedelta(days=6, hours=23, minutes=30)

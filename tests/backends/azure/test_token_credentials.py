@@ -1,4 +1,4 @@
-"""Without an account key: tokens for the server, signatures by user delegation for clients. G-4
+"""Without an account key: tokens for the server, signatures by user delegation for clients.
 
 Azurite knows the service only as it was before signatures could name headers and parameters of the request. The tests
 make the SDK leave these two lines out and say so in `sv`; all else is as it goes to Azure.
@@ -90,7 +90,7 @@ class TestAzureByToken(BackendContract):
 
 @pytest.mark.parametrize("parts", [False, True], ids=["one request", "blocks"])
 def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: bool) -> None:
-    """seed-3, seed-95: the copy reads its source by a signature, the batch deletes by token"""
+    """The copy reads its source by a signature, the batch deletes by token"""
     upload = upload_of(token_backend, parts=parts)
     for request in token_backend.instructions(upload, token_backend.missing(upload)):
         assert send(request, BODY[request.slice.offset : request.slice.offset + request.slice.length]) == 201
@@ -105,13 +105,10 @@ def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: b
 
 
 def test_the_storage_finds_a_good_configuration_good(token_backend: AzureBackend) -> None:
-    """seed-126"""
     assert token_backend.validate_configuration() == (True, [])
 
 
 def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """seed-126"""
-
     class Nobody(Identity):
         def get_token(self, *_: str, **__: Any) -> AccessToken:
             raise CredentialUnavailableError(message="canary")
@@ -125,7 +122,6 @@ def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch:
 
 
 def test_a_signature_is_by_user_delegation_and_for_https_only(token_backend: AzureBackend) -> None:
-    """G-4"""
     upload = upload_of(token_backend)
 
     [request] = token_backend.instructions(upload, list(upload.slices()))
@@ -139,7 +135,6 @@ def test_a_signature_is_by_user_delegation_and_for_https_only(token_backend: Azu
     ("name", "value"), [("sig", "AAAA"), ("se", "2099-01-01T00%3A00%3A00Z"), ("sp", "cw"), ("skoid", TENANT)]
 )
 def test_a_tampered_signature_is_refused(token_backend: AzureBackend, name: str, value: str) -> None:
-    """seed-3"""
     upload = upload_of(token_backend)
     [request] = token_backend.instructions(upload, list(upload.slices()))
     given = parse_qs(urlsplit(request.url).query)[name][0]

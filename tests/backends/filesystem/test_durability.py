@@ -44,7 +44,7 @@ class TestFaults:
     def test_a_full_or_broken_disk_leaves_nothing_and_may_pass(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
     ) -> None:
-        """L-7: the upload can be sent again once there is room."""
+        """The upload can be sent again once there is room."""
         upload = upload_of(backend, 3)
         put(backend, upload_of(backend, 1), b"x")
         before = files_below(root)
@@ -62,7 +62,7 @@ class TestFaults:
     def test_a_disk_that_takes_nothing_needs_an_operator(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
-        """L-7: the message names no path of the server."""
+        """The message names no path of the server."""
         monkeypatch.setattr(os, "open", failing_open(number, when=lambda flags: bool(flags & os.O_CREAT)))
 
         with pytest.raises(StorageMisconfigured) as raised:
@@ -71,7 +71,6 @@ class TestFaults:
         assert raised.value.message == StorageMisconfigured.message
 
     def test_a_stream_that_ends_early_leaves_nothing(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-2."""
         with pytest.raises(SizeMismatch, match="1 bytes early"):
             put(backend, upload_of(backend, 3), b"ab")
 
@@ -86,7 +85,6 @@ class TestFaults:
 
 class TestWriting:
     def test_of_fifty_senders_of_one_slice_exactly_one_wins(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-3."""
         upload = upload_of(backend, 100_000)
         start = Barrier(50)
 
@@ -110,7 +108,7 @@ class TestWriting:
     def test_who_is_overtaken_while_sending_loses(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
-        """L-3: however late the other one comes, nothing is replaced."""
+        """However late the other one comes, nothing is replaced."""
         if not links:
             monkeypatch.setattr(os, "link", failing(errno.EOPNOTSUPP))
         upload = upload_of(backend, 3)
@@ -129,7 +127,7 @@ class TestWriting:
     def test_a_file_gets_its_name_only_once_it_is_on_the_disk(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """L-8: temporary file, fsync, link, fsync of the folder."""
+        """Temporary file, fsync, link, fsync of the folder."""
         put(backend, upload_of(backend, 1), b"x")
         upload = upload_of(backend, 3, upload_path="uploads/name")
         backend.validate_configuration()
@@ -144,7 +142,7 @@ class TestWriting:
     def test_joined_parts_get_their_names_only_once_they_are_on_the_disk(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """L-8: each piece is synced before it counts as copied, the whole before it is linked, the folder after."""
+        """Each piece is synced before it counts as copied, the whole before it is linked, the folder after."""
         upload = upload_of(backend, 5, part_size=3, file_path=".uploads/published")
         put(backend, upload, b"abc", part_number=1)
         put(backend, upload, b"de", part_number=2)
@@ -163,7 +161,7 @@ class TestWriting:
     def test_a_killed_process_leaves_no_file_but_what_cleanup_finds(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
-        """L-1: kill -9 in the middle of 200 MB."""
+        """Kill -9 in the middle of 200 MB."""
         upload = upload_of(backend, 200 * MIB)
         child = subprocess.Popen(
             [sys.executable, "-c", _HALF_AN_UPLOAD, str(root), upload.upload_path],
@@ -183,7 +181,7 @@ class TestWriting:
         assert files_below(root) == []
 
     def test_a_file_larger_than_the_system_allows_leaves_nothing(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-7: a real refusal in the middle of the bytes."""
+        """A real refusal in the middle of the bytes."""
         upload = upload_of(backend, 3 * MIB)
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))

@@ -89,7 +89,7 @@ class TestAssembling:
     def test_of_many_that_assemble_at_once_all_end_with_one_object(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
-        """C-1: who comes while another is at it is told to wait."""
+        """Who comes while another is at it is told to wait."""
         upload = _sent_in_parts(backend)
         start = Barrier(10)
 
@@ -153,7 +153,7 @@ class TestPublishing:
     def test_a_swap_in_the_last_moment_is_noticed(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """V-7: between the look at the upload path and the link."""
+        """Between the look at the upload path and the link."""
         upload = upload_of(backend, 3)
         put(backend, upload, b"abc")
         verified = backend.stat(upload.upload_path)
@@ -174,7 +174,7 @@ class TestPublishing:
     def test_what_was_swapped_before_is_not_even_linked(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """V-7: not for a moment does it stand at the file path."""
+        """Not for a moment does it stand at the file path."""
         upload = upload_of(backend, 3)
         put(backend, upload, b"abc")
         verified = backend.stat(upload.upload_path)
@@ -186,7 +186,6 @@ class TestPublishing:
             backend.publish(upload, verified, Budget(seconds=1))
 
     def test_of_many_that_publish_at_once_all_end_with_one_file(self, backend: FilesystemBackend, root: Path) -> None:
-        """C-1."""
         upload = upload_of(backend, 3)
         put(backend, upload, b"abc")
         verified = backend.stat(upload.upload_path)
@@ -226,7 +225,7 @@ class TestObjects:
     def test_deleting_an_upload_path_takes_everything_of_that_upload(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
-        """L-1: parts, temporary files and lock, but nothing of another upload."""
+        """Parts, temporary files and lock, but nothing of another upload."""
         gone, kept = upload_of(backend, 5, part_size=3), upload_of(backend, 5, part_size=3)
         for upload in (gone, kept):
             put(backend, upload, b"abc")
@@ -237,7 +236,6 @@ class TestObjects:
         assert files_below(root) == [f"{kept.upload_path}.parts/{name}" for name in ("1", "2.0123.tmp")]
 
     def test_temporary_files_are_listed_for_reconciliation(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-1."""
         upload = upload_of(backend, 5, part_size=3)
         put(backend, upload, b"abc")
         (root / f"{upload.upload_path}.parts" / "2.0123.tmp").write_bytes(b"d")

@@ -24,36 +24,30 @@ def root(tmp_path: Path) -> Path:
 class TestConfiguration:
     @pytest.mark.parametrize("url", ["", "file:///srv/files", "file:///srv/files/", "file://localhost/srv/files"])
     def test_a_backend_url_may_name_the_same_folder(self, url: str) -> None:
-        """seed-81."""
         assert faults("/srv/files/", backend_url=url) == []
 
     def test_a_backend_url_may_be_percent_encoded(self) -> None:
-        """seed-81."""
         assert faults("/srv/my files", backend_url="file:///srv/my%20files") == []
 
     @pytest.mark.parametrize(
         "url", ["file:///srv/other", "file:///srv/filesx", "file:///srv", "file:///srv/files/../x"]
     )
     def test_a_backend_url_of_another_folder_is_refused(self, url: str) -> None:
-        """seed-81."""
         assert faults("/srv/files", backend_url=url) == ["backend_url and base_path name different folders."]
 
     @pytest.mark.parametrize(
         "url", ["s3://bucket/", "file://host/srv/files", "file://[", "/srv/files", "file:///srv/files?a=b"]
     )
     def test_a_malformed_backend_url_is_refused(self, url: str) -> None:
-        """seed-81."""
         assert faults("/srv/files", backend_url=url) == [
             "backend_url must be empty or look like file:///absolute/path/."
         ]
 
     @pytest.mark.parametrize("base_path", ["", "relative/folder", "/", "/srv/../etc", "/srv/na\0me"])
     def test_a_base_path_must_be_an_absolute_folder(self, base_path: str) -> None:
-        """seed-75."""
         assert faults(base_path) == ["base_path must be an absolute path of a folder, without '..'."]
 
     def test_the_documented_example_is_accepted(self) -> None:
-        """seed-74, seed-76."""
         assert (
             faults(
                 "/app/media/uploads",
@@ -74,18 +68,17 @@ class TestConfiguration:
 
 class TestBaseUrl:
     def test_addresses_are_signed_below_it(self, root: Path) -> None:
-        """seed-76: another domain may serve what is stored, signed all the same."""
+        """Another domain may serve what is stored, signed all the same."""
         url = make(root, base_url="https://files.example.com/content/").get_url("uploads/name")
 
         assert url.startswith("https://files.example.com/content/")
         assert "uploads/name" not in url
 
     def test_a_mount_of_the_content_view_is_good(self, root: Path) -> None:
-        """seed-76."""
         assert make(root, base_url="/fileman/content/").validate_configuration() == (True, [])
 
     def test_a_path_that_leads_nowhere_is_a_fault(self, root: Path) -> None:
-        """seed-76: nothing would serve what is stored."""
+        """Nothing would serve what is stored."""
         assert make(root, base_url="/media/uploads/").validate_configuration() == (
             False,
             ["base_url '/media/uploads/' leads nowhere. Mount fileman's content view there, or leave it out."],
@@ -93,7 +86,7 @@ class TestBaseUrl:
 
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_settings")
     def test_a_path_that_leads_to_another_view_is_a_fault(self, root: Path) -> None:
-        """seed-76: a view that happens to bear the name does not check signatures."""
+        """A view that happens to bear the name does not check signatures."""
         assert make(root, base_url="/elsewhere/").validate_configuration() == (
             False,
             ["base_url '/elsewhere/' does not lead to fileman's content view. Mount it there, or leave it out."],
@@ -107,7 +100,6 @@ class TestBaseUrl:
 
 class TestFolderProbe:
     def test_the_missing_folder_is_named(self, root: Path) -> None:
-        """seed-77, seed-121, seed-126."""
         root.mkdir()
         backend = make(root, create_directories=False)
         manager = backend.config.manager_id
@@ -127,7 +119,6 @@ class TestFolderProbe:
     def test_a_folder_that_cannot_be_written_is_named(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
     ) -> None:
-        """seed-121."""
         backend = make(root)
         backend.validate_configuration()
         monkeypatch.setattr(os, "open", failing_open(number, when=lambda flags: bool(flags & os.O_CREAT)))
@@ -138,7 +129,7 @@ class TestFolderProbe:
         assert f"The folder {root}/uploads cannot be written: {reason}" in found
 
     def test_a_folder_that_cannot_even_be_reached_is_named(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """seed-121, seed-126: a folder above it lets nobody in. The answer is a fault, never an exception."""
+        """A folder above it lets nobody in. The answer is a fault, never an exception."""
         backend = make(root)
         with monkeypatch.context() as closed:
             closed.setattr(os, "open", failing_open(errno.EACCES, when=lambda _: True))
@@ -152,7 +143,6 @@ class TestFolderProbe:
         ]
 
     def test_a_folder_in_static_root_is_named(self, root: Path) -> None:
-        """L-6."""
         with override_settings(STATIC_ROOT=str(root.parent)):
             assert make(root).validate_configuration() == (
                 False,
@@ -160,7 +150,6 @@ class TestFolderProbe:
             )
 
     def test_a_world_writable_folder_is_named(self, root: Path) -> None:
-        """L-6."""
         root.mkdir()
         root.chmod(0o777)
 

@@ -68,7 +68,6 @@ class TestPaths:
     def test_an_unsafe_path_is_refused_before_any_system_call(
         self, backend: FilesystemBackend, unsafe: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """L-5, seed-75."""
         upload = upload_of(backend, 3, upload_path=unsafe)
         for name in ("open", "stat", "mkdir", "unlink", "link"):
             monkeypatch.setattr(os, name, _never)
@@ -86,7 +85,6 @@ class TestPaths:
         assert [failure.path for failure in backend.delete([unsafe])] == [unsafe]
 
     def test_a_prefix_cannot_lead_out_either(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-5, seed-75."""
         root.mkdir()
         (root.parent / "secret").write_text("secret")
 
@@ -94,7 +92,7 @@ class TestPaths:
             list(backend.list_objects("../"))
 
     def test_a_symbolic_link_to_a_folder_is_not_entered(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-5, seed-75: neither to read, nor to write, delete or list."""
+        """Neither to read, nor to write, delete or list."""
         outside = root.parent / "outside"
         outside.mkdir()
         (outside / "name").write_bytes(b"secret")
@@ -114,7 +112,7 @@ class TestPaths:
         assert files_below(outside) == ["name"]
 
     def test_a_symbolic_link_to_a_file_is_not_followed(self, backend: FilesystemBackend, root: Path) -> None:
-        """L-5: deleting removes the link, never what it points to."""
+        """Deleting removes the link, never what it points to."""
         secret = root.parent / "secret"
         secret.write_bytes(b"secret")
         (root / "uploads").mkdir(parents=True)
@@ -131,7 +129,6 @@ class TestPaths:
     def test_publishing_never_writes_through_a_link_at_the_file_path(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
-        """L-5."""
         target = root.parent / "target"
         target.write_bytes(b"untouched")
         upload = upload_of(backend, 3)
@@ -152,7 +149,7 @@ class TestPaths:
             list(backend.read("uploads/pipe"))
 
     def test_a_folder_with_the_same_beginning_is_another_folder(self, backend: FilesystemBackend, root: Path) -> None:
-        """seed-75: /a/rootx is not inside /a/root."""
+        """/a/rootx is not inside /a/root."""
         sibling = root.parent / "rootx"
         sibling.mkdir()
         (sibling / "name").write_bytes(b"secret")
@@ -193,7 +190,7 @@ class TestModes:
     def test_modes_are_exact_whatever_the_umask(
         self, tmp_path: Path, mask: int, settings: dict[str, Any], file_mode: int, folder_mode: int
     ) -> None:
-        """L-6, seed-78, seed-79: every file and every created folder, single and in parts."""
+        """Every file and every created folder, single and in parts."""
         top = tmp_path / "created"
         backend = make(top / "deep" / "root", **settings)
         single, large = upload_of(backend, 3), upload_of(backend, 5, part_size=3)
@@ -214,14 +211,13 @@ class TestModes:
 
     @pytest.mark.parametrize("value", ["rw-r--r--", "", 644, 755, "1777", -1, 0o044, "0o400"])
     def test_a_mode_that_cannot_be_meant_is_refused(self, root: Path, value: int | str) -> None:
-        """seed-78: decimal 644, modes that lock the server itself out, and what is no mode at all."""
+        """Decimal 644, modes that lock the server itself out, and what is no mode at all."""
         found = faults(root, permissions=value)
 
         assert len(found) == 1
         assert found[0].startswith("permissions ")
 
     def test_a_folder_mode_that_locks_us_out_is_refused(self, root: Path) -> None:
-        """seed-79."""
         assert faults(root, directory_permissions=0o600) == [
             "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the owner's own rights."
         ]
@@ -229,7 +225,6 @@ class TestModes:
 
 class TestCreateDirectories:
     def test_a_missing_base_path_is_an_error_and_stays_missing(self, root: Path) -> None:
-        """seed-77."""
         backend = make(root, create_directories=False)
 
         for call in (
@@ -242,7 +237,6 @@ class TestCreateDirectories:
         assert not root.exists()
 
     def test_a_missing_folder_below_is_an_error_and_stays_missing(self, root: Path) -> None:
-        """seed-77."""
         root.mkdir()
         backend = make(root, create_directories=False)
 
@@ -252,7 +246,7 @@ class TestCreateDirectories:
         assert list(root.iterdir()) == []
 
     def test_with_the_folders_there_everything_works(self, root: Path) -> None:
-        """seed-77: the folder of one unfinished upload is the backend's own affair."""
+        """The folder of one unfinished upload is the backend's own affair."""
         backend = make(root, create_directories=False)
         (root / "uploads").mkdir(parents=True)
         (root / ".uploads" / str(backend.config.manager_id)).mkdir(parents=True)

@@ -40,16 +40,12 @@ def backend_of(store: Store, *, direct: bool) -> Backend:
 
 
 class TestDirect(BackendContract):
-    """seed-4, seed-5, N-5."""
-
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
         return backend_of(shared_store, direct=True)
 
 
 class TestThroughUs(BackendContract):
-    """seed-23, N-5."""
-
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
         return backend_of(shared_store, direct=False)

@@ -39,7 +39,6 @@ def adc_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def test_a_key_named_by_the_environment_signs_here(store: Store, adc_file: Path) -> None:
-    """seed-4."""
     backend = store.backend(credentials=None)
     upload = upload_of()
 
@@ -119,7 +118,7 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
 def test_a_machine_without_a_key_lets_the_iam_service_sign(
     store: Store, machine: GCSBackend, signed_blobs: list[str]
 ) -> None:
-    """seed-4: an upload and a download by addresses that were signed over the network."""
+    """An upload and a download by addresses that were signed over the network."""
     upload = upload_of()
 
     assert machine.capabilities.signs_locally is False
@@ -133,7 +132,7 @@ def test_a_machine_without_a_key_lets_the_iam_service_sign(
 def test_lists_do_not_sign_where_signing_asks_the_network(
     store: Store, machine: GCSBackend, signed_blobs: list[str], api: Api
 ) -> None:
-    """seed-96, seed-97: they answer the stable link, which signs when it is followed."""
+    """They answer the stable link, which signs when it is followed."""
     FileManager.objects.create(
         name="Google",
         backend_type="gcs",
@@ -161,7 +160,6 @@ def test_lists_do_not_sign_where_signing_asks_the_network(
 def test_a_signing_service_that_refuses_is_named(
     store: Store, machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """seed-121."""
     refusal = {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
     with answering(lambda _: json_answer(refusal, status=403)) as iam:
         monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam}/{{email}}")
@@ -180,7 +178,7 @@ def test_one_token_serves_many_requests(store: Store) -> None:
 
 
 def test_a_token_that_google_takes_back_is_replaced(store: Store) -> None:
-    """R-1: by one more request, and not for the rest of its hour."""
+    """By one more request, and not for the rest of its hour."""
     store.put("a")
     backend = store.backend()
     assert backend.stat("a").size == len(BODY)
@@ -193,7 +191,7 @@ def test_a_token_that_google_takes_back_is_replaced(store: Store) -> None:
 
 
 def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store) -> None:
-    """R-1: two attempts are given up while the storage is still silent, and there is no third."""
+    """Two attempts are given up while the storage is still silent, and there is no third."""
     times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.5, "STORAGE_READ_TIMEOUT_SECONDS": 0.5}
     asked: list[str] = []
     waited_long_enough = Event()

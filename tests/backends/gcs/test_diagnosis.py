@@ -32,13 +32,11 @@ def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
 
 
 def test_a_good_bucket_has_no_faults_and_nothing_stays_there(store: Store) -> None:
-    """seed-126."""
     assert faults(allow(store)) == []
     assert store.names() == []
 
 
 def test_a_bucket_that_is_not_there_is_named_with_its_project(store: Store) -> None:
-    """seed-126, seed-67."""
     absent = f"{store.bucket.name}-2"
 
     assert faults(store, bucket_name=absent) == ["There is no bucket of this name in the project fileman-tests."]
@@ -46,14 +44,12 @@ def test_a_bucket_that_is_not_there_is_named_with_its_project(store: Store) -> N
 
 
 def test_credentials_that_google_does_not_know_are_named_without_being_shown(store: Store) -> None:
-    """seed-126, S-2."""
     stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
 
     assert faults(store, credentials=stranger) == ["Google gives no access for these credentials (RefreshError)."]
 
 
 def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
-    """seed-126, R-1."""
     assert faults(store, endpoint="http://127.0.0.1:9") == ["The storage (http://127.0.0.1:9) does not answer."]
 
 
@@ -68,7 +64,6 @@ def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
     ],
 )
 def test_each_right_that_is_lacking_is_named(store: Store, method: str, path: str, right: str) -> None:
-    """seed-121, seed-126."""
     allow(store).server.inject(Fault(method=method, path_contains=path, status=403))
 
     assert faults(store) == [f"The credentials lack the right {right}."]
@@ -76,7 +71,7 @@ def test_each_right_that_is_lacking_is_named(store: Store, method: str, path: st
 
 
 def test_a_lacking_right_to_read_is_named(store: Store) -> None:
-    """seed-121: the probe is looked at, and a signed address is tried."""
+    """The probe is looked at, and a signed address is tried."""
     allow(store).server.inject(Fault(method="GET", path_contains="/o/tenant%2F.uploads%2Fprobe", status=403))
 
     assert faults(store) == ["The credentials lack the right storage.objects.get."]
@@ -89,7 +84,7 @@ def test_a_token_that_is_not_taken_is_named(store: Store) -> None:
 
 
 def test_signatures_that_are_not_taken_are_named(store: Store) -> None:
-    """seed-126: such as of a key that was deleted meanwhile, while its last token still works."""
+    """Such as of a key that was deleted meanwhile, while its last token still works."""
     allow(store).server.inject(Fault(method="GET", path_contains="X-Goog-Signature", status=403))
 
     assert faults(store) == ["Google refuses signed addresses of these credentials (status 403)."]
@@ -107,13 +102,11 @@ def test_an_answer_that_nobody_expects_is_told(store: Store) -> None:
     "changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, {"responseHeader": []}], ids=str
 )
 def test_a_cors_rule_that_does_not_suffice_is_named(store: Store, changes: dict[str, Any]) -> None:
-    """seed-117, seed-119."""
     assert faults(allow(store, **changes)) == [ANY_BROWSER]
     assert faults(store, direct=False) == []
 
 
 def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
-    """seed-119."""
     assert faults(store) == [ANY_BROWSER]
 
 
@@ -125,7 +118,7 @@ class TestWithKnownOrigins:
             yield
 
     def test_each_origin_that_is_not_let_in_is_named(self, store: Store) -> None:
-        """seed-117, seed-119: found by preflight, as a browser would."""
+        """Found by preflight, as a browser would."""
         second = f"No CORS rule of the bucket lets pages of https://second.example.com {HEADERS}"
 
         assert faults(allow(store)) == [second]
@@ -133,11 +126,9 @@ class TestWithKnownOrigins:
 
     @pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}], ids=str)
     def test_a_rule_without_method_or_headers_lets_nobody_in(self, store: Store, changes: dict[str, Any]) -> None:
-        """seed-119."""
         assert len(faults(allow(store, **changes))) == 2
 
     def test_the_right_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
-        """seed-116."""
         allow(store, origin=["https://app.example.com", "https://second.example.com"])
         store.server.inject(Fault(method="GET", path_contains="fields=", status=403, times=99))
 

@@ -25,7 +25,6 @@ def samples() -> list[Any]:
 
 @pytest.mark.django_db
 def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> None:
-    """seed-74."""
     sample = samples()[0]
     key = tmp_path / "key.json"
     key.write_text(json.dumps(store.server.service_account_info))
@@ -46,7 +45,7 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 
 def test_the_sample_role_is_what_the_faults_ask_for() -> None:
-    """seed-116, N-6: nothing on buckets but to look."""
+    """Nothing on buckets but to look."""
     assert samples()[1]["includedPermissions"] == [
         "storage.buckets.get",
         "storage.objects.create",
@@ -57,7 +56,7 @@ def test_the_sample_role_is_what_the_faults_ask_for() -> None:
 
 
 def test_the_sample_cors_rules_are_narrow_and_let_pages_upload(store: Store) -> None:
-    """seed-117, N-6: no stars, only methods that are used."""
+    """No stars, only methods that are used."""
     rules = samples()[2]
     store.bucket.cors = rules
     store.bucket.patch()
@@ -72,7 +71,6 @@ def test_the_sample_cors_rules_are_narrow_and_let_pages_upload(store: Store) -> 
 
 
 def test_the_sample_lifecycle_rule_reaches_upload_paths_only(store: Store) -> None:
-    """N-6."""
     rules = samples()[3]["lifecycle"]["rule"]
     store.bucket.lifecycle_rules = rules
     store.bucket.patch()
@@ -85,7 +83,6 @@ def test_the_sample_lifecycle_rule_reaches_upload_paths_only(store: Store) -> No
 
 
 def test_the_headers_of_a_grant_are_those_that_the_rules_allow(store: Store) -> None:
-    """seed-117."""
     request = only_request(store.backend(), upload_of(checksum=checksum_of(BODY, "crc32c")))
 
     assert {name for name, _ in request.headers} == set(NEEDED_HEADERS)

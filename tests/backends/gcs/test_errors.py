@@ -131,7 +131,7 @@ def test_an_answer_that_is_no_json_error_is_read_all_the_same(body: str) -> None
 
 
 def test_no_message_for_clients_tells_what_google_said(store: Store) -> None:
-    """S-2, S-3: account, bucket and object stay in the cause."""
+    """Account, bucket and object stay in the cause."""
 
     def respond(asked: Asked) -> Answer:
         return json_answer({"error": {"code": 403, "message": "canary@project lacks access to canary"}}, status=403)
@@ -187,7 +187,7 @@ def stored() -> StoredObject:
 
 
 def test_a_redirect_is_not_followed(store: Store) -> None:
-    """X-3: the access token goes to no other host."""
+    """The access token goes to no other host."""
     followed: list[str] = []
 
     def elsewhere(asked: Asked) -> Answer:

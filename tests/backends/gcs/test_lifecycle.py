@@ -90,7 +90,6 @@ def is_cancelled(session: str) -> bool:
 def test_a_file_goes_from_initiate_to_download_and_removal(
     store: Store, caller: Caller, manager: FileManager, body: bytes
 ) -> None:
-    """seed-4, seed-5, seed-62, seed-95, seed-96."""
     assert type(get_backend(manager)) is GCSBackend
     ticket = start(caller, manager, body)
     send_all(ticket.instructions, body)
@@ -112,7 +111,7 @@ def test_a_file_goes_from_initiate_to_download_and_removal(
 
 @pytest.mark.parametrize("algorithm", ["sha256", "crc32c", "md5"])
 def test_a_declared_checksum_is_verified(caller: Caller, manager: FileManager, algorithm: str) -> None:
-    """V-3, seed-53: by Google for its own algorithms, by a pinned read for SHA-256."""
+    """By Google for its own algorithms, by a pinned read for SHA-256."""
     ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, algorithm)))
     send_all(ticket.instructions, BODY)
 
@@ -125,7 +124,7 @@ def test_a_declared_checksum_is_verified(caller: Caller, manager: FileManager, a
 def test_a_checksum_that_the_bytes_do_not_have_fails_the_file(
     store: Store, caller: Caller, manager: FileManager
 ) -> None:
-    """V-3: one flipped byte."""
+    """One flipped byte."""
     ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, "sha256")))
     send_all(ticket.instructions, BODY.replace(b"bytes", b"bytez"))
 
@@ -140,7 +139,7 @@ def test_a_checksum_that_the_bytes_do_not_have_fails_the_file(
 def test_bytes_that_google_refuses_for_their_checksum_are_asked_for_again(
     store: Store, caller: Caller, manager: FileManager, algorithm: str
 ) -> None:
-    """V-3: the session has lost them all, so that another one is begun."""
+    """The session has lost them all, so that another one is begun."""
     ticket = start(caller, manager, LARGE, checksum=str(checksum_of(LARGE, algorithm)))
     assert ticket.instructions is not None
     (request,) = ticket.instructions.requests
@@ -156,7 +155,7 @@ def test_bytes_that_google_refuses_for_their_checksum_are_asked_for_again(
 
 
 def test_an_encoding_that_the_client_added_fails_the_file(store: Store, caller: Caller, manager: FileManager) -> None:
-    """D-2: what is served would not be the bytes that were verified."""
+    """What is served would not be the bytes that were verified."""
     ticket = start(caller, manager, BODY)
     assert ticket.instructions is not None
     (request,) = ticket.instructions.requests
@@ -170,7 +169,7 @@ def test_an_encoding_that_the_client_added_fails_the_file(store: Store, caller: 
 
 
 def test_a_session_takes_no_sha256_that_nobody_could_verify(caller: Caller, manager: FileManager) -> None:
-    """V-3: refused at initiate, by the algorithms that Google computes."""
+    """Refused at initiate, by the algorithms that Google computes."""
     with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "HASH_READ_MAX_BYTES": 2000}):
         file = DeclaredFile(filename="a.txt", size=5000, checksum=f"sha256:{'0' * 64}", content_type="text/plain")
         request = InitiateRequest(files=[file], file_manager_id=manager.pk)
@@ -185,7 +184,7 @@ def test_a_session_takes_no_sha256_that_nobody_could_verify(caller: Caller, mana
 def test_an_object_that_is_swapped_while_it_is_verified_is_not_published(
     store: Store, caller: Caller, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """V-7: the call breaks off, retryable; the next one verifies what is there then, and refuses it."""
+    """The call breaks off, retryable; the next one verifies what is there then, and refuses it."""
     ticket = start(caller, manager, BODY, checksum=str(checksum_of(BODY, "crc32c")))
     send_all(ticket.instructions, BODY)
     verify = verification.verify
@@ -212,7 +211,7 @@ def test_an_object_that_is_swapped_while_it_is_verified_is_not_published(
 
 
 def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller, manager: FileManager) -> None:
-    """R-1: UPLOAD_IN_PROGRESS until the rewrite is done; the token of Google's is kept between the calls."""
+    """UPLOAD_IN_PROGRESS until the rewrite is done; the token of Google's is kept between the calls."""
     ticket = start(caller, manager, LARGE)
     send_all(ticket.instructions, LARGE)
     store.server.set_unfinished_rewrite_steps(2)
@@ -223,7 +222,6 @@ def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller
 
 
 def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Caller, manager: FileManager) -> None:
-    """seed-123."""
     ticket = start(caller, manager, LARGE)
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=600 * 1024))
     with pytest.raises(requests.ConnectionError):
@@ -246,7 +244,7 @@ def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Cal
 def test_a_session_that_google_has_forgotten_is_begun_again(
     store: Store, caller: Caller, manager: FileManager, by: str
 ) -> None:
-    """seed-123: cancelled by a client, or older than a week."""
+    """Cancelled by a client, or older than a week."""
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
     assert requests.delete(old, timeout=10).status_code == 499
@@ -260,7 +258,7 @@ def test_a_session_that_google_has_forgotten_is_begun_again(
 
 
 def test_a_crash_before_the_session_was_noted_is_overcome(store: Store, caller: Caller, manager: FileManager) -> None:
-    """R-2: a row without a session is begun by whatever comes next."""
+    """A row without a session is begun by whatever comes next."""
     ticket = start(caller, manager, LARGE)
     assert ticket.file is not None
     file = File.objects.get(pk=ticket.file.pk)
@@ -280,7 +278,6 @@ def _allowed_origin(session: str, origin: str) -> str | None:
 
 
 def test_another_origin_gets_a_session_of_its_own(caller: Caller, manager: FileManager) -> None:
-    """G-5."""
     other = "https://second.example.com"
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
@@ -293,7 +290,7 @@ def test_another_origin_gets_a_session_of_its_own(caller: Caller, manager: FileM
 
 
 def test_a_refresh_of_an_origin_that_may_not_upload_changes_nothing(caller: Caller, manager: FileManager) -> None:
-    """G-5: what has arrived in the session is not lost."""
+    """What has arrived in the session is not lost."""
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
     stranger = replace(caller, origin="https://elsewhere.example.com")
@@ -328,7 +325,6 @@ def test_what_has_arrived_is_kept_whatever_origin_asks(caller: Caller, manager: 
 
 
 def test_abort_cancels_the_session(store: Store, caller: Caller, manager: FileManager) -> None:
-    """G-5, K-5."""
     ticket = start(caller, manager, LARGE)
     session = session_of(ticket)
     assert ticket.upload_token is not None
@@ -340,7 +336,6 @@ def test_abort_cancels_the_session(store: Store, caller: Caller, manager: FileMa
 
 
 def test_cleanup_cancels_the_session_of_an_expired_upload(store: Store, caller: Caller, manager: FileManager) -> None:
-    """G-5, K-5, seed-106."""
     ticket = start(caller, manager, LARGE)
     session = session_of(ticket)
     later = timezone.now() + timedelta(days=8)
@@ -356,7 +351,7 @@ def test_cleanup_cancels_the_session_of_an_expired_upload(store: Store, caller: 
 def test_an_object_that_a_late_session_made_is_swept_a_week_later(
     store: Store, caller: Caller, manager: FileManager
 ) -> None:
-    """K-6: a session can write for a week after its upload was given up."""
+    """A session can write for a week after its upload was given up."""
     ticket = start(caller, manager, BODY)
     assert ticket.upload_token is not None
     assert ticket.file is not None

@@ -43,7 +43,7 @@ def verified(backend: GCSBackend, upload: Upload) -> StoredObject:
 
 
 def test_the_facts_are_googles_own(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """V-2, V-5: size, type, checksums and generation as the service tells them."""
+    """Size, type, checksums and generation as the service tells them."""
     stored = backend.stat(upload.upload_path)
 
     blob = store.bucket.get_blob(upload.upload_path)
@@ -59,7 +59,7 @@ def test_the_facts_are_googles_own(store: Store, backend: GCSBackend, upload: Up
 
 
 def test_an_encoding_that_the_client_added_is_seen(store: Store, backend: GCSBackend) -> None:
-    """V-6: it would change what is served, so finalize fails the file."""
+    """It would change what is served, so finalize fails the file."""
     upload = upload_of()
 
     assert send(only_request(backend, upload), BODY, headers={"Content-Encoding": "gzip"}).status_code == 200
@@ -71,7 +71,6 @@ def test_an_encoding_that_the_client_added_is_seen(store: Store, backend: GCSBac
 def test_publish_copies_bytes_and_type_and_nothing_else(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-8."""
     hostile = store.bucket.blob(upload.upload_path)
     hostile.metadata, hostile.cache_control = {"a": "b"}, "public, max-age=999"
     hostile.content_disposition = "inline"
@@ -90,7 +89,7 @@ def test_publish_copies_bytes_and_type_and_nothing_else(
 def test_an_object_swapped_after_it_was_verified_is_not_published(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7: the copy is pinned to the generation."""
+    """The copy is pinned to the generation."""
     store.put(upload.upload_path, OTHER)
 
     with pytest.raises(ObjectChanged):
@@ -104,7 +103,6 @@ def test_an_object_swapped_after_it_was_verified_is_not_published(
 def test_an_object_that_vanished_after_it_was_verified_is_not_published(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7."""
     store.bucket.delete_blob(upload.upload_path)
 
     with pytest.raises(ObjectChanged):
@@ -123,7 +121,7 @@ def test_a_copy_in_many_steps_is_looped_to_its_end(
 def test_a_copy_that_outlasts_its_budget_goes_on_in_the_next_call(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """R-1: each call takes one step; had one begun anew, it would never end."""
+    """Each call takes one step; had one begun anew, it would never end."""
     store.server.set_unfinished_rewrite_steps(3)
 
     for _ in range(3):
@@ -137,7 +135,6 @@ def test_a_copy_that_outlasts_its_budget_goes_on_in_the_next_call(
 def test_the_progress_of_another_source_is_not_gone_on_with(
     backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-7."""
     foreign = replace(upload, progress={"rewrite_token": "of another object", "source": "1"})
 
     assert backend.publish(foreign, verified, budget()).size == len(BODY)
@@ -146,7 +143,6 @@ def test_the_progress_of_another_source_is_not_gone_on_with(
 def test_publishing_twice_changes_nothing(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """C-5, K-3."""
     first = backend.publish(upload, verified, budget())
     store.bucket.delete_blob(upload.upload_path)
 
@@ -156,7 +152,7 @@ def test_publishing_twice_changes_nothing(
 def test_a_copy_whose_answer_was_lost_is_adopted(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """R-2: the second attempt meets the first one's object."""
+    """The second attempt meets the first one's object."""
     store.server.inject(Fault(method="POST", path_contains="/rewriteTo/", drop_answer=True))
 
     assert backend.publish(upload, verified, budget()).path == upload.file_path
@@ -185,7 +181,7 @@ def test_a_file_that_appears_while_publishing_is_never_replaced(
     standing: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """C-1: the copy itself is create-only."""
+    """The copy itself is create-only."""
     winner = store.put(upload.file_path, standing)
     find, looks = backend._objects.find, []
 
@@ -206,7 +202,7 @@ def test_a_file_that_appears_while_publishing_is_never_replaced(
 def test_the_upload_address_cannot_touch_what_is_published(
     store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
 ) -> None:
-    """V-8, seed-66: its bytes go to the upload path, where nobody looks any more."""
+    """Its bytes go to the upload path, where nobody looks any more."""
     store.bucket.delete_blob(upload.upload_path)
     request = only_request(backend, upload)
     send(request, BODY)
@@ -231,7 +227,7 @@ def test_a_range_is_read(
 
 
 def test_a_connection_that_breaks_while_reading_is_a_fault_of_the_storage(store: Store) -> None:
-    """R-2: never half an object without an error."""
+    """Never half an object without an error."""
     with answering(lambda _: Answer(body=BODY, missing_bytes=1)) as endpoint:
         chunks = store.backend(endpoint=endpoint).read("a")
 
@@ -240,7 +236,6 @@ def test_a_connection_that_breaks_while_reading_is_a_fault_of_the_storage(store:
 
 
 def test_deleting_goes_in_batches_and_takes_what_is_absent_for_deleted(store: Store, backend: GCSBackend) -> None:
-    """K-2."""
     for number in range(3):
         store.put(f"tenant/{number} ü%?#&.txt")
     paths = [f"tenant/{number} ü%?#&.txt" for number in range(103)]
@@ -251,7 +246,7 @@ def test_deleting_goes_in_batches_and_takes_what_is_absent_for_deleted(store: St
 
 
 def test_what_cannot_be_deleted_is_named(store: Store, backend: GCSBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """K-2: the rest of the batch goes."""
+    """The rest of the batch goes."""
     store.put("a")
     store.put("b")
     delete = batch.delete
@@ -268,7 +263,6 @@ def test_what_cannot_be_deleted_is_named(store: Store, backend: GCSBackend, monk
 
 
 def test_a_batch_that_fails_as_a_whole_is_a_fault_of_the_storage(store: Store, backend: GCSBackend) -> None:
-    """K-2."""
     store.put("a")
     store.server.inject(Fault(path_contains="/batch/", status=503, times=2))
 
@@ -279,7 +273,7 @@ def test_a_batch_that_fails_as_a_whole_is_a_fault_of_the_storage(store: Store, b
 
 
 def test_versions_are_deleted_where_the_bucket_keeps_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """K-3, K-6: by their generations, and of that name alone. The stand-in keeps none, so one is put back in time."""
+    """By their generations, and of that name alone. The stand-in keeps none, so one is put back in time."""
     store.bucket.versioning_enabled = True
     store.bucket.patch()
     store.put("a")
@@ -305,7 +299,6 @@ def test_versions_are_deleted_where_the_bucket_keeps_them(store: Store, monkeypa
 def test_what_is_old_enough_is_listed_over_all_pages(
     store: Store, backend: GCSBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """seed-106."""
     monkeypatch.setattr("fileman.backends.gcs.backend.objects.PAGE", 2)
     for number in range(5):
         store.put(f"tenant/{number}")

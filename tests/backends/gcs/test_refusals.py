@@ -77,7 +77,6 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_a_grant_allows_nothing_but_what_was_granted(store: Store, attack: Attack) -> None:
-    """G-2, G-5, seed-4."""
     upload = upload_of(checksum=checksum_of(BODY, "crc32c"))
     backend = store.backend()
     request = only_request(backend, upload)
@@ -92,7 +91,6 @@ def test_a_grant_allows_nothing_but_what_was_granted(store: Store, attack: Attac
 
 
 def test_a_grant_ends_with_its_time(store: Store) -> None:
-    """seed-72, seed-118, G-6."""
     upload = upload_of(expires_in=60, now=datetime.now(UTC) - timedelta(seconds=62))
 
     answer = send(only_request(store.backend(), upload), BODY)
@@ -102,7 +100,6 @@ def test_a_grant_ends_with_its_time(store: Store) -> None:
 
 
 def test_a_grant_of_another_bucket_is_refused(store: Store) -> None:
-    """A-2, G-8."""
     request = only_request(store.backend(), upload_of())
     other = replace(request, url=request.url.replace(store.bucket.name, f"{store.bucket.name}-2"))
 
@@ -114,7 +111,6 @@ def test_a_grant_of_another_bucket_is_refused(store: Store) -> None:
     [("/stored?", "/other?"), ("inline", "attachment"), ("text%2Fplain", "text%2Fhtml"), ("Expires=60", "Expires=61")],
 )
 def test_a_download_address_serves_nothing_else(store: Store, old: str, new: str) -> None:
-    """D-7."""
     store.put("stored")
     store.put("other", b"Somebody else's.")
     url = store.backend().get_url("stored", 60, serve_as=ServeAs(disposition="inline", content_type="text/plain"))
@@ -127,7 +123,6 @@ def test_a_download_address_serves_nothing_else(store: Store, old: str, new: str
 
 
 def test_a_download_address_ends_with_its_time(store: Store) -> None:
-    """seed-73, seed-96, D-7."""
     store.put("stored")
     url = store.backend().get_url("stored", 5, now=datetime.now(UTC) - timedelta(seconds=7))
 
@@ -138,7 +133,6 @@ def test_a_download_address_ends_with_its_time(store: Store) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD"])
 def test_a_download_address_changes_nothing(store: Store, method: str) -> None:
-    """A-4."""
     store.put("stored")
     url = store.backend().get_url("stored")
 

@@ -41,7 +41,6 @@ def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) ->
 
 
 def test_one_request_carries_the_whole_file(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """seed-4, seed-40, seed-123."""
     request = only_request(backend, upload)
 
     assert request.slice == Slice(part_number=1, offset=0, length=len(BIG))
@@ -64,7 +63,6 @@ def test_the_requests_of_a_session_are_made_without_asking_anybody(
 
 
 def test_a_broken_transfer_goes_on_where_it_broke_off(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """seed-123."""
     _cut(store, backend, upload, 600 * KIB)
     assert backend.missing(upload) == [Slice(part_number=1, offset=512 * KIB, length=len(BIG) - 512 * KIB)]
 
@@ -88,7 +86,6 @@ def test_an_answer_that_was_lost_lacks_nothing(store: Store, backend: GCSBackend
 
 
 def test_a_session_takes_the_declared_size_only(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """G-5."""
     longer = BIG + b"!"
     headers = {"Content-Range": f"bytes 0-{len(BIG)}/{len(longer)}"}
     (request,) = backend.instructions(upload, list(upload.slices()))
@@ -100,7 +97,6 @@ def test_a_session_takes_the_declared_size_only(store: Store, backend: GCSBacken
 
 @pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
 def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBackend, algorithm: str) -> None:
-    """V-3."""
     upload = begun(backend, upload_of(session=True, checksum=checksum_of(BODY, algorithm)))
 
     assert send(only_request(backend, upload), BODY.swapcase()).status_code == 400
@@ -110,7 +106,7 @@ def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBa
 def test_a_session_never_replaces_what_stands_at_the_upload_path(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
-    """V-7: of two sessions that were opened for one upload, the first to end makes the object."""
+    """Of two sessions that were opened for one upload, the first to end makes the object."""
     request = only_request(backend, upload)
     winner = store.put(upload.upload_path, BIG.swapcase())
 
@@ -130,7 +126,6 @@ def _preflight(session: str, origin: str) -> requests.Response:
 
 
 def test_browsers_may_use_a_session_from_its_own_origin_only(backend: GCSBackend, upload: Upload) -> None:
-    """G-5."""
     allowed = _preflight(upload.begun["session"], ORIGIN).headers
     refused = _preflight(upload.begun["session"], "https://elsewhere.example.com").headers
 
@@ -155,20 +150,17 @@ def _two_origins() -> Iterator[None]:
 @pytest.mark.usefixtures("_two_origins")
 @pytest.mark.parametrize("origin", [ORIGIN, "https://files.example.com", None])
 def test_an_allowed_origin_gets_a_session(backend: GCSBackend, origin: str | None) -> None:
-    """G-5."""
     assert begun(backend, upload_of(session=True), origin=origin).begun["session"]
 
 
 @pytest.mark.usefixtures("_two_origins")
 @pytest.mark.parametrize("origin", ["https://elsewhere.example.com", "null", f"{ORIGIN}.evil.com"])
 def test_another_origin_gets_no_session(backend: GCSBackend, origin: str) -> None:
-    """G-5."""
     with pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
         begun(backend, upload_of(session=True), origin=origin)
 
 
 def test_an_aborted_session_takes_no_more_bytes(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """G-5, K-5."""
     _cut(store, backend, upload, 600 * KIB)
     request = only_request(backend, upload)
 
@@ -180,7 +172,6 @@ def test_an_aborted_session_takes_no_more_bytes(store: Store, backend: GCSBacken
 
 
 def test_aborting_a_finished_session_removes_its_object(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """K-5."""
     send(only_request(backend, upload), BIG)
 
     backend.abort(upload)
@@ -191,7 +182,6 @@ def test_aborting_a_finished_session_removes_its_object(store: Store, backend: G
 def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
-    """K-2."""
     store.server.inject(Fault(method="DELETE", path_contains="upload_id=", status=503, times=2))
 
     with pytest.raises(StorageUnavailable):
@@ -233,7 +223,7 @@ def test_every_answer_of_a_session_that_is_gone_says_lost(
 def test_one_fault_of_the_storage_is_overcome_and_two_are_not(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
-    """R-1: two attempts."""
+    """Two attempts."""
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=503))
     assert backend.missing(upload) == list(upload.slices())
 
@@ -266,7 +256,7 @@ def through_us(store: Store) -> GCSBackend:
 def test_bytes_that_come_through_us_are_streamed_and_hashed(
     store: Store, through_us: GCSBackend, session: bool
 ) -> None:
-    """seed-6, seed-23: in bounded memory, never more than granted."""
+    """In bounded memory, never more than granted."""
     upload = begun(through_us, upload_of(len(BIG), session=session))
     stream = _Counted(BIG + b"more")
 
@@ -280,7 +270,6 @@ def test_bytes_that_come_through_us_are_streamed_and_hashed(
 
 
 def test_a_session_through_us_goes_on_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
-    """seed-123."""
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", times=2, cut_after_bytes=600 * KIB))
     with pytest.raises(StorageUnavailable):
@@ -296,7 +285,7 @@ def test_a_session_through_us_goes_on_where_it_broke_off(store: Store, through_u
 
 
 def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBackend) -> None:
-    """L-2: nothing is stored, and the rest may follow."""
+    """Nothing is stored, and the rest may follow."""
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
 
     with pytest.raises(SizeMismatch):
@@ -311,7 +300,6 @@ def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBacken
 
 @pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
 def test_bytes_are_taken_once(store: Store, through_us: GCSBackend, session: bool) -> None:
-    """L-3, L-4."""
     upload = begun(through_us, upload_of(session=session))
     through_us.write(upload, upload.slice(1), io.BytesIO(BODY))
     again = _Counted(BODY.swapcase())
@@ -324,7 +312,7 @@ def test_bytes_are_taken_once(store: Store, through_us: GCSBackend, session: boo
 
 
 def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
-    """L-3: the condition holds where the look before was too early."""
+    """The condition holds where the look before was too early."""
     upload = upload_of()
 
     class _WhileAnotherWrites(io.BytesIO):
@@ -340,7 +328,6 @@ def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: 
 
 
 def test_a_single_upload_that_ends_early_leaves_nothing(store: Store, through_us: GCSBackend) -> None:
-    """L-2."""
     upload = upload_of()
 
     with pytest.raises(SizeMismatch):

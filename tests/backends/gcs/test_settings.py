@@ -52,7 +52,7 @@ def faults(backend_url: str = "gs://my-bucket/", **settings: Any) -> list[str]:
 
 
 def test_the_smallest_configuration_names_only_the_bucket() -> None:
-    """seed-4: everything else is Google's own."""
+    """Everything else is Google's own."""
     backend = GCSBackend(config())
 
     assert backend.location() == "gcs:google/my-bucket/"
@@ -71,7 +71,6 @@ def test_the_smallest_configuration_names_only_the_bucket() -> None:
     ],
 )
 def test_backend_url_names_the_folder(backend_url: str, prefix: str) -> None:
-    """seed-22, seed-47."""
     backend = GCSBackend(config(backend_url))
 
     assert backend.prefix == prefix
@@ -94,7 +93,6 @@ def test_backend_url_names_the_folder(backend_url: str, prefix: str) -> None:
     ],
 )
 def test_a_wrong_backend_url_is_named(backend_url: str, fault: str) -> None:
-    """seed-22."""
     assert faults(backend_url) == [fault]
 
 
@@ -115,7 +113,6 @@ def test_a_wrong_backend_url_is_named(backend_url: str, fault: str) -> None:
     ],
 )
 def test_a_bucket_name_that_google_refuses_is_named(name: str, fault: str) -> None:
-    """X-6."""
     assert faults("", bucket_name=name) == [fault]
 
 
@@ -129,12 +126,10 @@ def test_a_bucket_name_that_google_takes_is_taken(name: str) -> None:
     ["ftp://host", "https://", "https://user@host", "https://host/path", "https://host?x", "https://h:0", "https://["],
 )
 def test_a_malformed_endpoint_is_named(endpoint: str) -> None:
-    """X-1."""
     assert faults(endpoint=endpoint) == ['endpoint must look like "https://host" or "https://host:port".']
 
 
 def test_a_plain_http_endpoint_needs_permission() -> None:
-    """G-9."""
     refused = "endpoint must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."
 
     assert faults(endpoint="http://127.0.0.1:9000") == []
@@ -149,7 +144,6 @@ def test_another_endpoint_is_another_place() -> None:
 
 
 def test_a_key_is_taken_as_an_object_or_as_a_path(key: dict[str, str], tmp_path: Path) -> None:
-    """seed-4."""
     path = tmp_path / "key.json"
     path.write_text(json.dumps(key))
 
@@ -171,7 +165,6 @@ def test_a_key_is_taken_as_an_object_or_as_a_path(key: dict[str, str], tmp_path:
     ids=["no real key", "no key", "no account", "no token address", "a number"],
 )
 def test_what_is_no_key_is_named_without_showing_it(key: dict[str, str], change: dict[str, Any]) -> None:
-    """S-2, X-6."""
     broken = {name: value for name, value in {**key, **change}.items() if value is not None}
 
     assert faults(credentials=broken) == [KEY_FAULT]
@@ -193,7 +186,7 @@ def test_a_path_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_the_token_address_in_a_key_must_be_https(key: dict[str, str]) -> None:
-    """G-9, X-1: a key sends its signature there."""
+    """A key sends its signature there."""
     with override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": False}):
         assert faults(credentials=key) == []
         plain = {**key, "token_uri": "http://169.254.169.254/token"}
@@ -201,7 +194,6 @@ def test_the_token_address_in_a_key_must_be_https(key: dict[str, str]) -> None:
 
 
 def test_no_print_shows_the_private_key(key: dict[str, str]) -> None:
-    """S-2, seed-70."""
     backend = GCSBackend(config(credentials=key))
 
     shown = f"{backend!r} {backend.settings!r} {backend.config!r} {backend._connection!r} {vars(backend)!r}"
@@ -211,12 +203,11 @@ def test_no_print_shows_the_private_key(key: dict[str, str]) -> None:
 
 
 def test_a_wrong_type_of_credentials_is_named() -> None:
-    """X-6."""
     assert faults(credentials=5) == ["Setting 'credentials' must be an object or text or null."]
 
 
 def test_allowed_origins_is_a_list() -> None:
-    """G-5: one text would allow each of its letters."""
+    """One text would allow each of its letters."""
     assert conf.faults_of({"ALLOWED_ORIGINS": "https://app.example.com"}) == [
         "ALLOWED_ORIGINS must be a list of origins, not one string."
     ]
@@ -229,7 +220,7 @@ def test_a_faulty_configuration_makes_no_backend() -> None:
 
 
 def test_without_googles_library_the_backend_says_what_it_needs() -> None:
-    """seed-95: a process of its own, because here the library is loaded already."""
+    """A process of its own, because here the library is loaded already."""
     code = """
 import sys
 import django

@@ -34,7 +34,6 @@ def googles(store: Store, method: str, name: str, expires_in: int, **signed: Any
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_upload_address_is_the_one_that_google_signs(store: Store, name: str) -> None:
-    """seed-4, seed-39."""
     headers = {"Content-Type": "image/png", "x-goog-content-length-range": "5,5", "x-goog-hash": "md5=  a  b "}
 
     ours = store.backend()._signer.url("PUT", name, headers=headers, expires_in=3600, now=NOW)
@@ -44,7 +43,6 @@ def test_an_upload_address_is_the_one_that_google_signs(store: Store, name: str)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_download_address_is_the_one_that_google_signs(store: Store, name: str) -> None:
-    """seed-96."""
     serve_as = ServeAs(disposition="attachment", filename="a b.png", content_type="image/png")
 
     ours = store.backend().get_url(name, 60, serve_as=serve_as, now=NOW)
@@ -54,7 +52,7 @@ def test_a_download_address_is_the_one_that_google_signs(store: Store, name: str
 
 
 def test_the_time_of_a_signature_is_the_callers(store: Store) -> None:
-    """G-6, seed-44: in UTC, whatever zone `now` is in."""
+    """In UTC, whatever zone `now` is in."""
     local = NOW.astimezone(tz=datetime.fromisoformat("2026-01-01T00:00:00+05:30").tzinfo)
 
     query = query_of(store.backend().get_url("a", 60, now=local))
@@ -64,7 +62,6 @@ def test_the_time_of_a_signature_is_the_callers(store: Store) -> None:
 
 @pytest.mark.parametrize(("asked", "signed"), [(0, "1"), (5, "5"), (10**9, "604800"), (None, "77")])
 def test_the_life_of_a_download_address_is_clamped(store: Store, asked: int | None, signed: str) -> None:
-    """D-7, G-5, seed-73."""
     backend = store.backend(download_expires_in=77)
 
     assert query_of(backend.get_url("a", asked))["X-Goog-Expires"] == signed
@@ -77,7 +74,6 @@ def _granted(backend: GCSBackend, upload: Upload) -> tuple[Mapping[str, str], Ma
 
 
 def test_a_grant_signs_type_exact_size_and_life(store: Store) -> None:
-    """G-5, seed-40."""
     headers, query = _granted(store.backend(), upload_of(28, content_type="image/png", expires_in=90, now=NOW))
 
     assert headers == {"Content-Type": "image/png", "x-goog-content-length-range": "28,28"}
@@ -88,7 +84,6 @@ def test_a_grant_signs_type_exact_size_and_life(store: Store) -> None:
 
 @pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
 def test_a_checksum_that_google_computes_is_signed_in(store: Store, algorithm: str) -> None:
-    """V-3."""
     checksum = checksum_of(BODY, algorithm)
 
     headers, query = _granted(store.backend(), upload_of(checksum=checksum))
@@ -98,7 +93,7 @@ def test_a_checksum_that_google_computes_is_signed_in(store: Store, algorithm: s
 
 
 def test_a_checksum_that_google_does_not_know_is_not_sent(store: Store) -> None:
-    """V-3: it is computed at finalize."""
+    """It is computed at finalize."""
     headers, query = _granted(store.backend(), upload_of(checksum=checksum_of(BODY, "sha256")))
 
     assert set(headers) == {"Content-Type", "x-goog-content-length-range"}
@@ -106,7 +101,6 @@ def test_a_checksum_that_google_does_not_know_is_not_sent(store: Store) -> None:
 
 
 def test_a_grant_names_the_upload_path_of_the_right_host_alone(store: Store) -> None:
-    """G-5, seed-39, seed-41, V-8."""
     upload = upload_of()
 
     url = urlsplit(only_request(store.backend(), upload).url)
@@ -116,7 +110,7 @@ def test_a_grant_names_the_upload_path_of_the_right_host_alone(store: Store) -> 
 
 
 def test_a_grant_holds_no_secret(store: Store) -> None:
-    """G-8: the account's name is in it, its key and our access token are not."""
+    """The account's name is in it, its key and our access token are not."""
     backend = store.backend()
     upload = upload_of()
     granted = repr(only_request(backend, upload))
@@ -131,7 +125,6 @@ def test_a_grant_holds_no_secret(store: Store) -> None:
     "name", ['quo"te.png', "back\\slash.png", "semi;colon.png", "Übersicht „2026“.png", "写真.png"]
 )
 def test_a_download_has_the_name_and_type_that_were_signed(store: Store, name: str) -> None:
-    """D-2, D-5, seed-96."""
     store.put("stored", b"<b>bytes</b>", content_type="text/html")
     serve_as = ServeAs(disposition="attachment", filename=name, content_type="application/octet-stream")
 

@@ -1,4 +1,4 @@
-"""The suite that every backend passes, on four servers. seed-83, N-5"""
+"""The suite that every backend passes, on four servers."""
 
 from collections.abc import Sequence
 

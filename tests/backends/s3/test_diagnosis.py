@@ -1,4 +1,4 @@
-"""validate_configuration: each wrong configuration, in a sentence for an operator. seed-126, seed-119, seed-121"""
+"""Validate_configuration: each wrong configuration, in a sentence for an operator."""
 
 import json
 import uuid
@@ -89,7 +89,6 @@ def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: St
     ],
 )
 def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dict[str, Any], fault: str) -> None:
-    """seed-67, seed-112"""
     assert faults(open_store, **settings) == [fault]
 
 
@@ -101,7 +100,7 @@ def test_a_storage_that_is_away_is_named(open_store: Store) -> None:
 
 @on("moto", "ministack")
 def test_another_region_is_named(store: Store) -> None:
-    """seed-68: the SDK follows the bucket by itself, the addresses that it signs do not"""
+    """The SDK follows the bucket by itself, the addresses that it signs do not"""
     let_browsers_in(store, "POST", "PUT")
 
     assert "The bucket lies in the region us-east-1, not in eu-west-3." in faults(store, region_name="eu-west-3")
@@ -109,7 +108,6 @@ def test_another_region_is_named(store: Store) -> None:
 
 @on("radosgw", "ministack", "moto")
 def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
-    """seed-119"""
     assert faults(store) == [NO_POST, NO_PUT]
     assert faults(store, upload_method="put") == [NO_PUT_WITH_CHECKSUMS]
     assert faults(store, direct=False) == []
@@ -117,7 +115,6 @@ def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
 
 @on("radosgw", "ministack", "moto")
 def test_the_rule_that_is_missing_is_named(store: Store) -> None:
-    """seed-119"""
     let_browsers_in(store, "PUT", "GET")
     assert faults(store) == [NO_POST]
 
@@ -127,7 +124,7 @@ def test_the_rule_that_is_missing_is_named(store: Store) -> None:
 
 @on("radosgw", "ministack", "moto")
 def test_a_header_that_clients_have_to_send_is_missed_in_the_rule(store: Store) -> None:
-    """seed-117, seed-119: checksum and encryption are headers of a PUT, and fields of a form"""
+    """Checksum and encryption are headers of a PUT, and fields of a form"""
     encrypted: dict[str, Any] = {"upload_method": "put", "server_side_encryption": "AES256"}
     let_browsers_in(store, "POST", "PUT", headers=["content-type", "x-amz-checksum-*"])
     assert faults(store, server_side_encryption="AES256") == []
@@ -143,7 +140,7 @@ def test_a_header_that_clients_have_to_send_is_missed_in_the_rule(store: Store) 
 
 @on("radosgw", "ministack", "moto")
 def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
-    """seed-119: where ALLOWED_ORIGINS says which pages there are"""
+    """Where ALLOWED_ORIGINS says which pages there are"""
     others = ["https://admin.example.com", "https://app.example.com.evil.example"]
 
     def missing(*pages: str) -> list[str]:
@@ -184,7 +181,6 @@ RIGHTS_TO_VERSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
 
 @pytest.mark.parametrize("lacking", RIGHTS)
 def test_the_right_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
-    """seed-116, seed-121"""
     allow_all_but(open_store, stranger, lacking)
     keys: dict[str, Any] = {
         "access_key_id": stranger.access_key_id,
@@ -214,7 +210,6 @@ def test_a_bucket_that_keeps_versions_keeps_none_of_the_probes(store: Store) -> 
 
 @pytest.mark.parametrize("lacking", RIGHTS_TO_VERSIONS)
 def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
-    """seed-116, seed-121"""
     allow_all_but(versioned(open_store), stranger, lacking)
 
     found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=stranger.secret_access_key)
@@ -223,7 +218,6 @@ def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stran
 
 
 def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """seed-113"""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", open_store.server.access_key_id)
 
     found = faults(open_store, access_key_id=None, secret_access_key=None)
@@ -232,7 +226,6 @@ def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monk
 
 
 def test_no_secret_stands_in_any_sentence(open_store: Store, stranger: S3User) -> None:
-    """seed-70, S-2"""
     for secret in ("canary-secret", stranger.secret_access_key):
         found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=secret)
 

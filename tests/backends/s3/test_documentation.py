@@ -1,4 +1,4 @@
-"""The JSON documents of docs/backends/s3.md, as an operator would paste them, on the strict server. N-6"""
+"""The JSON documents of docs/backends/s3.md, as an operator would paste them, on the strict server."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def limited(radosgw_server: RadosGateway, owned: Store) -> Store:
 
 
 def test_the_documented_rights_suffice_for_the_whole_life_of_a_file(limited: Store) -> None:
-    """seed-116: upload, verification, publishing, download, parts, abort and cleanup"""
+    """Upload, verification, publishing, download, parts, abort and cleanup"""
     backend = limited.backend()
     assert backend.validate_configuration() == (True, [])
     single, aborted = upload_of(len(BODY)), upload_of(len(BODY), part_size=PART_BYTES)
@@ -90,7 +90,6 @@ def test_the_documented_rights_suffice_for_the_whole_life_of_a_file(limited: Sto
 def test_the_documented_rights_allow_nothing_else(
     owned: Store, limited: Store, operation: str, arguments: dict[str, Any]
 ) -> None:
-    """seed-116"""
     owned.client.put_object(Bucket=owned.bucket, Key="theirs", Body=BODY)
 
     with pytest.raises(ClientError) as refused:
@@ -100,7 +99,6 @@ def test_the_documented_rights_allow_nothing_else(
 
 
 def test_another_bucket_is_out_of_reach(radosgw_server: RadosGateway, limited: Store) -> None:
-    """seed-116"""
     other = new_store(radosgw_server)
 
     with pytest.raises(ClientError) as refused:
@@ -123,7 +121,6 @@ def put_url(owned: Store) -> str:
 
 
 def test_the_documented_rules_let_in_the_page_and_nobody_else(put_url: str) -> None:
-    """seed-117"""
     allowed = [preflight(put_url, method=method) for method in ("GET", "POST", "PUT")]
     refused = [
         preflight(put_url, origin="https://evil.example"),
@@ -135,7 +132,6 @@ def test_the_documented_rules_let_in_the_page_and_nobody_else(put_url: str) -> N
 
 
 def test_scripts_of_the_page_may_read_the_etag(put_url: str) -> None:
-    """seed-117"""
     answer = requests.put(put_url, data=BODY, headers={"Content-Type": "text/plain", "Origin": ORIGIN}, timeout=10)
 
     assert answer.status_code == 200
@@ -145,7 +141,7 @@ def test_scripts_of_the_page_may_read_the_etag(put_url: str) -> None:
 
 @on("radosgw")
 def test_every_header_that_clients_are_told_to_send_is_allowed(store: Store) -> None:
-    """seed-117: and no other, so that none is allowed for nothing"""
+    """And no other, so that none is allowed for nothing"""
     told: set[str] = set()
     for algorithm in ("sha256", "crc32c"):
         upload = upload_of(len(BODY), checksum=checksum_of(BODY, algorithm))
@@ -158,7 +154,6 @@ def test_every_header_that_clients_are_told_to_send_is_allowed(store: Store) -> 
 
 
 def test_no_rule_lets_in_everybody() -> None:
-    """N-6"""
     for rule in document("cors"):
         assert "*" not in "".join([*rule["AllowedOrigins"], *rule["AllowedHeaders"], *rule["AllowedMethods"]])
     for statement in document("iam")["Statement"]:
@@ -167,7 +162,7 @@ def test_no_rule_lets_in_everybody() -> None:
 
 
 def test_the_lifecycle_rules_are_taken_and_end_what_is_unfinished(owned: Store) -> None:
-    """N-6: parts are aborted and `.uploads/` is emptied, after the deadline of 7 days, and nothing else is touched"""
+    """Parts are aborted and `.uploads/` is emptied, after the deadline of 7 days, and nothing else is touched"""
     owned.client.put_bucket_lifecycle_configuration(Bucket=owned.bucket, LifecycleConfiguration=document("lifecycle"))
 
     aborting, expiring = owned.client.get_bucket_lifecycle_configuration(Bucket=owned.bucket)["Rules"]

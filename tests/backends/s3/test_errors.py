@@ -171,7 +171,6 @@ def backend_at(store: Store, port: int) -> S3Backend:
 @on("moto")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_storage_that_is_away_is_unavailable(store: Store, call: Callable[[S3Backend], Any]) -> None:
-    """R-1"""
     with pytest.raises(StorageUnavailable) as raised:
         call(backend_at(store, free_port()))
 
@@ -180,7 +179,7 @@ def test_a_storage_that_is_away_is_unavailable(store: Store, call: Callable[[S3B
 
 @on("moto")
 def test_a_storage_that_hangs_is_unavailable_within_its_timeouts(store: Store, deaf: socket.socket) -> None:
-    """R-1: after two attempts, each cut off by the read timeout, which is 9 s where nothing else is set"""
+    """After two attempts, each cut off by the read timeout, which is 9 s where nothing else is set"""
     quick = {**settings.FILEMAN_SETTINGS, "STORAGE_READ_TIMEOUT_SECONDS": 0.1}
     started = time.monotonic()
 
@@ -194,21 +193,18 @@ def test_a_storage_that_hangs_is_unavailable_within_its_timeouts(store: Store, d
 @on("radosgw")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_wrong_credentials_need_an_operator(store: Store, call: Callable[[S3Backend], Any]) -> None:
-    """seed-121"""
     with pytest.raises(StorageMisconfigured):
         call(store.backend(secret_access_key="wrong"))
 
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_a_bucket_that_is_not_there_needs_an_operator(store: Store) -> None:
-    """seed-67"""
     with pytest.raises(StorageMisconfigured):
         list(store.backend(bucket_name="no-such-bucket-anywhere").list_objects(""))
 
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_what_comes_through_us_is_stored_once_and_whole(store: Store) -> None:
-    """seed-6, seed-80, L-2, L-3"""
     backend = store.backend(direct=False)
     upload = upload_of(len(BODY), checksum=checksum_of(BODY, "sha256"))
     part = upload.slice(1)
@@ -228,7 +224,7 @@ def test_what_comes_through_us_is_stored_once_and_whole(store: Store) -> None:
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_a_slice_is_streamed_in_bounded_memory(store: Store) -> None:
-    """seed-6: no read asks for more than a small piece"""
+    """No read asks for more than a small piece"""
 
     class Watched(io.BytesIO):
         largest = 0
@@ -247,7 +243,7 @@ def test_a_slice_is_streamed_in_bounded_memory(store: Store) -> None:
 
 @on("radosgw")
 def test_the_log_has_one_name_and_neither_secret_nor_signature(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """seed-124, S-2, D-8: of our own loggers at DEBUG"""
+    """Of our own loggers at DEBUG"""
     caplog.set_level(logging.DEBUG, logger="fileman")
     backend = store.backend()
     upload = upload_of(len(BODY))

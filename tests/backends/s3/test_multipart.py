@@ -30,7 +30,6 @@ def send_parts(backend: S3Backend, upload: Upload, *numbers: int) -> None:
 
 @everywhere
 def test_parts_become_one_object_at_the_file_path(store: Store) -> None:
-    """seed-83, seed-123"""
     backend = store.backend()
     upload = begun(backend)
 
@@ -50,7 +49,7 @@ def test_parts_become_one_object_at_the_file_path(store: Store) -> None:
 
 @everywhere
 def test_a_part_of_another_size_counts_as_missing(store: Store) -> None:
-    """G-7: whoever put it there"""
+    """Whoever put it there"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1)
@@ -88,7 +87,7 @@ def test_parts_beyond_one_page_are_all_seen(store: Store) -> None:
 
 @everywhere
 def test_a_completed_upload_is_found_again_by_its_object(store: Store) -> None:
-    """C-6: a crash after completion must not look like nothing uploaded"""
+    """A crash after completion must not look like nothing uploaded"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
@@ -102,7 +101,7 @@ def test_a_completed_upload_is_found_again_by_its_object(store: Store) -> None:
 
 @everywhere
 def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
-    """seed-118: as after the bucket's lifecycle rule for unfinished uploads"""
+    """As after the bucket's lifecycle rule for unfinished uploads"""
     backend = store.backend()
     upload = begun(backend)
     store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.file_path, UploadId=upload.begun["upload_id"])
@@ -118,7 +117,7 @@ def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
 
 @everywhere
 def test_abort_finds_uploads_whose_id_was_never_written_down(store: Store) -> None:
-    """K-5: and leaves those of other files alone"""
+    """And leaves those of other files alone"""
     backend = store.backend()
     upload, other = begun(backend), begun(backend)
     backend.begin(upload, origin=None)
@@ -131,7 +130,6 @@ def test_abort_finds_uploads_whose_id_was_never_written_down(store: Store) -> No
 
 @everywhere
 def test_an_object_of_another_size_is_not_taken_for_the_assembled_one(store: Store) -> None:
-    """V-1"""
     backend = store.backend()
     upload = begun(backend)
     store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=b"short")
@@ -143,7 +141,6 @@ def test_an_object_of_another_size_is_not_taken_for_the_assembled_one(store: Sto
 
 @everywhere
 def test_what_was_verified_is_what_is_published(store: Store) -> None:
-    """V-7"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
@@ -156,7 +153,7 @@ def test_what_was_verified_is_what_is_published(store: Store) -> None:
 
 @on("radosgw", "ministack", "moto")
 def test_a_part_that_is_sent_again_while_we_complete_is_not_an_operators_fault(store: Store) -> None:
-    """V-7, C-6: between our list of the parts and its use; the next call takes what is there then"""
+    """Between our list of the parts and its use; the next call takes what is there then"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
@@ -179,7 +176,7 @@ def test_a_part_that_is_sent_again_while_we_complete_is_not_an_operators_fault(s
 
 @everywhere
 def test_the_etag_of_parts_is_never_taken_for_an_md5(store: Store) -> None:
-    """V-4: what a store calls an MD5 is one (rclone hashes the whole file)"""
+    """What a store calls an MD5 is one (rclone hashes the whole file)"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
@@ -192,7 +189,7 @@ def test_the_etag_of_parts_is_never_taken_for_an_md5(store: Store) -> None:
 
 @on("ministack")
 def test_the_storage_is_asked_for_a_crc32c_over_the_whole_object_on_aws_alone(store: Store) -> None:
-    """V-4: ministack stands in for AWS here, and answers with a checksum over checksums, which is not taken"""
+    """Ministack stands in for AWS here, and answers with a checksum over checksums, which is not taken"""
     backend = store.backend()
     as_on_aws = replace(backend.settings, endpoint_url=None)
     multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
@@ -212,7 +209,7 @@ def test_the_storage_is_asked_for_a_crc32c_over_the_whole_object_on_aws_alone(st
 
 @on("moto")
 def test_a_checksum_over_the_whole_object_is_taken(store: Store) -> None:
-    """V-3, V-4: moto stands in for AWS here; what it computes under the name of CRC32C is a CRC-32"""
+    """Moto stands in for AWS here; what it computes under the name of CRC32C is a CRC-32"""
     backend = store.backend()
     as_on_aws = replace(backend.settings, endpoint_url=None)
     multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
@@ -227,7 +224,7 @@ def test_a_checksum_over_the_whole_object_is_taken(store: Store) -> None:
 
 @on("radosgw", "ministack")
 def test_the_upload_id_is_dead_once_we_have_completed_it(store: Store) -> None:
-    """V-8: the one request that names a file path cannot change the file"""
+    """The one request that names a file path cannot change the file"""
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)

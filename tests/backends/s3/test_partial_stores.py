@@ -51,7 +51,7 @@ def test_a_copy_goes_without_the_condition_that_the_store_does_not_know(store: S
 @on("ministack")
 @pytest.mark.parametrize("header", ["If-None-Match", "x-amz-mp-object-size"])
 def test_completion_goes_without_what_the_store_does_not_know(store: Store, header: str) -> None:
-    """seed-123: the size is checked afterwards all the same"""
+    """The size is checked afterwards all the same"""
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
     refuse(backend._connection.client, "CompleteMultipartUpload", header)
@@ -92,7 +92,6 @@ def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, st
 
 @on("ministack")
 def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
-    """K-2"""
     backend = store.backend()
     upload = uploaded(backend)
     refuse(backend._connection.client, "DeleteObjects")
@@ -132,7 +131,7 @@ def test_abort_goes_by_the_noted_id_where_uploads_cannot_be_listed(store: Store)
 
 @on("ministack")
 def test_a_completion_that_outlasts_the_timeout_goes_on_in_the_next_call(store: Store) -> None:
-    """R-1: thousands of parts; the store goes on by itself"""
+    """Thousands of parts; the store goes on by itself"""
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
 

@@ -32,7 +32,7 @@ def served(backend: S3Backend, path: str) -> bytes:
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_a_client_that_sends_again_changes_nothing_that_is_served(store: Store) -> None:
-    """seed-66, V-2, V-8: the form is still good and is taken, yet only the upload path changes"""
+    """The form is still good and is taken, yet only the upload path changes"""
     backend = store.backend()
     upload = uploaded(store, backend)
     request = backend.instructions(upload, [upload.slice(1)])[0]
@@ -48,7 +48,7 @@ def test_a_client_that_sends_again_changes_nothing_that_is_served(store: Store) 
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_a_swap_between_verification_and_copy_publishes_nothing(store: Store) -> None:
-    """V-7: ministack refuses the copy by its pin; radosgw, moto and rclone copy, which the comparison finds out"""
+    """Ministack refuses the copy by its pin; radosgw, moto and rclone copy, which the comparison finds out"""
     backend = store.backend()
     upload = uploaded(store, backend)
     verified = backend.assemble(upload, budget())
@@ -64,7 +64,6 @@ def test_a_swap_between_verification_and_copy_publishes_nothing(store: Store) ->
 def test_a_file_manager_without_keys_works_with_those_of_the_environment(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """seed-112, seed-113"""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", store.server.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", store.server.secret_access_key)
     backend = store.backend(access_key_id=None, secret_access_key=None)
@@ -104,7 +103,7 @@ def _put_in_parts(store: Store, key: str) -> None:
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_an_equal_object_at_the_file_path_is_adopted(store: Store) -> None:
-    """C-5, C-6: it is the copy of a call that died before it could say so"""
+    """It is the copy of a call that died before it could say so"""
     backend = store.backend()
     upload = uploaded(store, backend)
     verified = backend.assemble(upload, budget())
@@ -130,7 +129,6 @@ def test_another_object_at_the_file_path_fails_the_file(store: Store, standing: 
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_nothing_to_publish_is_missing(store: Store) -> None:
-    """V-1"""
     backend = store.backend()
     upload = uploaded(store, backend)
     verified = backend.assemble(upload, budget())
@@ -144,7 +142,7 @@ def test_nothing_to_publish_is_missing(store: Store) -> None:
 
 @on("radosgw", "moto")
 def test_what_a_client_added_by_unsigned_headers_is_not_published(store: Store) -> None:
-    """V-8: finalize refuses an encoding; the copy would not carry it either. ministack and rclone keep it."""
+    """Finalize refuses an encoding; the copy would not carry it either. ministack and rclone keep it."""
     backend = store.backend(upload_method="put")
     upload = upload_of(len(BODY))
     headers = {"Content-Encoding": "gzip", "Content-Disposition": "inline", "x-amz-meta-mine": "1"}
@@ -161,7 +159,6 @@ def test_what_a_client_added_by_unsigned_headers_is_not_published(store: Store) 
 
 @on("moto", "ministack")
 def test_aes256_is_asked_of_the_upload_and_of_the_copy(store: Store) -> None:
-    """seed-13, seed-71"""
     backend = store.backend(server_side_encryption="AES256")
     upload = uploaded(store, backend)
 
@@ -180,7 +177,7 @@ WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS
 @pytest.mark.parametrize("upload_method", ["post", "put"])
 @WITH_PROJECT_KEY
 def test_kms_encrypts_what_clients_send(store: Store, upload_method: str) -> None:
-    """seed-13, seed-53, seed-115, V-4: and an ETag under KMS is never taken for an MD5"""
+    """And an ETag under KMS is never taken for an MD5"""
     backend = store.backend(server_side_encryption="aws:kms", upload_method=upload_method)
     upload = uploaded(store, backend)
     in_parts = upload_of(len(BODY), part_size=PART_BYTES)
@@ -198,7 +195,6 @@ def test_kms_encrypts_what_clients_send(store: Store, upload_method: str) -> Non
 @on("ministack", "moto")
 @WITH_PROJECT_KEY
 def test_kms_is_asked_of_the_copy_with_the_same_key(store: Store) -> None:
-    """seed-115"""
     backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
     upload = uploaded(store, backend)
 
@@ -212,7 +208,7 @@ def test_kms_is_asked_of_the_copy_with_the_same_key(store: Store) -> None:
 @on("ministack")
 @WITH_PROJECT_KEY
 def test_the_copy_says_all_that_the_store_has_to_know(store: Store) -> None:
-    """seed-13, seed-115, V-7: pin, create-only, metadata anew, encryption with its key, checksum algorithm"""
+    """Pin, create-only, metadata anew, encryption with its key, checksum algorithm"""
     backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
     upload = uploaded(store, backend, checksum=checksum_of(BODY, "sha256"))
     verified = backend.assemble(upload, budget())
@@ -245,7 +241,7 @@ def test_the_copy_says_all_that_the_store_has_to_know(store: Store) -> None:
 @on("radosgw")
 @WITH_PROJECT_KEY
 def test_a_store_that_cannot_copy_what_it_encrypts_is_found_out_beforehand(store: Store) -> None:
-    """seed-126: Ceph 16 does not"""
+    """Ceph 16 does not"""
     valid, faults = store.backend(server_side_encryption="aws:kms").validate_configuration()
 
     assert not valid
@@ -254,7 +250,6 @@ def test_a_store_that_cannot_copy_what_it_encrypts_is_found_out_beforehand(store
 
 @on("radosgw", "ministack", "moto")
 def test_no_version_outlives_deletion(store: Store) -> None:
-    """seed-106, K-6"""
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = store.backend()
     upload = uploaded(store, backend)
@@ -272,7 +267,6 @@ def test_no_version_outlives_deletion(store: Store) -> None:
 
 @on("ministack")
 def test_the_sha256_that_the_storage_computed_is_reported_and_kept_by_the_copy(store: Store) -> None:
-    """seed-53, seed-63, V-3"""
     backend = store.backend(upload_method="put")
     upload = uploaded(store, backend, checksum=checksum_of(BODY, "sha256"))
 
@@ -284,7 +278,7 @@ def test_the_sha256_that_the_storage_computed_is_reported_and_kept_by_the_copy(s
 
 
 def test_only_checksums_of_the_whole_object_by_the_storage_count() -> None:
-    """V-4: no composite one, no ETag of parts, no ETag under KMS, nothing of unknown type"""
+    """No composite one, no ETag of parts, no ETag under KMS, nothing of unknown type"""
     sha256, crc32c = checksum_of(BODY, "sha256"), checksum_of(BODY, "crc32c")
     md5 = checksum_of(BODY, "md5").hexdigest
     told = {"ETag": f'"{md5}"', "ChecksumSHA256": sha256.base64, "ChecksumCRC32C": crc32c.base64}
@@ -314,7 +308,7 @@ def test_two_objects_are_compared_by_what_both_tell() -> None:
 
 
 def test_what_a_storage_is_relied_on_to_compute_depends_on_its_configuration() -> None:
-    """V-4: only AWS itself is believed; an ETag under KMS is not"""
+    """Only AWS itself is believed; an ETag under KMS is not"""
 
     def single(**settings: Any) -> frozenset[str]:
         config = {"bucket_name": "my-bucket", **settings}

@@ -1,4 +1,4 @@
-"""What the servers refuse, by exact status, and that nothing is stored where they refuse. G-2, G-3"""
+"""What the servers refuse, by exact status, and that nothing is stored where they refuse."""
 
 import time
 from urllib.parse import urlsplit
@@ -38,7 +38,6 @@ def shared_store(request: pytest.FixtureRequest, server_name: str, stores: dict[
 @on("radosgw", "ministack", "rclone", "moto")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_each_server_answers_each_attack_as_recorded(shared_store: Store, server_name: str, name: str) -> None:
-    """seed-5, seed-41, seed-42, seed-43, seed-48, seed-71, seed-107, G-2, G-3"""
     if name not in set(possible_on(shared_store)):
         assert server_name not in recorded()[name]
         return
@@ -52,18 +51,18 @@ def test_each_server_answers_each_attack_as_recorded(shared_store: Store, server
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_strict_server_refuses_all_but_what_it_does_not_know(name: str) -> None:
-    """G-2: the record itself cannot become lax unnoticed"""
+    """The record itself cannot become lax unnoticed"""
     assert (recorded()[name]["radosgw"] >= 400) is (name not in TAKEN_BY_RADOSGW)
 
 
 def test_the_checksums_that_radosgw_ignores_are_refused_by_a_server_that_knows_them() -> None:
-    """V-3: by PUT; no server here looks at the checksum of a POST, whose object finalize verifies by its own means"""
+    """By PUT; no server here looks at the checksum of a POST, whose object finalize verifies by its own means"""
     assert recorded()["PUT: other bytes than the SHA-256 says"]["ministack"] == 400
 
 
 @on("radosgw", "ministack", "moto")
 def test_a_form_as_granted_is_taken(shared_store: Store) -> None:
-    """seed-2, seed-5, seed-40, seed-48, seed-49: all fields first, the file last"""
+    """All fields first, the file last"""
     outcome = post_grant(shared_store).sent()
 
     assert (outcome.status, outcome.took_effect) == (201, True)
@@ -71,7 +70,6 @@ def test_a_form_as_granted_is_taken(shared_store: Store) -> None:
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_a_put_as_granted_is_taken(shared_store: Store) -> None:
-    """seed-5, seed-40, G-3"""
     outcome = put_grant(shared_store).sent()
 
     assert (outcome.status, outcome.took_effect) == (200, True)
@@ -80,7 +78,7 @@ def test_a_put_as_granted_is_taken(shared_store: Store) -> None:
 @on("radosgw")
 @pytest.mark.parametrize("upload_method", ["post", "put"])
 def test_addresses_with_the_bucket_in_the_host_are_taken(shared_store: Store, upload_method: str) -> None:
-    """seed-82: no name server knows the host, so that the test goes to the address and names the host in its header"""
+    """No name server knows the host, so that the test goes to the address and names the host in its header"""
     port = urlsplit(shared_store.server.endpoint_url).port
     endpoint, host = f"http://localhost:{port}", f"{shared_store.bucket}.localhost:{port}"
     backend = shared_store.backend(endpoint_url=endpoint, addressing_style="virtual", upload_method=upload_method)
@@ -100,7 +98,6 @@ def test_addresses_with_the_bucket_in_the_host_are_taken(shared_store: Store, up
 
 @on("radosgw", "ministack", "moto", "rclone")
 def test_the_type_is_stored_as_granted(shared_store: Store) -> None:
-    """seed-60"""
     backend = shared_store.backend()
     upload = upload_of(len(BODY), content_type="image/svg+xml")
     [request] = backend.instructions(upload, backend.missing(upload))
@@ -113,7 +110,7 @@ def test_the_type_is_stored_as_granted(shared_store: Store) -> None:
 
 @on("radosgw")
 def test_two_seconds_are_two_seconds(shared_store: Store) -> None:
-    """seed-72, seed-73, seed-118: by form, by PUT and by download address"""
+    """By form, by PUT and by download address"""
     backend = shared_store.backend(download_expires_in=2)
     granted = [upload_of(len(BODY), expires_in=2) for _ in range(2)]
     form = backend.instructions(granted[0], [granted[0].slice(1)])[0]

@@ -69,7 +69,6 @@ def faults(backend_url: str = "s3://my-bucket/", **settings: Any) -> list[str]:
     ],
 )
 def test_the_sample_configurations_are_taken_as_they_stand(sample: dict[str, Any], location: str) -> None:
-    """seed-74, seed-84"""
     manager = FileManager.objects.create(**sample)
 
     assert manager.location == location
@@ -78,7 +77,6 @@ def test_the_sample_configurations_are_taken_as_they_stand(sample: dict[str, Any
 
 @pytest.mark.django_db
 def test_the_keys_are_used_and_unreadable_in_the_database() -> None:
-    """seed-69, seed-70"""
     given: Any = AWS_SAMPLE["settings"]
     keys = [given["access_key_id"], given["secret_access_key"]]
     manager = FileManager.objects.create(**AWS_SAMPLE)
@@ -105,7 +103,6 @@ def test_the_keys_are_used_and_unreadable_in_the_database() -> None:
     ],
 )
 def test_the_prefix_stands_in_the_url(backend_url: str, prefix: str) -> None:
-    """seed-22, seed-47"""
     backend = S3Backend(config(backend_url))
 
     assert backend.prefix == prefix
@@ -146,7 +143,6 @@ def test_the_prefix_of_a_compatible_store_stands_after_its_bucket() -> None:
     ],
 )
 def test_a_url_that_is_malformed_or_disagrees_is_named(backend_url: str, settings: Any, fault: str) -> None:
-    """seed-22"""
     assert faults(backend_url, **settings) == [fault]
 
 
@@ -179,7 +175,6 @@ BUCKET_KIND = "bucket_name must not look like an IP address, an alias or a bucke
     ],
 )
 def test_each_faulty_setting_is_named(settings: dict[str, Any], fault: str) -> None:
-    """seed-71, seed-73, seed-113, G-6"""
     assert faults(**settings) == [fault]
 
 
@@ -201,12 +196,10 @@ def test_each_faulty_setting_is_named(settings: dict[str, Any], fault: str) -> N
     ],
 )
 def test_bucket_names_follow_the_rules_of_s3(name: str, fault: str) -> None:
-    """seed-67, X-6"""
     assert faults("", bucket_name=name) == [fault]
 
 
 def test_a_missing_bucket_name_is_named() -> None:
-    """seed-67"""
     nameless = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=True)
 
     assert S3Backend.configuration_faults(nameless) == ["Setting 'bucket_name' is missing."]
@@ -214,7 +207,6 @@ def test_a_missing_bucket_name_is_named() -> None:
 
 @override_settings(DEBUG=False, FILEMAN_SETTINGS={})
 def test_plain_http_is_refused_in_production() -> None:
-    """G-9"""
     assert faults(endpoint_url="http://s3.internal") == [
         "endpoint_url must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."
     ]
@@ -222,20 +214,17 @@ def test_plain_http_is_refused_in_production() -> None:
 
 @override_settings(DEBUG=False, FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True})
 def test_plain_http_is_taken_where_the_operator_says_so() -> None:
-    """G-9"""
     assert faults(endpoint_url="http://s3.internal") == []
 
 
 @override_settings(FILEMAN_SETTINGS={"SINGLE_REQUEST_MAX_BYTES": 5 * 1024**3 + 1})
 def test_single_requests_beyond_what_s3_takes_at_once_are_refused() -> None:
-    """seed-122"""
     assert faults() == [
         "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS is over the 5 GiB that S3 takes and copies at once."
     ]
 
 
 def test_no_secret_is_shown() -> None:
-    """seed-70, S-2"""
     backend = S3Backend(config(access_key_id="AKcanary", secret_access_key="SKcanary", session_token="TOcanary"))
 
     assert "canary" not in repr(backend.settings)
@@ -248,7 +237,6 @@ def test_a_backend_with_faults_is_not_made() -> None:
 
 @pytest.mark.django_db
 def test_a_file_manager_with_faults_is_not_saved() -> None:
-    """seed-113"""
     sample = AWS_SAMPLE | {"settings": {"bucket_name": "my-bucket", "access_key_id": "AK"}}
 
     with pytest.raises(ValidationError, match="access_key_id is set without secret_access_key"):
@@ -258,7 +246,6 @@ def test_a_file_manager_with_faults_is_not_saved() -> None:
 
 
 def test_the_project_takes_its_kms_key_from_the_environment() -> None:
-    """seed-115"""
     script = "from project.settings import FILEMAN_SETTINGS; print(FILEMAN_SETTINGS['KMS_KEY_ID'])"
 
     output = subprocess.run(
@@ -274,7 +261,6 @@ def test_the_project_takes_its_kms_key_from_the_environment() -> None:
 
 
 def test_kms_uses_the_key_of_the_settings_before_the_one_of_the_project() -> None:
-    """seed-115"""
     with override_settings(FILEMAN_SETTINGS={"KMS_KEY_ID": "of-the-project"}):
         named = S3Backend(config(server_side_encryption="aws:kms", kms_key_id="of-the-manager")).settings
         unnamed = S3Backend(config(server_side_encryption="aws:kms")).settings

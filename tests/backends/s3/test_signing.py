@@ -70,7 +70,6 @@ def policy_of(request: UploadRequest) -> dict[str, Any]:
 
 @everywhere
 def test_a_put_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
-    """seed-43, seed-84, G-3"""
     backend = backend_of(place, upload_method="put", server_side_encryption="aws:kms", kms_key_id="key/1")
     upload = upload_of(10, content_type="text/plain; charset=utf-8", checksum=checksum_of(BODY, "sha256"), now=NOW)
 
@@ -89,7 +88,6 @@ def test_a_put_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
 
 @everywhere
 def test_a_part_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
-    """seed-123"""
     backend = backend_of(place)
     upload = upload_of(10, part_size=4, now=NOW, begun={"upload_id": "2~a/b+c d"})
 
@@ -128,7 +126,6 @@ def test_a_download_is_signed_as_boto3_signs_it(place: dict[str, Any], key: str)
 
 @everywhere
 def test_a_form_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
-    """seed-43, seed-84"""
     backend = backend_of(place, server_side_encryption="AES256")
     upload = upload_of(10, now=NOW)
     fields = {"Content-Type": "text/plain", "x-amz-server-side-encryption": "AES256", "success_action_status": "201"}
@@ -148,7 +145,6 @@ def test_a_form_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
 
 
 def test_the_policy_allows_one_object_of_one_size_and_type() -> None:
-    """seed-41, seed-42, seed-44, G-1, G-6"""
     upload = upload_of(10, checksum=checksum_of(BODY, "sha256"), now=NOW)
 
     request = request_of(backend_of({"region_name": "eu-central-1"}, server_side_encryption="AES256"), upload)
@@ -175,7 +171,7 @@ def test_the_policy_allows_one_object_of_one_size_and_type() -> None:
 
 
 def test_every_field_of_the_form_is_held_by_the_policy() -> None:
-    """seed-41, seed-42: a condition for each field, with its very value"""
+    """A condition for each field, with its very value"""
     upload = upload_of(10, now=NOW)
 
     request = request_of(backend_of(session_token="temporary"), upload)
@@ -194,7 +190,7 @@ def test_every_field_of_the_form_is_held_by_the_policy() -> None:
 
 
 def test_the_signature_of_the_policy_can_be_recomputed() -> None:
-    """seed-43: with nothing but the secret and HMAC"""
+    """With nothing but the secret and HMAC"""
     fields = dict(request_of(backend_of({"region_name": "eu-central-1"}), upload_of(10, now=NOW)).fields)
 
     signing_key = f"AWS4{SECRET}".encode()
@@ -205,7 +201,7 @@ def test_the_signature_of_the_policy_can_be_recomputed() -> None:
 
 
 def test_a_put_holds_length_type_checksum_and_encryption() -> None:
-    """G-3, seed-40: Content-Length is signed, yet the client's HTTP library sets it"""
+    """Content-Length is signed, yet the client's HTTP library sets it"""
     upload = upload_of(10, checksum=checksum_of(BODY, "sha256"), now=NOW)
     backend = backend_of(upload_method="put", server_side_encryption="AES256")
 
@@ -225,7 +221,6 @@ def test_a_put_holds_length_type_checksum_and_encryption() -> None:
 
 @pytest.mark.parametrize("upload_method", ["post", "put"])
 def test_no_request_for_one_object_names_the_file_path(upload_method: str) -> None:
-    """G-3, V-8"""
     upload = upload_of(10, now=NOW)
     request = request_of(backend_of(upload_method=upload_method), upload)
 
@@ -245,7 +240,6 @@ def test_a_md5_is_not_demanded_by_the_form() -> None:
 @pytest.mark.parametrize("place", [PLACES["aws"], PLACES["temporary credentials"]])
 @pytest.mark.parametrize("upload_method", ["post", "put"])
 def test_no_secret_stands_in_what_clients_get(place: dict[str, Any], upload_method: str) -> None:
-    """G-8, seed-70"""
     backend = backend_of(place, upload_method=upload_method)
     single, parts = upload_of(10, now=NOW), upload_of(10, part_size=5, now=NOW, begun={"upload_id": "id"})
 
@@ -268,7 +262,6 @@ def test_no_secret_stands_in_what_clients_get(place: dict[str, Any], upload_meth
     ],
 )
 def test_addresses_have_the_host_of_their_region_or_endpoint(place: dict[str, Any], host: str) -> None:
-    """seed-39, seed-68, seed-82, N-4"""
     backend = backend_of(place)
 
     assert urlsplit(request_of(backend, upload_of(10)).url).netloc == host
@@ -289,7 +282,6 @@ def test_a_bucket_with_dots_stands_in_the_path_because_of_its_certificate() -> N
 
 
 def test_the_environment_gives_keys_and_region_where_the_settings_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """seed-112, seed-113, seed-114"""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKfromEnvironment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
@@ -310,7 +302,6 @@ def test_no_endpoint_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_credentials_at_all_is_a_fault_with_a_name() -> None:
-    """seed-112"""
     backend = backend_of(access_key_id=None, secret_access_key=None)
 
     with pytest.raises(StorageMisconfigured, match="There are no S3 credentials"):
@@ -338,7 +329,6 @@ def test_credentials_that_renew_themselves_are_asked_for_each_signature() -> Non
     ],
 )
 def test_a_download_is_named_by_rfc_6266(serve_as: ServeAs, disposition: str) -> None:
-    """D-2, D-5"""
     query = parse_qs(urlsplit(backend_of().get_url("tenant/a", serve_as=serve_as, now=NOW)).query)
 
     assert query["response-content-disposition"] == [disposition]
@@ -349,21 +339,18 @@ def test_a_download_is_named_by_rfc_6266(serve_as: ServeAs, disposition: str) ->
     ("expires_in", "signed"), [(None, "120"), (1, "1"), (0, "1"), (604_800, "604800"), (10**9, "604800")]
 )
 def test_a_download_lives_as_long_as_asked_and_a_week_at_most(expires_in: int | None, signed: str) -> None:
-    """seed-73, D-7"""
     url = backend_of(download_expires_in=120).get_url("tenant/a", expires_in, now=NOW)
 
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [signed]
 
 
 def test_the_clock_is_the_one_of_the_upload() -> None:
-    """seed-44, seed-72"""
     elsewhere = upload_of(10, now=NOW + timedelta(days=1), expires_in=2)
 
     assert policy_of(request_of(backend_of(), elsewhere))["expiration"] == "2026-11-24T12:30:17Z"
 
 
 def test_ten_thousand_parts_are_what_s3_takes() -> None:
-    """G-7"""
     capabilities = S3Backend.capabilities
 
     assert (capabilities.parts_max, capabilities.part_min_bytes) == (10_000, 5 * 1024**2)
@@ -372,7 +359,7 @@ def test_ten_thousand_parts_are_what_s3_takes() -> None:
 
 
 def test_the_client_is_configured_for_the_hot_path() -> None:
-    """N-4, R-1: SigV4 and no global host, short timeouts, two attempts"""
+    """SigV4 and no global host, short timeouts, two attempts"""
     client = backend_of({"region_name": "eu-central-1"})._connection.client
     config = client.meta.config
 
