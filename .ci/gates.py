@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    faults = [*_python_faults(), *_script_faults()]
-    sys.stdout.write("\n".join(faults or ["Size gates: all within."]) + "\n")
-    return bool(faults)
+    problems = [*_python_problems(), *_script_problems()]
+    sys.stdout.write("\n".join(problems or ["Size gates: all within."]) + "\n")
+    return bool(problems)
 
 
-def _python_faults() -> Iterator[str]:
+def _python_problems() -> Iterator[str]:
     for folder in ("fileman", "schema", "project"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "migrations" in path.parts:
@@ -32,10 +32,10 @@ def _python_faults() -> Iterator[str]:
                 yield f"{name}: {text.count(chr(10))} lines, at most {FILE_LINES}"
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    yield from (f"{name}:{node.lineno} {node.name}: {fault}" for fault in _function_faults(node))
+                    yield from (f"{name}:{node.lineno} {node.name}: {problem}" for problem in _function_problems(node))
 
 
-def _function_faults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+def _function_problems(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
     body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
     lines = (node.end_lineno or node.lineno) - body[0].lineno + 1
     if lines > FUNCTION_LINES:
@@ -46,7 +46,7 @@ def _function_faults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[s
         yield f"{count} parameters, at most {PARAMETERS}"
 
 
-def _script_faults() -> Iterator[str]:
+def _script_problems() -> Iterator[str]:
     for pattern in ("uploader/*.js", "vanilla/*.js", "react/src/*.ts*", "uppy/src/*.ts*", "graphiql/src/*.ts*"):
         for path in sorted((ROOT / "frontend_examples").glob(pattern)):
             lines = path.read_text().count("\n")

@@ -49,7 +49,7 @@ class Caller:
 ANONYMOUS = Caller(user=AnonymousUser())
 
 
-def caller_of(request: HttpRequest) -> Caller:
+def caller_from_request(request: HttpRequest) -> Caller:
     """Who sends this request, and the site that answers it."""
     site_url = conf.settings().PUBLIC_URL or request.build_absolute_uri("/")
     return Caller(user=request.user, origin=request.headers.get("Origin"), site_url=site_url)

@@ -14,7 +14,7 @@ from fileman.models import File, FileManager, StorageDeletion
 
 
 class WriteOnlyTextarea(forms.Textarea):
-    """Never shows what was typed, not even next to its faults."""
+    """Never shows what was typed, not even next to its problems."""
 
     def format_value(self, value: Any) -> None:  # noqa: ARG002
         return None
@@ -68,9 +68,9 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Ask the storage whether the configuration works")
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
-            faults = diagnosis.faults_of_manager(manager)
-            text = f"{manager.name}: {' '.join(faults) or 'works.'}"
-            self.message_user(request, text, messages.ERROR if faults else messages.SUCCESS)
+            problems = diagnosis.problems_of_manager(manager)
+            text = f"{manager.name}: {' '.join(problems) or 'works.'}"
+            self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
 
 
 @admin.register(File)

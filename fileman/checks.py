@@ -13,15 +13,15 @@ from fileman import conf
 @register("fileman")
 def check_settings(**_: Any) -> list[CheckMessage]:
     """fileman.E001: FILEMAN_SETTINGS has unknown keys or impossible values."""
-    faults = conf.faults_of(getattr(django_settings, "FILEMAN_SETTINGS", {}))
-    return [Error(fault, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for fault in faults]
+    problems = conf.find_problems(getattr(django_settings, "FILEMAN_SETTINGS", {}))
+    return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
 
 
 @register("fileman")
 def check_encryption_keys(**_: Any) -> list[CheckMessage]:
     """fileman.E002: no encryption key outside DEBUG. fileman.E003: a key that is none, or is the SECRET_KEY."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
-    if conf.faults_of(given):
+    if conf.find_problems(given):
         return []
     keys = list(given.get("ENCRYPTION_KEYS", ()))
     hint = "Make one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
@@ -35,19 +35,19 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 def check_dotted_paths(**_: Any) -> list[CheckMessage]:
     """fileman.E004: a validator or backend that cannot be imported, and would fail the first upload instead."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
-    if conf.faults_of(given):
+    if conf.find_problems(given):
         return []
     named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in given.get(key, ())]
     named += [("BACKENDS", path) for path in given.get("BACKENDS", {}).values()]
-    faults = [(key, path, _import_fault(path)) for key, path in named]
+    problems = [(key, path, _import_problem(path)) for key, path in named]
     return [
-        Error(f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {fault}", id="fileman.E004")
-        for key, path, fault in faults
-        if fault
+        Error(f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {problem}", id="fileman.E004")
+        for key, path, problem in problems
+        if problem
     ]
 
 
-def _import_fault(path: str) -> str:
+def _import_problem(path: str) -> str:
     try:
         import_string(path)
     except ImportError as error:

@@ -95,20 +95,20 @@ def settings() -> FilemanSettings:
 
 
 def _typed(given: Mapping[str, Any]) -> FilemanSettings:
-    faults = faults_of(given)
-    if faults:
-        raise ImproperlyConfigured("FILEMAN_SETTINGS: " + " ".join(faults))
+    problems = find_problems(given)
+    if problems:
+        raise ImproperlyConfigured("FILEMAN_SETTINGS: " + " ".join(problems))
     return FilemanSettings(**{**given, "BACKENDS": MappingProxyType(dict(given.get("BACKENDS", {})))})
 
 
-def faults_of(given: Mapping[str, Any]) -> list[str]:
+def find_problems(given: Mapping[str, Any]) -> list[str]:
     """What is wrong with a FILEMAN_SETTINGS dictionary, one sentence each."""
     known = {f.name for f in fields(FilemanSettings)}
-    faults = [f"Unknown key {key!r}; known are {', '.join(sorted(known))}." for key in given if key not in known]
-    faults = faults or _type_faults(given)
-    if faults:
-        return faults
-    return _value_faults(FilemanSettings(**given))
+    problems = [f"Unknown key {key!r}; known are {', '.join(sorted(known))}." for key in given if key not in known]
+    problems = problems or _type_problems(given)
+    if problems:
+        return problems
+    return _value_problems(FilemanSettings(**given))
 
 
 _LISTS_OF = {
@@ -119,31 +119,31 @@ _LISTS_OF = {
 }
 
 
-def _value_faults(values: FilemanSettings) -> list[str]:
-    faults = [
+def _value_problems(values: FilemanSettings) -> list[str]:
+    problems = [
         f"{key} must be from 1 to {URL_LIFETIME_CAP_SECONDS} seconds."
         for key in ("DEFAULT_UPLOAD_EXPIRES_IN", "DEFAULT_DOWNLOAD_EXPIRES_IN")
         if not 0 < getattr(values, key) <= URL_LIFETIME_CAP_SECONDS
     ]
     if not 1 <= values.MAX_BATCH_FILES <= BATCH_CAP:
-        faults.append(f"MAX_BATCH_FILES must be from 1 to {BATCH_CAP}.")
+        problems.append(f"MAX_BATCH_FILES must be from 1 to {BATCH_CAP}.")
     counts = ("PART_SIZE_BYTES", "REQUEST_WINDOW", "MAX_CONCURRENCY")
-    faults += [f"{key} must be 1 or more." for key in counts if getattr(values, key) < 1]
+    problems += [f"{key} must be 1 or more." for key in counts if getattr(values, key) < 1]
     if values.DEFAULT_MAX_FILE_SIZE < 0:
-        faults.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
+        problems.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
     if values.SWEEP_GRACE < values.FINALIZE_GRACE:
-        faults.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
+        problems.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
     if values.PUBLIC_URL and not values.PUBLIC_URL.startswith(("https://", "http://")):
-        faults.append("PUBLIC_URL must begin with https:// or http://.")
-    faults += [
+        problems.append("PUBLIC_URL must begin with https:// or http://.")
+    problems += [
         f"{key} must be a list of {what}, not one string."
         for key, what in _LISTS_OF.items()
         if isinstance(getattr(values, key), str)
     ]
-    return faults
+    return problems
 
 
-def _type_faults(given: Mapping[str, Any]) -> list[str]:
+def _type_problems(given: Mapping[str, Any]) -> list[str]:
     hints = get_type_hints(FilemanSettings)
     return [
         f"{key} must be of type {getattr(hints[key], '__name__', hints[key])}."

@@ -10,7 +10,7 @@ from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import FileMissing, StorageError, UploadLost
 from fileman.models import File, FileManager
-from fileman.uploads.instructions import upload_of, upload_path
+from fileman.uploads.instructions import build_upload, upload_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class FileFindings:
     """False when the file is completed and its object is not the one that was published."""
 
 
-def faults_of_manager(manager: FileManager) -> list[str]:
-    """One sentence for each fault of the settings or of the storage behind them; empty when all works. Never raises."""
+def problems_of_manager(manager: FileManager) -> list[str]:
+    """Return one sentence for each problem of the settings or of the storage behind them. Never raises."""
     try:
         return get_backend(manager).validate_configuration()[1]
     except (StorageError, ImproperlyConfigured) as error:
@@ -72,7 +72,7 @@ def _standing(file: File, *, arrived: bool, now: datetime) -> str:
 
 
 def _next_step(file: File, *, arrived: bool, now: datetime) -> str:
-    upload = upload_of(file, now=now)
+    upload = build_upload(file, now=now)
     missing_bytes = 0 if arrived else _missing_bytes(file, upload)
     if not missing_bytes:
         return "All bytes have arrived. finalizeUpload was not called, or has not come to its end."

@@ -17,7 +17,18 @@ from fileman.models import File, FileManager
 from fileman.uploads import Ticket, _finalize, destination
 from fileman.uploads.instructions import Outcome, new_state
 from tests.conftest import grant
-from tests.uploads.driver import DEADLINE, NOW, caller_of, declared, file_of, finish, initiate, send, start, token_of
+from tests.uploads.driver import (
+    DEADLINE,
+    NOW,
+    caller_of,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    send,
+    start,
+    token_of,
+)
 
 pytestmark = pytest.mark.django_db
 CALLERS = (

@@ -42,7 +42,7 @@ def test_the_sample_of_the_documentation_is_accepted() -> None:
         "DEFAULT_UPLOAD_EXPIRES_IN": 3600,
         "CLEANUP_EXPIRED_UPLOADS": True,
     }
-    assert conf.faults_of(sample) == []
+    assert conf.find_problems(sample) == []
 
 
 def test_an_unknown_key_is_refused_by_its_name() -> None:

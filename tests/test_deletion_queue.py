@@ -14,7 +14,7 @@ from fileman.deletion_queue import Worked
 from fileman.errors import NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads.instructions import upload_of
+from fileman.uploads.instructions import build_upload
 from tests.uploads.driver import (
     DAY,
     MICROSECOND,
@@ -83,7 +83,7 @@ def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileMana
     assert deletion_queue.work(now=NOW) == Worked(deleted=2)
     assert stored_paths(manager) == []
     doomed.file_manager = manager
-    late = upload_of(doomed, now=NOW)
+    late = build_upload(doomed, now=NOW)
     get_backend(manager).write(late, late.slice(1), BytesIO(b"hello"))
     assert len(stored_paths(manager)) == 1
     assert deletion_queue.work(now=WATCHED_UNTIL - MICROSECOND) == Worked()

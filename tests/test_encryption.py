@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from fileman import encryption
-from fileman.backends import config_of, forget_backends, get_backend
+from fileman.backends import build_config, forget_backends, get_backend
 from fileman.encryption import DecryptionError
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
@@ -82,7 +82,7 @@ def test_a_dump_of_managers_and_files_survives_the_round_trip(
 
 def test_no_text_form_of_a_manager_or_its_backend_shows_the_secret(secretive: FileManager) -> None:
     backend = get_backend(secretive)
-    shown = [secretive, config_of(secretive), backend, backend.config, backend.settings, vars(backend)]
+    shown = [secretive, build_config(secretive), backend, backend.config, backend.settings, vars(backend)]
     for thing in shown:
         assert CANARY not in f"{thing!r} {thing!s}"
 

@@ -53,7 +53,7 @@ def backend_class(backend_type: str) -> type[Backend]:
     return found
 
 
-def config_of(file_manager: Configured) -> BackendConfig:
+def build_config(file_manager: Configured) -> BackendConfig:
     """What a backend needs to know of a file manager."""
     return BackendConfig(
         manager_id=file_manager.id,
@@ -79,7 +79,7 @@ class _ByVersion:
 
 @lru_cache(maxsize=256)
 def _cached(version: _ByVersion) -> Backend:
-    return backend_class(version.file_manager.backend_type)(config_of(version.file_manager))
+    return backend_class(version.file_manager.backend_type)(build_config(version.file_manager))
 
 
 def get_backend(file_manager: Configured) -> Backend:

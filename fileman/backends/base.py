@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from fileman import conf, tokens
-from fileman.backends.settings import BackendSettings, setting_faults
+from fileman.backends.settings import BackendSettings, setting_problems
 from fileman.backends.values import (
     SERVE_AS_DOWNLOAD,
     BackendConfig,
@@ -39,34 +39,34 @@ class Backend(ABC):
     """Of the class, for planning. An instance may narrow them to what its configuration can do."""
 
     def __init__(self, config: BackendConfig) -> None:
-        """Raises StorageMisconfigured when the configuration has a fault. No network."""
-        faults = self.configuration_faults(config)
-        if faults:
-            raise StorageMisconfigured(" ".join(faults))
+        """Raises StorageMisconfigured when the configuration has a problem. No network."""
+        problems = self.configuration_problems(config)
+        if problems:
+            raise StorageMisconfigured(" ".join(problems))
         self.config = config
         self.settings: Any = self.settings_class(**config.settings)
-        self.prefix = self.prefix_of(config)
+        self.prefix = self.get_prefix(config)
 
     # Configuration
 
     @classmethod
-    def configuration_faults(cls, config: BackendConfig) -> list[str]:
+    def configuration_problems(cls, config: BackendConfig) -> list[str]:
         """What is wrong with a configuration, without asking the storage. Subclasses extend it."""
-        faults = setting_faults(cls.settings_class, config.settings)
-        if faults:
-            return faults
+        problems = setting_problems(cls.settings_class, config.settings)
+        if problems:
+            return problems
         if config.supports_direct_upload and not cls.capabilities.supports_direct_upload:
-            faults.append("This backend cannot take direct uploads: set supports_direct_upload to False.")
+            problems.append("This backend cannot take direct uploads: set supports_direct_upload to False.")
         settings = cls.settings_class(**config.settings)
-        return faults + settings.faults() + cls.location_faults(config, settings)
+        return problems + settings.problems() + cls.location_problems(config, settings)
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
         """Where `backend_url` is malformed or disagrees with the settings."""
         return []
 
     @classmethod
-    def prefix_of(cls, config: BackendConfig) -> str:  # noqa: ARG003
+    def get_prefix(cls, config: BackendConfig) -> str:  # noqa: ARG003
         """The folder inside the storage that `backend_url` names: "" or "some/folder/"."""
         return ""
 
@@ -76,7 +76,7 @@ class Backend(ABC):
 
     @abstractmethod
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Ask the storage itself: (True, []) or (False, one sentence for each fault). Never raises."""
+        """Ask the storage itself: (True, []) or (False, one sentence for each problem). Never raises."""
 
     # Upload
 

@@ -22,7 +22,7 @@ def folder(path: str) -> str:
     return f"{bare}/" if bare else ""
 
 
-def prefix_faults(prefix: str) -> list[str]:
+def prefix_problems(prefix: str) -> list[str]:
     """What is wrong with the prefix in `backend_url`."""
     if len(prefix.encode()) > PREFIX_MAX_BYTES:
         return [f"The prefix in backend_url may have at most {PREFIX_MAX_BYTES} bytes."]
@@ -32,17 +32,17 @@ def prefix_faults(prefix: str) -> list[str]:
     return []
 
 
-def endpoint_faults(endpoint: str | None, *, setting: str) -> list[str]:
+def endpoint_problems(endpoint: str | None, *, setting: str) -> list[str]:
     """What is wrong with the address of a store: scheme, host and port, nothing more."""
     if not endpoint:
         return []
     url = parsed(endpoint)
     if not has_plain_host(url) or url.path.strip("/") or url.query:
         return [f'{setting} must look like "https://host" or "https://host:port".']
-    return insecurity_faults(url, setting=setting)
+    return insecurity_problems(url, setting=setting)
 
 
-def insecurity_faults(url: SplitResult, *, setting: str) -> list[str]:
+def insecurity_problems(url: SplitResult, *, setting: str) -> list[str]:
     """Plain http is for development."""
     if url.scheme == "http" and not conf.insecure_endpoints_allowed():
         return [f"{setting} must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."]
@@ -58,6 +58,6 @@ def has_plain_host(url: SplitResult) -> bool:
     return is_plain and url.scheme in {"https", "http"}
 
 
-def origin_of(url: SplitResult) -> str:
+def get_origin(url: SplitResult) -> str:
     """ "https://host:port"."""
     return f"{url.scheme}://{url.netloc.lower()}"

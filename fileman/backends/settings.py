@@ -17,7 +17,7 @@ class BackendSettings:
     download_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_DOWNLOAD_EXPIRES_IN)
     """Seconds that signed download addresses live when the caller names no time, 1 to 604,800."""
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong with the values, one sentence each. Subclasses add to it."""
         return [
             f"{key} must be from 1 to {conf.URL_LIFETIME_CAP_SECONDS} seconds."
@@ -26,18 +26,18 @@ class BackendSettings:
         ]
 
 
-def setting_faults(settings_class: type[BackendSettings], given: Mapping[str, Any]) -> list[str]:
+def setting_problems(settings_class: type[BackendSettings], given: Mapping[str, Any]) -> list[str]:
     """Unknown keys, missing keys and wrong types, one sentence each."""
     known = {f.name: f for f in fields(settings_class)}
     hints = get_type_hints(settings_class)
-    faults = [f"Unknown setting {key!r}; known are {', '.join(sorted(known))}." for key in given if key not in known]
+    problems = [f"Unknown setting {key!r}; known are {', '.join(sorted(known))}." for key in given if key not in known]
     for name, spec in known.items():
         if name in given:
             if not _fits(given[name], hints[name]):
-                faults.append(f"Setting {name!r} must be {_type_name(hints[name])}.")
+                problems.append(f"Setting {name!r} must be {_type_name(hints[name])}.")
         elif not _has_default(spec):
-            faults.append(f"Setting {name!r} is missing.")
-    return faults
+            problems.append(f"Setting {name!r} is missing.")
+    return problems
 
 
 def _has_default(spec: Field[Any]) -> bool:

@@ -1,11 +1,61 @@
 """Bytes of one slice on their way from our upload view into a storage."""
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from fileman.backends.values import Upload
 from fileman.checksums import hasher
 from fileman.errors import SizeMismatch
+
+CHUNK_BYTES: Final = 1024**2
+"""Bytes read at once from a client or from a storage."""
+
+
+class ExactBody:
+    """Exactly `length` bytes of a stream, hashed on the way and read once.
+
+    Iterate over it, or `take` from it where an SDK wants a file. A stream that ends early or breaks off raises
+    SizeMismatch, so that the request carrying the body fails and nothing is stored. SDKs wrap that error in their own:
+    `error` keeps it.
+    """
+
+    def __init__(self, stream: BinaryIO, length: int, *, algorithms: Iterable[str] = ()) -> None:
+        self.error: SizeMismatch | None = None
+        self._stream = stream
+        self._length = length
+        self._left = length
+        self._hashers = {name: hasher(name) for name in algorithms}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.take(CHUNK_BYTES):
+            yield chunk
+
+    def take(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes (all that is left if negative), b"" at the end. Raises SizeMismatch."""
+        if self._left == 0:
+            return b""
+        try:
+            chunk = self._stream.read(self._left if size < 0 else min(size, self._left))
+        except OSError as error:  # a client that goes away
+            raise self._ended_early() from error
+        if not chunk:
+            raise self._ended_early()
+        self._left -= len(chunk)
+        for one in self._hashers.values():
+            one.update(chunk)
+        return chunk
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Algorithm -> hex digest of the bytes read so far."""
+        return {name: one.hexdigest() for name, one in self._hashers.items()}
+
+    def _ended_early(self) -> SizeMismatch:
+        self.error = SizeMismatch(f"The request ended {self._left} bytes before its {self._length} bytes had arrived.")
+        return self.error
 
 
 def chunks_of(stream: BinaryIO, *, length: int, chunk_bytes: int) -> Iterator[bytes]:

@@ -70,7 +70,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
 
 
 def _unexpected(error: GraphQLError) -> bool:
-    """Whether this is no judgement on the request but a fault of ours.
+    """Whether this is no judgement on the request but a problem of ours.
 
     Exceptions without a path that point into the document come from coercing the client's own values.
     """

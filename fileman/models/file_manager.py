@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from fileman import access, conf
-from fileman.backends import backend_class, config_of, get_backend
+from fileman.backends import backend_class, build_config, get_backend
 from fileman.backends.values import Capabilities
 from fileman.encryption import EncryptedJSONField
 from fileman.errors import StorageMisconfigured
@@ -120,7 +120,7 @@ class FileManager(models.Model):
         self.validate_configuration()
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """A default where there is one already is no fault: saving demotes the other."""
+        """A default where there is one already is no problem: saving demotes the other."""
         super().validate_constraints({*(exclude or ()), "is_default"})
 
     def validate_configuration(self) -> None:
@@ -131,22 +131,22 @@ class FileManager(models.Model):
             raise ValidationError({"backend_type": error.message}) from error
         if cast("bool | None", self.supports_direct_upload) is None:  # left out
             self.supports_direct_upload = kind.capabilities.supports_direct_upload
-        faults = kind.configuration_faults(config_of(self)) + self._list_faults()
-        if faults:
-            raise ValidationError(faults)
-        self.location = kind(config_of(self)).location()
+        problems = kind.configuration_problems(build_config(self)) + self._list_problems()
+        if problems:
+            raise ValidationError(problems)
+        self.location = kind(build_config(self)).location()
         self._refuse_foreign_location()
         self._refuse_move()
 
-    def _list_faults(self) -> list[str]:
-        faults = []
+    def _list_problems(self) -> list[str]:
+        problems = []
         for name in ("allowed_extensions", "allowed_mime_types"):
             value = getattr(self, name)
             if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-                faults.append(f"{name} must be a list of texts.")
+                problems.append(f"{name} must be a list of texts.")
         if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
-            faults.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
-        return faults
+            problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
+        return problems
 
     def _refuse_foreign_location(self) -> None:
         """Two tenants never share a prefix."""

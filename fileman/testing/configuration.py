@@ -14,9 +14,9 @@ SECRET_WORDS = ("secret", "password", "credential", "account_key", "connection_s
 
 
 class ConfigurationCases(ContractCase):
-    def _faults(self, backend: Backend, **settings: object) -> list[str]:
+    def _problems(self, backend: Backend, **settings: object) -> list[str]:
         config = replace(backend.config, settings={**backend.config.settings, **settings})
-        return type(backend).configuration_faults(config)
+        return type(backend).configuration_problems(config)
 
     def secrets(self, backend: Backend) -> Sequence[str]:
         """The texts that nobody may see: settings whose names say so."""
@@ -26,8 +26,8 @@ class ConfigurationCases(ContractCase):
     def test_every_reduction_is_a_known_one(self) -> None:
         assert self.reduced <= set(Reduction)
 
-    def test_a_good_configuration_has_no_faults(self, backend: Backend) -> None:
-        assert type(backend).configuration_faults(backend.config) == []
+    def test_a_good_configuration_has_no_problems(self, backend: Backend) -> None:
+        assert type(backend).configuration_problems(backend.config) == []
 
     def test_the_storage_finds_a_good_configuration_good(self, backend: Backend) -> None:
         assert backend.validate_configuration() == (True, [])
@@ -38,23 +38,23 @@ class ConfigurationCases(ContractCase):
         assert list(backend.list_objects(backend.prefix)) == []
 
     def test_an_unknown_setting_is_named(self, backend: Backend) -> None:
-        faults = self._faults(backend, colour="blue")
+        faults = self._problems(backend, colour="blue")
 
         assert len(faults) == 1
         assert "'colour'" in faults[0]
 
     def test_a_setting_of_the_wrong_type_is_named(self, backend: Backend) -> None:
-        faults = self._faults(backend, upload_expires_in="soon")
+        faults = self._problems(backend, upload_expires_in="soon")
 
         assert faults == ["Setting 'upload_expires_in' must be a whole number."]
 
     @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
     @pytest.mark.parametrize("seconds", [0, 604_801])
     def test_a_lifetime_that_no_storage_signs_is_refused(self, backend: Backend, name: str, seconds: int) -> None:
-        assert self._faults(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."]
+        assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."]
 
     def test_the_longest_lifetime_is_taken(self, backend: Backend) -> None:
-        assert self._faults(backend, upload_expires_in=604_800, download_expires_in=604_800) == []
+        assert self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800) == []
 
     def test_a_faulty_configuration_makes_no_backend(self, backend: Backend) -> None:
         config = replace(backend.config, settings={**backend.config.settings, "colour": "blue"})
@@ -65,10 +65,10 @@ class ConfigurationCases(ContractCase):
     def test_a_foreign_backend_url_is_refused(self, backend: Backend) -> None:
         config = replace(backend.config, backend_url="gopher://elsewhere/")
 
-        assert type(backend).configuration_faults(config) != []
+        assert type(backend).configuration_problems(config) != []
 
     def test_direct_upload_is_refused_where_the_storage_cannot(self, backend: Backend) -> None:
-        faults = type(backend).configuration_faults(replace(backend.config, supports_direct_upload=True))
+        faults = type(backend).configuration_problems(replace(backend.config, supports_direct_upload=True))
 
         assert bool(faults) is not backend.capabilities.supports_direct_upload
 

@@ -97,7 +97,7 @@ class MemoryBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
         if config.backend_url in {"", "memory:", "memory://"}:
             return []
         return ["backend_url must be empty or memory://."]

@@ -26,7 +26,7 @@ from fileman.errors import (
 from fileman.models import File
 from fileman.uploads import transitions
 from fileman.uploads._initiate import Batch, InitiateRequest, Ticket, begin, initiate, needs_begin
-from fileman.uploads.instructions import Outcome, instruct, upload_of
+from fileman.uploads.instructions import Outcome, build_upload, instruct
 from fileman.validation.acceptance import DeclaredFile
 
 __all__ = [
@@ -110,22 +110,22 @@ def still_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
     stale = None
     if not needs_begin(file):
         try:
-            missing = backend.missing(upload_of(file, now=now))
+            missing = backend.missing(build_upload(file, now=now))
         except UploadLost:
             logger.info("file %s: the storage has forgotten what was begun; beginning again", file.pk)
         else:
             if not missing or not _is_for_another_origin(file, caller):
                 return missing
-            stale = upload_of(file, now=now)
+            stale = build_upload(file, now=now)
     begin(file, origin=caller.origin, now=now)
     state = encrypt(file.upload_state, row=file.pk)
     unfinished = File.objects.unfinished().filter(pk=file.pk)
     if not unfinished.update(upload_state=state, modified=now):
-        backend.abort(upload_of(file, now=now))  # it was aborted meanwhile: nobody else knows what was begun
+        backend.abort(build_upload(file, now=now))  # it was aborted meanwhile: nobody else knows what was begun
         raise UploadAborted
     if stale is not None:
         backend.abort(stale)
-    return backend.missing(upload_of(file, now=now))
+    return backend.missing(build_upload(file, now=now))
 
 
 def _is_for_another_origin(file: File, caller: Caller) -> bool:
@@ -160,7 +160,7 @@ def drop_soon(file: File, *, now: datetime) -> None:
 
 def _stop_quietly(file: File, now: datetime) -> None:
     try:
-        get_backend(file.file_manager).abort(upload_of(file, now=now))
+        get_backend(file.file_manager).abort(build_upload(file, now=now))
     except StorageError as error:
         logger.warning("file %s: stopping it failed, cleanup will: %s", file.pk, error)
 
@@ -170,7 +170,7 @@ def remove_ended(file: File, now: datetime) -> bool:
 
     Its objects are in the deletion queue since it ended.
     """
-    upload = upload_of(file, now=now)
+    upload = build_upload(file, now=now)
     if upload.plan.strategy is not Strategy.SINGLE:
         get_backend(file.file_manager).abort(upload)
     gone, _ = File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete()
@@ -191,7 +191,7 @@ def receive(*, file_id: UUID, part: Slice, stream: BinaryIO, now: datetime) -> N
     error = state_error(file, now=now)
     if error is not None:
         raise error
-    stored = get_backend(file.file_manager).write(upload_of(file, now=now), part, stream)
+    stored = get_backend(file.file_manager).write(build_upload(file, now=now), part, stream)
     if stored is not None and stored.checksums:
         written = {"etag": stored.etag, "checksums": dict(stored.checksums)}
         state = encrypt({**file.upload_state, "written": written}, row=file.pk)

@@ -34,7 +34,7 @@ from fileman.errors import (
 from fileman.models import File
 from fileman.signals import file_completed
 from fileman.uploads import transitions, verification
-from fileman.uploads.instructions import Outcome, instruct, upload_of
+from fileman.uploads.instructions import Outcome, build_upload, instruct
 from fileman.uploads.transitions import Facts
 from fileman.uploads.verification import Claims
 from fileman.validation import acceptance, json_metadata
@@ -92,7 +92,7 @@ def finalize(
     file.refresh_from_db(fields=["upload_state"])  # an attempt between our look and our claim may have gone on
     attempt = _Attempt(
         file=file,
-        upload=upload_of(file, now=now),
+        upload=build_upload(file, now=now),
         backend=get_backend(file.file_manager),
         attempt_id=attempt_id,
         claims=claims,
@@ -117,8 +117,8 @@ def _to_go_on(file: File, error: FilemanError, missing: list[Slice], *, caller: 
         if isinstance(error, UploadLost):
             error, missing = NotUploaded(), uploads.still_missing(file, caller, now=now)
         instructions = instruct(file, missing, caller=caller, now=now) if missing else None
-    except (StorageError, UploadAborted) as fault:
-        return Outcome(file=file, error=fault)
+    except (StorageError, UploadAborted) as problem:
+        return Outcome(file=file, error=problem)
     return Outcome(file=file, instructions=instructions, error=error)
 
 

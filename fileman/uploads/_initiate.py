@@ -32,7 +32,7 @@ from fileman.errors import (
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import destination, idempotency, parts, transitions
 from fileman.uploads.idempotency import Replay
-from fileman.uploads.instructions import UploadInstructions, instruct, new_path, new_state, upload_of
+from fileman.uploads.instructions import UploadInstructions, build_upload, instruct, new_path, new_state
 from fileman.validation import acceptance, filenames, json_metadata, validators
 from fileman.validation.acceptance import AcceptedFile, DeclaredFile
 
@@ -232,13 +232,13 @@ def _check_pending(plan: _Plan, more: int) -> None:
 def _start(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     """Begin on the storage's side what needs it, at most BEGIN_CONCURRENCY at once, then sign."""
     waiting = [t.file for t in tickets if t.file is not None and t.upload_token is not None and needs_begin(t.file)]
-    faults: dict[UUID, StorageError] = {}
+    problems: dict[UUID, StorageError] = {}
     if waiting:
         with ThreadPoolExecutor(min(BEGIN_CONCURRENCY, len(waiting)), "fileman-begin") as pool:
             found = pool.map(lambda file: _begin(file, plan.caller.origin, plan.now), waiting)
-            faults = {file.id: fault for file, fault in zip(waiting, found, strict=True) if fault is not None}
-        _save_states([file for file in waiting if file.id not in faults])
-    return [_instructed(plan, ticket, faults) for ticket in tickets]
+            problems = {file.id: problem for file, problem in zip(waiting, found, strict=True) if problem is not None}
+        _save_states([file for file in waiting if file.id not in problems])
+    return [_instructed(plan, ticket, problems) for ticket in tickets]
 
 
 def needs_begin(file: File) -> bool:
@@ -248,7 +248,7 @@ def needs_begin(file: File) -> bool:
 
 def begin(file: File, *, origin: str | None, now: datetime) -> None:
     """Start the upload on the storage's side and remember it, in memory. Raises StorageError."""
-    begun = get_backend(file.file_manager).begin(upload_of(file, now=now), origin=origin)
+    begun = get_backend(file.file_manager).begin(build_upload(file, now=now), origin=origin)
     file.upload_state = {**file.upload_state, "begun": dict(begun), "origin": origin}
 
 
@@ -267,14 +267,14 @@ def _save_states(files: Sequence[File]) -> None:
     File.objects.filter(pk__in=[file.pk for file in files]).update(upload_state=changed)
 
 
-def _instructed(plan: _Plan, ticket: Ticket, faults: dict[UUID, StorageError]) -> Ticket:
+def _instructed(plan: _Plan, ticket: Ticket, problems: dict[UUID, StorageError]) -> Ticket:
     file = ticket.file
     if file is None or ticket.upload_token is None:
         return ticket
     try:
-        if file.id in faults:
-            raise faults[file.id]
-        missing = list(upload_of(file, now=plan.now).slices())
+        if file.id in problems:
+            raise problems[file.id]
+        missing = list(build_upload(file, now=plan.now).slices())
         instructions = instruct(file, missing, caller=plan.caller, now=plan.now, batch_size=len(plan.request.files))
         return replace(ticket, instructions=instructions)
     except StorageError as error:

@@ -13,7 +13,7 @@ from fileman.checksums import Checksum
 from fileman.errors import FilemanError
 from fileman.models import File, FileManager
 
-__all__ = ["Outcome", "UploadInstructions", "UploadRequest", "instruct", "new_path", "new_state", "upload_of"]
+__all__ = ["Outcome", "UploadInstructions", "UploadRequest", "build_upload", "instruct", "new_path", "new_state"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +61,14 @@ def new_state(plan: PartPlan) -> dict[str, object]:
     return {"strategy": plan.strategy.value, "part_size": plan.part_size, "total_parts": plan.total_parts}
 
 
-def plan_of(file: File) -> PartPlan:
+def build_plan(file: File) -> PartPlan:
     """How this file is cut."""
     state = file.upload_state
     strategy = Strategy(state["strategy"])
     return PartPlan(strategy=strategy, part_size=state["part_size"], total_parts=state["total_parts"])
 
 
-def upload_of(file: File, *, now: datetime) -> Upload:
+def build_upload(file: File, *, now: datetime) -> Upload:
     """The row as its backend sees it. Requests signed from it lapse with the upload's deadline at the latest."""
     manager, state = file.file_manager, file.upload_state
     seconds_left = max(1, int((file.expires_at - now).total_seconds()))
@@ -80,7 +80,7 @@ def upload_of(file: File, *, now: datetime) -> Upload:
         size=file.file_size,
         content_type=file.content_type,
         checksum=Checksum.parse(file.checksum) if file.checksum else None,
-        plan=plan_of(file),
+        plan=build_plan(file),
         begun=state.get("begun", {}),
         progress=state.get("progress", {}),
         now=now,
@@ -93,7 +93,7 @@ def instruct(
 ) -> UploadInstructions:
     """Sign the first window of what is missing. `batch_size`: files that share the double window."""
     settings = conf.settings()
-    upload = upload_of(file, now=now)
+    upload = build_upload(file, now=now)
     window = missing[: max(1, min(settings.REQUEST_WINDOW, 2 * settings.REQUEST_WINDOW // batch_size))]
     requests = get_backend(file.file_manager).instructions(upload, window)
     ordered = upload.plan.strategy is Strategy.SESSION

@@ -1,6 +1,6 @@
 """The states of a file and the only statements that change them.
 
-    pending -> verifying (a lease and an attempt id) -> completed | failed | pending (a fault that may pass)
+    pending -> verifying (a lease and an attempt id) -> completed | failed | pending (a problem that may pass)
     verifying, lease over -> verifying (the next attempt) | aborted | expired
     pending -> aborted | expired
 

@@ -95,7 +95,7 @@ def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) 
     allowed = {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
     if not allowed:
         return
-    if filenames.extension_of(name) not in allowed:
+    if filenames.get_extension(name) not in allowed:
         raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
     hidden = [suffix for suffix in filenames.inner_extensions(name) if suffix in filenames.ACTIVE_EXTENSIONS - allowed]
     if hidden:

@@ -50,7 +50,7 @@ def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
     return name
 
 
-def extension_of(name: str) -> str:
+def get_extension(name: str) -> str:
     """The last suffix in lower case without its dot; "" when there is none."""
     _, dot, suffix = name.rpartition(".")
     return suffix.lower() if dot else ""
@@ -63,7 +63,7 @@ def inner_extensions(name: str) -> list[str]:
 
 def stored_name(name: str, *, now: datetime) -> str:
     """`<ascii stem>_<yyyymmdd>_<128 random bits>.<ext>`: lower case, alphabet [a-z0-9._-], unique."""
-    suffix = _ascii(extension_of(name))[:_EXTENSION_LENGTH]
+    suffix = _ascii(get_extension(name))[:_EXTENSION_LENGTH]
     stem = _ascii(name.rpartition(".")[0] or name)[:_STEM_LENGTH].strip("-_") or "file"
     unique = f"{stem}_{now:%Y%m%d}_{secrets.token_hex(16)}"
     return f"{unique}.{suffix}" if suffix else unique

@@ -13,7 +13,7 @@ from django.utils import timezone
 from fileman import uploads
 from fileman.backends import get_backend
 from fileman.models import File
-from fileman.uploads.instructions import upload_of
+from fileman.uploads.instructions import build_upload
 from tests.flows.http_client import Site
 
 PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
@@ -95,7 +95,7 @@ def arrived_bytes() -> int:
     file = File.objects.select_related("file_manager").first()
     if file is None or uploads.needs_begin(file):
         return 0
-    missing = get_backend(file.file_manager).missing(upload_of(file, now=timezone.now()))
+    missing = get_backend(file.file_manager).missing(build_upload(file, now=timezone.now()))
     return file.file_size - sum(part.length for part in missing)
 
 

@@ -11,7 +11,19 @@ from django.db.models import ProtectedError
 
 from fileman import cleanup, files
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
-from tests.uploads.driver import DAY, NOW, at_once, caller_of, declared, file_of, finish, initiate, send, start, upload
+from tests.uploads.driver import (
+    DAY,
+    NOW,
+    at_once,
+    caller_of,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    send,
+    start,
+    upload,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -39,7 +39,7 @@ class TestReadme:
         names = run(samples("README.md")[0])
 
         assert names["INSTALLED_APPS"] == [..., "fileman"]
-        assert conf.faults_of(names["FILEMAN_SETTINGS"]) == []
+        assert conf.find_problems(names["FILEMAN_SETTINGS"]) == []
 
     def test_its_file_manager_takes_uploads(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the server's own credentials, as it names none."""

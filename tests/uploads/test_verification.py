@@ -17,8 +17,18 @@ from fileman.errors import ObjectChanged
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket
-from fileman.uploads.instructions import Outcome, upload_of
-from tests.uploads.driver import NOW, caller_of, configured, file_of, finish, send, start, stored_paths, upload
+from fileman.uploads.instructions import Outcome, build_upload
+from tests.uploads.driver import (
+    NOW,
+    caller_of,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    stored_paths,
+    upload,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -102,7 +112,7 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
         if moment == "before":
             called.append(operation)
         if called[-1:] == ["read"] and called.count("read") == 1 and moment == "before":
-            upload = upload_of(file_of(sent), now=NOW)
+            upload = build_upload(file_of(sent), now=NOW)
             get_backend(manager).delete([path])
             get_backend(manager).write(upload, upload.slice(1), BytesIO(PNG[::-1]))
 
@@ -132,7 +142,7 @@ def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User,
     """What stands there now is read and hashed again."""
     ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
     send(ticket, PNG)
-    upload = upload_of(file_of(ticket), now=NOW)
+    upload = build_upload(file_of(ticket), now=NOW)
     get_backend(local_manager).delete([upload.upload_path])
     get_backend(local_manager).write(upload, upload.slice(1), BytesIO(PNG[:-1] + b"x"))
     assert code_of(finish(user, ticket)) == "CHECKSUM_MISMATCH"
@@ -147,7 +157,7 @@ def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) ->
 
     def swap(operation: str, path: str, moment: str) -> None:
         if (operation, moment) == ("stat", "after"):
-            other = replace(upload_of(file, now=NOW), upload_path=path)
+            other = replace(build_upload(file, now=NOW), upload_path=path)
             get_backend(manager).delete([path])
             get_backend(manager).write(other, other.slice(1), BytesIO(PNG[::-1]))
 

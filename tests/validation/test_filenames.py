@@ -152,7 +152,7 @@ def test_whatever_is_given_a_display_name_is_safe_or_refused(given_name: str) ->
     ],
 )
 def test_suffixes_are_told_in_lower_case(name: str, last: str, inner: list[str]) -> None:
-    assert filenames.extension_of(name) == last
+    assert filenames.get_extension(name) == last
     assert filenames.inner_extensions(name) == inner
 
 

@@ -15,7 +15,7 @@ from fileman.backends.azure.deletion import DELETE_BATCH, AzureDeleting
 from fileman.backends.azure.diagnosis import AzureDiagnosis
 from fileman.backends.azure.objects import AzureContainer
 from fileman.backends.azure.publishing import AzurePublishing
-from fileman.backends.azure.settings import AzureSettings, location_faults, prefix_of
+from fileman.backends.azure.settings import AzureSettings, get_prefix, location_problems
 from fileman.backends.azure.signing import READ, AzureSigner
 from fileman.backends.azure.uploads import AzureRequests
 from fileman.backends.azure.writing import AzureWriting
@@ -69,12 +69,12 @@ class AzureBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return [] if settings.faults() else location_faults(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
+        return [] if settings.problems() else location_problems(config.backend_url, settings)
 
     @classmethod
-    def prefix_of(cls, config: BackendConfig) -> str:
-        return prefix_of(config.backend_url, AzureSettings(**config.settings))
+    def get_prefix(cls, config: BackendConfig) -> str:
+        return get_prefix(config.backend_url, AzureSettings(**config.settings))
 
     def location(self) -> str:
         """Such as "azure:https://account.blob.core.windows.net/container/prefix/"."""
@@ -83,8 +83,8 @@ class AzureBackend(Backend):
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Besides reading, writes and deletes a blob of a few bytes below `.uploads/`."""
         diagnosis = AzureDiagnosis(self._connection, self._signer, self.prefix)
-        faults = diagnosis.faults(direct=self.config.supports_direct_upload)
-        return not faults, faults
+        problems = diagnosis.problems(direct=self.config.supports_direct_upload)
+        return not problems, problems
 
     # Upload
 

@@ -31,26 +31,26 @@ _SENTENCES = {
 
 
 class AzureDiagnosis:
-    """For one use: `faults` collects."""
+    """For one use: `problems` collects."""
 
     def __init__(self, connection: AzureConnection, signer: AzureSigner, prefix: str) -> None:
         self._connection = connection
         self._signer = signer
         self._folder = f"{prefix}.uploads/"
-        self._faults: list[str] = []
+        self._problems: list[str] = []
 
-    def faults(self, *, direct: bool) -> list[str]:
+    def problems(self, *, direct: bool) -> list[str]:
         """One sentence each; none holds a secret. Never raises."""
         container = self._try("look at the container", self._container)
         if container is None:
-            return self._faults
+            return self._problems
         if container.public_access:
-            self._faults.append("The container lets anybody read: set its public access level to private.")
+            self._problems.append("The container lets anybody read: set its public access level to private.")
         self._blobs_work()
         if direct:
             self._signed_uploads_work()
             self._browsers_are_let_in()
-        return list(dict.fromkeys(self._faults))
+        return list(dict.fromkeys(self._problems))
 
     def _container(self) -> ContainerProperties:
         return self._connection.container.get_container_properties()
@@ -87,19 +87,19 @@ class AzureDiagnosis:
         needed = f"No CORS rule of the account allows PUT with {', '.join(NEEDED_HEADERS)}"
         rules = [rule for rule in rules if _allows_uploads(rule)]
         if not rules:
-            self._faults.append(f"{needed}: browsers cannot upload.")
+            self._problems.append(f"{needed}: browsers cannot upload.")
             return
         for origin in conf.settings().ALLOWED_ORIGINS:
             if not any(_matches(pattern, origin) for rule in rules for pattern in _listed(rule.allowed_origins)):
-                self._faults.append(f"{needed} from {origin}: its pages cannot upload.")
+                self._problems.append(f"{needed} from {origin}: its pages cannot upload.")
 
     def _try(self, deed: str, call: Callable[[], Any]) -> Any:
-        """What the call answers, or None and a fault more."""
+        """What the call answers, or None and a problem more."""
         try:
             with azure_errors():
                 return call()
         except StorageError as error:
-            self._faults.append(self._sentence(deed, error))
+            self._problems.append(self._sentence(deed, error))
             return None
 
     def _sentence(self, deed: str, error: StorageError) -> str:

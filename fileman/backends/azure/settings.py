@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
-from fileman.backends.endpoints import folder, has_plain_host, insecurity_faults, parsed, prefix_faults
+from fileman.backends.endpoints import folder, has_plain_host, insecurity_problems, parsed, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
@@ -40,9 +40,9 @@ class AzureSettings(BackendSettings):
     endpoint: str | None = None
     """The account's address for blobs. Absent: BlobEndpoint of connection_string, else Azure's public cloud."""
 
-    def faults(self) -> list[str]:
-        faults = [*super().faults(), *_container_faults(self.container_name), *self._source_faults()]
-        return faults or self._account_faults()
+    def problems(self) -> list[str]:
+        problems = [*super().problems(), *_container_problems(self.container_name), *self._source_problems()]
+        return problems or self._account_problems()
 
     @property
     def account(self) -> Account:
@@ -57,36 +57,38 @@ class AzureSettings(BackendSettings):
             url=_plain(self.endpoint or stated.get("blobendpoint") or usual),
         )
 
-    def _source_faults(self) -> list[str]:
+    def _source_problems(self) -> list[str]:
         """Settings that are missing, or say different things."""
         if not self.connection_string:
             return [] if self.account_name else ["account_name is missing: set it, or connection_string."]
         stated = _stated(self.connection_string)
-        faults = [f"connection_string lacks {name}." for name in _NEEDED if not stated.get(name.lower())]
-        if faults:
-            return faults
+        problems = [f"connection_string lacks {name}." for name in _NEEDED if not stated.get(name.lower())]
+        if problems:
+            return problems
         if self.account_name and self.account_name != stated["accountname"]:
-            faults.append(f"account_name is {self.account_name!r}, connection_string names {stated['accountname']!r}.")
+            problems.append(
+                f"account_name is {self.account_name!r}, connection_string names {stated['accountname']!r}."
+            )
         if self.account_key and self.account_key != stated["accountkey"]:
-            faults.append("account_key and connection_string hold different keys: set one of them.")
+            problems.append("account_key and connection_string hold different keys: set one of them.")
         if self.endpoint and _differ(self.endpoint, stated.get("blobendpoint")):
-            faults.append("endpoint and the BlobEndpoint of connection_string differ: set one of them.")
-        return faults
+            problems.append("endpoint and the BlobEndpoint of connection_string differ: set one of them.")
+        return problems
 
-    def _account_faults(self) -> list[str]:
+    def _account_problems(self) -> list[str]:
         account = self.account
-        faults = []
+        problems = []
         if not _ACCOUNT_NAME.fullmatch(account.name):
-            faults.append("account_name must have 3 to 24 lower-case letters and digits.")
+            problems.append("account_name must have 3 to 24 lower-case letters and digits.")
         if account.key and not _is_base64(account.key):
-            faults.append("The account key is not base64: copy it again from the portal.")
-        return faults + _url_faults(account)
+            problems.append("The account key is not base64: copy it again from the portal.")
+        return problems + _url_problems(account)
 
 
 _NEEDED = ("AccountName", "AccountKey")
 
 
-def location_faults(backend_url: str, settings: AzureSettings) -> list[str]:
+def location_problems(backend_url: str, settings: AzureSettings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
@@ -97,13 +99,15 @@ def location_faults(backend_url: str, settings: AzureSettings) -> list[str]:
     if url.scheme != "azure" and not _is_below(url, parsed(account.url)):
         return [f"backend_url is not at {account.url}, where the settings say the account is."]
     container, prefix = _container_and_prefix(url, account)
-    faults = []
+    problems = []
     if container != settings.container_name:
-        faults.append(f"backend_url names the container {container!r}, container_name is {settings.container_name!r}.")
-    return faults + prefix_faults(prefix)
+        problems.append(
+            f"backend_url names the container {container!r}, container_name is {settings.container_name!r}."
+        )
+    return problems + prefix_problems(prefix)
 
 
-def prefix_of(backend_url: str, settings: AzureSettings) -> str:
+def get_prefix(backend_url: str, settings: AzureSettings) -> str:
     """ "" or "some/folder/"."""
     return _container_and_prefix(parsed(backend_url), settings.account)[1] if backend_url else ""
 
@@ -138,17 +142,17 @@ def _differ(endpoint: str, other: str | None) -> bool:
     return other is not None and endpoint.rstrip("/").lower() != other.rstrip("/").lower()
 
 
-def _container_faults(name: str) -> list[str]:
+def _container_problems(name: str) -> list[str]:
     if not 3 <= len(name) <= 63 or not _CONTAINER_NAME.fullmatch(name):
         return ["container_name must have 3 to 63 lower-case letters, digits and single hyphens, as Azure wants it."]
     return []
 
 
-def _url_faults(account: Account) -> list[str]:
+def _url_problems(account: Account) -> list[str]:
     url = parsed(account.url)
     if not has_plain_host(url) or url.query:
         return ['endpoint must look like "https://host", with nothing behind it but the path of the account.']
-    if insecure := insecurity_faults(url, setting="endpoint"):
+    if insecure := insecurity_problems(url, setting="endpoint"):
         return insecure
     if url.scheme == "http" and not account.key:
         return ["Without account_key the endpoint must be https: tokens are not sent over http."]

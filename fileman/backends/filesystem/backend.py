@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 from fileman.backends.base import Backend
 from fileman.backends.filesystem.assembly import assemble, missing_parts
-from fileman.backends.filesystem.diagnosis import faults_of_folder
+from fileman.backends.filesystem.diagnosis import folder_problems
 from fileman.backends.filesystem.errors import storage_errors
-from fileman.backends.filesystem.settings import FilesystemSettings, base_url_faults, location_faults
+from fileman.backends.filesystem.settings import FilesystemSettings, base_url_problems, location_problems
 from fileman.backends.filesystem.tree import WORK_SUFFIX, Tree
 from fileman.backends.streams import Received, chunks_of
 from fileman.backends.values import (
@@ -75,17 +75,17 @@ class FilesystemBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_faults(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
+        return location_problems(config.backend_url, settings)
 
     def location(self) -> str:
         return f"file:{os.path.realpath(self.settings.root)}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Writes and deletes a file of a few bytes below `.uploads/`."""
-        faults = base_url_faults(self.settings.base_url)
-        faults += faults_of_folder(self._tree, manager_id=self.config.manager_id)
-        return not faults, faults
+        problems = base_url_problems(self.settings.base_url)
+        problems += folder_problems(self._tree, manager_id=self.config.manager_id)
+        return not problems, problems
 
     # Upload
 

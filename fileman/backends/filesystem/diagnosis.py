@@ -13,14 +13,14 @@ from fileman.backends.filesystem.tree import Tree
 from fileman.errors import FilemanError, FileMissing
 
 
-def faults_of_folder(tree: Tree, *, manager_id: UUID) -> list[str]:
-    """One sentence for each fault. Creates missing folders where that is allowed, writes a file and deletes it."""
-    faults = []
+def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
+    """One sentence for each problem. Creates missing folders where that is allowed, writes a file and deletes it."""
+    problems = []
     for folder in (f".uploads/{manager_id}", "uploads"):
         reason = _reason_against(tree, folder)
         if reason:
-            faults.append(f"The folder {tree.root}/{folder} cannot be written: {reason}")
-    return faults + _exposure(tree.root)
+            problems.append(f"The folder {tree.root}/{folder} cannot be written: {reason}")
+    return problems + _exposure(tree.root)
 
 
 def _reason_against(tree: Tree, folder: str) -> str:
@@ -43,14 +43,14 @@ def _system_word(error: FilemanError) -> str:
 
 def _exposure(root: str) -> list[str]:
     """Ways around the signed addresses."""
-    faults = []
+    problems = []
     real = os.path.realpath(root)
     static = getattr(django_settings, "STATIC_ROOT", None)
     if static and _is_inside(real, os.path.realpath(static)):
-        faults.append(f"The folder {root} lies in STATIC_ROOT: the web server would serve every upload to anybody.")
+        problems.append(f"The folder {root} lies in STATIC_ROOT: the web server would serve every upload to anybody.")
     if _is_world_writable(real):
-        faults.append(f"The folder {root} is world-writable: any user of this machine could replace stored files.")
-    return faults
+        problems.append(f"The folder {root} is world-writable: any user of this machine could replace stored files.")
+    return problems
 
 
 def _is_world_writable(folder: str) -> bool:

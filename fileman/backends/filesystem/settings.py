@@ -43,18 +43,18 @@ class FilesystemSettings(BackendSettings):
     def folder_mode(self) -> int:
         return _mode(self.directory_permissions)
 
-    def faults(self) -> list[str]:
-        faults = super().faults()
+    def problems(self) -> list[str]:
+        problems = super().problems()
         names = [name for name in self.base_path.split("/") if name]
         if not self.base_path.startswith("/") or not names or not all(is_plain(name) for name in names):
-            faults.append("base_path must be an absolute path of a folder, without '..'.")
+            problems.append("base_path must be an absolute path of a folder, without '..'.")
         if self.base_url and not self.base_url.startswith(("/", "https://", "http://")):
-            faults.append("base_url must be a path such as '/fileman/content/', or begin with https://.")
-        faults += _mode_faults("permissions", self.permissions, needed=FILE_MODE)
-        return faults + _mode_faults("directory_permissions", self.directory_permissions, needed=FOLDER_MODE)
+            problems.append("base_url must be a path such as '/fileman/content/', or begin with https://.")
+        problems += _mode_problems("permissions", self.permissions, needed=FILE_MODE)
+        return problems + _mode_problems("directory_permissions", self.directory_permissions, needed=FOLDER_MODE)
 
 
-def location_faults(backend_url: str, settings: FilesystemSettings) -> list[str]:
+def location_problems(backend_url: str, settings: FilesystemSettings) -> list[str]:
     """`backend_url` may be empty or name the same folder as `base_path`."""
     if not backend_url:
         return []
@@ -66,7 +66,7 @@ def location_faults(backend_url: str, settings: FilesystemSettings) -> list[str]
     return []
 
 
-def base_url_faults(base_url: str) -> list[str]:
+def base_url_problems(base_url: str) -> list[str]:
     """A path must lead to the content view: what is stored is never served unsigned. Needs the urls of the project."""
     if not base_url.startswith("/"):
         return []
@@ -83,7 +83,7 @@ def _mode(value: int | str) -> int:
     return int(value, 8) if isinstance(value, str) else value
 
 
-def _mode_faults(name: str, value: int | str, *, needed: int) -> list[str]:
+def _mode_problems(name: str, value: int | str, *, needed: int) -> list[str]:
     try:
         mode = _mode(value)
     except ValueError:

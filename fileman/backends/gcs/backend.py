@@ -16,7 +16,7 @@ from fileman.backends.gcs.client import GCSConnection
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
 from fileman.backends.gcs.objects import DELETE_BATCH, GCSObjects
 from fileman.backends.gcs.sessions import SESSION_SECONDS, GCSSessions
-from fileman.backends.gcs.settings import GCSSettings, location_faults, prefix_of
+from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSRequests
 from fileman.backends.gcs.writing import GCSWriting
@@ -74,12 +74,12 @@ class GCSBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_faults(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
+        return location_problems(config.backend_url, settings)
 
     @classmethod
-    def prefix_of(cls, config: BackendConfig) -> str:
-        return prefix_of(config.backend_url)
+    def get_prefix(cls, config: BackendConfig) -> str:
+        return get_prefix(config.backend_url)
 
     def location(self) -> str:
         """Such as "gcs:google/bucket/prefix/"."""
@@ -88,8 +88,8 @@ class GCSBackend(Backend):
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Besides reading, writes and deletes objects of a few bytes below `.uploads/`."""
         diagnosis = GCSDiagnosis(self._connection, self._objects, self._signer, self.settings, self.prefix)
-        faults = diagnosis.faults(direct=self.config.supports_direct_upload)
-        return not faults, faults
+        problems = diagnosis.problems(direct=self.config.supports_direct_upload)
+        return not problems, problems
 
     # Upload
 

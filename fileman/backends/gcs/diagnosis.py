@@ -25,7 +25,7 @@ _ANSWER = TypeVar("_ANSWER")
 
 
 class GCSDiagnosis:
-    """For one use: `faults` collects."""
+    """For one use: `problems` collects."""
 
     def __init__(
         self,
@@ -42,19 +42,19 @@ class GCSDiagnosis:
         self._folder = f"{prefix}.uploads/"
         self._probe = f"{self._folder}probe-{uuid4()}"
         self._copy = f"{self._folder}probe-{uuid4()}"
-        self._faults: list[str] = []
+        self._problems: list[str] = []
 
-    def faults(self, *, direct: bool) -> list[str]:
+    def problems(self, *, direct: bool) -> list[str]:
         """One sentence each; none holds a secret. Never raises."""
         query = {"prefix": self._folder, "maxResults": "1"}
         listing = self._try("storage.objects.list", lambda: json_of(self._ask("GET", "/o", query=query)))
-        if listing is None and self._faults != [_lacking("storage.objects.list")]:
-            return self._faults
+        if listing is None and self._problems != [_lacking("storage.objects.list")]:
+            return self._problems
         self._objects_work()
         self._signatures_work()
         if direct:
             self._browsers_are_let_in()
-        return list(dict.fromkeys(self._faults))
+        return list(dict.fromkeys(self._problems))
 
     def _objects_work(self) -> None:
         if self._try("storage.objects.create", self._put) is None:
@@ -66,7 +66,7 @@ class GCSDiagnosis:
         self._objects_gone()
 
     def _objects_gone(self) -> None:
-        """What another fault has left behind, without a word of its own."""
+        """What another problem has left behind, without a word of its own."""
         try:
             self._objects.delete([self._probe, self._copy])
         except StorageError:
@@ -85,19 +85,21 @@ class GCSDiagnosis:
         accept = (400, 403, 404)
         answer = self._try("storage.objects.get", lambda: self._connection.send_bare("GET", url, accept=accept))
         if answer is not None and answer.status_code != 404:
-            self._faults.append(f"Google refuses signed addresses of these credentials (status {answer.status_code}).")
+            self._problems.append(
+                f"Google refuses signed addresses of these credentials (status {answer.status_code})."
+            )
 
     def _browsers_are_let_in(self) -> None:
         """By preflight, which no right is needed for; without known origins by the bucket's own rules."""
         origins = conf.settings().ALLOWED_ORIGINS
         for origin in origins:
             if not self._preflight_passes(origin):
-                self._faults.append(f"No CORS rule of the bucket lets pages of {origin} PUT {_named_headers()}.")
+                self._problems.append(f"No CORS rule of the bucket lets pages of {origin} PUT {_named_headers()}.")
         if not origins:
             bucket = self._try("storage.buckets.get", lambda: json_of(self._ask("GET", "", query={"fields": "cors"})))
             rules = (bucket.get("cors") or []) if bucket is not None else None
             if rules is not None and not any(_allows(rule) for rule in rules):
-                self._faults.append(f"No CORS rule of the bucket lets browsers PUT {_named_headers()}.")
+                self._problems.append(f"No CORS rule of the bucket lets browsers PUT {_named_headers()}.")
 
     def _preflight_passes(self, origin: str) -> bool:
         asked = {
@@ -122,11 +124,11 @@ class GCSDiagnosis:
         return self._connection.send(method, f"{self._objects.bucket}{below_bucket}", **options)
 
     def _try(self, right: str, call: Callable[[], _ANSWER]) -> _ANSWER | None:
-        """What the call answers, or None and a fault more."""
+        """What the call answers, or None and a problem more."""
         try:
             return call()
         except StorageError as error:
-            self._faults.append(self._sentence(right, error))
+            self._problems.append(self._sentence(right, error))
             return None
 
     def _sentence(self, right: str, error: StorageError) -> str:

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
 from fileman import conf
-from fileman.backends.endpoints import endpoint_faults, folder, origin_of, parsed, prefix_faults
+from fileman.backends.endpoints import endpoint_problems, folder, get_origin, parsed, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 GOOGLE = "https://storage.googleapis.com"
@@ -37,15 +37,15 @@ class GCSSettings(BackendSettings):
     endpoint: str | None = None
     """Of an emulator or a private address: "https://host" or "https://host:port". Absent: Google's public one."""
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         return [
-            *super().faults(),
-            *_bucket_faults(self.bucket_name),
-            *endpoint_faults(self.endpoint, setting="endpoint"),
-            *self._credential_faults(),
+            *super().problems(),
+            *_bucket_problems(self.bucket_name),
+            *endpoint_problems(self.endpoint, setting="endpoint"),
+            *self._credential_problems(),
         ]
 
-    def _credential_faults(self) -> list[str]:
+    def _credential_problems(self) -> list[str]:
         try:
             info = self._key()
             if info is None:
@@ -89,7 +89,7 @@ class GCSSettings(BackendSettings):
     @property
     def place(self) -> str:
         """The store, for people and for `location()`: "google" or "https://host"."""
-        return "google" if not self.endpoint else origin_of(parsed(self.endpoint))
+        return "google" if not self.endpoint else get_origin(parsed(self.endpoint))
 
 
 @lru_cache(maxsize=256)
@@ -99,25 +99,25 @@ def _account(key: str) -> Any:
     return untyped.from_service_account_info(json.loads(key), scopes=[SCOPE])
 
 
-def location_faults(backend_url: str, settings: GCSSettings) -> list[str]:
+def location_problems(backend_url: str, settings: GCSSettings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
     url = parsed(backend_url)
     if url.scheme != "gs" or not url.netloc or url.query or url.fragment:
         return ["backend_url must look like gs://bucket/prefix/."]
-    faults = []
+    problems = []
     if url.netloc != settings.bucket_name:
-        faults.append(f"backend_url names the bucket {url.netloc!r}, bucket_name is {settings.bucket_name!r}.")
-    return faults + prefix_faults(prefix_of(backend_url))
+        problems.append(f"backend_url names the bucket {url.netloc!r}, bucket_name is {settings.bucket_name!r}.")
+    return problems + prefix_problems(get_prefix(backend_url))
 
 
-def prefix_of(backend_url: str) -> str:
+def get_prefix(backend_url: str) -> str:
     """ "" or "some/folder/"."""
     return folder(parsed(backend_url).path) if backend_url else ""
 
 
-def _bucket_faults(name: str) -> list[str]:
+def _bucket_problems(name: str) -> list[str]:
     parts = name.split(".")
     longest = 222 if len(parts) > 1 else 63
     if not 3 <= len(name) <= longest or not _BUCKET_NAME.fullmatch(name) or any(len(part) > 63 for part in parts):

@@ -20,8 +20,8 @@ from fileman.backends.s3.settings import (
     SINGLE_CHECKSUMS,
     SINGLE_COPY_MAX_BYTES,
     S3Settings,
-    location_faults,
-    prefix_of,
+    get_prefix,
+    location_problems,
 )
 from fileman.backends.s3.signing import S3Signer
 from fileman.backends.s3.uploads import S3Requests
@@ -81,12 +81,12 @@ class S3Backend(Backend):
     # Configuration
 
     @classmethod
-    def location_faults(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_faults(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
+        return location_problems(config.backend_url, settings)
 
     @classmethod
-    def prefix_of(cls, config: BackendConfig) -> str:
-        return prefix_of(config.backend_url)
+    def get_prefix(cls, config: BackendConfig) -> str:
+        return get_prefix(config.backend_url)
 
     def location(self) -> str:
         """Such as "s3:aws/bucket/prefix/" or "s3:https://host/bucket/"."""
@@ -95,8 +95,8 @@ class S3Backend(Backend):
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Besides reading, writes and deletes objects of a few bytes below `.uploads/`."""
         diagnosis = S3Diagnosis(self._connection, self._requests, self.settings, self.prefix)
-        faults = diagnosis.faults(direct=self.config.supports_direct_upload)
-        return not faults, faults
+        problems = diagnosis.problems(direct=self.config.supports_direct_upload)
+        return not problems, problems
 
     # Upload
 

@@ -33,7 +33,7 @@ _SENTENCES = {
 
 
 class S3Diagnosis:
-    """For one use: `faults` collects."""
+    """For one use: `problems` collects."""
 
     def __init__(self, connection: S3Connection, requests: S3Requests, settings: S3Settings, prefix: str) -> None:
         self._connection = connection
@@ -43,12 +43,12 @@ class S3Diagnosis:
         self._listed = {"Bucket": settings.bucket_name, "Prefix": folder}
         self._probe = {"Bucket": settings.bucket_name, "Key": f"{folder}probe-{uuid4()}"}
         self._copy = {"Bucket": settings.bucket_name, "Key": f"{folder}probe-{uuid4()}"}
-        self._faults: list[str] = []
+        self._problems: list[str] = []
 
-    def faults(self, *, direct: bool) -> list[str]:
+    def problems(self, *, direct: bool) -> list[str]:
         """One sentence each; none holds a secret. Never raises."""
         if not self._bucket_answers():
-            return self._faults
+            return self._problems
         self._objects_work()
         self._parts_work()
         if direct:
@@ -57,7 +57,7 @@ class S3Diagnosis:
             self._try("POST uploads", self._post_works)
         for probe in (self._probe, self._copy):
             self._goes(probe)
-        return list(dict.fromkeys(self._faults))
+        return list(dict.fromkeys(self._problems))
 
     @property
     def _client(self) -> Any:
@@ -67,11 +67,11 @@ class S3Diagnosis:
         """Whether it makes sense to ask for more."""
         listed = self._try("s3:ListBucket", lambda: self._client.list_objects_v2(**self._listed, MaxKeys=1))
         if listed is None:
-            return self._faults == [_lacking("s3:ListBucket")]
+            return self._problems == [_lacking("s3:ListBucket")]
         head = self._try("s3:ListBucket", lambda: self._client.head_bucket(Bucket=self._settings.bucket_name)) or {}
         region = head.get("BucketRegion") or self._connection.region
         if region != self._connection.region:
-            self._faults.append(f"The bucket lies in the region {region}, not in {self._connection.region}.")
+            self._problems.append(f"The bucket lies in the region {region}, not in {self._connection.region}.")
         return True
 
     def _objects_work(self) -> None:
@@ -118,7 +118,7 @@ class S3Diagnosis:
         if rules is None:
             return  # an answer to another question, from a store that does not know this one
         for method, headers in self._sent_by_browsers():
-            self._faults += [
+            self._problems += [
                 _not_let_in(method, headers, origin)
                 for origin in conf.settings().ALLOWED_ORIGINS or [""]
                 if not any(_allows(rule, method, headers, origin) for rule in rules)
@@ -153,15 +153,15 @@ class S3Diagnosis:
         body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
         status = self._connection.status_of("POST", request.url, headers={"Content-Type": form}, body=body)
         if status not in request.success_status:
-            self._faults.append(f'The storage refuses POST uploads (status {status}): set upload_method to "put".')
+            self._problems.append(f'The storage refuses POST uploads (status {status}): set upload_method to "put".')
 
     def _try(self, right: str, call: Callable[[], Any]) -> Any:
-        """What the call answers, or None and a fault more."""
+        """What the call answers, or None and a problem more."""
         try:
             with s3_errors():
                 return call()
         except StorageError as error:
-            self._faults.append(self._sentence(right, error))
+            self._problems.append(self._sentence(right, error))
             return None
 
     def _sentence(self, right: str, error: StorageError) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import SplitResult
 
 from fileman import conf
-from fileman.backends.endpoints import endpoint_faults, folder, origin_of, parsed, prefix_faults
+from fileman.backends.endpoints import endpoint_problems, folder, get_origin, parsed, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 GIB = 1024**3
@@ -43,27 +43,27 @@ class S3Settings(BackendSettings):
     upload_method: Literal["post", "put"] = "post"
     """"put" is for stores without POST policies, such as Cloudflare R2."""
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         return [
-            *super().faults(),
-            *_bucket_faults(self.bucket_name),
-            *self._credential_faults(),
-            *endpoint_faults(self.endpoint_url, setting="endpoint_url"),
-            *self._encryption_faults(),
-            *_single_request_faults(),
+            *super().problems(),
+            *_bucket_problems(self.bucket_name),
+            *self._credential_problems(),
+            *endpoint_problems(self.endpoint_url, setting="endpoint_url"),
+            *self._encryption_problems(),
+            *_single_request_problems(),
         ]
 
-    def _credential_faults(self) -> list[str]:
-        faults = []
+    def _credential_problems(self) -> list[str]:
+        problems = []
         if self.access_key_id and not self.secret_access_key:
-            faults.append("access_key_id is set without secret_access_key: set both or none.")
+            problems.append("access_key_id is set without secret_access_key: set both or none.")
         if self.secret_access_key and not self.access_key_id:
-            faults.append("secret_access_key is set without access_key_id: set both or none.")
+            problems.append("secret_access_key is set without access_key_id: set both or none.")
         if self.session_token and not self.access_key_id:
-            faults.append("session_token needs access_key_id and secret_access_key.")
-        return faults
+            problems.append("session_token needs access_key_id and secret_access_key.")
+        return problems
 
-    def _encryption_faults(self) -> list[str]:
+    def _encryption_problems(self) -> list[str]:
         if self.kms_key_id and self.server_side_encryption != "aws:kms":
             return ['kms_key_id needs server_side_encryption to be "aws:kms".']
         return []
@@ -109,10 +109,10 @@ class S3Settings(BackendSettings):
     @property
     def place(self) -> str:
         """The store, for people and for `location()`: "aws" or "https://host"."""
-        return "aws" if not self.endpoint_url else origin_of(parsed(self.endpoint_url))
+        return "aws" if not self.endpoint_url else get_origin(parsed(self.endpoint_url))
 
 
-def location_faults(backend_url: str, settings: S3Settings) -> list[str]:
+def location_problems(backend_url: str, settings: S3Settings) -> list[str]:
     """Where `backend_url` is malformed or disagrees with the settings."""
     if not backend_url:
         return []
@@ -120,15 +120,15 @@ def location_faults(backend_url: str, settings: S3Settings) -> list[str]:
     if url.scheme not in {"s3", "https", "http"} or not url.netloc or url.query or url.fragment:
         return ["backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."]
     bucket, _ = _bucket_and_prefix(url)
-    faults = []
+    problems = []
     if bucket != settings.bucket_name:
-        faults.append(f"backend_url names the bucket {bucket!r}, bucket_name is {settings.bucket_name!r}.")
-    if url.scheme != "s3" and origin_of(url) != settings.place:
-        faults.append(f"backend_url is at {origin_of(url)}, endpoint_url is {settings.endpoint_url or 'not set'}.")
-    return faults + prefix_faults(prefix_of(backend_url))
+        problems.append(f"backend_url names the bucket {bucket!r}, bucket_name is {settings.bucket_name!r}.")
+    if url.scheme != "s3" and get_origin(url) != settings.place:
+        problems.append(f"backend_url is at {get_origin(url)}, endpoint_url is {settings.endpoint_url or 'not set'}.")
+    return problems + prefix_problems(get_prefix(backend_url))
 
 
-def prefix_of(backend_url: str) -> str:
+def get_prefix(backend_url: str) -> str:
     """ "" or "some/folder/"."""
     return folder(_bucket_and_prefix(parsed(backend_url))[1]) if backend_url else ""
 
@@ -140,7 +140,7 @@ def _bucket_and_prefix(url: SplitResult) -> tuple[str, str]:
     return bucket, prefix
 
 
-def _bucket_faults(name: str) -> list[str]:
+def _bucket_problems(name: str) -> list[str]:
     if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
         return ["bucket_name must have 3 to 63 lower-case letters, digits, dots and hyphens, as S3 wants it."]
     if _is_address(name) or name.startswith("xn--") or name.endswith(_UNUSABLE_ENDS):
@@ -156,7 +156,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _single_request_faults() -> list[str]:
+def _single_request_problems() -> list[str]:
     if conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES:
         return ["SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS is over the 5 GiB that S3 takes and copies at once."]
     return []

@@ -37,12 +37,14 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file manager named {name!r}.")
         ill = 0
         for manager in chosen:
-            faults = diagnosis.faults_of_manager(manager)
-            ill += bool(faults)
+            problems = diagnosis.problems_of_manager(manager)
+            ill += bool(problems)
             owner = f", group {manager.group}" if manager.group else ""
-            self.stdout.write(f"{manager.name} ({manager.backend_type}{owner}): {'' if faults else 'works.'}".rstrip())
-            for fault in faults:
-                self.stdout.write(f"  {fault}")
+            self.stdout.write(
+                f"{manager.name} ({manager.backend_type}{owner}): {'' if problems else 'works.'}".rstrip()
+            )
+            for problem in problems:
+                self.stdout.write(f"  {problem}")
         if ill:
             raise CommandError(f"{ill} of {len(chosen)} file managers do not work.")
 

@@ -25,7 +25,7 @@ def config(settings: dict[str, Any], backend_url: str = "") -> BackendConfig:
 
 
 def faults(settings: dict[str, Any], backend_url: str = "") -> list[str]:
-    return AzureBackend.configuration_faults(config(settings, backend_url))
+    return AzureBackend.configuration_problems(config(settings, backend_url))
 
 
 def test_the_type_is_known() -> None:

@@ -27,7 +27,7 @@ def config(base_path: Path | str, *, backend_url: str = "", **settings: Any) -> 
 
 
 def faults(base_path: Path | str, **changes: Any) -> list[str]:
-    return FilesystemBackend.configuration_faults(config(base_path, **changes))
+    return FilesystemBackend.configuration_problems(config(base_path, **changes))
 
 
 def upload_of(backend: FilesystemBackend, size: int, *, part_size: int | None = None, **changes: Any) -> Upload:

@@ -63,7 +63,7 @@ class TestConfiguration:
     def test_a_base_path_is_required(self) -> None:
         bare = replace(config("/srv"), settings={})
 
-        assert FilesystemBackend.configuration_faults(bare) == ["Setting 'base_path' is missing."]
+        assert FilesystemBackend.configuration_problems(bare) == ["Setting 'base_path' is missing."]
 
 
 class TestBaseUrl:

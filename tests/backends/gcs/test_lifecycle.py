@@ -19,7 +19,7 @@ from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, verification
 from fileman.uploads._finalize import finalize
-from fileman.uploads.instructions import Outcome, UploadInstructions, upload_of
+from fileman.uploads.instructions import Outcome, UploadInstructions, build_upload
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
 from tests.servers.gcs_faults import Fault
 
@@ -355,7 +355,7 @@ def test_an_object_that_a_late_session_made_is_swept_a_week_later(
     ticket = start(caller, manager, BODY)
     assert ticket.upload_token is not None
     assert ticket.file is not None
-    path = upload_of(ticket.file, now=timezone.now()).upload_path
+    path = build_upload(ticket.file, now=timezone.now()).upload_path
     uploads.abort(caller=caller, upload_token=ticket.upload_token, now=timezone.now())
     send_all(ticket.instructions, BODY)
     assert store.names() == [path]

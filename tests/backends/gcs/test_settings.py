@@ -48,7 +48,7 @@ def config(backend_url: str = "gs://my-bucket/", *, direct: bool = True, **setti
 
 
 def faults(backend_url: str = "gs://my-bucket/", **settings: Any) -> list[str]:
-    return GCSBackend.configuration_faults(config(backend_url, **settings))
+    return GCSBackend.configuration_problems(config(backend_url, **settings))
 
 
 def test_the_smallest_configuration_names_only_the_bucket() -> None:
@@ -208,10 +208,10 @@ def test_a_wrong_type_of_credentials_is_named() -> None:
 
 def test_allowed_origins_is_a_list() -> None:
     """One text would allow each of its letters."""
-    assert conf.faults_of({"ALLOWED_ORIGINS": "https://app.example.com"}) == [
+    assert conf.find_problems({"ALLOWED_ORIGINS": "https://app.example.com"}) == [
         "ALLOWED_ORIGINS must be a list of origins, not one string."
     ]
-    assert conf.faults_of({"ALLOWED_ORIGINS": ["https://app.example.com"]}) == []
+    assert conf.find_problems({"ALLOWED_ORIGINS": ["https://app.example.com"]}) == []
 
 
 def test_a_faulty_configuration_makes_no_backend() -> None:

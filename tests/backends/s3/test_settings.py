@@ -57,7 +57,7 @@ def config(backend_url: str = "s3://my-bucket/", **settings: Any) -> BackendConf
 
 
 def faults(backend_url: str = "s3://my-bucket/", **settings: Any) -> list[str]:
-    return S3Backend.configuration_faults(config(backend_url, **settings))
+    return S3Backend.configuration_problems(config(backend_url, **settings))
 
 
 @pytest.mark.django_db
@@ -202,7 +202,7 @@ def test_bucket_names_follow_the_rules_of_s3(name: str, fault: str) -> None:
 def test_a_missing_bucket_name_is_named() -> None:
     nameless = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=True)
 
-    assert S3Backend.configuration_faults(nameless) == ["Setting 'bucket_name' is missing."]
+    assert S3Backend.configuration_problems(nameless) == ["Setting 'bucket_name' is missing."]
 
 
 @override_settings(DEBUG=False, FILEMAN_SETTINGS={})

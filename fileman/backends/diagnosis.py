@@ -1,0 +1,70 @@
+"""What the diagnoses of all backends share: try a call, keep going, and report each problem once."""
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from fileman.errors import StorageError
+
+PROBE: Final = b"fileman probe"
+"""Content of the objects that a diagnosis writes."""
+PROBE_SECONDS: Final = 60
+"""Lifetime of the URLs that a diagnosis signs."""
+_Result = TypeVar("_Result")
+
+
+class Probe:
+    """Collects the problems of one configuration, for one use.
+
+    `explain(deed, error)` turns a StorageError into a sentence for an operator; `errors` maps the SDK's errors to it.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        explain: Callable[[str, StorageError], str],
+        errors: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._folder = f"{prefix}.uploads/"
+        self._explain = explain
+        self._errors = errors
+        self._problems: dict[str, None] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """Sentences in the order they were found, each once."""
+        return list(self._problems)
+
+    @property
+    def folder(self) -> str:
+        """Prefix of every object that a diagnosis lists or writes."""
+        return self._folder
+
+    def new_path(self) -> str:
+        """Return the path of an object that does not exist yet."""
+        return f"{self._folder}probe-{uuid4()}"
+
+    def report(self, problem: str) -> None:
+        """Add a problem."""
+        self._problems[problem] = None
+
+    def attempt(self, deed: str, call: Callable[[], _Result]) -> _Result | None:
+        """Return the call's result, or report its error and return None. `deed` names the permission or step."""
+        try:
+            with self._errors():
+                return call()
+        except StorageError as error:
+            self.report(self._explain(deed, error))
+            return None
+
+
+def missing_permission(name: str) -> str:
+    """Return the sentence for credentials that lack a permission."""
+    return f"The credentials lack the permission {name}."
+
+
+def matches(text: str, patterns: Iterable[str]) -> bool:
+    """Return True if one of the patterns, each with any number of asterisks, matches the whole text."""
+    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) for pattern in patterns)
