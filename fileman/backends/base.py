@@ -33,8 +33,6 @@ class Backend(ABC):
     """
 
     settings_class: ClassVar[type[BackendSettings]] = BackendSettings
-    url_schemes: ClassVar[tuple[str, ...]] = ()
-    """Schemes that `backend_url` may have."""
     capabilities: Capabilities
     """Of the class, for planning. An instance may narrow them to what its configuration can do."""
 

@@ -47,8 +47,6 @@ class Capabilities:
     """Algorithms that the storage itself computes over a whole object sent by one request."""
     parts_checksums: frozenset[str] = frozenset()
     """The same for an object sent in parts or by a session."""
-    delete_batch: int = 1
-    """Paths that one delete call takes."""
     late_write_seconds: int = 0
     """How much longer than its signature a grant can still write (a resumable session lives a week)."""
 

@@ -87,6 +87,5 @@ class ConfigurationCases(ContractCase):
         assert 1 <= can.part_min_bytes <= can.part_max_bytes
         assert 1 <= can.single_request_max_bytes <= can.max_object_bytes
         assert can.large_strategy is not Strategy.SINGLE
-        assert can.delete_batch >= 1
         if can.large_strategy is Strategy.PARTS:
             assert can.max_object_bytes <= can.parts_max * can.part_max_bytes

@@ -56,7 +56,6 @@ class MemoryBackend(Backend):
     object stands at the file path already.
     """
 
-    url_schemes = ("memory",)
     capabilities = Capabilities(
         supports_direct_upload=False,
         max_object_bytes=5 * GIB,
@@ -65,7 +64,6 @@ class MemoryBackend(Backend):
         part_max_bytes=GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),
-        delete_batch=100,
     )
     faults: ClassVar[list[Fault]] = []
     """Every operation calls them all, in order, before it begins and after it has succeeded."""

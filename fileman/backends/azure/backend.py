@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from fileman.backends.azure.blocks import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureBlocks, block_id
 from fileman.backends.azure.client import AzureConnection
-from fileman.backends.azure.deletion import DELETE_BATCH, AzureDeleting
+from fileman.backends.azure.deletion import AzureDeleting
 from fileman.backends.azure.diagnosis import AzureDiagnosis
 from fileman.backends.azure.objects import AzureContainer
 from fileman.backends.azure.publishing import AzurePublishing
@@ -44,7 +44,6 @@ class AzureBackend(Backend):
     """
 
     settings_class = AzureSettings
-    url_schemes = ("azure", "https", "http")
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=BLOCKS_MAX * BLOCK_MAX_BYTES,
@@ -52,7 +51,6 @@ class AzureBackend(Backend):
         large_strategy=Strategy.PARTS,
         part_max_bytes=BLOCK_MAX_BYTES,
         parts_max=BLOCKS_MAX,
-        delete_batch=DELETE_BATCH,
     )
 
     def __init__(self, config: BackendConfig) -> None:

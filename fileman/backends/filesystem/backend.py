@@ -51,7 +51,6 @@ class FilesystemBackend(Backend):
 
     settings_class = FilesystemSettings
     settings: FilesystemSettings
-    url_schemes = ("file",)
     capabilities = Capabilities(
         supports_direct_upload=False,
         max_object_bytes=16 * 1024 * GIB,
@@ -60,7 +59,6 @@ class FilesystemBackend(Backend):
         part_max_bytes=5 * GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),
-        delete_batch=500,
     )
 
     def __init__(self, config: BackendConfig) -> None:

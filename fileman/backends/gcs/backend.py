@@ -14,7 +14,7 @@ from django.utils import timezone
 from fileman.backends.base import Backend
 from fileman.backends.gcs.client import GCSConnection
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
-from fileman.backends.gcs.objects import DELETE_BATCH, GCSObjects
+from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.gcs.sessions import SESSION_SECONDS, GCSSessions
 from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
 from fileman.backends.gcs.signing import GCSSigner
@@ -47,7 +47,6 @@ class GCSBackend(Backend):
     """
 
     settings_class = GCSSettings
-    url_schemes = ("gs",)
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=OBJECT_MAX_BYTES,
@@ -57,7 +56,6 @@ class GCSBackend(Backend):
         parts_max=1,
         single_checksums=CHECKED_BY_GOOGLE,
         parts_checksums=CHECKED_BY_GOOGLE,
-        delete_batch=DELETE_BATCH,
         late_write_seconds=SESSION_SECONDS,
     )
 

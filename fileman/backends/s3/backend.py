@@ -14,7 +14,7 @@ from fileman.backends.base import Backend
 from fileman.backends.s3.client import S3Connection
 from fileman.backends.s3.diagnosis import S3Diagnosis
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX, S3Multipart
-from fileman.backends.s3.objects import DELETE_BATCH, S3Bucket, holds_the_same
+from fileman.backends.s3.objects import S3Bucket, holds_the_same
 from fileman.backends.s3.settings import (
     PARTS_CHECKSUMS,
     SINGLE_CHECKSUMS,
@@ -50,7 +50,6 @@ class S3Backend(Backend):
     """
 
     settings_class = S3Settings
-    url_schemes = ("s3", "https", "http")
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=PARTS_MAX * PART_MAX_BYTES,
@@ -61,7 +60,6 @@ class S3Backend(Backend):
         parts_max=PARTS_MAX,
         single_checksums=SINGLE_CHECKSUMS | {"md5"},
         parts_checksums=PARTS_CHECKSUMS,
-        delete_batch=DELETE_BATCH,
     )
 
     def __init__(self, config: BackendConfig) -> None:
