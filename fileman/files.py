@@ -9,9 +9,9 @@ from django.db import transaction
 from django.urls import reverse
 
 from fileman import access, deletion_queue, uploads
-from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Disposition, ServeAs
+from fileman.caller import Caller
 from fileman.errors import NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, StorageUsage
 from fileman.uploads import transitions
@@ -37,7 +37,7 @@ DOWNLOAD_COLUMNS = (
 
 def find(caller: Caller, file_id: UUID) -> File:
     """A file that the caller may see. Raises NotFound."""
-    rows = File.objects.visible_to(caller).select_related("file_manager__group", "group", "uploaded_by")
+    rows = access.visible_files(caller).select_related("file_manager__group", "group", "uploaded_by")
     file = rows.filter(pk=file_id).first()
     if file is None:
         raise NotFound(field=("id",))

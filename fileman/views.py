@@ -18,9 +18,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from fileman import files, http_ranges, tokens, uploads
-from fileman.access import caller_from_request
 from fileman.backends import get_backend
 from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
+from fileman.caller import Caller
 from fileman.errors import (
     ErrorCode,
     FilemanError,
@@ -149,7 +149,7 @@ class DownloadView(View):
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest, file_id: UUID) -> HttpResponseBase:
-        caller = caller_from_request(request)
+        caller = Caller.from_request(request)
         disposition: Disposition = "inline" if request.GET.get("inline") == "1" else "attachment"
         try:
             file = files.find(caller, file_id)

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 
 from fileman import access, files, uploads
-from fileman.access import Caller
 from fileman.backends.values import PartPlan, Strategy
+from fileman.caller import ANONYMOUS, Caller
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
 from fileman.uploads import Ticket, _finalize, destination
@@ -127,7 +127,7 @@ def test_who_sees_which_file(world: World, name: str) -> None:
     as_owned_by(world, name)
     caller = world.caller(name)
     assert those(world, lambda file: access.may_see(caller, file)) == SEE[name]
-    listed = set(File.objects.visible_to(caller).values_list("pk", flat=True))
+    listed = set(access.visible_files(caller).values_list("pk", flat=True))
     assert those(world, lambda file: file.pk in listed) == SEE[name]
     assert those(world, lambda file: file.can_be_accessed_by(user=world.users[name])) == SEE[name]
 
@@ -195,17 +195,17 @@ def test_foreign_and_absent_look_the_same(world: World) -> None:
 )
 def test_own_files_are_those_one_has_uploaded(world: World, name: str, listed: set[str]) -> None:
     """Public files of others are never in a list."""
-    found = set(File.objects.owned_by(world.caller(name)).values_list("pk", flat=True))
+    found = set(access.own_files(world.caller(name)).values_list("pk", flat=True))
     assert those(world, lambda file: file.pk in found) == listed
 
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_a_groups_files_are_for_members_and_for_who_may_view_all(world: World, name: str) -> None:
     as_owned_by(world, name)
-    found = set(File.objects.of_group(world.caller(name), world.group.pk).values_list("pk", flat=True))
+    found = set(access.group_files(world.caller(name), world.group.pk).values_list("pk", flat=True))
     sees = name in ("owner", "member", "viewer", "superuser")
     assert those(world, lambda file: file.pk in found) == ({"of the group"} if sees else set())
-    all_files = File.objects.everything_for(world.caller(name)).count()
+    all_files = access.all_files(world.caller(name)).count()
     assert all_files == (5 if name in ("viewer", "superuser") else 0)
 
 
@@ -317,12 +317,12 @@ def test_a_manager_is_open_to_everybody_or_to_the_members_of_its_group(
     site_wide = FileManager.objects.create(name="Site", backend_type="memory")
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
     FileManager.objects.create(name="Off", backend_type="memory", is_active=False)
-    assert set(FileManager.objects.open_to(caller_of(user))) == {site_wide, of_group}
-    assert set(FileManager.objects.open_to(caller_of(other_user))) == {site_wide}
-    assert set(FileManager.objects.open_to(access.ANONYMOUS)) == set()
+    assert set(access.open_managers(caller_of(user))) == {site_wide, of_group}
+    assert set(access.open_managers(caller_of(other_user))) == {site_wide}
+    assert set(access.open_managers(ANONYMOUS)) == set()
     for one in FileManager.objects.all():
         for each in (user, other_user):
-            is_open = FileManager.objects.open_to(caller_of(each)).filter(pk=one.pk).exists()
+            is_open = access.open_managers(caller_of(each)).filter(pk=one.pk).exists()
             assert access.may_use_manager(caller_of(each), one) is is_open
 
 

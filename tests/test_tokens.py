@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Model
 
 from fileman import tokens, uploads
-from fileman.access import ANONYMOUS
+from fileman.caller import ANONYMOUS
 from fileman.errors import NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
 from fileman.uploads import _finalize

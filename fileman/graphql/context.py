@@ -6,7 +6,7 @@ from typing import Self
 import strawberry
 from django.http import HttpRequest
 
-from fileman.access import Caller, caller_from_request
+from fileman.caller import Caller
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Context:
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
         """Raises Django's DisallowedHost, before anything runs, for a host that is not ours."""
-        return cls(request=request, caller=caller_from_request(request))
+        return cls(request=request, caller=Caller.from_request(request))
 
 
 Info = strawberry.Info[Context, None]

@@ -5,7 +5,7 @@ import strawberry_django
 from django.db.models import QuerySet
 from strawberry import relay
 
-from fileman import models
+from fileman import access, models
 from fileman.graphql.context import Info
 from fileman.graphql.filters import FileFilter, FileManagerFilter, FileOrder, order_columns
 from fileman.graphql.ids import group_key_of, kind_of, uuid_of
@@ -14,21 +14,21 @@ from fileman.graphql.types import File, FileManager, User
 
 
 def _file(info: Info, id: str) -> QuerySet[models.File]:
-    return models.File.objects.visible_to(info.context.caller).filter(pk=uuid_of("File", id))
+    return access.visible_files(info.context.caller).filter(pk=uuid_of("File", id))
 
 
 def _file_manager(info: Info, id: str) -> QuerySet[models.FileManager]:
-    return models.FileManager.objects.open_to(info.context.caller).filter(pk=uuid_of("FileManager", id))
+    return access.open_managers(info.context.caller).filter(pk=uuid_of("FileManager", id))
 
 
 def _listed(info: Info, filters: FileFilter) -> QuerySet[models.File]:
     """The rows that a list is about: the viewer's own, a group's, or everyone's."""
-    rows, caller = models.File.objects, info.context.caller
+    caller = info.context.caller
     group = None if filters.group_id is None else group_key_of(filters.group_id)
     if filters.all:
-        everyones = rows.everything_for(caller)
+        everyones = access.all_files(caller)
         return everyones if group is None else everyones.filter(group=group)
-    return rows.owned_by(caller) if group is None else rows.of_group(caller, group)
+    return access.own_files(caller) if group is None else access.group_files(caller, group)
 
 
 @strawberry.type
@@ -75,5 +75,5 @@ class Query:
     @strawberry_django.connection(Page[FileManager], description="The managers that the viewer may upload to.")
     @staticmethod
     def file_managers(info: Info, filters: FileManagerFilter | None = None) -> QuerySet[models.FileManager]:
-        rows = models.FileManager.objects.open_to(info.context.caller)
+        rows = access.open_managers(info.context.caller)
         return rows.filter((filters or FileManagerFilter()).condition())

@@ -9,11 +9,16 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from fileman import access
+from fileman.backends import get_backend
+from fileman.caller import Caller
 from fileman.encryption import EncryptedJSONField
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import UploadTokenField
+
+_MAY_SEE = "fileman.access.may_see"
+# By its dotted path, because the policy stands above the models and imports them.
 
 
 def _no_state() -> dict[str, Any]:
@@ -21,32 +26,17 @@ def _no_state() -> dict[str, Any]:
 
 
 class FileQuerySet(models.QuerySet["File"]):
-    def visible_to(self, caller: access.Caller) -> Self:
-        """What the caller may see by id, public files included."""
-        return self.filter(access.visible_files(caller))
-
-    def owned_by(self, caller: access.Caller) -> Self:
-        """The caller's own."""
-        return self.filter(access.own_files(caller))
-
-    def of_group(self, caller: access.Caller, group_id: object) -> Self:
-        """A group's files, as far as the caller may see them."""
-        return self.filter(access.files_of_group(caller, group_id))
-
-    def everything_for(self, caller: access.Caller) -> Self:
-        """All files, for who may view all."""
-        return self.filter(access.all_files(caller))
-
     def unfinished(self) -> Self:
+        """Return the uploads that are pending or verifying."""
         return self.filter(upload_status__in=File.UNFINISHED)
 
     def overdue(self, before: datetime, *, now: datetime) -> Self:
-        """Unfinished uploads whose deadline lies before `before` and that no finalize call owns at `now`."""
+        """Return unfinished uploads with a deadline earlier than `before` that no finalize call holds at `now`."""
         lapsed = Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
         return self.filter(lapsed, expires_at__lt=before)
 
     def ended(self, before: datetime) -> Self:
-        """Failed, aborted and expired uploads that have been so since before `before`."""
+        """Return failed, aborted and expired uploads that ended before `before`."""
         return self.filter(upload_status__in=File.ENDED, modified__lt=before)
 
 
@@ -164,6 +154,12 @@ class File(models.Model):
         return f"<File {self.id} {self.upload_status}>"
 
     def can_be_accessed_by(self, user: Any = None, group: Group | None = None) -> bool:
-        """Whether this user may see the file. `group` narrows to that group's files; it never widens."""
-        caller = access.Caller(user=user or AnonymousUser())
-        return access.may_see(caller, self, group_id=group.pk if group else None)
+        """Return True if this user may see the file. `group` narrows that to the group's files, never widens it."""
+        may_see = import_string(_MAY_SEE)
+        return bool(may_see(Caller(user=user or AnonymousUser()), self, group_id=group.pk if group else None))
+
+    @property
+    def upload_path(self) -> str:
+        """Where signed requests of this upload write."""
+        manager = self.file_manager
+        return f"{get_backend(manager).prefix}.uploads/{manager.pk}/{self.pk}"

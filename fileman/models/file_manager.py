@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 
-from fileman import access, conf
+from fileman import conf
 from fileman.backends import backend_class, build_config, get_backend
 from fileman.backends.values import Capabilities
 from fileman.encryption import EncryptedJSONField
@@ -24,16 +24,8 @@ def _no_settings() -> dict[str, Any]:
 
 
 class FileManagerQuerySet(models.QuerySet["FileManager"]):
-    def open_to(self, caller: access.Caller) -> Self:
-        """The managers that the caller may upload to."""
-        return self.filter(access.open_managers(caller))
-
-    def reachable_by(self, caller: access.Caller) -> Self:
-        """Those in the caller's scope, inactive ones included."""
-        return self.filter(access.reachable_managers(caller))
-
     def same_scope_as(self, manager: "FileManager") -> Self:
-        """The managers of the same group, or the site-wide ones."""
+        """Return the file managers of the same group, or the site-wide ones."""
         return self.filter(group=manager.group_id)
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from fileman import access, conf, deletion_queue, tokens
-from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Slice, Strategy
+from fileman.caller import Caller
 from fileman.encryption import encrypt
 from fileman.errors import (
     FilemanError,
@@ -51,7 +51,7 @@ def find(caller: Caller, *, upload_token: str | None = None, file_id: UUID | Non
     """The caller's own upload. Raises NotFound for whatever is absent, foreign, or of a group they have left."""
     key = {"upload_token": upload_token} if upload_token is not None else {"pk": file_id}
     file = File.objects.select_related(*_WITH).filter(uploaded_by=caller.user, **key).first()
-    if file is None or not access.may_go_on(caller, file):
+    if file is None or not access.may_continue(caller, file):
         raise NotFound(field=("uploadToken",) if upload_token is not None else ("fileId",))
     return file
 

@@ -14,9 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from fileman import access, conf, uploads
-from fileman.access import Caller
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import Budget, Slice, StoredObject, Upload
+from fileman.caller import Caller
 from fileman.checksums import Checksum
 from fileman.errors import (
     FilemanError,

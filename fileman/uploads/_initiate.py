@@ -17,9 +17,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, TextField, Value, When
 
 from fileman import access, conf, tokens
-from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import Strategy
+from fileman.caller import Caller
 from fileman.encryption import encrypt
 from fileman.errors import (
     FilemanError,

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from fileman.access import Caller
+from fileman import access
+from fileman.caller import Caller
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound
 from fileman.models import FileManager
 
@@ -20,7 +21,7 @@ def choose(caller: Caller, *, file_manager_id: UUID | None, group_id: Any | None
 
 
 def _named(caller: Caller, file_manager_id: UUID) -> FileManager:
-    found = FileManager.objects.reachable_by(caller).select_related("group").filter(pk=file_manager_id).first()
+    found = access.reachable_managers(caller).select_related("group").filter(pk=file_manager_id).first()
     if found is None:
         raise NotFound(field=("fileManagerId",))
     if not found.is_active:
@@ -32,7 +33,7 @@ def _default(caller: Caller, group_id: Any | None) -> FileManager:
     """With a group: its default, else the site-wide one. Without: the site-wide one, else that of the only group."""
     defaults = {
         manager.group_id: manager
-        for manager in FileManager.objects.open_to(caller).select_related("group").filter(is_default=True)
+        for manager in access.open_managers(caller).select_related("group").filter(is_default=True)
     }
     only_group = next(iter(caller.group_ids)) if len(caller.group_ids) == 1 else None
     order = [group_id, None] if group_id is not None else [None, only_group]

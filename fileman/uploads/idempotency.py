@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from fileman import access
-from fileman.access import Caller
+from fileman.caller import Caller
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound
 from fileman.models import File
 
@@ -43,7 +43,7 @@ def find(caller: Caller, request: "InitiateRequest") -> Replay:
     files = {row.idempotency_index: row for row in rows.select_related("file_manager__group", "group", "uploaded_by")}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
         raise IdempotencyKeyReused(field=("idempotencyKey",))
-    if not all(access.may_go_on(caller, row) for row in files.values()):
+    if not all(access.may_continue(caller, row) for row in files.values()):
         raise NotFound(field=("idempotencyKey",))
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
 

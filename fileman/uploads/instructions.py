@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from fileman import conf
-from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.values import PartPlan, Slice, Strategy, Upload, UploadRequest
+from fileman.caller import Caller
 from fileman.checksums import Checksum
 from fileman.errors import FilemanError
 from fileman.models import File, FileManager

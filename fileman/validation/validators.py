@@ -18,9 +18,9 @@ from django.core.exceptions import ValidationError
 from django.utils.module_loading import import_string
 
 from fileman import conf
-from fileman.access import Caller
 from fileman.backends import Backend
 from fileman.backends.values import StoredObject
+from fileman.caller import Caller
 from fileman.errors import RejectedByValidator
 from fileman.models import File, FileManager
 from fileman.validation.acceptance import AcceptedFile

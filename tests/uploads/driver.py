@@ -12,9 +12,9 @@ from django.db import connections
 from django.test import override_settings
 
 from fileman import uploads
-from fileman.access import Caller
 from fileman.backends import forget_backends, get_backend
 from fileman.backends.values import Slice
+from fileman.caller import Caller
 from fileman.encryption import encrypt
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, _finalize

@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from fileman import uploads
-from fileman.access import Caller
+from fileman.caller import Caller
 from fileman.errors import ErrorCode
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, _finalize

@@ -12,9 +12,9 @@ from django.test import override_settings
 from django.utils import timezone
 
 from fileman import cleanup, files, uploads
-from fileman.access import Caller
 from fileman.backends import get_backend
 from fileman.backends.gcs.backend import GCSBackend
+from fileman.caller import Caller
 from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, verification
