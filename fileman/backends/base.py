@@ -1,4 +1,4 @@
-"""The one class that a storage implements. See docs/writing-a-backend.md; fileman.testing.contract proves a backend."""
+"""The one class that a storage implements. See docs/writing-a-backend.md; fileman.testing.contract tests a backend."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,132 +22,140 @@ from fileman.backends.values import (
     Upload,
     UploadRequest,
 )
-from fileman.errors import StorageMisconfigured
+from fileman.errors import FileMissing, StorageMisconfigured
 
 
 class Backend(ABC):
     """One storage, as one file manager configures it.
 
-    Paths are absolute within the storage and use "/"; the prefix of the file manager is part of them. Everything may
-    raise StorageUnavailable (may pass) and StorageMisconfigured (needs an operator); what else is raised is said below.
+    Paths are absolute within the storage and use "/"; they include the prefix of the file manager. Every method may
+    raise StorageUnavailable (try again) and StorageMisconfigured (needs an operator); other errors are listed below.
     """
 
     settings_class: ClassVar[type[BackendSettings]] = BackendSettings
+    settings: BackendSettings
+    """An instance of `settings_class`; a subclass annotates it with its own class."""
     capabilities: Capabilities
-    """Of the class, for planning. An instance may narrow them to what its configuration can do."""
+    """The limits and abilities of the storage. An instance may narrow them by its configuration."""
 
     def __init__(self, config: BackendConfig) -> None:
-        """Raises StorageMisconfigured when the configuration has a problem. No network."""
+        """Check the configuration without the network. Raises StorageMisconfigured."""
         problems = self.configuration_problems(config)
         if problems:
             raise StorageMisconfigured(" ".join(problems))
         self.config = config
-        self.settings: Any = self.settings_class(**config.settings)
+        self.settings = self.settings_class(**config.settings)
         self.prefix = self.get_prefix(config)
 
     # Configuration
 
     @classmethod
     def configuration_problems(cls, config: BackendConfig) -> list[str]:
-        """What is wrong with a configuration, without asking the storage. Subclasses extend it."""
+        """Return one sentence for each problem of a configuration, without asking the storage."""
         problems = setting_problems(cls.settings_class, config.settings)
         if problems:
             return problems
         if config.supports_direct_upload and not cls.capabilities.supports_direct_upload:
             problems.append("This backend cannot take direct uploads: set supports_direct_upload to False.")
         settings = cls.settings_class(**config.settings)
-        return problems + settings.problems() + cls.location_problems(config, settings)
+        return problems + settings.problems() + cls.location_problems(config)
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
-        """Where `backend_url` is malformed or disagrees with the settings."""
+    def location_problems(cls, config: BackendConfig) -> list[str]:  # noqa: ARG003
+        """Return the problems of `backend_url`, alone and beside the settings. Only called with well-typed settings."""
         return []
 
     @classmethod
     def get_prefix(cls, config: BackendConfig) -> str:  # noqa: ARG003
-        """The folder inside the storage that `backend_url` names: "" or "some/folder/"."""
+        """Return the folder inside the storage that `backend_url` names: "" or "some/folder/"."""
         return ""
 
     @abstractmethod
     def location(self) -> str:
-        """Names the place where objects lie. Two file managers with the same one share a storage."""
+        """Return a name of the place that holds the objects. File managers with equal locations share a storage."""
 
     @abstractmethod
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Ask the storage itself: (True, []) or (False, one sentence for each problem). Never raises."""
+        """Ask the storage itself. Return (True, []) or (False, one sentence for each problem). Never raises."""
 
     # Upload
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002
-        """Start on the server's side what needs starting (a multipart upload, a session for this browser origin).
+        """Start the upload on the storage, where it must be started: a multipart upload, a session for this origin.
 
-        The answer is JSON; it comes back as `upload.begun`. After a crash the same upload is begun again; what the
-        first call started must then not outlive `assemble`, where the storage can list it.
+        The result is JSON and comes back as `upload.begun`. After a crash the same upload is begun again; `assemble`
+        must then clean up after the first call, where the storage can list what was begun.
         """
         return {}
 
     def instructions(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """Signed requests for the missing slices. No I/O where the backend signs locally."""
+        """Return signed requests for the missing slices. No I/O where the backend signs locally."""
         if self.config.supports_direct_upload:
             return self.direct_requests(upload, missing)
         return [self._request_through_us(upload, part) for part in missing]
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """Signed requests to the storage itself. Only called when `supports_direct_upload` is on."""
+        """Return signed requests to the storage itself. Only called when `supports_direct_upload` is on."""
         raise NotImplementedError
 
     @abstractmethod
     def missing(self, upload: Upload) -> list[Slice]:
-        """What the storage lacks, in order; empty when everything has arrived and can be assembled.
+        """Return the slices that the storage lacks, in order; empty when the upload can be assembled.
 
-        Raises UploadLost when what `begin` started is there no more, and its object is not there either.
+        Raises UploadLost when the storage has neither the begun upload any more nor its object.
         """
 
     @abstractmethod
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
-        """Take one slice that comes through our view: exactly `part.length` bytes, in bounded memory.
+        """Store one slice that comes through our view: exactly `part.length` bytes, in bounded memory.
 
-        Create-only: raises UploadInProgress when that slice is already there, SizeMismatch when the stream ends early.
-        The answer describes the stored object when it is whole and its checksums were computed on the way.
+        Create-only: raises UploadInProgress when the slice exists already, SizeMismatch when the stream ends early.
+        Returns the stored object if it is whole and its checksums were computed on the way.
         """
 
     @abstractmethod
     def assemble(self, upload: Upload, budget: Budget) -> StoredObject:
-        """Make the parts one object, unverified. Idempotent. Raises UploadInProgress when the budget is spent.
+        """Join the parts into one object, unverified. Idempotent. Raises UploadInProgress when the budget is spent.
 
-        The object stands at the upload path (for S3 parts, by their upload id, at the file path).
+        The object is at the upload path (S3 parts: at the file path, which their upload id names).
         """
 
     @abstractmethod
     def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        """Copy or link the object, pinned to `verified.etag`, to the file path. No-op when it is there already.
+        """Copy or link the object, pinned to `verified.etag`, to the file path. No-op if it is there already.
 
-        Raises ObjectChanged when the source is another object by now, UploadInProgress when the budget is spent.
+        Raises ObjectChanged when the source has been replaced, UploadInProgress when the budget is spent.
         """
 
     @abstractmethod
     def abort(self, upload: Upload) -> None:
-        """Drop what is begun and every part of this upload, found by its path, not only by `upload.begun`."""
+        """Delete the begun upload and every part of it, found by its path and not only by `upload.begun`."""
 
     # Objects
 
     @abstractmethod
     def stat(self, path: str) -> StoredObject:
-        """Raises FileMissing."""
+        """Return size, etag and the other facts of an object. Raises FileMissing."""
+
+    def find(self, path: str) -> StoredObject | None:
+        """Return the facts of an object, or None if it does not exist."""
+        try:
+            return self.stat(path)
+        except FileMissing:
+            return None
 
     @abstractmethod
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """Bytes start to start + length in chunks. Raises FileMissing, and ObjectChanged when the etag differs."""
+        """Yield bytes start to start + length in chunks. Raises FileMissing, ObjectChanged when the etag differs."""
 
     @abstractmethod
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        """Delete objects, their old versions too where the backend's page says so. Absent counts as deleted."""
+        """Delete objects, and their old versions where the backend's page says so. A missing object is no failure."""
 
     @abstractmethod
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterable[StoredObject]:
-        """Objects below a prefix, for reconciliation. Lazy."""
+        """Return the objects below a prefix, lazily. For reconciliation."""
 
-    @abstractmethod
     def get_url(
         self,
         path: str,
@@ -156,20 +164,23 @@ class Backend(ABC):
         serve_as: ServeAs = SERVE_AS_DOWNLOAD,
         now: datetime | None = None,
     ) -> str:
-        """A signed address that serves the object, with disposition, name and type signed in. `now`: when it is signed.
+        """Return a signed URL that serves the object, with disposition, name and type signed in.
 
-        `expires_in`: seconds, from 1; clamped to 604,800; None is the manager's download_expires_in.
+        `expires_in`: seconds, clamped to 1 to 604,800; None: the manager's download_expires_in. `now`: time of signing.
         """
+        seconds = self.settings.download_expires_in if expires_in is None else int(expires_in)
+        lifetime = max(1, min(seconds, conf.URL_LIFETIME_CAP_SECONDS))
+        return self.sign_url(path, expires_in=lifetime, serve_as=serve_as, now=now or timezone.now())
 
-    # For subclasses
+    def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
+        """Sign the URL that `get_url` returns: of the storage itself, by default of our own content view."""
+        token = self._sign_content(path, expires_in=expires_in, serve_as=serve_as, now=now)
+        return reverse("fileman:content", args=[token])
 
-    def _lifetime(self, expires_in: int | None) -> int:
-        """Seconds that a download address lives."""
-        seconds = self.settings.download_expires_in if expires_in is None else expires_in
-        return max(1, min(int(seconds), conf.URL_LIFETIME_CAP_SECONDS))
+    # For storages that clients cannot reach
 
     def _request_through_us(self, upload: Upload, part: Slice) -> UploadRequest:
-        """A PUT to our own view, for storages that clients cannot reach."""
+        """Return a PUT to our own upload view."""
         payload = {"file": str(upload.file_id), "part": part.part_number, "offset": part.offset, "length": part.length}
         signed = tokens.sign(tokens.UPLOAD, payload, expires_at=upload.now + timedelta(seconds=upload.expires_in))
         return UploadRequest(
@@ -180,12 +191,8 @@ class Backend(ABC):
             success_status=(201,),
         )
 
-    def _content_url(
-        self, path: str, expires_in: int | None, *, serve_as: ServeAs, now: datetime | None, base_url: str = ""
-    ) -> str:
-        """An address of our own content view, for storages that clients cannot reach; `base_url` is its mount."""
-        expires_at = (now or timezone.now()) + timedelta(seconds=self._lifetime(expires_in))
+    def _sign_content(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
+        """Return the token that our own content view serves an object for."""
         payload = {"manager": str(self.config.manager_id), "path": path, "as": serve_as.disposition}
         payload |= {"name": serve_as.filename, "type": serve_as.content_type}
-        signed = tokens.sign(tokens.CONTENT, payload, expires_at=expires_at)
-        return f"{base_url.rstrip('/')}/{signed}" if base_url else reverse("fileman:content", args=[signed])
+        return tokens.sign(tokens.CONTENT, payload, expires_at=now + timedelta(seconds=expires_in))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,12 +14,10 @@ from django.utils import timezone
 from fileman.backends.base import Backend
 from fileman.backends.streams import Received, chunks_of
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Budget,
     Capabilities,
     DeleteFailure,
-    ServeAs,
     Slice,
     StoredObject,
     Strategy,
@@ -95,7 +93,7 @@ class MemoryBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:  # noqa: ARG003
+    def location_problems(cls, config: BackendConfig) -> list[str]:
         if config.backend_url in {"", "memory:", "memory://"}:
             return []
         return ["backend_url must be empty or memory://."]
@@ -194,16 +192,6 @@ class MemoryBackend(Backend):
         for facts in found:
             if older_than is None or (facts.modified and facts.modified < older_than):
                 yield facts
-
-    def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
-    ) -> str:
-        return self._content_url(path, expires_in, serve_as=serve_as, now=now)
 
 
 def _find(store: _Store, path: str) -> _Kept:

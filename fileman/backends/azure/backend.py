@@ -5,9 +5,7 @@ Importing this module imports the Azure SDK; `get_backend` does so when a file m
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, BinaryIO
-
-from django.utils import timezone
+from typing import BinaryIO
 
 from fileman.backends.azure.blocks import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureBlocks, block_id
 from fileman.backends.azure.client import AzureConnection
@@ -21,7 +19,6 @@ from fileman.backends.azure.uploads import AzureRequests
 from fileman.backends.azure.writing import AzureWriting
 from fileman.backends.base import Backend
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Budget,
     Capabilities,
@@ -44,6 +41,7 @@ class AzureBackend(Backend):
     """
 
     settings_class = AzureSettings
+    settings: AzureSettings
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=BLOCKS_MAX * BLOCK_MAX_BYTES,
@@ -67,7 +65,8 @@ class AzureBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
+    def location_problems(cls, config: BackendConfig) -> list[str]:
+        settings = AzureSettings(**config.settings)
         return [] if settings.problems() else location_problems(config.backend_url, settings)
 
     @classmethod
@@ -130,19 +129,12 @@ class AzureBackend(Backend):
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._container.list(prefix, older_than=older_than)
 
-    def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
-    ) -> str:
+    def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         return self._signer.url(
             path,
             READ,
-            expires_in=self._lifetime(expires_in),
-            now=now or timezone.now(),
+            expires_in=expires_in,
+            now=now,
             content_type=serve_as.content_type,
             content_disposition=serve_as.content_disposition,
         )

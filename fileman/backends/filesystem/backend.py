@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from fileman.backends.base import Backend
 from fileman.backends.filesystem.assembly import assemble, missing_parts
@@ -19,7 +19,6 @@ from fileman.backends.filesystem.settings import FilesystemSettings, base_url_pr
 from fileman.backends.filesystem.tree import WORK_SUFFIX, Tree
 from fileman.backends.streams import Received, chunks_of
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Budget,
     Capabilities,
@@ -73,8 +72,8 @@ class FilesystemBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_problems(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig) -> list[str]:
+        return location_problems(config.backend_url, FilesystemSettings(**config.settings))
 
     def location(self) -> str:
         return f"file:{os.path.realpath(self.settings.root)}"
@@ -194,15 +193,11 @@ class FilesystemBackend(Backend):
                 if older_than is None or (stored.modified and stored.modified < older_than):
                     yield stored
 
-    def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
-    ) -> str:
-        return self._content_url(path, expires_in, serve_as=serve_as, now=now, base_url=self.settings.base_url)
+    def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
+        if not self.settings.base_url:
+            return super().sign_url(path, expires_in=expires_in, serve_as=serve_as, now=now)
+        token = self._sign_content(path, expires_in=expires_in, serve_as=serve_as, now=now)
+        return f"{self.settings.base_url.rstrip('/')}/{token}"
 
 
 def _work_folder(upload_path: str) -> str:

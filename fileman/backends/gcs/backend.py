@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from django.utils import timezone
-
 from fileman.backends.base import Backend
 from fileman.backends.gcs.client import GCSConnection
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
@@ -21,7 +19,6 @@ from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSRequests
 from fileman.backends.gcs.writing import GCSWriting
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Budget,
     Capabilities,
@@ -47,6 +44,7 @@ class GCSBackend(Backend):
     """
 
     settings_class = GCSSettings
+    settings: GCSSettings
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=OBJECT_MAX_BYTES,
@@ -72,8 +70,8 @@ class GCSBackend(Backend):
     # Configuration
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_problems(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig) -> list[str]:
+        return location_problems(config.backend_url, GCSSettings(**config.settings))
 
     @classmethod
     def get_prefix(cls, config: BackendConfig) -> str:
@@ -143,14 +141,7 @@ class GCSBackend(Backend):
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list(prefix, older_than=older_than)
 
-    def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
-    ) -> str:
+    def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         return self._signer.url(
             "GET",
             path,
@@ -158,8 +149,8 @@ class GCSBackend(Backend):
                 "response-content-type": serve_as.content_type,
                 "response-content-disposition": serve_as.content_disposition,
             },
-            expires_in=self._lifetime(expires_in),
-            now=now or timezone.now(),
+            expires_in=expires_in,
+            now=now,
         )
 
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from django.utils import timezone
-
 from fileman.backends.base import Backend
 from fileman.backends.s3.client import S3Connection
 from fileman.backends.s3.diagnosis import S3Diagnosis
@@ -27,7 +25,6 @@ from fileman.backends.s3.signing import S3Signer
 from fileman.backends.s3.uploads import S3Requests
 from fileman.backends.s3.writing import S3Writing
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Budget,
     Capabilities,
@@ -50,6 +47,7 @@ class S3Backend(Backend):
     """
 
     settings_class = S3Settings
+    settings: S3Settings
     capabilities = Capabilities(
         supports_direct_upload=True,
         max_object_bytes=PARTS_MAX * PART_MAX_BYTES,
@@ -79,8 +77,8 @@ class S3Backend(Backend):
     # Configuration
 
     @classmethod
-    def location_problems(cls, config: BackendConfig, settings: Any) -> list[str]:
-        return location_problems(config.backend_url, settings)
+    def location_problems(cls, config: BackendConfig) -> list[str]:
+        return location_problems(config.backend_url, S3Settings(**config.settings))
 
     @classmethod
     def get_prefix(cls, config: BackendConfig) -> str:
@@ -168,14 +166,7 @@ class S3Backend(Backend):
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._bucket.list(prefix, older_than=older_than)
 
-    def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
-    ) -> str:
+    def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         return self._signer.url(
             "GET",
             path,
@@ -183,8 +174,8 @@ class S3Backend(Backend):
                 "response-content-type": serve_as.content_type,
                 "response-content-disposition": serve_as.content_disposition,
             },
-            expires_in=self._lifetime(expires_in),
-            now=now or timezone.now(),
+            expires_in=expires_in,
+            now=now,
         )
 
 
