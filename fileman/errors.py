@@ -1,65 +1,82 @@
-"""Every error that fileman raises on purpose, and its stable code.
+"""The errors that fileman raises, each with a stable code.
 
 FilemanError
-├── AccessError          Unauthenticated, PermissionDenied, NotFound, RateLimited
-├── RefusedError         the request cannot be accepted as it stands; nothing was changed
+├── AccessError          Unauthenticated, PermissionDenied, NotFound
+├── RefusedError         the request is not acceptable; nothing was changed
 │     NoFileManager, FileManagerInactive, TooManyFiles, TooManyPending, InvalidFilename, InvalidMetadata,
 │     InvalidChecksum, InvalidInput, EmptyFile, FileTooLarge, QuotaExceeded, ExtensionNotAllowed,
 │     MimeTypeNotAllowed, IdempotencyKeyReused
-├── MismatchError        what the storage holds is not what was granted; the file has failed for good
+├── MismatchError        the stored object is not the declared file; the upload has failed for good
 │     SizeMismatch, ChecksumMismatch, ContentTypeMismatch, RejectedByValidator
-├── UploadStateError     the upload is not where the call expects it
+├── UploadStateError     the upload is in another state than the call requires
 │     NotUploaded, PartsMissing, UploadExpired, UploadAborted, UploadFailed, UploadInProgress
 └── StorageError         StorageUnavailable (ObjectChanged, UploadLost, StorageFull), StorageMisconfigured, FileMissing
 """
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ErrorCode(StrEnum):
-    """The codes of the API. They may grow; none is ever renamed."""
+    """The codes of the API and their meaning. New ones may be added; none is ever renamed."""
 
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    PERMISSION_DENIED = "PERMISSION_DENIED"
-    NOT_FOUND = "NOT_FOUND"
-    RATE_LIMITED = "RATE_LIMITED"
-    NO_FILE_MANAGER = "NO_FILE_MANAGER"
-    FILE_MANAGER_INACTIVE = "FILE_MANAGER_INACTIVE"
-    TOO_MANY_FILES = "TOO_MANY_FILES"
-    TOO_MANY_PENDING = "TOO_MANY_PENDING"
-    INVALID_FILENAME = "INVALID_FILENAME"
-    INVALID_METADATA = "INVALID_METADATA"
-    INVALID_CHECKSUM = "INVALID_CHECKSUM"
-    INVALID_INPUT = "INVALID_INPUT"
-    EMPTY_FILE = "EMPTY_FILE"
-    FILE_TOO_LARGE = "FILE_TOO_LARGE"
-    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
-    EXTENSION_NOT_ALLOWED = "EXTENSION_NOT_ALLOWED"
-    MIME_TYPE_NOT_ALLOWED = "MIME_TYPE_NOT_ALLOWED"
-    REJECTED_BY_VALIDATOR = "REJECTED_BY_VALIDATOR"
-    NOT_UPLOADED = "NOT_UPLOADED"
-    PARTS_MISSING = "PARTS_MISSING"
-    SIZE_MISMATCH = "SIZE_MISMATCH"
-    CHECKSUM_MISMATCH = "CHECKSUM_MISMATCH"
-    CONTENT_TYPE_MISMATCH = "CONTENT_TYPE_MISMATCH"
-    UPLOAD_EXPIRED = "UPLOAD_EXPIRED"
-    UPLOAD_ABORTED = "UPLOAD_ABORTED"
-    UPLOAD_FAILED = "UPLOAD_FAILED"
-    UPLOAD_IN_PROGRESS = "UPLOAD_IN_PROGRESS"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
-    STORAGE_MISCONFIGURED = "STORAGE_MISCONFIGURED"
+    description: str
+
+    def __new__(cls, code: str, description: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.description = description
+        return member
+
+    UNAUTHENTICATED = ("UNAUTHENTICATED", "The caller is not signed in.")
+    PERMISSION_DENIED = ("PERMISSION_DENIED", "The caller is not allowed to do this.")
+    NOT_FOUND = ("NOT_FOUND", "The object does not exist, or the caller is not allowed to see it.")
+    RATE_LIMITED = ("RATE_LIMITED", "Too many requests. Wait for retryAfterSeconds.")
+    NO_FILE_MANAGER = ("NO_FILE_MANAGER", "No default file manager is available to the caller.")
+    FILE_MANAGER_INACTIVE = ("FILE_MANAGER_INACTIVE", "The file manager does not accept uploads.")
+    TOO_MANY_FILES = ("TOO_MANY_FILES", "The request names more files than maxFilesPerBatch.")
+    TOO_MANY_PENDING = ("TOO_MANY_PENDING", "The caller has too many unfinished uploads.")
+    INVALID_FILENAME = ("INVALID_FILENAME", "The filename is empty, too long or has forbidden characters.")
+    INVALID_METADATA = ("INVALID_METADATA", "The metadata is not a JSON object, is too large or is nested too deeply.")
+    INVALID_CHECKSUM = (
+        "INVALID_CHECKSUM",
+        "The checksum is malformed or its algorithm is not supported.",
+    )
+    INVALID_INPUT = ("INVALID_INPUT", "An argument has an impossible value.")
+    EMPTY_FILE = ("EMPTY_FILE", "The declared size is zero.")
+    FILE_TOO_LARGE = ("FILE_TOO_LARGE", "The file is larger than the file manager allows.")
+    QUOTA_EXCEEDED = ("QUOTA_EXCEEDED", "The upload would exceed the storage quota of the caller.")
+    EXTENSION_NOT_ALLOWED = ("EXTENSION_NOT_ALLOWED", "The file manager does not accept this file extension.")
+    MIME_TYPE_NOT_ALLOWED = ("MIME_TYPE_NOT_ALLOWED", "The file manager does not accept this content type.")
+    REJECTED_BY_VALIDATOR = ("REJECTED_BY_VALIDATOR", "A validator of the project rejected the file.")
+    NOT_UPLOADED = ("NOT_UPLOADED", "The storage has not received any bytes of this upload.")
+    PARTS_MISSING = ("PARTS_MISSING", "The storage has not received all parts of this upload.")
+    SIZE_MISMATCH = ("SIZE_MISMATCH", "The stored object does not have the declared size.")
+    CHECKSUM_MISMATCH = ("CHECKSUM_MISMATCH", "The stored object does not have the declared checksum.")
+    CONTENT_TYPE_MISMATCH = (
+        "CONTENT_TYPE_MISMATCH",
+        "The content, the filename and the content type disagree.",
+    )
+    UPLOAD_EXPIRED = ("UPLOAD_EXPIRED", "The deadline of the upload has passed.")
+    UPLOAD_ABORTED = ("UPLOAD_ABORTED", "The upload was aborted.")
+    UPLOAD_FAILED = ("UPLOAD_FAILED", "The upload failed verification.")
+    UPLOAD_IN_PROGRESS = (
+        "UPLOAD_IN_PROGRESS",
+        "The upload is being verified. Call again after retryAfterSeconds.",
+    )
+    IDEMPOTENCY_KEY_REUSED = ("IDEMPOTENCY_KEY_REUSED", "The idempotency key was already used with a different input.")
+    STORAGE_UNAVAILABLE = ("STORAGE_UNAVAILABLE", "The storage failed or did not respond. Call again later.")
+    STORAGE_MISCONFIGURED = ("STORAGE_MISCONFIGURED", "The storage rejected the server's credentials or settings.")
 
 
 class FilemanError(Exception):
-    """Base of all. `message` is fit for the end user: it names no secret, path of the server or storage address."""
+    """Base class. `message` is safe to show to end users: it has no secret, server path or storage URL."""
 
     code: ClassVar[ErrorCode]
-    message: str = "The request cannot be served."
+    message: str = "The request was refused."
     retryable: ClassVar[bool] = False
-    """True when the same call may succeed later, unchanged."""
+    """True if the same call may succeed later, unchanged."""
 
     def __init__(
         self, message: str | None = None, *, field: Sequence[str] = (), retry_after_seconds: int | None = None
@@ -72,44 +89,38 @@ class FilemanError(Exception):
 
 
 class AccessError(FilemanError):
-    """Who asks may not have it."""
+    """The caller is not allowed to access this."""
 
 
 class Unauthenticated(AccessError):
     code = ErrorCode.UNAUTHENTICATED
-    message = "Sign in first."
+    message = "You are not signed in. Sign in and try again."
 
 
 class PermissionDenied(AccessError):
     code = ErrorCode.PERMISSION_DENIED
-    message = "You may not do this."
+    message = "Permission denied."
 
 
 class NotFound(AccessError):
-    """Absent, or not yours: the two look alike."""
+    """The object does not exist or the caller may not see it. The two cases look alike."""
 
     code = ErrorCode.NOT_FOUND
-    message = "No such thing, or it is not yours."
-
-
-class RateLimited(AccessError):
-    code = ErrorCode.RATE_LIMITED
-    message = "Too many requests. Wait a little."
-    retryable = True
+    message = "Not found."
 
 
 class RefusedError(FilemanError):
-    """The request cannot be accepted as it stands; nothing was changed."""
+    """The request is not acceptable. Nothing was changed."""
 
 
 class NoFileManager(RefusedError):
     code = ErrorCode.NO_FILE_MANAGER
-    message = "There is no default file manager for you. Name one by fileManagerId."
+    message = "No default file manager is available to you. Pass fileManagerId."
 
 
 class FileManagerInactive(RefusedError):
     code = ErrorCode.FILE_MANAGER_INACTIVE
-    message = "This file manager takes no uploads at present."
+    message = "This file manager is inactive. Choose another one."
 
 
 class TooManyFiles(RefusedError):
@@ -118,7 +129,7 @@ class TooManyFiles(RefusedError):
 
 class TooManyPending(RefusedError):
     code = ErrorCode.TOO_MANY_PENDING
-    message = "You have too many unfinished uploads. Finish or abort some."
+    message = "You have too many unfinished uploads. Finish or abort some of them."
     retryable = True
 
 
@@ -149,7 +160,7 @@ class FileTooLarge(RefusedError):
 
 class QuotaExceeded(RefusedError):
     code = ErrorCode.QUOTA_EXCEEDED
-    message = "This upload would exceed your storage quota."
+    message = "This upload would exceed your storage quota. Delete files to free space."
 
 
 class ExtensionNotAllowed(RefusedError):
@@ -162,11 +173,11 @@ class MimeTypeNotAllowed(RefusedError):
 
 class IdempotencyKeyReused(RefusedError):
     code = ErrorCode.IDEMPOTENCY_KEY_REUSED
-    message = "This idempotencyKey was used with another input."
+    message = "This idempotencyKey was already used with a different input. Use a new key."
 
 
 class MismatchError(FilemanError):
-    """What the storage holds is not what was granted; the file has failed for good."""
+    """The stored object is not the declared file. The upload has failed for good."""
 
 
 class SizeMismatch(MismatchError):
@@ -175,7 +186,7 @@ class SizeMismatch(MismatchError):
 
 class ChecksumMismatch(MismatchError):
     code = ErrorCode.CHECKSUM_MISMATCH
-    message = "The checksum of the stored bytes differs from the one given."
+    message = "The checksum does not match the uploaded bytes. Upload the file again."
 
 
 class ContentTypeMismatch(MismatchError):
@@ -183,45 +194,45 @@ class ContentTypeMismatch(MismatchError):
 
 
 class RejectedByValidator(MismatchError):
-    """A validator of the host project said no, at initiate or at finalize. The message is the validator's."""
+    """A validator of the host project rejected the file, at initiate or at finalize. The message is the validator's."""
 
     code = ErrorCode.REJECTED_BY_VALIDATOR
     message = "This file was rejected."
 
 
 class UploadStateError(FilemanError):
-    """The upload is not where the call expects it."""
+    """The upload is in another state than the call requires."""
 
 
 class NotUploaded(UploadStateError):
     code = ErrorCode.NOT_UPLOADED
-    message = "The storage holds nothing for this upload yet. Send the bytes, then finalize again."
+    message = "The storage has not received this upload yet. Send the bytes, then finalize again."
     retryable = True
 
 
 class PartsMissing(UploadStateError):
     code = ErrorCode.PARTS_MISSING
-    message = "Some parts have not arrived. Send them, then finalize again."
+    message = "Some parts are missing. Send them, then finalize again."
     retryable = True
 
 
 class UploadExpired(UploadStateError):
     code = ErrorCode.UPLOAD_EXPIRED
-    message = "The deadline of this upload has passed. Start a new one."
+    message = "This upload has expired. Start a new one."
 
 
 class UploadAborted(UploadStateError):
     code = ErrorCode.UPLOAD_ABORTED
-    message = "This upload was aborted."
+    message = "This upload was aborted. Start a new one."
 
 
 class UploadFailed(UploadStateError):
     code = ErrorCode.UPLOAD_FAILED
-    message = "This upload has failed. Start a new one."
+    message = "This upload failed. Start a new one."
 
 
 class UploadInProgress(UploadStateError):
-    """Work goes on. Backends raise it with the `progress` to remember when a step outlasts its budget."""
+    """Another call must continue. Backends pass the `progress` to remember when a step exceeds its budget."""
 
     code = ErrorCode.UPLOAD_IN_PROGRESS
     message = "The upload is being verified. Call finalizeUpload again in a moment."
@@ -233,44 +244,44 @@ class UploadInProgress(UploadStateError):
 
 
 class StorageError(FilemanError):
-    """The storage did not do what was asked. Vendor errors are mapped to these and never leave their backend."""
+    """The storage failed. Vendor errors are mapped to these classes and never leave their backend."""
 
 
 class StorageUnavailable(StorageError):
-    """Time-outs, refused connections, 5xx, throttling: may pass."""
+    """Time-outs, refused connections, 5xx responses and throttling, which may pass."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
-    message = "The storage does not answer. Try again in a moment."
+    message = "The storage is unavailable. Try again in a moment."
     retryable = True
 
 
 class ObjectChanged(StorageUnavailable):
-    """A pinned read or copy found another object than the one that was looked at before."""
+    """A pinned read or copy found an object with another etag."""
 
-    message = "The stored object changed while it was being checked. Call again."
+    message = "The stored object changed during verification. Try again."
 
 
 class UploadLost(StorageUnavailable):
-    """What `begin` started is there no more, or was never noted, and neither is its object: begin again."""
+    """The storage has neither the object nor the multipart upload or session. `begin` must be called again."""
 
-    message = "The storage has forgotten this upload. Refresh it."
+    message = "The storage has lost this upload. Call refreshUpload and send the bytes again."
 
 
 class StorageFull(StorageUnavailable):
-    """No room, no quota, or a file larger than the system allows."""
+    """No space, no quota, or a file larger than the file system allows."""
 
-    message = "The storage has no room left. Try again later."
+    message = "The storage is full. Try again later."
 
 
 class StorageMisconfigured(StorageError):
-    """Wrong credentials, unknown bucket, missing permission: needs an operator."""
+    """Wrong credentials, an unknown bucket or a missing permission. An administrator must act."""
 
     code = ErrorCode.STORAGE_MISCONFIGURED
-    message = "The storage refuses the server. An operator must look at the file manager's settings."
+    message = "The storage rejected the server. Ask an administrator to check the settings of the file manager."
 
 
 class FileMissing(StorageError):
-    """Nothing is stored at the path. The same error for every storage."""
+    """No object is stored at the path. Every backend raises this error."""
 
     code = ErrorCode.NOT_UPLOADED
-    message = "The storage holds nothing at this path."
+    message = "The storage has no object at this path."

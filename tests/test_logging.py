@@ -63,7 +63,7 @@ def test_a_fault_of_the_storage_is_logged_as_a_warning(
     MemoryBackend.faults.append(hang)
     finish(user, ticket)
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert record.getMessage().startswith(f"file {file_of(ticket).pk}: finalize broke off: The storage does not answer")
+    assert record.getMessage().startswith(f"file {file_of(ticket).pk}: finalize broke off: The storage is unavailable")
 
 
 def test_no_token_and_no_signed_address_is_logged(

@@ -44,7 +44,7 @@ def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
     row = upload(page, random_file(tmp_path, SMALL))
 
     expect(row).to_have_attribute("data-state", "failed")
-    expect(row.locator(".state")).to_have_text("The checksum of the stored bytes differs from the one given.")
+    expect(row.locator(".state")).to_have_text("The checksum does not match the uploaded bytes. Upload the file again.")
     expect(row.get_by_role("link", name="Download")).to_be_hidden()
 
 

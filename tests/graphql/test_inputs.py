@@ -163,7 +163,7 @@ def test_any_text_may_be_tried_as_a_token(token: str, api: Api) -> None:
         assert payload["errors"] == [
             {
                 "code": "NOT_FOUND",
-                "message": "No such thing, or it is not yours.",
+                "message": "Not found.",
                 "field": ["uploadToken"],
                 "retryable": False,
                 "retryAfterSeconds": None,

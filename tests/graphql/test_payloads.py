@@ -14,7 +14,7 @@ from tests.graphql.rows import save_file
 
 UNAUTHENTICATED = {
     "code": "UNAUTHENTICATED",
-    "message": "Sign in first.",
+    "message": "You are not signed in. Sign in and try again.",
     "field": None,
     "retryable": False,
     "retryAfterSeconds": None,

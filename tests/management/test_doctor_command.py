@@ -181,8 +181,8 @@ class TestOneFile:
         lapsed = start(user, now=now - timedelta(days=2))
 
         assert look(file_of(failed))[-1] == ("This upload has failed: The storage holds 5 bytes, the client says 6.")
-        assert look(file_of(aborted))[-1] == "This upload was aborted."
-        assert look(file_of(lapsed))[-1] == "The deadline of this upload has passed. Start a new one."
+        assert look(file_of(aborted))[-1] == "This upload was aborted. Start a new one."
+        assert look(file_of(lapsed))[-1] == "This upload has expired. Start a new one."
 
     def test_looking_changes_nothing(self, user: User, manager: FileManager) -> None:
         """Neither rows nor objects, and the token is not told."""

@@ -186,7 +186,7 @@ class TestWriting:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))
         try:
-            with pytest.raises(StorageUnavailable, match="no room left"):
+            with pytest.raises(StorageUnavailable, match="storage is full"):
                 put(backend, upload, bytes(upload.size))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
