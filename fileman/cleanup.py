@@ -17,11 +17,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from fileman import conf, deletion_queue, uploads
+from fileman import conf, deletion_queue
 from fileman.deletion_queue import Worked
 from fileman.errors import StorageError
 from fileman.models import File, StorageDeletion
-from fileman.uploads import transitions
+from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
 BATCH = 500
@@ -110,7 +110,7 @@ def _remove(request: Request, report: Report, *, now: datetime) -> None:
     ended = File.objects.ended(now - request.older_than).filter(upload_status__in=wanted)
     for batch in _batches(ended):
         for file in batch:
-            if request.dry_run or _guarded(report, file, uploads.remove_ended, now):
+            if request.dry_run or _guarded(report, file, disposal.remove_ended, now):
                 report.removed += 1
                 _tell(request, report, file, "remove")
         request.on_batch(report)

@@ -17,7 +17,6 @@ from django.db import transaction
 from fileman.backends import get_backend
 from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
-from fileman.uploads.instructions import upload_path
 
 logger = logging.getLogger("fileman.deletions")
 CLAIM = timedelta(minutes=10)
@@ -41,12 +40,12 @@ class Worked:
 
 def enqueue_upload_path(file: File, *, now: datetime) -> None:
     """Give up what signed requests wrote; the published object stays."""
-    _enqueue(file, [upload_path(file.file_manager, file)], now=now)
+    _enqueue(file, [file.upload_path], now=now)
 
 
 def enqueue_all_paths(file: File, *, now: datetime) -> None:
     """Give up everything that this upload may have stored."""
-    _enqueue(file, [upload_path(file.file_manager, file), file.file_path], now=now)
+    _enqueue(file, [file.upload_path, file.file_path], now=now)
 
 
 def _enqueue(file: File, paths: Iterable[str], *, now: datetime) -> None:
@@ -66,7 +65,7 @@ def _enqueue(file: File, paths: Iterable[str], *, now: datetime) -> None:
 
 def work_soon(file: File, *, now: datetime) -> None:
     """Delete this upload's queued objects once the transaction commits; what fails is left to cleanup."""
-    paths = [upload_path(file.file_manager, file), file.file_path]
+    paths = [file.upload_path, file.file_path]
     transaction.on_commit(lambda: _work_quietly(file.file_manager_id, paths, now), robust=True)
 
 

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from django.core.exceptions import ImproperlyConfigured
 
-from fileman import uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import FileMissing, StorageError, UploadLost
 from fileman.models import File, FileManager
-from fileman.uploads.instructions import build_upload, upload_path
+from fileman.uploads import transitions
+from fileman.uploads.instructions import build_upload
+from fileman.uploads.state import UploadState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def problems_of_manager(manager: FileManager) -> list[str]:
 
 def findings_on_file(file: File, *, now: datetime) -> FileFindings:
     """Look, and change nothing. Raises StorageError when the storage cannot be asked."""
-    published, uploaded = _stored(file, file.file_path), _stored(file, upload_path(file.file_manager, file))
+    published, uploaded = _stored(file, file.file_path), _stored(file, file.upload_path)
     damage = _damage(file, published) if file.upload_status == File.COMPLETED else ""
     return FileFindings(
         published=published,
@@ -67,7 +68,7 @@ def _damage(file: File, published: StoredObject | None) -> str:
 def _standing(file: File, *, arrived: bool, now: datetime) -> str:
     if file.upload_status == File.COMPLETED:
         return "All is well."
-    over = uploads.state_error(file, now=now)
+    over = transitions.state_error(file, now=now)
     return over.message if over else _next_step(file, arrived=arrived, now=now)
 
 
@@ -82,7 +83,7 @@ def _next_step(file: File, *, arrived: bool, now: datetime) -> str:
 
 
 def _missing_bytes(file: File, upload: Upload) -> int:
-    if uploads.needs_begin(file):
+    if UploadState.from_file(file).needs_begin:
         return upload.size
     try:
         return sum(part.length for part in get_backend(file.file_manager).missing(upload))

@@ -8,13 +8,13 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
-from fileman import access, deletion_queue, uploads
+from fileman import access, deletion_queue
 from fileman.backends import get_backend
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import Caller
 from fileman.errors import NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, StorageUsage
-from fileman.uploads import transitions
+from fileman.uploads import disposal, transitions
 from fileman.validation import acceptance, content_types, filenames, json_metadata
 
 UNCHANGED: Final = object()
@@ -104,11 +104,11 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     if file.upload_status in File.UNFINISHED:
         if not transitions.abort(file, now=now):
             raise UploadInProgress
-        uploads.drop_soon(file, now=now)
+        disposal.drop_soon(file, now=now)
     elif file.upload_status == File.COMPLETED:
         _delete_completed(file, now=now)
     else:
-        uploads.remove_ended(file, now)
+        disposal.remove_ended(file, now)
     return file_id
 
 

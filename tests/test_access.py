@@ -14,8 +14,8 @@ from fileman.backends.values import PartPlan, Strategy
 from fileman.caller import ANONYMOUS, Caller
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
-from fileman.uploads import Ticket, _finalize, destination
-from fileman.uploads.instructions import Outcome, new_state
+from fileman.uploads import Outcome, Ticket, destination
+from fileman.uploads.state import UploadState
 from tests.conftest import grant
 from tests.uploads.driver import (
     DEADLINE,
@@ -101,7 +101,7 @@ def _file(manager: FileManager, owner: User, group: Group | None, name: str) -> 
         file_size=5,
         is_public="public" in name,
         upload_token=name,
-        upload_state=new_state(PartPlan(strategy=Strategy.SINGLE, part_size=5, total_parts=1)),
+        upload_state=UploadState(plan=PartPlan(strategy=Strategy.SINGLE, part_size=5, total_parts=1)).to_json(),
         expires_at=DEADLINE,
         **done,
     )
@@ -388,4 +388,4 @@ def test_another_user_cannot_go_on_with_an_upload(user: User, manager: FileManag
     ticket = start(user)
     root = User.objects.create_superuser("root")
     with pytest.raises(NotFound):
-        _finalize.finalize(caller=caller_of(root), upload_token=token_of(ticket), now=NOW)
+        uploads.finalize(caller=caller_of(root), upload_token=token_of(ticket), now=NOW)

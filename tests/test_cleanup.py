@@ -11,7 +11,7 @@ from fileman.cleanup import Report, Request
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import transitions
+from fileman.uploads import disposal, transitions
 from tests.uploads.driver import (
     DAY,
     DEADLINE,
@@ -119,7 +119,7 @@ def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> Non
     """The step itself looks, not only the query before it."""
     one_of_each(user)
     for file in File.objects.select_related("file_manager"):
-        removed = uploads.remove_ended(file, LONG_AFTER)
+        removed = disposal.remove_ended(file, LONG_AFTER)
         assert removed is (file.upload_status in File.ENDED)
     assert statuses() == ["completed", "pending", "verifying"]
 

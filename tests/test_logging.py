@@ -12,7 +12,6 @@ from fileman.backends import get_backend
 from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import _finalize
 from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
 
 CANARY = "canary-7f3a9c-secret"
@@ -79,7 +78,7 @@ def test_no_token_and_no_signed_address_is_logged(
         assert refreshed.upload_token is not None
         secrets += [token_of(ticket), refreshed.upload_token]
         send(ticket)
-        outcome = _finalize.finalize(caller=caller_of(user), upload_token=refreshed.upload_token, now=NOW)
+        outcome = uploads.finalize(caller=caller_of(user), upload_token=refreshed.upload_token, now=NOW)
     url = files.download_url(caller=caller_of(user), file=outcome.file, disposition="attachment", now=NOW)
     assert url is not None
     secrets.append(url.rpartition("/")[2])

@@ -13,7 +13,7 @@ from fileman import tokens, uploads
 from fileman.caller import ANONYMOUS
 from fileman.errors import NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
-from fileman.uploads import _finalize
+from fileman.uploads.lookup import get_own_upload
 from tests.uploads.driver import NOW, caller_of, file_of, finish, send, start, token_of, upload
 
 LATER = NOW + timedelta(seconds=60)
@@ -46,7 +46,7 @@ def test_a_stolen_digest_opens_nothing(user: User, manager: FileManager) -> None
     assert len(digest) == 64
     assert not File.objects.filter(upload_token=digest).exists()
     with pytest.raises(NotFound):
-        uploads.find(caller_of(user), upload_token=digest)
+        get_own_upload(caller_of(user), upload_token=digest)
 
 
 def test_saving_a_file_keeps_its_token(user: User, manager: FileManager) -> None:
@@ -60,7 +60,7 @@ def test_saving_a_file_keeps_its_token(user: User, manager: FileManager) -> None
 @pytest.mark.parametrize("token", STRANGE_TOKENS)
 def test_a_malformed_token_finds_nothing_and_breaks_nothing(user: User, manager: FileManager, token: str) -> None:
     start(user)
-    for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
+    for attempt in (uploads.refresh, uploads.abort, uploads.finalize):
         with pytest.raises(NotFound):
             attempt(caller=caller_of(user), upload_token=token, now=NOW)
     assert File.objects.get().upload_status == "pending"
@@ -72,7 +72,7 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
     send(ticket)
     answers = []
     for token in (token_of(ticket), tokens.new_upload_token()):
-        for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
+        for attempt in (uploads.refresh, uploads.abort, uploads.finalize):
             with pytest.raises(NotFound) as caught:
                 attempt(caller=caller_of(other_user), upload_token=token, now=NOW)
             answers.append((caught.value.code, caught.value.message, caught.value.field))
@@ -82,7 +82,7 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
 
 def test_without_signing_in_a_token_is_worth_nothing(user: User, manager: FileManager) -> None:
     ticket = start(user)
-    for attempt in (uploads.refresh, uploads.abort, _finalize.finalize):
+    for attempt in (uploads.refresh, uploads.abort, uploads.finalize):
         with pytest.raises(Unauthenticated):
             attempt(caller=ANONYMOUS, upload_token=token_of(ticket), now=NOW)
     assert file_of(ticket).upload_status == "pending"

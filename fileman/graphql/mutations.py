@@ -23,8 +23,7 @@ from fileman.graphql.payloads import (
     RefreshUploadPayload,
     UpdateFilePayload,
 )
-from fileman.uploads import _finalize
-from fileman.uploads.instructions import Outcome
+from fileman.uploads import Outcome
 
 
 @strawberry.type
@@ -62,7 +61,7 @@ class Mutation:
     @staticmethod
     def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
         try:
-            outcome = _finalize.finalize(
+            outcome = uploads.finalize(
                 caller=info.context.caller,
                 upload_token=input.upload_token,
                 file_size=input.file_size,

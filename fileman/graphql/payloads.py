@@ -46,7 +46,7 @@ class UploadRequest:
     success_status: list[int]
 
     @classmethod
-    def of(cls, request: uploads.instructions.UploadRequest) -> Self:
+    def of(cls, request: uploads.UploadRequest) -> Self:
         return cls(
             part_number=request.slice.part_number,
             offset=BigInt(request.slice.offset),
@@ -79,7 +79,7 @@ class UploadInstructions:
     )
 
     @classmethod
-    def of(cls, instructions: uploads.instructions.UploadInstructions | None) -> Self | None:
+    def of(cls, instructions: uploads.UploadInstructions | None) -> Self | None:
         if instructions is None:
             return None
         return cls(
@@ -150,7 +150,7 @@ class FilePayload(Payload):
     file: models.File | None = strawberry.field(graphql_type=File | None, default=None)
 
     @classmethod
-    def of(cls, outcome: uploads.instructions.Outcome) -> Self:
+    def of(cls, outcome: uploads.Outcome) -> Self:
         """The file as it is now, and why the call did not reach its end."""
         errors = [UploadError.of(outcome.error)] if outcome.error else []
         return cls(success=not errors, file=outcome.file, errors=errors)
@@ -162,7 +162,7 @@ class RefreshUploadPayload(FilePayload):
     instructions: UploadInstructions | None = None
 
     @classmethod
-    def of(cls, outcome: uploads.instructions.Outcome) -> Self:
+    def of(cls, outcome: uploads.Outcome) -> Self:
         payload = super().of(outcome)
         payload.upload_token = outcome.upload_token
         payload.instructions = UploadInstructions.of(outcome.instructions)
@@ -176,7 +176,7 @@ class FinalizeUploadPayload(FilePayload):
     )
 
     @classmethod
-    def of(cls, outcome: uploads.instructions.Outcome) -> Self:
+    def of(cls, outcome: uploads.Outcome) -> Self:
         payload = super().of(outcome)
         payload.instructions = UploadInstructions.of(outcome.instructions)
         return payload

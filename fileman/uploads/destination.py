@@ -1,4 +1,4 @@
-"""Which file manager takes an upload, and which group will own it."""
+"""Choose the file manager of an upload and the group that will own it."""
 
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,9 @@ from fileman.models import FileManager
 
 
 def choose(caller: Caller, *, file_manager_id: UUID | None, group_id: Any | None) -> tuple[FileManager, Any | None]:
-    """The file manager and the primary key of the owning group (None: nobody but the uploader).
+    """Return the file manager and the primary key of the owning group (None: the uploader alone).
 
-    Raises NotFound for a group or manager that is absent or foreign, FileManagerInactive, NoFileManager.
+    Raises NotFound for a group or manager that is absent or out of reach, FileManagerInactive, NoFileManager.
     """
     if group_id is not None and group_id not in caller.group_ids:
         raise NotFound(field=("groupId",))
@@ -30,7 +30,7 @@ def _named(caller: Caller, file_manager_id: UUID) -> FileManager:
 
 
 def _default(caller: Caller, group_id: Any | None) -> FileManager:
-    """With a group: its default, else the site-wide one. Without: the site-wide one, else that of the only group."""
+    """Return a group's default, else the site-wide one; without a group the site-wide one, else the only group's."""
     defaults = {
         manager.group_id: manager
         for manager in access.open_managers(caller).select_related("group").filter(is_default=True)

@@ -4,17 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from fileman import access
 from fileman.caller import Caller
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound
 from fileman.models import File
+from fileman.uploads.lookup import WITH_RELATED
+from fileman.uploads.values import InitiateRequest
 
-if TYPE_CHECKING:
-    from fileman.uploads import InitiateRequest
-
-KEY_LENGTH = 128
+KEY_LENGTH = 128  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +20,18 @@ class Replay:
     """An earlier call with the same key, if there was one."""
 
     digest: str
-    """Of the key; "" when the caller gave none."""
+    """Of the key; "" without a key."""
     fingerprint: str
     """Of the input."""
     files: Mapping[int, File]
-    """Index in the batch -> the file made then."""
+    """Index in the batch -> the file made by that call."""
 
 
-def find(caller: Caller, request: "InitiateRequest") -> Replay:
-    """Raises InvalidInput for an impossible key, IdempotencyKeyReused when the input was another, and NotFound when an
-    upload that the key finds is of a group that the caller has left.
+def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
+    """Return the uploads of an earlier call with the same key; empty without a key.
+
+    Raises InvalidInput for an impossible key, IdempotencyKeyReused if the input was another one, and NotFound if the
+    key finds an upload of a group that the caller has left.
     """
     key = request.idempotency_key
     if key is None:
@@ -40,7 +40,7 @@ def find(caller: Caller, request: "InitiateRequest") -> Replay:
         raise InvalidInput(f"idempotencyKey must have 1 to {KEY_LENGTH} characters.", field=("idempotencyKey",))
     digest, fingerprint = _sha256(key), _fingerprint(request)
     rows = File.objects.filter(uploaded_by=caller.user, idempotency_digest=digest)
-    files = {row.idempotency_index: row for row in rows.select_related("file_manager__group", "group", "uploaded_by")}
+    files = {row.idempotency_index: row for row in rows.select_related(*WITH_RELATED)}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
         raise IdempotencyKeyReused(field=("idempotencyKey",))
     if not all(access.may_continue(caller, row) for row in files.values()):
@@ -48,7 +48,7 @@ def find(caller: Caller, request: "InitiateRequest") -> Replay:
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
 
 
-def _fingerprint(request: "InitiateRequest") -> str:
+def _fingerprint(request: InitiateRequest) -> str:
     return _sha256(json.dumps(asdict(request), sort_keys=True, default=str))
 
 

@@ -1,97 +1,112 @@
-"""From a file row to signed requests: the value a backend works on, and the instructions a client gets."""
+"""From a file row to signed requests: plan the parts, begin on the storage, find the missing slices, sign them."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from fileman import conf
 from fileman.backends import get_backend
-from fileman.backends.values import PartPlan, Slice, Strategy, Upload, UploadRequest
+from fileman.backends.values import Capabilities, PartPlan, Slice, Strategy, Upload, UploadRequest
 from fileman.caller import Caller
 from fileman.checksums import Checksum
-from fileman.errors import FilemanError
-from fileman.models import File, FileManager
+from fileman.errors import FileTooLarge, UploadAborted, UploadLost
+from fileman.models import File
+from fileman.uploads.state import UploadState
+from fileman.uploads.values import UploadInstructions
 
-__all__ = ["Outcome", "UploadInstructions", "UploadRequest", "build_upload", "instruct", "new_path", "new_state"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class UploadInstructions:
-    """How to send the bytes, the same for every storage."""
-
-    requests: tuple[UploadRequest, ...]
-    """With absolute addresses."""
-    ordered: bool
-    """One after another, for a resumable session."""
-    max_concurrency: int
-    part_size: int
-    total_parts: int
-    has_more: bool
-    """Refresh for the next window once these are sent."""
-    expires_at: datetime
-    """When these requests lapse."""
+logger = logging.getLogger("fileman.lifecycle")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What refresh, finalize and abort answer about an upload that was found."""
+def plan_parts(size: int, *, capabilities: Capabilities) -> PartPlan:
+    """Return how a file of `size` bytes is cut: one request, parts in any order, or one resumable session.
 
-    file: File
-    upload_token: str | None = field(default=None, repr=False)
-    """A new token, when one was made."""
-    instructions: UploadInstructions | None = None
-    """What the storage still lacks."""
-    error: FilemanError | None = None
-    """Why the call did not reach its end; None is success."""
-
-
-def upload_path(manager: FileManager, file: File) -> str:
-    """Where signed requests of this upload write."""
-    return f"{get_backend(manager).prefix}.uploads/{manager.id}/{file.id}"
-
-
-def new_path(manager: FileManager, stored_name: str) -> str:
-    """Where a finished file of that stored name lives."""
-    return f"{get_backend(manager).prefix}uploads/{stored_name}"
+    Parts have PART_SIZE_BYTES and grow in whole multiples of it, so that their number stays within the storage's limit.
+    Raises FileTooLarge if no plan fits the storage's limits.
+    """
+    settings = conf.settings()
+    if size <= min(settings.SINGLE_REQUEST_MAX_BYTES, capabilities.single_request_max_bytes):
+        return PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1)
+    if size > capabilities.max_object_bytes:
+        raise FileTooLarge(f"This storage takes at most {capabilities.max_object_bytes} bytes in one file.")
+    if capabilities.large_strategy is Strategy.SESSION:
+        return PartPlan(strategy=Strategy.SESSION, part_size=size, total_parts=1)
+    unit = max(settings.PART_SIZE_BYTES, capabilities.part_min_bytes)
+    part_size = unit * _ceil(_ceil(size, capabilities.parts_max), unit)
+    if part_size > capabilities.part_max_bytes:
+        raise FileTooLarge("This storage cannot take a file of this size.")
+    return PartPlan(strategy=Strategy.PARTS, part_size=part_size, total_parts=_ceil(size, part_size))
 
 
-def new_state(plan: PartPlan) -> dict[str, object]:
-    """The first `File.upload_state`."""
-    return {"strategy": plan.strategy.value, "part_size": plan.part_size, "total_parts": plan.total_parts}
-
-
-def build_plan(file: File) -> PartPlan:
-    """How this file is cut."""
-    state = file.upload_state
-    strategy = Strategy(state["strategy"])
-    return PartPlan(strategy=strategy, part_size=state["part_size"], total_parts=state["total_parts"])
+def _ceil(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)
 
 
 def build_upload(file: File, *, now: datetime) -> Upload:
-    """The row as its backend sees it. Requests signed from it lapse with the upload's deadline at the latest."""
-    manager, state = file.file_manager, file.upload_state
+    """Return the row as its backend sees it. Requests signed from it expire by the upload's deadline."""
+    state = UploadState.from_file(file)
     seconds_left = max(1, int((file.expires_at - now).total_seconds()))
     return Upload(
         file_id=file.id,
-        upload_path=upload_path(manager, file),
+        upload_path=file.upload_path,
         file_path=file.file_path,
         filename=file.original_filename,
         size=file.file_size,
         content_type=file.content_type,
         checksum=Checksum.parse(file.checksum) if file.checksum else None,
-        plan=build_plan(file),
-        begun=state.get("begun", {}),
-        progress=state.get("progress", {}),
+        plan=state.plan,
+        begun=state.begun or {},
+        progress=state.progress,
         now=now,
-        expires_in=min(get_backend(manager).settings.upload_expires_in, seconds_left),
+        expires_in=min(get_backend(file.file_manager).settings.upload_expires_in, seconds_left),
     )
+
+
+def begin(file: File, *, origin: str | None, now: datetime) -> None:
+    """Start the upload on the storage and note it on the file in hand, unsaved. Raises StorageError."""
+    begun = get_backend(file.file_manager).begin(build_upload(file, now=now), origin=origin)
+    replace(UploadState.from_file(file), begun=begun, origin=origin).set_on(file)
+
+
+def find_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
+    """Return the slices that the storage lacks.
+
+    An upload that was never begun, that the storage has lost, or whose session is for another browser origin is begun
+    again first. Raises StorageError, and UploadAborted if it was aborted meanwhile.
+    """
+    backend = get_backend(file.file_manager)
+    stale = None
+    if not UploadState.from_file(file).needs_begin:
+        try:
+            missing = backend.missing(build_upload(file, now=now))
+        except UploadLost:
+            logger.info("file %s: the storage has lost the upload; beginning again", file.pk)
+        else:
+            if not missing or not _serves_another_origin(file, caller):
+                return missing
+            stale = build_upload(file, now=now)
+    begin(file, origin=caller.origin, now=now)
+    state = UploadState.from_file(file)
+    unfinished = File.objects.unfinished().filter(pk=file.pk)
+    if not unfinished.update(modified=now, **state.update_for(file)):
+        backend.abort(build_upload(file, now=now))  # only this call knows of the upload that it has just begun
+        raise UploadAborted
+    if stale is not None:
+        backend.abort(stale)
+    return backend.missing(build_upload(file, now=now))
+
+
+def _serves_another_origin(file: File, caller: Caller) -> bool:
+    """Return True if a session admits browser pages of another origin only. Clients without an origin may use any."""
+    state = UploadState.from_file(file)
+    return state.plan.strategy is Strategy.SESSION and caller.origin not in {None, state.origin}
 
 
 def instruct(
     file: File, missing: Sequence[Slice], *, caller: Caller, now: datetime, batch_size: int = 1
 ) -> UploadInstructions:
-    """Sign the first window of what is missing. `batch_size`: files that share the double window."""
+    """Sign the first window of the missing slices. `batch_size`: number of files that share the double window."""
     settings = conf.settings()
     upload = build_upload(file, now=now)
     window = missing[: max(1, min(settings.REQUEST_WINDOW, 2 * settings.REQUEST_WINDOW // batch_size))]
@@ -109,7 +124,4 @@ def instruct(
 
 
 def _absolute(request: UploadRequest, site_url: str) -> UploadRequest:
-    if not request.url.startswith("/"):
-        return request
-    values = {name: getattr(request, name) for name in request.__dataclass_fields__}
-    return UploadRequest(**{**values, "url": urljoin(site_url, request.url)})
+    return replace(request, url=urljoin(site_url, request.url)) if request.url.startswith("/") else request

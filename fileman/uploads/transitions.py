@@ -1,15 +1,15 @@
 """The states of a file and the only statements that change them.
 
-    pending -> verifying (a lease and an attempt id) -> completed | failed | pending (a problem that may pass)
+    pending -> verifying (a lease and an attempt id) -> completed | failed | pending (a temporary error)
     verifying, lease over -> verifying (the next attempt) | aborted | expired
     pending -> aborted | expired
 
-Every step is one conditional UPDATE; it has happened when the row count is 1, and to one caller only. A worker that
-lost its lease finds its attempt id replaced, and its late commit changes nothing.
+Every step is one conditional UPDATE. It took place if the row count is 1, and only one caller sees that. A worker that
+lost its lease finds its attempt id replaced, so its late commit changes nothing.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,8 +19,9 @@ from django.db.models import Q
 
 from fileman import conf, deletion_queue
 from fileman.backends.values import StoredObject
-from fileman.encryption import encrypt
+from fileman.errors import FilemanError, UploadAborted, UploadExpired, UploadFailed, UploadInProgress
 from fileman.models import File, StorageUsage
+from fileman.uploads.state import UploadState
 
 logger = logging.getLogger("fileman.lifecycle")
 _NO_LEASE: dict[str, Any] = {"attempt_id": None, "lease_until": None}
@@ -28,18 +29,34 @@ _NO_LEASE: dict[str, Any] = {"attempt_id": None, "lease_until": None}
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What finalize has found out about the published object."""
+    """What finalize commits about the published object."""
 
     stored: StoredObject
     detected_content_type: str
     checksum: str
     checksum_verified: bool
     metadata: dict[str, Any] | None
-    """None: as it stands, for updateFile may have changed it meanwhile."""
+    """None: unchanged, because updateFile may have changed it meanwhile."""
+
+
+def state_error(file: File, *, now: datetime) -> FilemanError | None:
+    """Return why nothing more can be done with this upload; None if it is pending or its lease is over."""
+    ended: dict[str, FilemanError] = {
+        File.FAILED: UploadFailed(f"This upload has failed: {file.failure_reason}"),
+        File.ABORTED: UploadAborted(),
+        File.EXPIRED: UploadExpired(),
+    }
+    if file.upload_status in ended:
+        return ended[file.upload_status]
+    if file.upload_status == File.VERIFYING and file.lease_until is not None and file.lease_until > now:
+        return UploadInProgress()
+    if file.expires_at + conf.settings().FINALIZE_GRACE <= now and file.upload_status != File.COMPLETED:
+        return UploadExpired()
+    return None
 
 
 def claim(file: File, *, now: datetime) -> UUID | None:
-    """Take the upload for one attempt, LEASE long. None when another attempt holds it or its time is over."""
+    """Take the upload for one attempt, LEASE long. Return None if another attempt holds it or its time is over."""
     attempt_id = uuid4()
     settings = conf.settings()
     with transaction.atomic(durable=True):
@@ -50,10 +67,10 @@ def claim(file: File, *, now: datetime) -> UUID | None:
 
 
 def release(file: File, attempt_id: UUID, *, now: datetime, progress: Any = None) -> bool:
-    """Give the upload back unfinished, with the progress that the next attempt goes on from."""
+    """Make the upload pending again, with the progress from which the next attempt resumes."""
     changes: dict[str, Any] = {}
     if progress is not None:
-        changes["upload_state"] = encrypt({**file.upload_state, "progress": progress}, row=file.pk)
+        changes = replace(UploadState.from_file(file), progress=progress).update_for(file)
     return _step(
         Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
         upload_status=File.PENDING,
@@ -64,7 +81,7 @@ def release(file: File, attempt_id: UUID, *, now: datetime, progress: Any = None
 
 
 def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bool:
-    """Commit what was verified and published; the upload path goes to the deletion queue."""
+    """Commit the published object, and queue the upload path for deletion."""
     stored = facts.stored
     metadata = {} if facts.metadata is None else {"metadata": facts.metadata}
     with transaction.atomic():
@@ -90,18 +107,18 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bo
 
 
 def fail(file: File, attempt_id: UUID, *, reason: str, now: datetime) -> bool:
-    """End the upload for good; everything it stored is queued for deletion."""
+    """End the upload for good, and queue everything it stored for deletion."""
     where = Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id)
     return _end(file, where, File.FAILED, now=now, failure_reason=reason[:500])
 
 
 def abort(file: File, *, now: datetime) -> bool:
-    """End an upload that no attempt holds, because its user says so."""
+    """End an upload that no attempt holds, at its user's request."""
     return _end(file, Q(_free(now), pk=file.pk), File.ABORTED, now=now)
 
 
 def expire(file: File, *, now: datetime, deadline_before: datetime | None = None) -> bool:
-    """End an upload that no attempt holds. With `deadline_before`: only if its deadline lies earlier."""
+    """End an upload that no attempt holds. With `deadline_before`, only if its deadline is earlier."""
     where = Q(_free(now), pk=file.pk)
     if deadline_before is not None:
         where &= Q(expires_at__lt=deadline_before)
@@ -109,13 +126,13 @@ def expire(file: File, *, now: datetime, deadline_before: datetime | None = None
 
 
 def give_up(file: File, *, now: datetime) -> bool:
-    """Expire an upload that the storage would not start; its idempotency key is free for another try."""
+    """Expire an upload that the storage did not begin, and free its idempotency key for another call."""
     File.objects.filter(pk=file.pk).update(idempotency_digest="", idempotency_fingerprint="")
     return expire(file, now=now)
 
 
 def _free(now: datetime) -> Q:
-    """No attempt holds the upload."""
+    """Match uploads that no attempt holds."""
     return Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
 
 

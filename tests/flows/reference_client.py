@@ -10,10 +10,10 @@ from pathlib import Path
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from fileman import uploads
 from fileman.backends import get_backend
 from fileman.models import File
 from fileman.uploads.instructions import build_upload
+from fileman.uploads.state import UploadState
 from tests.flows.http_client import Site
 
 PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
@@ -93,7 +93,7 @@ class Uploader:
 def arrived_bytes() -> int:
     """Of the only upload, as the storage says."""
     file = File.objects.select_related("file_manager").first()
-    if file is None or uploads.needs_begin(file):
+    if file is None or UploadState.from_file(file).needs_begin:
         return 0
     missing = get_backend(file.file_manager).missing(build_upload(file, now=timezone.now()))
     return file.file_size - sum(part.length for part in missing)

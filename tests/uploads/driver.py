@@ -17,8 +17,7 @@ from fileman.backends.values import Slice
 from fileman.caller import Caller
 from fileman.encryption import encrypt
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, _finalize
-from fileman.uploads.instructions import Outcome
+from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -87,7 +86,7 @@ def send_slice(ticket: Ticket, part: Slice, data: bytes, *, now: datetime = NOW)
 
 
 def finish(user: Any, ticket: Ticket, *, now: datetime = NOW, **claims: Any) -> Outcome:
-    return _finalize.finalize(caller=caller_of(user), upload_token=token_of(ticket), now=now, **claims)
+    return uploads.finalize(caller=caller_of(user), upload_token=token_of(ticket), now=now, **claims)
 
 
 def upload(user: Any, data: bytes = b"hello", filename: str = "notes.txt", *, now: datetime = NOW, **more: Any) -> File:

@@ -11,9 +11,8 @@ from fileman.backends.values import Slice, Upload
 from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadAborted, UploadLost
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Ticket
+from fileman.uploads import Outcome, Ticket
 from fileman.uploads._finalize import finalize
-from fileman.uploads.instructions import Outcome
 from tests.uploads.driver import caller_of, configured, file_of, send, start, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

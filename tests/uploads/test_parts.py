@@ -10,7 +10,7 @@ from fileman.backends.values import Capabilities, PartPlan, Strategy
 from fileman.errors import FileTooLarge
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import parts
+from fileman.uploads.instructions import plan_parts
 from tests.uploads.driver import configured, declared, initiate
 
 MIB, GIB, TIB = 1024**2, 1024**3, 1024**4
@@ -42,7 +42,7 @@ GCS_LIKE = Capabilities(
 
 
 def plan(size: int, capabilities: Capabilities = S3_LIKE) -> PartPlan:
-    return parts.plan(size, capabilities=capabilities)
+    return plan_parts(size, capabilities=capabilities)
 
 
 def test_up_to_the_limit_of_single_requests_a_file_travels_in_one() -> None:

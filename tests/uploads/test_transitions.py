@@ -16,8 +16,7 @@ from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Ticket, transitions
-from fileman.uploads.instructions import Outcome
+from fileman.uploads import Outcome, Ticket, transitions
 from fileman.uploads.transitions import Facts
 from tests.uploads.driver import (
     DEADLINE,

@@ -16,8 +16,8 @@ from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.errors import ObjectChanged
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Ticket
-from fileman.uploads.instructions import Outcome, build_upload
+from fileman.uploads import Outcome, Ticket
+from fileman.uploads.instructions import build_upload
 from tests.uploads.driver import (
     NOW,
     caller_of,

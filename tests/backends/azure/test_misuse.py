@@ -19,8 +19,7 @@ from fileman import uploads
 from fileman.caller import Caller
 from fileman.errors import ErrorCode
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, _finalize
-from fileman.uploads.instructions import Outcome, upload_path
+from fileman.uploads import DeclaredFile, InitiateRequest, Outcome
 from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import Store
 
@@ -44,7 +43,7 @@ class Grant:
 
     @property
     def path(self) -> str:
-        return upload_path(self.file.file_manager, self.file)
+        return self.file.upload_path
 
     @property
     def url(self) -> str:
@@ -64,7 +63,7 @@ class Grant:
         return self.put(f"<BlockList>{listed}</BlockList>".encode(), headers, query="&comp=blocklist")
 
     def finalize(self) -> Outcome:
-        return _finalize.finalize(caller=self.caller, upload_token=self.token, now=timezone.now())
+        return uploads.finalize(caller=self.caller, upload_token=self.token, now=timezone.now())
 
     def names(self) -> list[str]:
         """Everything in the container, snapshots and uncommitted blobs included."""

@@ -17,9 +17,9 @@ from fileman.backends.gcs.backend import GCSBackend
 from fileman.caller import Caller
 from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Ticket, verification
+from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket, UploadInstructions, verification
 from fileman.uploads._finalize import finalize
-from fileman.uploads.instructions import Outcome, UploadInstructions, build_upload
+from fileman.uploads.instructions import build_upload
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
 from tests.servers.gcs_faults import Fault
 

@@ -1,0 +1,40 @@
+"""Dispose of an upload that has ended: stop what was begun on the storage, delete what was stored, remove the row."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from fileman import deletion_queue
+from fileman.backends import get_backend
+from fileman.backends.values import Strategy
+from fileman.errors import StorageError
+from fileman.models import File
+from fileman.uploads.instructions import build_upload
+
+logger = logging.getLogger("fileman.lifecycle")
+
+
+def drop_soon(file: File, *, now: datetime) -> None:
+    """Stop the upload on the storage and delete its objects once the transaction commits; cleanup retries failures."""
+    transaction.on_commit(lambda: _stop_quietly(file, now), robust=True)
+    deletion_queue.work_soon(file, now=now)
+
+
+def _stop_quietly(file: File, now: datetime) -> None:
+    try:
+        get_backend(file.file_manager).abort(build_upload(file, now=now))
+    except StorageError as error:
+        logger.warning("file %s: aborting it on the storage failed, cleanup will retry: %s", file.pk, error)
+
+
+def remove_ended(file: File, now: datetime) -> bool:
+    """Delete the row of a failed, aborted or expired upload after aborting it on the storage. Raises StorageError.
+
+    Its objects have been in the deletion queue since it ended.
+    """
+    upload = build_upload(file, now=now)
+    if upload.plan.strategy is not Strategy.SINGLE:
+        get_backend(file.file_manager).abort(upload)
+    deleted, _ = File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete()
+    return bool(deleted)
