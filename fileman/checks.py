@@ -1,4 +1,4 @@
-"""System checks. None asks the network."""
+"""System checks. They make no network calls."""
 
 from typing import Any
 
@@ -12,28 +12,29 @@ from fileman import conf
 
 @register("fileman")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """fileman.E001: FILEMAN_SETTINGS has unknown keys or impossible values."""
+    """Return fileman.E001 for each unknown key and impossible value in FILEMAN_SETTINGS."""
     problems = conf.find_problems(getattr(django_settings, "FILEMAN_SETTINGS", {}))
     return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
 
 
 @register("fileman")
 def check_encryption_keys(**_: Any) -> list[CheckMessage]:
-    """fileman.E002: no encryption key outside DEBUG. fileman.E003: a key that is none, or is the SECRET_KEY."""
+    """Return fileman.E002 for no encryption key outside DEBUG, fileman.E003 for an invalid key or the SECRET_KEY."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
     if conf.find_problems(given):
         return []
     keys = list(given.get("ENCRYPTION_KEYS", ()))
-    hint = "Make one: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+    hint = "Create a key: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
     if not keys and not django_settings.DEBUG:
         return [Error("FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty.", hint=hint, id="fileman.E002")]
     bad = [n for n, key in enumerate(keys) if key == django_settings.SECRET_KEY or not _is_fernet_key(key)]
-    return [Error(f"ENCRYPTION_KEYS[{n}] is not a Fernet key of its own.", hint=hint, id="fileman.E003") for n in bad]
+    problems = [f"ENCRYPTION_KEYS[{n}] must be a Fernet key other than SECRET_KEY." for n in bad]
+    return [Error(problem, hint=hint, id="fileman.E003") for problem in problems]
 
 
 @register("fileman")
 def check_dotted_paths(**_: Any) -> list[CheckMessage]:
-    """fileman.E004: a validator or backend that cannot be imported, and would fail the first upload instead."""
+    """Return fileman.E004 for each validator or backend that cannot be imported, before the first upload fails."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
     if conf.find_problems(given):
         return []

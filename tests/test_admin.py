@@ -88,7 +88,7 @@ def test_a_refused_form_does_not_show_again_what_was_typed(root: Client, secreti
 
 def test_a_wrong_configuration_is_told_with_every_fault(root: Client) -> None:
     page = text(root.post(f"{ADMIN}/filemanager/add/", form(new_settings='{"bucket": "x", "region_name": 5}')))
-    for fault in ("Unknown setting &#x27;bucket&#x27;", "&#x27;region_name&#x27; must be text", "is missing"):
+    for fault in ("Unknown setting &#x27;bucket&#x27;", "&#x27;region_name&#x27; must be a string", "is missing"):
         assert fault in page
     assert not FileManager.objects.exists()
 

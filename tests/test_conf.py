@@ -47,7 +47,7 @@ def test_the_sample_of_the_documentation_is_accepted() -> None:
 
 def test_an_unknown_key_is_refused_by_its_name() -> None:
     with override_settings(FILEMAN_SETTINGS={"DEFAULT_MAX_FILESIZE": 1}):
-        with pytest.raises(ImproperlyConfigured, match="Unknown key 'DEFAULT_MAX_FILESIZE'; known are ALLOW"):
+        with pytest.raises(ImproperlyConfigured, match=r"Unknown setting 'DEFAULT_MAX_FILESIZE'\. Known settings: A"):
             conf.settings()
         ((check, message),) = found()
     assert check == "fileman.E001"
@@ -64,19 +64,22 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"MAX_BATCH_FILES": 101}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),
         ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
-        ({"ENCRYPTION_KEYS": KEY}, "ENCRYPTION_KEYS must be a list of keys, not one string."),
-        ({"UPLOAD_VALIDATORS": "a.b"}, "UPLOAD_VALIDATORS must be a list of dotted paths, not one string."),
-        ({"CONTENT_VALIDATORS": "a.b"}, "CONTENT_VALIDATORS must be a list of dotted paths, not one string."),
+        ({"ALLOWED_ORIGINS": "https://app.example.com"}, "Setting 'ALLOWED_ORIGINS' must be a list."),
+        ({"BACKENDS": ["ftp"]}, "Setting 'BACKENDS' must be a dictionary."),
+        ({"FINALIZE_BUDGET_SECONDS": "20"}, "Setting 'FINALIZE_BUDGET_SECONDS' must be a number."),
+        ({"ENCRYPTION_KEYS": KEY}, "Setting 'ENCRYPTION_KEYS' must be a list."),
+        ({"UPLOAD_VALIDATORS": "a.b"}, "Setting 'UPLOAD_VALIDATORS' must be a list."),
+        ({"CONTENT_VALIDATORS": "a.b"}, "Setting 'CONTENT_VALIDATORS' must be a list."),
         ({"PART_SIZE_BYTES": 0}, "PART_SIZE_BYTES must be 1 or more."),
         ({"REQUEST_WINDOW": 0}, "REQUEST_WINDOW must be 1 or more."),
         ({"MAX_CONCURRENCY": -1}, "MAX_CONCURRENCY must be 1 or more."),
         ({"PUBLIC_URL": "files.example.com"}, "PUBLIC_URL must begin with https:// or http://."),
-        ({"DEFAULT_MAX_FILE_SIZE": "100 MB"}, "DEFAULT_MAX_FILE_SIZE must be of type int."),
-        ({"MAX_BATCH_FILES": None}, "MAX_BATCH_FILES must be of type int."),
-        ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "CLEANUP_EXPIRED_UPLOADS must be of type bool."),
-        ({"USER_QUOTA_BYTES": 1.5}, "USER_QUOTA_BYTES must be of type int | None."),
-        ({"MAX_BATCH_FILES": True}, "MAX_BATCH_FILES must be of type int."),
-        ({"SWEEP_GRACE": 1800}, "SWEEP_GRACE must be of type timedelta."),
+        ({"DEFAULT_MAX_FILE_SIZE": "100 MB"}, "Setting 'DEFAULT_MAX_FILE_SIZE' must be an integer."),
+        ({"MAX_BATCH_FILES": None}, "Setting 'MAX_BATCH_FILES' must be an integer."),
+        ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "Setting 'CLEANUP_EXPIRED_UPLOADS' must be true or false."),
+        ({"USER_QUOTA_BYTES": 1.5}, "Setting 'USER_QUOTA_BYTES' must be an integer or null."),
+        ({"MAX_BATCH_FILES": True}, "Setting 'MAX_BATCH_FILES' must be an integer."),
+        ({"SWEEP_GRACE": 1800}, "Setting 'SWEEP_GRACE' must be a timedelta."),
     ],
 )
 def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], fault: str) -> None:
@@ -104,13 +107,13 @@ def test_under_debug_keys_may_be_missing() -> None:
 @override_settings(SECRET_KEY=KEY)
 def test_the_secret_key_is_no_encryption_key() -> None:
     with configured(ENCRYPTION_KEYS=[Fernet.generate_key().decode(), KEY]):
-        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[1] is not a Fernet key of its own.")]
+        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[1] must be a Fernet key other than SECRET_KEY.")]
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, KEY[:-2], "schlüssel", None, 5])
 def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
     with configured(ENCRYPTION_KEYS=[key]):
-        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] is not a Fernet key of its own.")]
+        assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] must be a Fernet key other than SECRET_KEY.")]
 
 
 @pytest.mark.parametrize(

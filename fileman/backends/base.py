@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from fileman import conf, tokens
-from fileman.backends.settings import BackendSettings, setting_problems
+from fileman.backends.settings import BackendSettings
 from fileman.backends.values import (
     SERVE_AS_DOWNLOAD,
     BackendConfig,
@@ -52,7 +52,7 @@ class Backend(ABC):
     @classmethod
     def configuration_problems(cls, config: BackendConfig) -> list[str]:
         """Return one sentence for each problem of a configuration, without asking the storage."""
-        problems = setting_problems(cls.settings_class, config.settings)
+        problems = conf.find_type_problems(cls.settings_class, config.settings)
         if problems:
             return problems
         if config.supports_direct_upload and not cls.capabilities.supports_direct_upload:

@@ -46,7 +46,7 @@ class ConfigurationCases(ContractCase):
     def test_a_setting_of_the_wrong_type_is_named(self, backend: Backend) -> None:
         faults = self._problems(backend, upload_expires_in="soon")
 
-        assert faults == ["Setting 'upload_expires_in' must be a whole number."]
+        assert faults == ["Setting 'upload_expires_in' must be an integer."]
 
     @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
     @pytest.mark.parametrize("seconds", [0, 604_801])

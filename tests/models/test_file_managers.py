@@ -128,8 +128,8 @@ def test_every_unknown_missing_and_mistyped_setting_is_listed() -> None:
     for fault in (
         "Unknown setting 'bucket'",
         "Unknown setting 'secret_key'",
-        "Setting 'region_name' must be text or null.",
-        "Setting 'upload_expires_in' must be a whole number.",
+        "Setting 'region_name' must be a string or null.",
+        "Setting 'upload_expires_in' must be an integer.",
         "Setting 'bucket_name' is missing.",
     ):
         assert fault in faults

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from fileman import conf
 from fileman.backends import backend_class
 from fileman.backends.gcs.diagnosis import NEEDED_HEADERS
-from fileman.backends.settings import setting_problems
 from fileman.models import FileManager
 from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of
 from tests.backends.gcs.test_diagnosis import faults
@@ -41,7 +41,7 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
     known = set(backend_class("gcs").settings_class.__dataclass_fields__)
     assert documented == known
-    assert setting_problems(backend_class("gcs").settings_class, samples()[0]["settings"]) == []
+    assert conf.find_type_problems(backend_class("gcs").settings_class, samples()[0]["settings"]) == []
 
 
 def test_the_sample_role_is_what_the_faults_ask_for() -> None:

@@ -203,13 +203,13 @@ def test_no_print_shows_the_private_key(key: dict[str, str]) -> None:
 
 
 def test_a_wrong_type_of_credentials_is_named() -> None:
-    assert faults(credentials=5) == ["Setting 'credentials' must be an object or text or null."]
+    assert faults(credentials=5) == ["Setting 'credentials' must be an object, a string or null."]
 
 
 def test_allowed_origins_is_a_list() -> None:
     """One text would allow each of its letters."""
     assert conf.find_problems({"ALLOWED_ORIGINS": "https://app.example.com"}) == [
-        "ALLOWED_ORIGINS must be a list of origins, not one string."
+        "Setting 'ALLOWED_ORIGINS' must be a list."
     ]
     assert conf.find_problems({"ALLOWED_ORIGINS": ["https://app.example.com"]}) == []
 

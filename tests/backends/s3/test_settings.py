@@ -160,10 +160,10 @@ BUCKET_KIND = "bucket_name must not look like an IP address, an alias or a bucke
         ({"kms_key_id": "k"}, 'kms_key_id needs server_side_encryption to be "aws:kms".'),
         (
             {"server_side_encryption": "rot13"},
-            "Setting 'server_side_encryption' must be 'AES256' or 'aws:kms' or null.",
+            "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null.",
         ),
         ({"upload_method": "patch"}, "Setting 'upload_method' must be 'post' or 'put'."),
-        ({"addressing_style": "dns"}, "Setting 'addressing_style' must be 'auto' or 'path' or 'virtual'."),
+        ({"addressing_style": "dns"}, "Setting 'addressing_style' must be 'auto', 'path' or 'virtual'."),
         ({"upload_expires_in": 315_360_000}, "upload_expires_in must be from 1 to 604800 seconds."),
         ({"download_expires_in": 604_801}, "download_expires_in must be from 1 to 604800 seconds."),
         ({"endpoint_url": "https://["}, ENDPOINT_SHAPE),
