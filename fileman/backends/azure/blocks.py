@@ -1,7 +1,7 @@
 """Files in parts: one block each, uncommitted until all are there."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
@@ -9,6 +9,7 @@ from azure.storage.blob import BlobBlock, ContentSettings
 
 from fileman.backends.azure.client import AzureConnection
 from fileman.backends.azure.errors import azure_errors, is_answer
+from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, Upload
 from fileman.errors import FileMissing
 
@@ -26,20 +27,6 @@ def block_id(part: Slice) -> str:
 def encoded(block: str) -> str:
     """As it stands in addresses and block lists."""
     return base64.b64encode(block.encode()).decode()
-
-
-class SizedBody:
-    """Chunks whose total length is known, so that the SDK neither buffers them nor sends them chunked."""
-
-    def __init__(self, chunks: Iterable[bytes], length: int) -> None:
-        self._chunks = chunks
-        self._length = length
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._chunks)
-
-    def __len__(self) -> int:
-        return self._length
 
 
 class AzureBlocks:
@@ -60,7 +47,7 @@ class AzureBlocks:
         """Whether one part has arrived."""
         return part not in self.missing(upload)
 
-    def stage(self, path: str, block: str, body: SizedBody) -> None:
+    def stage(self, path: str, block: str, body: ExactBody) -> None:
         """Send one block on. The body can be read only once, so there is no second try."""
         with azure_errors():
             self._connection.blob(path).stage_block(block, body, length=len(body), retry_total=0)

@@ -3,13 +3,11 @@
 from typing import BinaryIO
 from uuid import uuid4
 
-from fileman.backends.azure.blocks import AzureBlocks, SizedBody, block_id
+from fileman.backends.azure.blocks import AzureBlocks, block_id
 from fileman.backends.azure.objects import AzureContainer
-from fileman.backends.streams import Received, chunks_of
+from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Upload
 from fileman.errors import UploadInProgress
-
-CHUNK_BYTES = 64 * 1024
 
 
 class AzureWriting:
@@ -21,9 +19,10 @@ class AzureWriting:
         """One block of this call alone, then a blob of it: so the checksums are of the very bytes that are kept."""
         if self._container.find(upload.upload_path):
             raise UploadInProgress
-        received = _received(upload, part, stream, hashes=True)
+        declared = {upload.checksum.algorithm} if upload.checksum else set()
+        body = ExactBody(stream, part.length, algorithms={"sha256"} | declared)
         block = uuid4().hex
-        self._blocks.stage(upload.upload_path, block, SizedBody(received, part.length))
+        self._blocks.stage(upload.upload_path, block, body)
         etag = self._blocks.commit(upload.upload_path, [block], content_type=upload.content_type)
         if etag is None:
             raise UploadInProgress
@@ -32,16 +31,11 @@ class AzureWriting:
             size=part.length,
             etag=etag,
             content_type=upload.content_type,
-            checksums=received.checksums,
+            checksums=body.checksums,
         )
 
     def part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
         """One block of many."""
         if self._blocks.holds(upload, part):
             raise UploadInProgress
-        received = _received(upload, part, stream, hashes=False)
-        self._blocks.stage(upload.upload_path, block_id(part), SizedBody(received, part.length))
-
-
-def _received(upload: Upload, part: Slice, stream: BinaryIO, *, hashes: bool) -> Received:
-    return Received(chunks_of(stream, length=part.length, chunk_bytes=CHUNK_BYTES), upload=upload, hashes=hashes)
+        self._blocks.stage(upload.upload_path, block_id(part), ExactBody(stream, part.length))
