@@ -1,4 +1,4 @@
-"""The SDK's clients of one file manager: made when first needed, then shared by all threads."""
+"""The SDK's clients of one file manager, created on first use and shared by all threads."""
 
 from threading import Lock
 from typing import Any
@@ -13,11 +13,13 @@ from fileman.backends.azure.settings import AzureSettings
 
 RETRIES = 1
 BACKOFF_SECONDS = 1
+# The size of one ranged read, and so the memory that a read needs.
 CHUNK_BYTES = 4 * 1024**2
-"""What one read asks for, and so what it keeps in memory."""
 
 
-class AzureConnection:
+class AzureClient:
+    """One storage account and container."""
+
     def __init__(self, settings: AzureSettings) -> None:
         self.account = settings.account
         self.container_name = settings.container_name
@@ -28,7 +30,7 @@ class AzureConnection:
     def service(self) -> BlobServiceClient:
         if self._service is None:
             with self._lock, azure_errors():
-                self._service = self._service or self._make()
+                self._service = self._service or self._build_service()
         return self._service
 
     @property
@@ -36,16 +38,17 @@ class AzureConnection:
         return self.service.get_container_client(self.container_name)
 
     def blob(self, path: str) -> BlobClient:
+        """Return a client for one blob. No network."""
         return self.service.get_blob_client(self.container_name, path)
 
     def url(self, path: str) -> str:
-        """Address of a blob, unsigned."""
+        """Return the unsigned URL of a blob."""
         return f"{self.account.url}/{self.container_name}/{quote(path, safe='/~')}"
 
-    def _make(self) -> BlobServiceClient:
-        return BlobServiceClient(self.account.url, credential=self._credential(), **client_options())
+    def _build_service(self) -> BlobServiceClient:
+        return BlobServiceClient(self.account.url, credential=self._build_credential(), **client_options())
 
-    def _credential(self) -> Any:
+    def _build_credential(self) -> Any:
         if self.account.key:
             return AzureNamedKeyCredential(self.account.name, self.account.key)
         from azure.identity import DefaultAzureCredential
@@ -54,7 +57,7 @@ class AzureConnection:
 
 
 def client_options() -> dict[str, Any]:
-    """What every client of the SDK is made with. Its own retries would wait 15 seconds."""
+    """Return the options of every SDK client. Its default retries would wait 15 seconds."""
     return {
         "retry_policy": LinearRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
         "connection_timeout": conf.settings().STORAGE_CONNECT_TIMEOUT_SECONDS,

@@ -9,8 +9,8 @@ from azure.storage.blob import BlobClient, ContainerProperties, CorsRule
 from django.utils import timezone
 
 from fileman import conf
-from fileman.backends.azure.client import AzureConnection, client_options
-from fileman.backends.azure.errors import azure_errors, status_and_code
+from fileman.backends.azure.client import AzureClient, client_options
+from fileman.backends.azure.errors import azure_errors, get_status_and_code
 from fileman.backends.azure.signing import CREATE, READ, AzureSigner
 from fileman.errors import StorageError, StorageUnavailable
 
@@ -33,7 +33,7 @@ _SENTENCES = {
 class AzureDiagnosis:
     """For one use: `problems` collects."""
 
-    def __init__(self, connection: AzureConnection, signer: AzureSigner, prefix: str) -> None:
+    def __init__(self, connection: AzureClient, signer: AzureSigner, prefix: str) -> None:
         self._connection = connection
         self._signer = signer
         self._folder = f"{prefix}.uploads/"
@@ -107,7 +107,7 @@ class AzureDiagnosis:
         if isinstance(cause, ClientAuthenticationError) and not cause.status_code:
             return "There is no identity to sign in with: set account_key, or give this server a managed identity."
         if isinstance(cause, HttpResponseError) and cause.status_code:
-            status, code = status_and_code(cause)
+            status, code = get_status_and_code(cause)
             return _SENTENCES.get(code, f"Asked to {deed}, Azure answered {status} {code}.")
         if isinstance(error, StorageUnavailable):
             return f"Azure ({self._connection.account.url}) does not answer."

@@ -1,53 +1,53 @@
-"""The blobs of one container: what HEAD, GET and LIST of Azure mean in our words."""
+"""The blobs of one container: properties, ranges, lists and deletion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobProperties, BlobType, StorageStreamDownloader
+from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, BlobType, StorageStreamDownloader
 
-from fileman.backends.azure.client import AzureConnection
-from fileman.backends.azure.errors import azure_errors, is_answer, status_and_code
-from fileman.backends.values import StoredObject
-from fileman.errors import FileMissing
+from fileman.backends.azure.client import AzureClient
+from fileman.backends.azure.errors import azure_errors, get_status_and_code, has_code
+from fileman.backends.values import DeleteFailure, StoredObject
+from fileman.errors import FileMissing, StorageMisconfigured
 
+# Metadata of an unpublished copy at a file path: the etag of its source.
 COPYING = "fileman_copying"
-"""Metadata of a blob at a file path that is not published yet: the etag of what is copied there."""
+# The same after it is published.
 COPIED = "fileman_copied"
-"""The same, once it is published."""
-_OWN_KEY = "BlobUsesCustomerSpecifiedEncryption"
+# Requests in one batch (Azure: "Blob Batch").
+DELETE_BATCH = 256
+_DELETED = {200, 202, 404}
+_BATCHES_UNSUPPORTED = {400, 404, 405, 501}
 
 
-class AzureContainer:
-    def __init__(self, connection: AzureConnection, prefix: str) -> None:
-        self._connection = connection
+class AzureObjects:
+    """Reads and deletes blobs. Only `AzureUploads` and `AzurePublisher` write them."""
+
+    def __init__(self, client: AzureClient, prefix: str) -> None:
+        self._client = client
         self._uploads = f"{prefix}.uploads/"
 
     def stat(self, path: str) -> StoredObject:
-        """A copy that is not published yet counts as absent."""
+        """Return the facts of a blob. An unpublished copy counts as missing. Raises FileMissing."""
         with azure_errors():
             try:
-                found = self._connection.blob(path).get_blob_properties()
+                found = self._client.blob(path).get_blob_properties()
             except HttpResponseError as error:
-                if is_answer(error, _OWN_KEY):
-                    return StoredObject(path=path, size=0, etag="", irregular="it is encrypted with a key of its own")
+                if has_code(error, "BlobUsesCustomerSpecifiedEncryption"):
+                    irregular = "it is encrypted with a key of its uploader"
+                    return StoredObject(path=path, size=0, etag="", irregular=irregular)
                 raise
-        is_unfinished = COPYING in found.metadata or found.copy.status == "pending"
-        if is_unfinished and not path.startswith(self._uploads):
+        is_unpublished = COPYING in found.metadata or found.copy.status == "pending"
+        if is_unpublished and not path.startswith(self._uploads):
             raise FileMissing
-        return self._stored(path, found)
-
-    def find(self, path: str) -> StoredObject | None:
-        """The object, or None."""
-        try:
-            return self.stat(path)
-        except FileMissing:
-            return None
+        return self._to_stored(path, found)
 
     def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
-        """Asks at once; the chunks come as they are read."""
+        """Return chunks of a blob. The first request is sent now, the others as the chunks are read."""
         if length == 0:
             return iter(())
         pinned: dict[str, Any] = {}
@@ -55,24 +55,71 @@ class AzureContainer:
             pinned = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
         with azure_errors():
             try:
-                download = self._connection.blob(path).download_blob(start, length, decompress=False, **pinned)
+                download = self._client.blob(path).download_blob(start, length, decompress=False, **pinned)
             except HttpResponseError as error:
-                if status_and_code(error)[0] == 416:  # the object ends before `start`
+                if get_status_and_code(error)[0] == 416:  # the blob ends before `start`
                     return iter(())
                 raise
-        return _chunks(download)
+        return _iterate(download)
 
-    def list(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
-        """Blobs, and what has uncommitted blocks only: such a one has no size yet."""
+    def list_objects(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
+        """Yield the blobs below a prefix. One that has uncommitted blocks alone has size 0."""
+        included = ["copy", "uncommittedblobs"]
         with azure_errors():
-            for found in self._connection.container.list_blobs(
-                name_starts_with=prefix, include=["copy", "uncommittedblobs"]
-            ):
+            for found in self._client.container.list_blobs(name_starts_with=prefix, include=included):
                 if older_than is None or (found.last_modified and found.last_modified < older_than):
-                    yield self._stored(found.name, found)
+                    yield self._to_stored(found.name, found)
 
-    def _stored(self, path: str, found: BlobProperties) -> StoredObject:
-        """No checksums: Content-MD5 is whatever the writer said it is."""
+    def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
+        """Delete blobs, with their snapshots, and return the failures. A missing blob is no failure."""
+        unique = list(dict.fromkeys(paths))
+        failures: list[DeleteFailure] = []
+        for first in range(0, len(unique), DELETE_BATCH):
+            with azure_errors():
+                remaining = self._delete_batch(unique[first : first + DELETE_BATCH])
+                failures += [failure for path in remaining if (failure := self._delete_one(path))]
+        return failures
+
+    def _delete_batch(self, batch: Sequence[str]) -> Sequence[str]:
+        """Send a batch request and return the paths it may have failed to delete: none or all.
+
+        The SDK does not say which response belongs to which blob.
+        """
+        if len(batch) == 1:
+            return batch
+        container = self._client.container
+        try:
+            responses = list(container.delete_blobs(*batch, delete_snapshots="include", raise_on_any_failure=False))
+        except HttpResponseError as error:
+            if get_status_and_code(error)[0] in _BATCHES_UNSUPPORTED and not has_code(error, "ContainerNotFound"):
+                return batch
+            raise
+        if any(_get_header(response.headers, "x-ms-error-code") == "ContainerNotFound" for response in responses):
+            raise StorageMisconfigured
+        # Azure rejects a whole batch with a single response.
+        is_complete = len(responses) == len(batch) and all(one.status_code in _DELETED for one in responses)
+        return [] if is_complete else batch
+
+    def _delete_one(self, path: str) -> DeleteFailure | None:
+        """Delete a blob, even one that is protected by a lease or by a pending copy."""
+        blob = self._client.blob(path)
+        try:
+            try:
+                blob.delete_blob(delete_snapshots="include")
+            except HttpResponseError as error:
+                if get_status_and_code(error)[0] not in {409, 412}:
+                    raise
+                _release(blob)
+                blob.delete_blob(delete_snapshots="include")
+        except HttpResponseError as error:
+            status, code = get_status_and_code(error)
+            if code == "ContainerNotFound":
+                raise
+            return None if status == 404 else DeleteFailure(path=path, reason=f"Azure returned {status} {code}.")
+        return None
+
+    def _to_stored(self, path: str, found: BlobProperties) -> StoredObject:
+        """Return the facts of a blob without checksums: its Content-MD5 is the writer's own claim."""
         return StoredObject(
             path=path,
             size=found.size,
@@ -80,21 +127,39 @@ class AzureContainer:
             version=found.version_id or "",
             content_type=found.content_settings.content_type or "",
             content_encoding=found.content_settings.content_encoding or "",
-            irregular=self._irregular(path, found),
+            irregular=self._get_irregularity(path, found),
             modified=found.last_modified,
         )
 
-    def _irregular(self, path: str, found: BlobProperties) -> str:
-        """What a signature for writing allows beside the upload that it is meant for."""
+    def _get_irregularity(self, path: str, found: BlobProperties) -> str:
+        """Return the reason why a blob cannot be the granted upload, or ""."""
         if found.blob_type != BlobType.BLOCKBLOB:
-            return f"it is of the type {getattr(found.blob_type, 'value', found.blob_type)}"
+            return f"its type is {getattr(found.blob_type, 'value', found.blob_type)}"
         if found.copy.id and path.startswith(self._uploads):
             return "it was copied from elsewhere"
         if found.blob_tier == "Archive":
-            return "it lies in the archive tier"
+            return "it is in the archive tier"
         return ""
 
 
-def _chunks(download: StorageStreamDownloader[bytes]) -> Iterator[bytes]:
+def _release(blob: BlobClient) -> None:
+    """Break the lease on a blob and stop a copy to it. A write signature allows both, leases without end included.
+
+    Errors are ignored: the second attempt to delete shows them.
+    """
+    # First, because Azure describes no blob under an uploader's own key, but breaks its lease.
+    with suppress(HttpResponseError):
+        BlobLeaseClient(blob).break_lease(0)
+    with suppress(HttpResponseError):
+        copy = blob.get_blob_properties().copy
+        if copy.id and copy.status == "pending":
+            blob.abort_copy(copy.id)
+
+
+def _iterate(download: StorageStreamDownloader[bytes]) -> Iterator[bytes]:
     with azure_errors():
         yield from download.chunks()
+
+
+def _get_header(headers: Mapping[str, str], name: str) -> str:
+    return next((value for key, value in headers.items() if key.lower() == name), "")

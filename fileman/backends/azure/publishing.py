@@ -1,8 +1,8 @@
-"""From the upload path to the file path: a copy on Azure's side that may outlast one finalize call.
+"""From the upload path to the file path: a copy within Azure that may outlast one finalize call.
 
     copy, pinned and create-only, marked COPYING -> wait -> headers rewritten -> marked COPIED
 
-Until the last step `stat` does not see the copy, so whatever breaks off in between is taken up by the next call.
+`stat` does not see the copy before the last step. A later call resumes at any step.
 """
 
 import time
@@ -11,115 +11,116 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContentSettings
 
-from fileman.backends.azure.client import AzureConnection
-from fileman.backends.azure.deletion import AzureDeleting
-from fileman.backends.azure.errors import azure_errors, is_answer
-from fileman.backends.azure.objects import COPIED, COPYING, AzureContainer
+from fileman.backends.azure.client import AzureClient
+from fileman.backends.azure.errors import azure_errors, has_code
+from fileman.backends.azure.objects import COPIED, COPYING, AzureObjects
 from fileman.backends.azure.signing import READ, AzureSigner
 from fileman.backends.values import Budget, StoredObject, Upload
 from fileman.errors import ObjectChanged, SizeMismatch, StorageUnavailable, UploadInProgress
 
 POLL_SECONDS = 0.5
-_ENDED_WELL = {"success", None}
-"""Azure forgets that a blob was copied once its headers are rewritten, which follows a copy that ended well only."""
+# How long Azure may read the source of a copy, where it needs a signature for that.
 SOURCE_READABLE_SECONDS = 3600
-"""How long Azure may read the source of a copy, where it needs a signature for that."""
+# None: Azure forgets that a blob is a copy when its headers are rewritten, which we do only after a success.
+_SUCCEEDED = {"success", None}
 
 
-class AzurePublishing:
-    def __init__(self, connection: AzureConnection, signer: AzureSigner, container: AzureContainer) -> None:
-        self._connection = connection
+class AzurePublisher:
+    """Publishes verified uploads."""
+
+    def __init__(self, client: AzureClient, signer: AzureSigner, objects: AzureObjects) -> None:
+        self._client = client
         self._signer = signer
-        self._container = container
-        self._deleting = AzureDeleting(connection)
+        self._objects = objects
 
     def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        """Raises SizeMismatch when a file of another size stands at the file path already."""
-        standing = self._standing(upload)
-        if standing and _is_leftover(standing, verified):
-            self._drop(upload.file_path)
-            standing = None
-        if standing is None:
+        """Copy the verified object to the file path. Raises SizeMismatch when another file is there already."""
+        existing = self._find(upload.file_path)
+        if existing and _is_stale(existing, verified):
+            self._delete(upload.file_path)
+            existing = None
+        if existing is None:
             self._start(upload, verified)
-            standing = self._standing(upload)
-        if standing is None:
+            existing = self._find(upload.file_path)
+        if existing is None:
             raise ObjectChanged
-        standing = self._awaited(upload, standing, budget)
-        if standing.metadata.get(COPYING) == verified.etag:
-            self._finish(upload, standing, verified)
-        elif standing.metadata.get(COPIED) != verified.etag:
-            raise _not_ours(standing, verified)
-        return self._container.stat(upload.file_path)
+        existing = self._wait(upload, existing, budget)
+        if existing.metadata.get(COPYING) == verified.etag:
+            self._finish(upload, existing, verified)
+        elif existing.metadata.get(COPIED) != verified.etag:
+            raise _build_conflict(existing, verified)
+        return self._objects.stat(upload.file_path)
 
-    def _standing(self, upload: Upload) -> BlobProperties | None:
+    def _find(self, path: str) -> BlobProperties | None:
+        """Return the properties of a blob, unpublished copies included, or None if it does not exist."""
         with azure_errors():
             try:
-                return self._connection.blob(upload.file_path).get_blob_properties()
+                return self._client.blob(path).get_blob_properties()
             except ResourceNotFoundError as error:
-                if is_answer(error, "BlobNotFound"):
+                if has_code(error, "BlobNotFound"):
                     return None
                 raise
 
     def _start(self, upload: Upload, verified: StoredObject) -> None:
         with azure_errors():
             try:
-                self._connection.blob(upload.file_path).start_copy_from_url(
-                    self._source_url(upload, verified),
+                self._client.blob(upload.file_path).start_copy_from_url(
+                    self._build_source_url(upload, verified),
                     metadata={COPYING: verified.etag},
                     source_etag=f'"{verified.etag}"',
                     source_match_condition=MatchConditions.IfNotModified,
                     match_condition=MatchConditions.IfMissing,
                 )
             except HttpResponseError as error:
-                if not is_answer(error, "BlobAlreadyExists"):  # an answer that got lost, or another call
+                # Another call has started it, or this one has and its response was lost.
+                if not has_code(error, "BlobAlreadyExists"):
                     raise
 
-    def _source_url(self, upload: Upload, verified: StoredObject) -> str:
-        """Azure lets the account key read within its account; who comes with a token shows a signature."""
-        if self._connection.account.key:
-            return self._connection.url(verified.path)
+    def _build_source_url(self, upload: Upload, verified: StoredObject) -> str:
+        """Return the source of a copy. With an account key, Azure needs no signature to read within the account."""
+        if self._client.account.key:
+            return self._client.url(verified.path)
         return self._signer.url(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)
 
-    def _awaited(self, upload: Upload, standing: BlobProperties, budget: Budget) -> BlobProperties:
-        """The copy when it has ended well. A copy that failed is dropped, for the next call to begin anew."""
-        while standing.copy.status == "pending":
+    def _wait(self, upload: Upload, copy: BlobProperties, budget: Budget) -> BlobProperties:
+        """Return the finished copy. A failed one is deleted, so that the next call starts again."""
+        while copy.copy.status == "pending":
             if budget.spent:
-                raise UploadInProgress(progress={"copied": standing.copy.progress})
+                raise UploadInProgress(progress={"copied": copy.copy.progress})
             time.sleep(POLL_SECONDS)
             with azure_errors():
-                standing = self._connection.blob(upload.file_path).get_blob_properties()
-        if standing.copy.status not in _ENDED_WELL:
-            self._drop(upload.file_path)
+                copy = self._client.blob(upload.file_path).get_blob_properties()
+        if copy.copy.status not in _SUCCEEDED:
+            self._delete(upload.file_path)
             raise StorageUnavailable
-        return standing
+        return copy
 
     def _finish(self, upload: Upload, copy: BlobProperties, verified: StoredObject) -> None:
-        """Rewrite whatever the uploader said of the blob, beside its bytes."""
+        """Replace the headers and metadata that the uploader set, and mark the copy as published."""
         if copy.size != verified.size:
-            self._drop(upload.file_path)
+            self._delete(upload.file_path)
             raise ObjectChanged
-        blob, pinned = self._connection.blob(upload.file_path), MatchConditions.IfNotModified
+        blob, pinned = self._client.blob(upload.file_path), MatchConditions.IfNotModified
         with azure_errors():
             typed = blob.set_http_headers(
                 ContentSettings(content_type=upload.content_type), etag=copy.etag, match_condition=pinned
             )
             blob.set_blob_metadata({COPIED: verified.etag}, etag=typed["etag"], match_condition=pinned)
 
-    def _drop(self, path: str) -> None:
-        if self._deleting.delete([path]):
+    def _delete(self, path: str) -> None:
+        if self._objects.delete([path]):
             raise StorageUnavailable
 
 
-def _is_leftover(standing: BlobProperties, verified: StoredObject) -> bool:
-    """Whether this is the unfinished copy of what stood at the upload path when an earlier call looked."""
-    return standing.metadata.get(COPYING, verified.etag) != verified.etag
+def _is_stale(existing: BlobProperties, verified: StoredObject) -> bool:
+    """Return True for the unfinished copy of an object that has been replaced at the upload path since."""
+    return existing.metadata.get(COPYING, verified.etag) != verified.etag
 
 
-def _not_ours(standing: BlobProperties, verified: StoredObject) -> SizeMismatch | ObjectChanged:
-    """Another size is another file, unless a copy of ours only now shows whose it is: the next call drops that one.
-
-    What looks the same is verified by the next call, which finds it first.
-    """
-    if standing.size != verified.size and COPYING not in standing.metadata:
-        return SizeMismatch("Another file stands where this one belongs.")
+def _build_conflict(existing: BlobProperties, verified: StoredObject) -> SizeMismatch | ObjectChanged:
+    """Return the error for a blob at the file path that is not a copy of the verified object."""
+    # A marked copy of another object showed its mark only now: the next call deletes it as stale.
+    # A blob of the same size is read and verified by the next call, which finds it first.
+    if existing.size != verified.size and COPYING not in existing.metadata:
+        return SizeMismatch("Another file is already stored at this path.")
     return ObjectChanged()

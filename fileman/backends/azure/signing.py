@@ -1,4 +1,4 @@
-"""Shared access signatures: each for one blob, one kind of request and a time."""
+"""Shared access signatures (SAS). Each allows one kind of request on one blob until it expires."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,25 +8,24 @@ from typing import Any
 from azure.storage.blob import UserDelegationKey, generate_blob_sas
 
 from fileman import conf
-from fileman.backends.azure.client import AzureConnection
+from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors
 from fileman.errors import StorageError
 
+# Permissions. CREATE does not overwrite. WRITE is needed for blocks and allows more; finalize checks the result.
 CREATE = "c"
-"""Write a blob where there is none."""
 WRITE = "w"
-"""Write blocks, and more than we want: what came is looked at closely."""
 READ = "r"
+# The longest lifetime of a user delegation key (Azure: "Get User Delegation Key").
 KEY_LIFETIME = timedelta(seconds=conf.URL_LIFETIME_CAP_SECONDS)
-"""How long a user delegation key may live (Azure: "Get User Delegation Key")."""
 CLOCK_SKEW = timedelta(minutes=5)
-FAILURE_STANDS = timedelta(seconds=30)
-"""Longer than one attempt with its time-outs: a list or a batch waits for a hanging storage once, not for each file."""
+# Longer than the time-outs of one attempt, so that a page of files waits for a hanging storage only once.
+FAILURE_LIFETIME = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
-    """Why there was no key, for those who ask soon after."""
+    """The reason why Azure gave no key, repeated to calls that follow soon after."""
 
     kind: type[StorageError]
     cause: BaseException | None
@@ -34,61 +33,62 @@ class _Failure:
 
 
 class AzureSigner:
-    """With an account key there is no network; with tokens Azure is asked for a signing key now and then."""
+    """Signs without network by account key. With tokens it fetches a signing key from Azure about once a week."""
 
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
-        self._delegation = DelegationKey(connection)
+    def __init__(self, client: AzureClient) -> None:
+        self._client = client
+        self._delegation = DelegationKey(client)
 
     def url(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
-        """An address that allows `permission` on one blob. `served_as`: content_type and content_disposition."""
-        account = self._connection.account
+        """Return a URL that allows `permission` on one blob. `served_as`: content_type and content_disposition."""
+        account = self._client.account
         expires_at = now + timedelta(seconds=expires_in)
         signing: dict[str, Any] = {"account_key": account.key}
         if not account.key:
-            key, ends_at = self._delegation.lasting(expires_in, now=now)
+            key, ends_at = self._delegation.get(expires_in, now=now)
             signing = {"user_delegation_key": key}
             expires_at = min(expires_at, ends_at)
         if account.url.startswith("https:"):
             signing["protocol"] = "https"
         query = generate_blob_sas(
             account.name,
-            self._connection.container_name,
+            self._client.container_name,
             path,
             permission=permission,
             expiry=expires_at,
             **signing,
             **served_as,
         )
-        return f"{self._connection.url(path)}?{query}"
+        return f"{self._client.url(path)}?{query}"
 
 
 class DelegationKey:
-    """The key that Azure gives to those who sign with tokens, kept while it outlives what is to be signed."""
+    """The user delegation key that signs where there is no account key. Kept until a signature would outlive it."""
 
-    def __init__(self, connection: AzureConnection) -> None:
-        self._connection = connection
+    def __init__(self, client: AzureClient) -> None:
+        self._client = client
         self._lock = Lock()
         self._held: tuple[UserDelegationKey, datetime] | None = None
         self._failure: _Failure | None = None
 
-    def lasting(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
-        """A key and its end. It lasts `seconds`, or as long as any key can."""
+    def get(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
+        """Return a key and its end. It is valid for `seconds`, or nearly as long as any key can be."""
+        # Three times the skew less than the maximum: else each signature for a week would cost a new key.
         needed_until = now + min(timedelta(seconds=seconds), KEY_LIFETIME - 3 * CLOCK_SKEW)
         with self._lock:
             if self._held is None or self._held[1] < needed_until:
-                self._held = self._ask(now)
+                self._held = self._fetch(now)
             return self._held
 
-    def _ask(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
-        """From a little earlier on, because the clocks of the two may differ."""
+    def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
         if self._failure and now < self._failure.until:
             raise self._failure.kind from self._failure.cause
+        # Azure's clock may be behind ours.
         starts_at = now - CLOCK_SKEW
         ends_at = starts_at + KEY_LIFETIME
         try:
             with azure_errors():
-                return self._connection.service.get_user_delegation_key(starts_at, ends_at), ends_at
+                return self._client.service.get_user_delegation_key(starts_at, ends_at), ends_at
         except StorageError as error:
-            self._failure = _Failure(kind=type(error), cause=error.__cause__, until=now + FAILURE_STANDS)
+            self._failure = _Failure(kind=type(error), cause=error.__cause__, until=now + FAILURE_LIFETIME)
             raise

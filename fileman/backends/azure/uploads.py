@@ -1,41 +1,158 @@
-"""The requests that clients send to Azure themselves."""
+"""How bytes get into Azure: requests that clients send, blocks, and streams through this server."""
 
+import base64
 from collections.abc import Sequence
+from typing import BinaryIO
 from urllib.parse import quote
+from uuid import uuid4
 
-from fileman.backends.azure.blocks import block_id, encoded
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobBlock, ContentSettings
+
+from fileman.backends.azure.client import AzureClient
+from fileman.backends.azure.errors import azure_errors, has_code
 from fileman.backends.azure.signing import CREATE, WRITE, AzureSigner
-from fileman.backends.values import Slice, Strategy, Upload, UploadRequest
+from fileman.backends.streams import ExactBody
+from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.errors import FileMissing, UploadInProgress
 
-STATUS = (201,)
+MIB = 1024**2
+# From "Scalability and performance targets for Blob storage" of Azure's documentation.
+BLOCK_MAX_BYTES = 4000 * MIB
+BLOCKS_MAX = 50_000
+_CREATED = (201,)
 
 
-class AzureRequests:
-    def __init__(self, signer: AzureSigner) -> None:
+class AzureUploads:
+    """Small files are one Put Blob. Large ones are one block for each part, uncommitted until all have arrived."""
+
+    def __init__(self, client: AzureClient, signer: AzureSigner) -> None:
+        self._client = client
         self._signer = signer
 
-    def of(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """One signed request for each slice; the signature is the same for all."""
+    # Requests that clients send
+
+    def build_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
+        """Return one request for each slice. All carry the same signature."""
         if not missing:
             return []
-        parts = upload.plan.strategy is Strategy.PARTS
-        url = self._signer.url(
-            upload.upload_path, WRITE if parts else CREATE, expires_in=upload.expires_in, now=upload.now
+        has_parts = upload.plan.strategy is Strategy.PARTS
+        permission = WRITE if has_parts else CREATE
+        url = self._signer.url(upload.upload_path, permission, expires_in=upload.expires_in, now=upload.now)
+        return [_put_block(url, part) if has_parts else _put_blob(url, part, upload) for part in missing]
+
+    # Blocks
+
+    def missing_parts(self, upload: Upload) -> list[Slice]:
+        """Return the parts whose block is absent or has the wrong length."""
+        try:
+            sizes = self._block_sizes(upload.upload_path)
+        except FileMissing:
+            return list(upload.slices())
+        # A page or append blob has no blocks. Finalize rejects it.
+        if sizes is None:
+            return []
+        return [part for part in upload.slices() if sizes.get(_block_id(part)) != part.length]
+
+    def commit_parts(self, upload: Upload) -> None:
+        """Make one blob of all parts. Does nothing when another call has just done so."""
+        self._commit(upload, [_block_id(part) for part in upload.slices()])
+
+    def drop_blocks(self, path: str) -> None:
+        """Delete the blocks that belong to no blob."""
+        try:
+            with azure_errors():
+                blob = self._client.blob(path)
+                blob.get_block_list("uncommitted")
+                # Azure deletes only blobs: it answers 404 while there are blocks alone.
+                blob.commit_block_list([])
+                blob.delete_blob()
+        except FileMissing:
+            return
+
+    # Streams through this server
+
+    def write_whole(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
+        """Store a whole file. Raises UploadInProgress when another call was faster.
+
+        The block has an id of its own, so the checksums are those of the bytes that are committed.
+        """
+        algorithms = {"sha256"} | ({upload.checksum.algorithm} if upload.checksum else set())
+        body = ExactBody(stream, part.length, algorithms=algorithms)
+        block = uuid4().hex
+        self._stage(upload.upload_path, block, body)
+        etag = self._commit(upload, [block])
+        if etag is None:
+            raise UploadInProgress
+        return StoredObject(
+            path=upload.upload_path,
+            size=part.length,
+            etag=etag,
+            content_type=upload.content_type,
+            checksums=body.checksums,
         )
-        return [_block(url, part) if parts else _whole(url, part, upload) for part in missing]
+
+    def write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
+        """Store one part as a block. Raises UploadInProgress when it has arrived already."""
+        if part not in self.missing_parts(upload):
+            raise UploadInProgress
+        self._stage(upload.upload_path, _block_id(part), ExactBody(stream, part.length))
+
+    # Calls
+
+    def _stage(self, path: str, block: str, body: ExactBody) -> None:
+        """Send one block, without retry: the body can be read only once. azure-core does not wrap its SizeMismatch."""
+        with azure_errors():
+            self._client.blob(path).stage_block(block, body, length=len(body), retry_total=0)
+
+    def _commit(self, upload: Upload, blocks: Sequence[str]) -> str | None:
+        """Make one blob of some blocks and return its etag, or None when another call has made one."""
+        with azure_errors():
+            try:
+                committed = self._client.blob(upload.upload_path).commit_block_list(
+                    [BlobBlock(block) for block in blocks],
+                    content_settings=ContentSettings(content_type=upload.content_type),
+                    match_condition=MatchConditions.IfMissing,
+                )
+            except HttpResponseError as error:
+                # The commit of another call has dropped our blocks.
+                if has_code(error, "BlobAlreadyExists", "InvalidBlockList"):
+                    return None
+                raise
+        return str(committed["etag"]).strip('"')
+
+    def _block_sizes(self, path: str) -> dict[str, int] | None:
+        """Return block id -> bytes, the latest block of each id; None for a blob of another type."""
+        with azure_errors():
+            try:
+                committed, uncommitted = self._client.blob(path).get_block_list("all")
+            except HttpResponseError as error:
+                if has_code(error, "InvalidBlobType"):
+                    return None
+                raise
+        return {block.id: block.size for block in [*committed, *uncommitted]}
 
 
-def _whole(url: str, part: Slice, upload: Upload) -> UploadRequest:
-    """Put Blob. Azure keeps x-ms-blob-content-type; clients that are told no Content-Type make one up."""
+def _put_blob(url: str, part: Slice, upload: Upload) -> UploadRequest:
+    """Return a Put Blob request."""
     headers = (
+        # Azure stores x-ms-blob-content-type. Without a Content-Type, HTTP clients send one of their own.
         ("Content-Type", upload.content_type),
         ("x-ms-blob-content-type", upload.content_type),
         ("x-ms-blob-type", "BlockBlob"),
     )
-    return UploadRequest(slice=part, method="PUT", url=url, headers=headers, success_status=STATUS)
+    return UploadRequest(slice=part, method="PUT", url=url, headers=headers, success_status=_CREATED)
 
 
-def _block(url: str, part: Slice) -> UploadRequest:
-    """Put Block. Its id is base64 in the address, unlike in the SDK's calls, which encode it themselves."""
-    url = f"{url}&comp=block&blockid={quote(encoded(block_id(part)), safe='')}"
-    return UploadRequest(slice=part, method="PUT", url=url, success_status=STATUS)
+def _put_block(url: str, part: Slice) -> UploadRequest:
+    """Return a Put Block request."""
+    # Base64, unlike in the SDK's calls, which encode it themselves.
+    encoded = base64.b64encode(_block_id(part).encode()).decode()
+    url = f"{url}&comp=block&blockid={quote(encoded, safe='')}"
+    return UploadRequest(slice=part, method="PUT", url=url, success_status=_CREATED)
+
+
+def _block_id(part: Slice) -> str:
+    """Return the id of a part's block. Azure requires that all block ids of a blob have the same length."""
+    return f"{part.part_number:05d}"

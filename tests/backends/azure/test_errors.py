@@ -9,7 +9,7 @@ import azure.identity
 import azure.storage.blob
 import pytest
 
-from fileman.backends.azure.errors import azure_errors, error_of
+from fileman.backends.azure.errors import azure_errors, build_error
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 
 MODULES = (azure.core.exceptions, azure.identity, azure.storage.blob)
@@ -57,7 +57,7 @@ def _made(kind: type[Exception]) -> Exception:
     return error
 
 
-def test_no_error_of_the_sdk_is_forgotten() -> None:
+def test_no_build_error_the_sdk_is_forgotten() -> None:
     assert {name for name, _ in _classes()} == set(EXPECTED)
 
 
@@ -101,10 +101,10 @@ def test_each_becomes_one_of_ours(name: str) -> None:
     ],
 )
 def test_each_answer_becomes_one_of_ours(status: int, code: str, expected: type[StorageError]) -> None:
-    assert type(error_of(status, code)) is expected
+    assert type(build_error(status, code)) is expected
 
 
-def test_what_is_not_an_error_of_the_sdk_passes() -> None:
+def test_what_is_not_an_build_error_the_sdk_passes() -> None:
     def broken() -> Any:
         raise ZeroDivisionError
 

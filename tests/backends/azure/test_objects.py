@@ -214,7 +214,7 @@ class TestDeleting:
         ]
 
         assert backend.delete(["kept"]) == [
-            DeleteFailure(path="kept", reason="Azure answered 403 BlobImmutableDueToPolicy.")
+            DeleteFailure(path="kept", reason="Azure returned 403 BlobImmutableDueToPolicy.")
         ]
 
     @pytest.mark.parametrize("paths", [["one"], ["one", "two"]])
@@ -240,7 +240,7 @@ class TestFacts:
 
         stored = backend.stat("file")
 
-        assert (stored.size, stored.irregular) == (0, "it is encrypted with a key of its own")
+        assert (stored.size, stored.irregular) == (0, "it is encrypted with a key of its uploader")
 
     def test_a_missing_container_is_not_a_missing_file(self, store: Store, backend: AzureBackend) -> None:
         store.container.delete_container()

@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.storage.blob import UserDelegationKey
 
 from fileman.backends.azure.backend import AzureBackend
-from fileman.backends.azure.client import AzureConnection
+from fileman.backends.azure.client import AzureClient
 from fileman.backends.values import BackendConfig, ServeAs, Slice
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.azure.stores import upload_of
@@ -129,7 +129,7 @@ class Keys:
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     keys = Keys()
-    monkeypatch.setattr(AzureConnection, "service", keys)
+    monkeypatch.setattr(AzureClient, "service", keys)
     return keys
 
 
