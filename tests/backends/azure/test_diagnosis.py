@@ -10,8 +10,8 @@ from tests.backends.azure.response_proxy import Front, Rule
 from tests.backends.azure.stores import Store
 
 NO_CORS = (
-    "No CORS rule of the account allows PUT with content-type, x-ms-blob-content-type, x-ms-blob-type: "
-    "browsers cannot upload."
+    "No CORS rule of the account allows PUT with the headers content-type, x-ms-blob-content-type, x-ms-blob-type. "
+    "Browsers cannot upload."
 )
 WRONG_KEY = "d3Jvbmctd3Jvbmctd3Jvbmc="
 
@@ -24,7 +24,10 @@ def test_a_good_configuration_is_good_and_leaves_nothing_behind(store: Store) ->
 def test_a_missing_container_is_named(store: Store) -> None:
     store.container.delete_container()
 
-    assert store.backend().validate_configuration() == (False, ["There is no container of this name."])
+    assert store.backend().validate_configuration() == (
+        False,
+        ["The container does not exist. Create it, or correct container_name."],
+    )
 
 
 def test_a_wrong_key_is_named(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -33,7 +36,7 @@ def test_a_wrong_key_is_named(store: Store, caplog: pytest.LogCaptureFixture) ->
 
     answer = store.backend(account_key=WRONG_KEY).validate_configuration()
 
-    sentence = "Azure does not accept the account key, or its firewall does not let this server in."
+    sentence = "Azure rejects the account key, or its firewall blocks this server."
     assert answer == (False, [sentence])
     assert WRONG_KEY not in caplog.text
 
@@ -75,7 +78,7 @@ def test_an_origin_that_no_rule_lets_in_is_named(
     unfit = CorsRule(["*"], ["PUT"], allowed_headers=["content-type"])
     azure_service.set_service_properties(cors=[unfit, CorsRule([rule_for], ["PUT"], allowed_headers=["*"])])
 
-    faults = [] if rule_for == "*" else [NO_CORS.replace(": browsers", " from https://app.example.org: its pages")]
+    faults = [] if rule_for == "*" else [NO_CORS.replace(". Browsers", " from https://app.example.org. Its pages")]
     assert store.backend().validate_configuration() == (not faults, faults)
 
 
@@ -104,7 +107,7 @@ def test_a_container_that_anybody_may_read_is_named(store: Store) -> None:
 
     assert store.backend().validate_configuration() == (
         False,
-        ["The container lets anybody read: set its public access level to private."],
+        ["The container allows public access. Set its access level to private."],
     )
 
 
@@ -115,7 +118,7 @@ def test_a_missing_role_is_named(store: Store, front: Front) -> None:
     assert store.backend(endpoint=front.endpoint_url).validate_configuration() == (
         False,
         [
-            "The identity of this server lacks a role: it needs Storage Blob Data Contributor on the container and "
+            "The identity of this server lacks a role. It needs Storage Blob Data Contributor on the container and "
             "Storage Blob Delegator on the account."
         ],
     )
@@ -131,7 +134,7 @@ def test_downloads_that_are_not_served_are_named(store: Store, front: Front, dir
 
     assert store.backend(endpoint=front.endpoint_url, supports_direct_upload=direct).validate_configuration() == (
         False,
-        ["Asked to serve a signed download, Azure answered 403 AuthorizationServiceMismatch."],
+        ["Azure returned 403 AuthorizationServiceMismatch when asked to serve a signed download."],
     )
 
 
@@ -143,7 +146,7 @@ def test_uploads_that_are_not_taken_are_named(store: Store, front: Front) -> Non
 
     assert store.backend(endpoint=front.endpoint_url).validate_configuration() == (
         False,
-        ["Asked to take a signed upload, Azure answered 403 AuthorizationServiceMismatch."],
+        ["Azure returned 403 AuthorizationServiceMismatch when asked to accept a signed upload."],
     )
 
 
@@ -153,7 +156,7 @@ def test_an_answer_without_a_sentence_of_its_own_is_told_as_it_is(store: Store, 
 
     assert store.backend(endpoint=front.endpoint_url).validate_configuration() == (
         False,
-        ["Asked to delete a blob, Azure answered 400 OutOfRangeQueryParameterValue."],
+        ["Azure returned 400 OutOfRangeQueryParameterValue when asked to delete a blob."],
     )
 
 
@@ -162,5 +165,5 @@ def test_a_storage_that_is_not_there_is_named(store: Store) -> None:
 
     assert store.backend(endpoint=endpoint).validate_configuration() == (
         False,
-        [f"Azure ({endpoint}) does not answer."],
+        [f"Azure cannot be reached at {endpoint}."],
     )

@@ -117,7 +117,7 @@ def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch:
 
     assert token_backend.validate_configuration() == (
         False,
-        ["There is no identity to sign in with: set account_key, or give this server a managed identity."],
+        ["No identity to sign in with was found. Set account_key, or give this server a managed identity."],
     )
 
 
