@@ -81,10 +81,10 @@ def test_one_place_has_one_address_however_it_is_written(endpoint: str) -> None:
         ("https://[", "backend_url must look like azure://container/prefix/"),
         ("azure:///documents", "backend_url must look like azure://container/prefix/"),
         (f"{HOST}/documents/?sig=canary", "backend_url must look like azure://container/prefix/"),
-        ("azure://pictures/", "backend_url names the container 'pictures', container_name is 'documents'."),
-        (f"{HOST}/pictures/", "backend_url names the container 'pictures', container_name is 'documents'."),
-        ("https://other.blob.core.windows.net/documents/", f"backend_url is not at {HOST}"),
-        ("http://acmefiles.blob.core.windows.net/documents/", f"backend_url is not at {HOST}"),
+        ("azure://pictures/", "backend_url names the container 'pictures', but container_name is 'documents'."),
+        (f"{HOST}/pictures/", "backend_url names the container 'pictures', but container_name is 'documents'."),
+        ("https://other.blob.core.windows.net/documents/", f"backend_url is not below {HOST}"),
+        ("http://acmefiles.blob.core.windows.net/documents/", f"backend_url is not below {HOST}"),
         ("azure://documents/a//b/", "plain folder names"),
         ("azure://documents/../b/", "plain folder names"),
         ("azure://documents/a./b\\c", "plain folder names"),
@@ -101,12 +101,12 @@ def test_a_backend_url_that_disagrees_is_refused(backend_url: str, fault: str) -
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"container_name": "ab"}, "container_name must have 3 to 63"),
-        ({"container_name": "Documents"}, "container_name must have 3 to 63"),
-        ({"container_name": "a--b"}, "container_name must have 3 to 63"),
-        ({"container_name": "$root"}, "container_name must have 3 to 63"),
-        ({"account_name": None}, "account_name is missing: set it, or connection_string."),
-        ({"account_name": "acme-files"}, "account_name must have 3 to 24 lower-case letters and digits."),
+        ({"container_name": "ab"}, "container_name must be 3 to 63"),
+        ({"container_name": "Documents"}, "container_name must be 3 to 63"),
+        ({"container_name": "a--b"}, "container_name must be 3 to 63"),
+        ({"container_name": "$root"}, "container_name must be 3 to 63"),
+        ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
+        ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
         ({"account_key": "canary!"}, "The account key is not base64"),
         ({"endpoint": "ftp://host"}, "endpoint must look like"),
         ({"endpoint": "acmefiles.blob.core.windows.net"}, "endpoint must look like"),
@@ -117,18 +117,21 @@ def test_a_backend_url_that_disagrees_is_refused(backend_url: str, fault: str) -
         ({"connection_string": f"{STRING};BlobEndpoint=https://["}, "endpoint must look like"),
         (
             {"endpoint": "https://other.blob.core.windows.net"},
-            "endpoint belongs to the account 'other', account_name is 'acmefiles'.",
+            "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
         ),
-        ({"connection_string": STRING, "account_name": "other"}, "account_name is 'other', connection_string names"),
+        (
+            {"connection_string": STRING, "account_name": "other"},
+            "account_name is 'other', but connection_string names",
+        ),
         ({"connection_string": STRING, "account_key": OTHER_KEY}, "hold different keys"),
         (
             {"connection_string": f"{STRING};BlobEndpoint={HOST}", "endpoint": "https://files.example.com"},
             "endpoint and the BlobEndpoint of connection_string differ",
         ),
-        ({"connection_string": "canary"}, "connection_string lacks AccountName."),
+        ({"connection_string": "canary"}, "connection_string has no AccountName."),
         (
             {"connection_string": f"BlobEndpoint={HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
-            "connection_string lacks AccountKey.",
+            "connection_string has no AccountKey.",
         ),
     ],
 )
@@ -153,7 +156,7 @@ def test_plain_http_is_refused(settings: dict[str, Any]) -> None:
 
 def test_tokens_never_travel_over_plain_http() -> None:
     assert faults({**BY_TOKEN, "endpoint": "http://127.0.0.1:10000/acmefiles"}) == [
-        "Without account_key the endpoint must be https: tokens are not sent over http."
+        "endpoint must be https if account_key is not set: tokens are not sent over plain http."
     ]
 
 
