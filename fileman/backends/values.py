@@ -104,6 +104,11 @@ class Upload:
     expires_in: int
     """Seconds that requests signed at `now` live."""
 
+    @property
+    def checksum_algorithms(self) -> set[str]:
+        """Algorithms to compute over bytes that pass through this server: SHA-256 and the declared one."""
+        return {"sha256"} | ({self.checksum.algorithm} if self.checksum else set())
+
     def slices(self) -> Iterator[Slice]:
         """All parts, in order."""
         for index in range(self.plan.total_parts):

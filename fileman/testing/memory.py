@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from fileman.backends.base import Backend
-from fileman.backends.streams import Received, chunks_of
+from fileman.backends.streams import ExactBody
 from fileman.backends.values import (
     BackendConfig,
     Budget,
@@ -114,13 +114,13 @@ class MemoryBackend(Backend):
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         whole = upload.plan.total_parts == 1
-        received = Received(chunks_of(stream, length=part.length, chunk_bytes=CHUNK_BYTES), upload=upload, hashes=whole)
-        data = b"".join(received)
+        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms if whole else ())
+        data = b"".join(body)
         with self._operation("write", upload.upload_path) as store:
             if upload.upload_path in store.objects or (upload.upload_path, part.part_number) in store.parts:
                 raise UploadInProgress
             if whole:
-                return self._keep(upload, data, checksums=received.checksums)
+                return self._keep(upload, data, checksums=body.checksums)
             store.parts[upload.upload_path, part.part_number] = data
             return None
 
@@ -156,9 +156,9 @@ class MemoryBackend(Backend):
                 store.objects[upload.file_path] = replace(source, facts=replace(source.facts, path=upload.file_path))
             standing = store.objects[upload.file_path].facts
             if standing.size != verified.size:
-                raise SizeMismatch("Another file stands where this one belongs.")
+                raise SizeMismatch("Another file is already stored at this path.")
             if standing.etag != verified.etag:
-                raise ChecksumMismatch("Another file stands where this one belongs.")
+                raise ChecksumMismatch("Another file is already stored at this path.")
             return standing
 
     def abort(self, upload: Upload) -> None:

@@ -1,4 +1,4 @@
-"""Parts become one file: copied by the kernel, piece by piece, over as many calls as it takes."""
+"""Join parts into one file: the kernel copies them piece by piece, over as many calls as needed."""
 
 import errno
 import os
@@ -7,30 +7,29 @@ from fileman.backends.filesystem.tree import Tree, seal
 from fileman.backends.values import Budget, Slice, Upload
 from fileman.errors import PartsMissing, UploadInProgress
 
-PIECE_BYTES = 64 * 1024**2
-"""What is copied between two looks at the budget."""
+PIECE_BYTES = 64 * 1024**2  # copied between two looks at the budget
 _BUFFER_BYTES = 1024**2
 _CANNOT_COPY = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
 
 
 def missing_parts(tree: Tree, upload: Upload, *, work_folder: str) -> list[Slice]:
-    """The parts that have not arrived whole. Reads the folder once, however many there are."""
+    """Return the parts that have not arrived completely. Reads the folder once."""
     sizes = {path.rpartition("/")[2]: found.st_size for path, found in tree.files(f"{work_folder}/")}
     return [part for part in upload.slices() if sizes.get(str(part.part_number)) != part.length]
 
 
 def assemble(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) -> None:
-    """Make the file at the upload path, once, from its parts; then remove them.
+    """Join the parts into the file at the upload path, once; then remove them.
 
-    Raises PartsMissing, and UploadInProgress with the bytes copied so far when the budget is spent or another call is
-    at it. Those bytes are on the disk, so even after a power cut the next call can go on behind them.
+    Raises PartsMissing, and UploadInProgress when another call is doing so or the budget is spent, then with the number
+    of bytes copied. Those bytes are synced to the disk, so the next call continues after them even after a power cut.
     """
     try:
         _assemble_once(tree, upload, budget, work_folder=work_folder)
     except (FileNotFoundError, PartsMissing):
         if tree.find(upload.upload_path) is None:
             raise
-        # Another call has assembled them and removed the parts meanwhile.
+        # Another call has assembled the file and removed the parts meanwhile.
     tree.remove_folder(work_folder)
 
 
@@ -60,7 +59,7 @@ def _join(tree: Tree, upload: Upload, budget: Budget, *, work_folder: str) -> No
 
 
 def _copy(source: int, target: int, *, from_offset: int, to_offset: int, length: int) -> int:
-    """Copies up to `length` bytes, at least one, and says how many."""
+    """Copy up to `length` bytes, at least one. Return their number."""
     try:
         copied = os.copy_file_range(source, target, length, from_offset, to_offset)
     except OSError as error:

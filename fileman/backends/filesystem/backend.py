@@ -1,23 +1,23 @@
 """The local disk, or a mounted one. See docs/backends/filesystem.md.
 
 uploads/<name>                               finished files
-.uploads/<manager>/<file>                    an upload that is whole
+.uploads/<manager>/<file>                    a complete upload
 .uploads/<manager>/<file>.parts/             its parts, temporary files and lock
 """
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO
+from uuid import uuid4
 
 from fileman.backends.base import Backend
 from fileman.backends.filesystem.assembly import assemble, missing_parts
-from fileman.backends.filesystem.diagnosis import folder_problems
+from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems
 from fileman.backends.filesystem.errors import storage_errors
-from fileman.backends.filesystem.settings import FilesystemSettings, base_url_problems, location_problems
+from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
 from fileman.backends.filesystem.tree import WORK_SUFFIX, Tree
-from fileman.backends.streams import Received, chunks_of
+from fileman.backends.streams import CHUNK_BYTES, ExactBody
 from fileman.backends.values import (
     BackendConfig,
     Budget,
@@ -37,15 +37,14 @@ from fileman.errors import (
     UploadInProgress,
 )
 
-CHUNK_BYTES = 1024**2
 GIB = 1024**3
 
 
 class FilesystemBackend(Backend):
-    """Bytes come and go through this server's own views. An object is a file that is linked into place, never changed.
+    """Bytes come and go through this server's own views. An object is a file that is linked to its path, never changed.
 
-    Beyond what every backend raises: a path that could lead out of `base_path` raises StorageMisconfigured, `assemble`
-    PartsMissing, `publish` ChecksumMismatch when another object stands at the file path already.
+    In addition to the errors of every backend: a path that could lead out of `base_path` raises StorageMisconfigured,
+    `assemble` raises PartsMissing, `publish` ChecksumMismatch when another object is at the file path already.
     """
 
     settings_class = FilesystemSettings
@@ -79,7 +78,7 @@ class FilesystemBackend(Backend):
         return f"file:{os.path.realpath(self.settings.root)}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Writes and deletes a file of a few bytes below `.uploads/`."""
+        """Write and delete a file of a few bytes in each of the two folders."""
         problems = base_url_problems(self.settings.base_url)
         problems += folder_problems(self._tree, manager_id=self.config.manager_id)
         return not problems, problems
@@ -97,16 +96,16 @@ class FilesystemBackend(Backend):
     @storage_errors()
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         whole = upload.plan.total_parts == 1
-        path = upload.upload_path if whole else _part_path(upload, part)
+        part_path = f"{_work_folder(upload.upload_path)}/{part.part_number}"
+        path = upload.upload_path if whole else part_path
         if self._tree.find(upload.upload_path) or self._tree.find(path):
             raise UploadInProgress
-        received = Received(chunks_of(stream, length=part.length, chunk_bytes=CHUNK_BYTES), upload=upload, hashes=whole)
-        temporary = f"{_work_folder(upload.upload_path)}/{part.part_number}.{secrets.token_hex(8)}.tmp"
+        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms if whole else ())
         try:
-            self._tree.write(path, received, temporary=temporary)
+            self._tree.write(path, body, temporary=f"{part_path}.{uuid4().hex}.tmp")
         except FileExistsError:
             raise UploadInProgress from None
-        return self._stat(path, checksums=received.checksums) if whole else None
+        return self._stat(path, checksums=body.checksums) if whole else None
 
     @storage_errors()
     def assemble(self, upload: Upload, budget: Budget) -> StoredObject:
@@ -122,13 +121,16 @@ class FilesystemBackend(Backend):
             try:
                 self._tree.link(upload.upload_path, upload.file_path)
             except FileExistsError:
-                pass  # published by another call since; it is looked at below
+                pass  # another call has published it meanwhile
             else:
-                return self._proven_link(upload, verified)
-        return _same(self._stat(upload.file_path), verified)
+                return self._check_link(upload, verified)
+        published = self._stat(upload.file_path)
+        if published.etag != verified.etag:
+            raise ChecksumMismatch("Another file is already stored at this path.")
+        return published
 
-    def _proven_link(self, upload: Upload, verified: StoredObject) -> StoredObject:
-        """What was linked, if it is what was verified: the upload path may have been replaced just before."""
+    def _check_link(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        """Return the new link. Raises ObjectChanged if the file at the upload path was replaced just before."""
         published = self._stat(upload.file_path)
         if published.etag != verified.etag:
             self._tree.remove(upload.file_path)
@@ -153,7 +155,7 @@ class FilesystemBackend(Backend):
         found = self._tree.find(path)
         if found is None:
             raise FileMissing
-        return _described(path, found, checksums=checksums)
+        return _to_stored_object(path, found, checksums=checksums)
 
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         with storage_errors(), self._tree.opened(path) as descriptor:
@@ -169,7 +171,7 @@ class FilesystemBackend(Backend):
                 yield chunk
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        """What an upload left behind beside its upload path goes with it."""
+        """Delete the work folder of an upload together with its upload path."""
         failures = []
         for path in paths:
             try:
@@ -186,10 +188,10 @@ class FilesystemBackend(Backend):
             self._tree.remove(path)
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
-        """Temporary files of uploads that broke off are among them."""
+        """Yield the temporary files of interrupted uploads too."""
         with storage_errors():
             for path, found in self._tree.files(prefix):
-                stored = _described(path, found)
+                stored = _to_stored_object(path, found)
                 if older_than is None or (stored.modified and stored.modified < older_than):
                     yield stored
 
@@ -204,21 +206,11 @@ def _work_folder(upload_path: str) -> str:
     return f"{upload_path}{WORK_SUFFIX}"
 
 
-def _part_path(upload: Upload, part: Slice) -> str:
-    return f"{_work_folder(upload.upload_path)}/{part.part_number}"
-
-
 def _etag(found: os.stat_result) -> str:
-    """The same for every name of one file; no file is ever changed once it has its name."""
+    """Return the same for every name of one file. No file is ever changed after it got its name."""
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
-def _described(path: str, found: os.stat_result, *, checksums: dict[str, str] | None = None) -> StoredObject:
+def _to_stored_object(path: str, found: os.stat_result, *, checksums: dict[str, str] | None = None) -> StoredObject:
     modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
     return StoredObject(path=path, size=found.st_size, etag=_etag(found), checksums=checksums or {}, modified=modified)
-
-
-def _same(standing: StoredObject, verified: StoredObject) -> StoredObject:
-    if standing.etag != verified.etag:
-        raise ChecksumMismatch("Another file stands where this one belongs.")
-    return standing

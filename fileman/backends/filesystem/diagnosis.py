@@ -1,62 +1,75 @@
-"""Is a folder fit to hold uploads? Told for the operator, with the folder's name."""
+"""Check that a folder is fit for uploads, and that its URLs lead to the content view."""
 
 import os
-import secrets
 import stat
+from functools import partial
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings as django_settings
+from django.urls import Resolver404, resolve
 
+from fileman.backends.diagnosis import PROBE, Probe
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.tree import Tree
-from fileman.errors import FilemanError, FileMissing
+from fileman.errors import FileMissing, StorageError
 
 
 def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
-    """One sentence for each problem. Creates missing folders where that is allowed, writes a file and deletes it."""
-    problems = []
+    """Return one sentence for each problem. Creates missing folders where allowed, writes a file and deletes it."""
+    probe = Probe("", partial(_explain, tree.root), storage_errors)
     for folder in (f".uploads/{manager_id}", "uploads"):
-        reason = _reason_against(tree, folder)
-        if reason:
-            problems.append(f"The folder {tree.root}/{folder} cannot be written: {reason}")
-    return problems + _exposure(tree.root)
+        probe.attempt(folder, partial(_write_and_remove, tree, f"{folder}/probe-{uuid4()}"))
+    return probe.problems + _exposure(tree.root)
 
 
-def _reason_against(tree: Tree, folder: str) -> str:
-    name = f"{folder}/probe-{secrets.token_hex(8)}"
+def base_url_problems(base_url: str) -> list[str]:
+    """Return a problem if a path does not lead to the content view: stored files are never served unsigned."""
+    if not base_url.startswith("/"):
+        return []
     try:
-        with storage_errors():
-            tree.write(name, [b"probe"], temporary=f"{name}.tmp")
-            tree.remove(name)
-    except FileMissing:
-        return "it vanished meanwhile."
-    except FilemanError as error:
-        return _system_word(error) or error.message
-    return ""
+        match = resolve(f"{base_url.rstrip('/')}/signed")
+    except Resolver404:
+        return [f"There is no view at base_url {base_url!r}. Mount fileman's content view there, or remove base_url."]
+    if match.url_name != "content" or "fileman" not in match.app_names:
+        return [f"The view at base_url {base_url!r} is not fileman's content view. Mount it there, or remove base_url."]
+    return []
 
 
-def _system_word(error: FilemanError) -> str:
+def _write_and_remove(tree: Tree, path: str) -> None:
+    tree.write(path, [PROBE], temporary=f"{path}.tmp")
+    tree.remove(path)
+
+
+def _explain(root: str, folder: str, error: StorageError) -> str:
+    return f"The folder {root}/{folder} is not writable: {_reason(error)}"
+
+
+def _reason(error: StorageError) -> str:
     cause = error.__cause__
-    return f"{cause.strerror}." if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError) else ""
+    if isinstance(error, FileMissing):
+        return "It was removed during the check."
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+        return f"{cause.strerror}."
+    return error.message
 
 
 def _exposure(root: str) -> list[str]:
-    """Ways around the signed addresses."""
+    """Return the ways around the signed URLs."""
     problems = []
     real = os.path.realpath(root)
     static = getattr(django_settings, "STATIC_ROOT", None)
     if static and _is_inside(real, os.path.realpath(static)):
-        problems.append(f"The folder {root} lies in STATIC_ROOT: the web server would serve every upload to anybody.")
+        problems.append(f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone.")
     if _is_world_writable(real):
-        problems.append(f"The folder {root} is world-writable: any user of this machine could replace stored files.")
+        problems.append(f"The folder {root} is world-writable, so any user of this machine could replace stored files.")
     return problems
 
 
 def _is_world_writable(folder: str) -> bool:
     try:
         return bool(Path(folder).stat().st_mode & stat.S_IWOTH)
-    except OSError:  # absent, or out of our reach: the probe has said so
+    except OSError:  # missing or unreachable: the probe has reported it
         return False
 
 

@@ -1,4 +1,4 @@
-"""What the operating system says, in the errors of fileman."""
+"""Map errors of the operating system to fileman errors."""
 
 import errno
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Maps what the operating system says to the errors of fileman. Works as a decorator, too."""
+    """Raise fileman errors for errors of the operating system. Works as a decorator too."""
     try:
         yield
     except FileNotFoundError as error:

@@ -1,13 +1,11 @@
-"""The settings of the filesystem backend, and where `backend_url` has to agree with them."""
+"""The settings of a file manager of type "file", and `backend_url` beside them."""
 
 import os.path
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from django.urls import Resolver404, resolve
-
 from fileman.backends.endpoints import parsed
-from fileman.backends.filesystem.paths import is_plain
+from fileman.backends.filesystem.tree import is_plain
 from fileman.backends.settings import BackendSettings
 
 FILE_MODE = 0o600
@@ -20,19 +18,19 @@ class FilesystemSettings(BackendSettings):
     """The `settings` of a file manager of type "file"."""
 
     base_path: str
-    """Absolute path of the folder that holds everything."""
+    """Absolute path of the folder that contains all files."""
     base_url: str = ""
-    """Where fileman's content view is mounted, when not where `fileman.urls` puts it: a path, or another domain."""
+    """Mount of fileman's content view if it is not the one of `fileman.urls`: a path, or a URL on another domain."""
     create_directories: bool = True
     """False: folders must exist; a missing one is an error, and nothing is created."""
     permissions: int | str = FILE_MODE
     """Mode of every file: 0o644 or "0o644" or "644"."""
     directory_permissions: int | str = FOLDER_MODE
-    """Mode of every folder that is created."""
+    """Mode of every new folder, in the same three forms."""
 
     @property
     def root(self) -> str:
-        """`base_path` without a slash at its end."""
+        """`base_path` without a trailing slash."""
         return os.path.normpath(self.base_path)
 
     @property
@@ -47,7 +45,7 @@ class FilesystemSettings(BackendSettings):
         problems = super().problems()
         names = [name for name in self.base_path.split("/") if name]
         if not self.base_path.startswith("/") or not names or not all(is_plain(name) for name in names):
-            problems.append("base_path must be an absolute path of a folder, without '..'.")
+            problems.append("base_path must be the absolute path of a folder, without '..'.")
         if self.base_url and not self.base_url.startswith(("/", "https://", "http://")):
             problems.append("base_url must be a path such as '/fileman/content/', or begin with https://.")
         problems += _mode_problems("permissions", self.permissions, needed=FILE_MODE)
@@ -55,7 +53,7 @@ class FilesystemSettings(BackendSettings):
 
 
 def location_problems(backend_url: str, settings: FilesystemSettings) -> list[str]:
-    """`backend_url` may be empty or name the same folder as `base_path`."""
+    """Return the problems of `backend_url`: it must be empty or name the folder of `base_path`."""
     if not backend_url:
         return []
     url = parsed(backend_url)
@@ -63,19 +61,6 @@ def location_problems(backend_url: str, settings: FilesystemSettings) -> list[st
         return ["backend_url must be empty or look like file:///absolute/path/."]
     if os.path.normpath(unquote(url.path)) != settings.root:
         return ["backend_url and base_path name different folders."]
-    return []
-
-
-def base_url_problems(base_url: str) -> list[str]:
-    """A path must lead to the content view: what is stored is never served unsigned. Needs the urls of the project."""
-    if not base_url.startswith("/"):
-        return []
-    try:
-        match = resolve(f"{base_url.rstrip('/')}/signed")
-    except Resolver404:
-        return [f"base_url {base_url!r} leads nowhere. Mount fileman's content view there, or leave it out."]
-    if match.url_name != "content" or "fileman" not in match.app_names:
-        return [f"base_url {base_url!r} does not lead to fileman's content view. Mount it there, or leave it out."]
     return []
 
 
@@ -89,5 +74,5 @@ def _mode_problems(name: str, value: int | str, *, needed: int) -> list[str]:
     except ValueError:
         return [f"{name} must be an octal mode such as '0o{needed:o}'."]
     if not 0 <= mode <= _MODES or mode & needed != needed:
-        return [f"{name} is 0o{mode:o}; it must be at most 0o777 and include 0o{needed:o}, the owner's own rights."]
+        return [f"{name} is 0o{mode:o}; it must be at most 0o777 and include 0o{needed:o}, the rights of the owner."]
     return []

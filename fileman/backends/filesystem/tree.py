@@ -1,4 +1,4 @@
-"""Files below one folder: the only code that turns a path of the filesystem backend into system calls."""
+"""Files below one folder: the only module that passes a path of the filesystem backend to the operating system."""
 
 import errno
 import fcntl
@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from unicodedata import category
 
-from fileman.backends.filesystem.paths import components, is_plain
 from fileman.errors import StorageMisconfigured, UploadInProgress
 
+# The folder of an unfinished upload is its upload path with this suffix. It is ours, so it is always created.
 WORK_SUFFIX = ".parts"
-"""The folder of one unfinished upload is named for its upload path and this. It is ours, so it is always created."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _REMOVE_ATTEMPTS = 10
+_FOREIGN_PATH = "This path is not the path of a stored file."
+_GLOB_CHARACTERS = frozenset("*?[]")
+_CONTROL_OR_SURROGATE = frozenset({"Cc", "Cs"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +34,16 @@ class Tree:
     """False: a missing folder raises StorageMisconfigured, and nothing is created."""
     file_mode: int
     folder_mode: int
-    """Modes of what is created, whatever the umask."""
+    """Modes of new files and folders, whatever the umask."""
 
     @contextmanager
     def at(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """THE CHOKE POINT OF PATH SAFETY: the open folder that a path lies in, and the last name of the path.
+        """THE CHOKE POINT OF PATH SAFETY: yield the open folder that contains a path, and the last name of the path.
 
         Walks from the root by descriptors and never through a symbolic link, so a path cannot leave the root, not even
-        when a folder is replaced meanwhile. The last name is the caller's, who must not follow a link either.
+        when a folder is replaced meanwhile. The caller opens the last name and must not follow a link either.
         """
-        *folders, name = components(path)
+        *folders, name = _split(path)
         descriptor = self._open_root(create=create)
         try:
             for folder in folders:
@@ -51,8 +54,8 @@ class Tree:
             os.close(descriptor)
 
     def _open_root(self, *, create: bool) -> int:
-        """The root may be, or lie behind, a symbolic link: the operator chose it."""
         try:
+            # The root may be, or be behind, a symbolic link: the operator chose it.
             return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             if not self.create_folders:
@@ -96,7 +99,7 @@ class Tree:
         return descriptor
 
     def find(self, path: str) -> os.stat_result | None:
-        """The facts of a regular file; None when nothing is there."""
+        """Return the facts of a regular file, None for a folder or a missing file."""
         try:
             with self.at(path) as (folder, name):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -106,7 +109,7 @@ class Tree:
 
     @contextmanager
     def opened(self, path: str, *, write: bool = False) -> Iterator[int]:
-        """A descriptor of a regular file, made when it is to be written and absent."""
+        """Yield a descriptor of a regular file. `write` creates a missing one."""
         flags = _FILE | (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
         with self.at(path, create=write) as (folder, name):
             descriptor = os.open(name, flags, 0o600, dir_fd=folder)
@@ -119,9 +122,9 @@ class Tree:
             os.close(descriptor)
 
     def write(self, path: str, chunks: Iterable[bytes], *, temporary: str) -> None:
-        """Make a file under a temporary name and link it once it is safely on the disk. Raises FileExistsError.
+        """Write a temporary file, sync it to the disk and link it to its path. Raises FileExistsError.
 
-        On any error the temporary file is gone; a killed process leaves it behind, never the final name.
+        Any error removes the temporary file. A killed process leaves it, but never a file at `path`.
         """
         with self.at(temporary, create=True) as (folder, name):
             descriptor = os.open(name, _FILE | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
@@ -150,13 +153,13 @@ class Tree:
             os.fsync(to_folder)
 
     def remove(self, path: str) -> None:
-        """Remove a file; a link is removed, not followed. What is absent is well."""
+        """Remove a file or a link, never the target of a link. A missing file is not an error."""
         with suppress(FileNotFoundError), self.at(path) as (folder, name):
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder of plain files, and what others put there meanwhile. What is absent is well."""
+        """Remove a folder of plain files, and files that others add meanwhile. A missing folder is not an error."""
         with suppress(FileNotFoundError), self.at(path) as (parent, name):
             for attempts_left in reversed(range(_REMOVE_ATTEMPTS)):
                 _empty(name, parent=parent)
@@ -170,7 +173,7 @@ class Tree:
 
     @contextmanager
     def locked(self, path: str) -> Iterator[None]:
-        """Hold a lock that ends with the process. Raises UploadInProgress when somebody else holds it."""
+        """Hold a lock that ends with the process. Raises UploadInProgress if another process or thread holds it."""
         with self.opened(path, write=True) as descriptor:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,7 +182,7 @@ class Tree:
             yield
 
     def files(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Path and facts of the regular files whose path begins with `prefix`; foreign names are passed over."""
+        """Yield path and facts of the regular files whose path begins with `prefix`. Skips names that are not ours."""
         above = prefix.rpartition("/")[0]
         inside = f"{above}/" if above else ""
         with suppress(FileNotFoundError), self.at(f"{inside}any") as (folder, _):
@@ -189,30 +192,43 @@ class Tree:
 
 
 def seal(descriptor: int) -> None:
-    """Put the bytes of a finished file safely on the disk.
-
-    Its time is set to the nanosecond, because the kernel's own clock stands still for milliseconds and a new file may
-    be given the inode of one just deleted: the time keeps their etags apart.
-    """
+    """Sync the bytes of a finished file to the disk."""
+    # The kernel's own clock stands still for milliseconds, and a new file may get the inode of one just deleted.
+    # A time in nanoseconds keeps their etags apart.
     now = time.time_ns()
     os.utime(descriptor, ns=(now, now))
     os.fsync(descriptor)
 
 
+def is_plain(name: str) -> bool:
+    """Return True if a name can only mean one file in one folder."""
+    if name in {"", ".", ".."} or "\\" in name or _GLOB_CHARACTERS & set(name):
+        return False
+    return not any(category(character) in _CONTROL_OR_SURROGATE for character in name)
+
+
+def _split(path: str) -> list[str]:
+    """Return the names in a path. Raises StorageMisconfigured for an unsafe one, before any system call."""
+    names = path.split("/")
+    if not all(is_plain(name) for name in names):
+        raise StorageMisconfigured(_FOREIGN_PATH)
+    return names
+
+
 def _regular(found: os.stat_result) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
-        raise StorageMisconfigured("This path is not one of a stored file.")
+        raise StorageMisconfigured(_FOREIGN_PATH)
     return found
 
 
 def _missing_folder() -> StorageMisconfigured:
-    return StorageMisconfigured("A folder of the storage is missing, and create_directories is off.")
+    return StorageMisconfigured("A folder of the storage is missing and create_directories is off. Create the folder.")
 
 
 def _empty(name: str, *, parent: int) -> None:
     folder = os.open(name, _FOLDER, dir_fd=parent)
     try:
-        for entry in os.listdir(folder):  # noqa: PTH208 - a descriptor is no path
+        for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
             with suppress(FileNotFoundError):
                 os.unlink(entry, dir_fd=folder)
     finally:
@@ -226,7 +242,8 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 
 def _move_create_only(old: str, new: str, *, from_folder: int, to_folder: int) -> None:
-    """Where there are no hard links. The lock on the folder keeps others of us off; it ends with the process."""
+    """Rename a file on a file system without hard links, never over an existing file. Raises FileExistsError."""
+    # The check and the rename are two steps. The lock keeps our other processes out and ends with this process.
     fcntl.flock(to_folder, fcntl.LOCK_EX)
     try:
         os.stat(new, dir_fd=to_folder, follow_symlinks=False)

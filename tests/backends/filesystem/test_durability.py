@@ -71,7 +71,7 @@ class TestFaults:
         assert raised.value.message == StorageMisconfigured.message
 
     def test_a_stream_that_ends_early_leaves_nothing(self, backend: FilesystemBackend, root: Path) -> None:
-        with pytest.raises(SizeMismatch, match="1 bytes early"):
+        with pytest.raises(SizeMismatch, match="ended 1 bytes before its 3 bytes"):
             put(backend, upload_of(backend, 3), b"ab")
 
         assert files_below(root) == []

@@ -219,7 +219,7 @@ class TestModes:
 
     def test_a_folder_mode_that_locks_us_out_is_refused(self, root: Path) -> None:
         assert faults(root, directory_permissions=0o600) == [
-            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the owner's own rights."
+            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner."
         ]
 
 
