@@ -1,31 +1,31 @@
-"""Endpoints and prefixes in the settings of a file manager: what every cloud backend asks of them."""
+"""Checks of the endpoints and prefixes in the settings of every cloud backend."""
 
 from urllib.parse import SplitResult, urlsplit
 
 from fileman import conf
 
+# An object's name has at most 1024 bytes. The rest is for the names below the prefix.
 PREFIX_MAX_BYTES = 500
-"""Of the 1024 bytes that an object's name may have; the rest is left for the names below the prefix."""
 
 
-def parsed(address: str) -> SplitResult:
-    """Its parts, all empty where it is no address at all ("https://[")."""
+def parsed(url: str) -> SplitResult:
+    """Return the parts of a URL, all empty for a malformed one such as "https://["."""
     try:
-        return urlsplit(address)
+        return urlsplit(url)
     except ValueError:
         return urlsplit("")
 
 
 def folder(path: str) -> str:
-    """ "some/folder" and "/some/folder/" as a prefix: "some/folder/"; "" stays ""."""
+    """Return the prefix "some/folder/" for "some/folder" and "/some/folder/", "" for ""."""
     bare = path.removeprefix("/").removesuffix("/")
     return f"{bare}/" if bare else ""
 
 
 def prefix_problems(prefix: str) -> list[str]:
-    """What is wrong with the prefix in `backend_url`."""
+    """Return the problems of the prefix in `backend_url`."""
     if len(prefix.encode()) > PREFIX_MAX_BYTES:
-        return [f"The prefix in backend_url may have at most {PREFIX_MAX_BYTES} bytes."]
+        return [f"The prefix in backend_url must have at most {PREFIX_MAX_BYTES} bytes."]
     folders = prefix.removesuffix("/").split("/") if prefix else []
     if any(name.rstrip(".") == "" for name in folders) or "\\" in prefix or not prefix.isprintable():
         return ["The prefix in backend_url must be plain folder names, each followed by one slash."]
@@ -33,7 +33,7 @@ def prefix_problems(prefix: str) -> list[str]:
 
 
 def endpoint_problems(endpoint: str | None, *, setting: str) -> list[str]:
-    """What is wrong with the address of a store: scheme, host and port, nothing more."""
+    """Return the problems of a store's endpoint: it has a scheme, a host and perhaps a port, nothing more."""
     if not endpoint:
         return []
     url = parsed(endpoint)
@@ -43,14 +43,14 @@ def endpoint_problems(endpoint: str | None, *, setting: str) -> list[str]:
 
 
 def insecurity_problems(url: SplitResult, *, setting: str) -> list[str]:
-    """Plain http is for development."""
+    """Return a problem for plain http, unless the settings allow it."""
     if url.scheme == "http" and not conf.insecure_endpoints_allowed():
-        return [f"{setting} must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."]
+        return [f"{setting} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."]
     return []
 
 
 def has_plain_host(url: SplitResult) -> bool:
-    """http or https, a host, perhaps a port; no user, no fragment."""
+    """Return True for http or https with a host and perhaps a port, without user and fragment."""
     try:
         is_plain = bool(url.hostname) and "@" not in url.netloc and not url.fragment and url.port != 0
     except ValueError:
@@ -59,5 +59,5 @@ def has_plain_host(url: SplitResult) -> bool:
 
 
 def get_origin(url: SplitResult) -> str:
-    """ "https://host:port"."""
+    """Return "https://host:port" in lowercase."""
     return f"{url.scheme}://{url.netloc.lower()}"

@@ -106,6 +106,12 @@ class TestDownloads:
     def test_lifetimes_are_clamped(self, expires_in: int | None, ends: str) -> None:
         assert said(backend_of(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
 
+    def test_an_endpoint_in_capitals_is_signed_for_https(self) -> None:
+        url = backend_of({**GOOD, "endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}).get_url("uploads/one")
+
+        assert url.startswith("https://acmefiles.blob.core.windows.net/documents/")
+        assert said(url)["spr"] == "https"
+
 
 class Keys:
     """Gives user delegation keys as Azure does, and counts them."""

@@ -26,10 +26,6 @@ def config(base_path: Path | str, *, backend_url: str = "", **settings: Any) -> 
     )
 
 
-def faults(base_path: Path | str, **changes: Any) -> list[str]:
-    return FilesystemBackend.configuration_problems(config(base_path, **changes))
-
-
 def upload_of(backend: FilesystemBackend, size: int, *, part_size: int | None = None, **changes: Any) -> Upload:
     file_id, part_size = uuid4(), part_size or size
     strategy = Strategy.PARTS if part_size < size else Strategy.SINGLE

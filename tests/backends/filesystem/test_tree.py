@@ -12,7 +12,7 @@ import pytest
 from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import Budget
 from fileman.errors import StorageMisconfigured
-from tests.backends.filesystem.folder import faults, files_below, make, put, upload_of
+from tests.backends.filesystem.folder import files_below, make, put, upload_of
 
 
 def mode_of(entry: Path) -> int:
@@ -208,19 +208,6 @@ class TestModes:
         created = [top, *top.rglob("*")]
         assert {mode_of(entry) for entry in created if entry.is_dir()} == {folder_mode}
         assert {mode_of(entry) for entry in created if not entry.is_dir()} == {file_mode}
-
-    @pytest.mark.parametrize("value", ["rw-r--r--", "", 644, 755, "1777", -1, 0o044, "0o400"])
-    def test_a_mode_that_cannot_be_meant_is_refused(self, root: Path, value: int | str) -> None:
-        """Decimal 644, modes that lock the server itself out, and what is no mode at all."""
-        found = faults(root, permissions=value)
-
-        assert len(found) == 1
-        assert found[0].startswith("permissions ")
-
-    def test_a_folder_mode_that_locks_us_out_is_refused(self, root: Path) -> None:
-        assert faults(root, directory_permissions=0o600) == [
-            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner."
-        ]
 
 
 class TestCreateDirectories:

@@ -89,7 +89,7 @@ def test_backend_url_names_the_folder(backend_url: str, prefix: str) -> None:
         ("gs://my-bucket/a//b/", PREFIX_FAULT),
         ("gs://my-bucket/../b/", PREFIX_FAULT),
         ("gs://my-bucket/a\\b/", PREFIX_FAULT),
-        (f"gs://my-bucket/{'a' * 500}/", "The prefix in backend_url may have at most 500 bytes."),
+        (f"gs://my-bucket/{'a' * 500}/", "The prefix in backend_url must have at most 500 bytes."),
     ],
 )
 def test_a_wrong_backend_url_is_named(backend_url: str, fault: str) -> None:
@@ -130,7 +130,7 @@ def test_a_malformed_endpoint_is_named(endpoint: str) -> None:
 
 
 def test_a_plain_http_endpoint_needs_permission() -> None:
-    refused = "endpoint must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."
+    refused = "endpoint must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
 
     assert faults(endpoint="http://127.0.0.1:9000") == []
     with override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": False}):

@@ -139,7 +139,7 @@ def test_the_prefix_of_a_compatible_store_stands_after_its_bucket() -> None:
             {},
             "The prefix in backend_url must be plain folder names, each followed by one slash.",
         ),
-        (f"s3://my-bucket/{'a' * 500}/", {}, "The prefix in backend_url may have at most 500 bytes."),
+        (f"s3://my-bucket/{'a' * 500}/", {}, "The prefix in backend_url must have at most 500 bytes."),
     ],
 )
 def test_a_url_that_is_malformed_or_disagrees_is_named(backend_url: str, settings: Any, fault: str) -> None:
@@ -208,7 +208,7 @@ def test_a_missing_bucket_name_is_named() -> None:
 @override_settings(DEBUG=False, FILEMAN_SETTINGS={})
 def test_plain_http_is_refused_in_production() -> None:
     assert faults(endpoint_url="http://s3.internal") == [
-        "endpoint_url must be https; ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS lifts this."
+        "endpoint_url must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
     ]
 
 

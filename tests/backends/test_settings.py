@@ -1,0 +1,356 @@
+"""The rules for settings and backend_url of each type of file manager, and the problem that each violation reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import override_settings
+
+from fileman.backends import Backend, BackendConfig, backend_class
+from fileman.errors import StorageMisconfigured
+
+ABSENT = object()
+AZURE_KEY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
+AZURE_HOST = "https://acmefiles.blob.core.windows.net"
+CONNECTION_STRING = (
+    f"DefaultEndpointsProtocol=https;AccountName=acmefiles;AccountKey={AZURE_KEY};EndpointSuffix=core.windows.net"
+)
+BY_STRING = {"connection_string": CONNECTION_STRING, "account_name": ABSENT, "account_key": ABSENT}
+GOOD: Mapping[str, Mapping[str, Any]] = {
+    "file": {"base_path": "/srv/files"},
+    "memory": {},
+    "s3": {"bucket_name": "my-bucket"},
+    "azure": {"account_name": "acmefiles", "account_key": AZURE_KEY, "container_name": "documents"},
+    "gcs": {"bucket_name": "my-bucket"},
+}
+REQUIRED = [("file", "base_path"), ("s3", "bucket_name"), ("azure", "container_name"), ("gcs", "bucket_name")]
+# backend_url without a prefix, and the location without one.
+CLOUDS = {
+    "s3": ("s3://my-bucket", "s3:aws/my-bucket/"),
+    "azure": ("azure://documents", f"azure:{AZURE_HOST}/documents/"),
+    "gcs": ("gs://my-bucket", "gcs:google/my-bucket/"),
+}
+ENDPOINT = {"s3": "endpoint_url", "azure": "endpoint", "gcs": "endpoint"}
+ENDPOINT_SHAPE = {
+    "s3": 'endpoint_url must look like "https://host" or "https://host:port".',
+    "azure": 'endpoint must look like "https://host" or "https://host/account".',
+    "gcs": 'endpoint must look like "https://host" or "https://host:port".',
+}
+PLAIN_NAMES = "The prefix in backend_url must be plain folder names, each followed by one slash."
+Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
+UrlRules = Mapping[str, Sequence[tuple[str, str]]]
+
+
+def config(vendor: str, changes: Mapping[str, Any] | None = None, backend_url: str = "") -> BackendConfig:
+    settings = {key: value for key, value in {**GOOD[vendor], **(changes or {})}.items() if value is not ABSENT}
+    direct = vendor in CLOUDS
+    return BackendConfig(manager_id=uuid4(), backend_url=backend_url, settings=settings, supports_direct_upload=direct)
+
+
+def problems(vendor: str, changes: Mapping[str, Any] | None = None, backend_url: str = "") -> list[str]:
+    return backend_class(vendor).configuration_problems(config(vendor, changes, backend_url))
+
+
+def make(vendor: str, changes: Mapping[str, Any] | None = None, backend_url: str = "") -> Backend:
+    return backend_class(vendor)(config(vendor, changes, backend_url))
+
+
+def rows(table: Rules | UrlRules) -> list[tuple[str, Any, str]]:
+    return [(vendor, given, problem) for vendor, rules in table.items() for given, problem in rules]
+
+
+class TestEveryType:
+    @pytest.mark.parametrize("vendor", GOOD)
+    def test_the_smallest_configuration_is_good(self, vendor: str) -> None:
+        backend = make(vendor)
+
+        assert backend.prefix == ""
+        assert (backend.settings.upload_expires_in, backend.settings.download_expires_in) == (3600, 300)
+
+    @pytest.mark.parametrize(("vendor", "name"), REQUIRED)
+    def test_a_missing_setting_is_named(self, vendor: str, name: str) -> None:
+        assert problems(vendor, {name: ABSENT}) == [f"Setting {name!r} is missing."]
+
+    @pytest.mark.parametrize("vendor", GOOD)
+    def test_an_unknown_setting_is_named_beside_the_known_ones(self, vendor: str) -> None:
+        known = ", ".join(sorted(backend_class(vendor).settings_class.__dataclass_fields__))
+
+        assert problems(vendor, {"colour": "blue"}) == [f"Unknown setting 'colour'. Known settings: {known}."]
+
+    @pytest.mark.parametrize("vendor", GOOD)
+    @pytest.mark.parametrize("value", ["soon", 1.5, True, None])
+    def test_a_wrong_type_is_named(self, vendor: str, value: object) -> None:
+        assert problems(vendor, {"upload_expires_in": value}) == ["Setting 'upload_expires_in' must be an integer."]
+
+    @pytest.mark.parametrize("vendor", GOOD)
+    @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
+    def test_urls_live_from_a_second_to_a_week(self, vendor: str, name: str) -> None:
+        refused = [f"{name} must be from 1 to 604800 seconds."]
+
+        assert [problems(vendor, {name: seconds}) for seconds in (1, 604_800)] == [[], []]
+        assert [problems(vendor, {name: seconds}) for seconds in (-1, 0, 604_801, 315_360_000)] == [refused] * 4
+
+    @pytest.mark.parametrize("vendor", ["file", "memory"])
+    def test_direct_upload_is_refused_for_a_storage_behind_this_server(self, vendor: str) -> None:
+        direct = replace(config(vendor), supports_direct_upload=True)
+
+        assert backend_class(vendor).configuration_problems(direct) == [
+            "This backend cannot take direct uploads: set supports_direct_upload to False."
+        ]
+
+    @pytest.mark.parametrize("vendor", GOOD)
+    def test_a_configuration_with_problems_makes_no_backend_and_shows_no_secret(self, vendor: str) -> None:
+        with pytest.raises(StorageMisconfigured, match="download_expires_in must be from 1") as refusal:
+            make(vendor, {"download_expires_in": 0})
+
+        assert AZURE_KEY not in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        ("vendor", "changes", "secrets"),
+        [
+            ("azure", {}, [AZURE_KEY]),
+            ("azure", BY_STRING, [AZURE_KEY]),
+        ],
+    )
+    def test_no_secret_shows_when_a_backend_is_printed(
+        self, vendor: str, changes: Mapping[str, Any], secrets: Sequence[str]
+    ) -> None:
+        backend = make(vendor, changes)
+        shown = f"{backend!r} {backend.config!r} {backend.settings!r} {vars(backend)!r} {backend.location()}"
+
+        assert [secret for secret in secrets if secret in shown] == []
+
+
+class TestEveryCloud:
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    @pytest.mark.parametrize(
+        ("path", "prefix"),
+        [("", ""), ("/", ""), ("/a", "a/"), ("/tenants/a/", "tenants/a/"), ("/tenant 1/ü", "tenant 1/ü/")],
+    )
+    def test_backend_url_names_the_prefix(self, vendor: str, path: str, prefix: str) -> None:
+        base, location = CLOUDS[vendor]
+        backend = make(vendor, backend_url=f"{base}{path}")
+
+        assert backend.prefix == prefix
+        assert backend.location() == f"{location}{prefix}"
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    @pytest.mark.parametrize("path", ["a//b/", "../b/", "a/../b/", "a./b\\c", "a\\b/", "a\x7fb/", "a/.../b"])
+    def test_a_prefix_that_is_no_folder_is_refused(self, vendor: str, path: str) -> None:
+        assert problems(vendor, backend_url=f"{CLOUDS[vendor][0]}/{path}") == [PLAIN_NAMES]
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    def test_a_prefix_leaves_room_for_names(self, vendor: str) -> None:
+        base, _ = CLOUDS[vendor]
+
+        assert problems(vendor, backend_url=f"{base}/{'a' * 499}") == []
+        assert problems(vendor, backend_url=f"{base}/{'ü' * 250}") == [
+            "The prefix in backend_url must have at most 500 bytes."
+        ]
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    @pytest.mark.parametrize(
+        "endpoint",
+        [
+            "host.example.com",
+            "ftp://host",
+            "file:///etc/passwd",
+            "https://",
+            "https://[",
+            "https://user@host",
+            "https://user:canary@host",
+            "https://host?x=canary",
+            "https://host:port",
+            "https://host:0",
+            "https://host#a",
+        ],
+    )
+    def test_a_malformed_endpoint_is_refused(self, vendor: str, endpoint: str) -> None:
+        assert problems(vendor, {ENDPOINT[vendor]: endpoint}) == [ENDPOINT_SHAPE[vendor]]
+
+    @pytest.mark.parametrize("vendor", ["s3", "gcs"])
+    def test_an_endpoint_has_no_path(self, vendor: str) -> None:
+        assert problems(vendor, {ENDPOINT[vendor]: "https://host/path"}) == [ENDPOINT_SHAPE[vendor]]
+
+    @pytest.mark.parametrize(
+        ("vendor", "changes"),
+        [
+            ("s3", {"endpoint_url": "http://s3.internal"}),
+            ("gcs", {"endpoint": "http://127.0.0.1:9000"}),
+            ("azure", {"endpoint": "http://127.0.0.1:10000/acmefiles"}),
+            ("azure", {**BY_STRING, "connection_string": CONNECTION_STRING.replace("=https", "=http")}),
+        ],
+    )
+    def test_plain_http_must_be_allowed(self, vendor: str, changes: Mapping[str, Any]) -> None:
+        name = ENDPOINT[vendor]
+        refused = f"{name} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
+
+        with override_settings(DEBUG=False, FILEMAN_SETTINGS={}):
+            assert problems(vendor, changes) == [refused]
+        with override_settings(DEBUG=True, FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": False}):
+            assert problems(vendor, changes) == [refused]
+        with override_settings(DEBUG=False, FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True}):
+            assert problems(vendor, changes) == []
+
+
+BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
+CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
+SETTINGS: Rules = {
+    "file": [
+        ({"base_path": ""}, BASE_PATH),
+        ({"base_path": "relative/folder"}, BASE_PATH),
+        ({"base_path": "/"}, BASE_PATH),
+        ({"base_path": "/srv/../etc"}, BASE_PATH),
+        ({"base_path": "/srv/na\0me"}, BASE_PATH),
+        (
+            {"base_url": "media/uploads"},
+            "base_url must be a path such as '/fileman/content/', or begin with https://.",
+        ),
+        (
+            {"directory_permissions": 0o600},
+            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner.",
+        ),
+        ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
+        ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
+        *[
+            (
+                {"permissions": mode},
+                f"permissions is {shown}; it must be at most 0o777 and include 0o600, the rights of the owner.",
+            )
+            for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), (0o044, "0o44")]
+        ],
+        (
+            {"permissions": "0o400"},
+            "permissions is 0o400; it must be at most 0o777 and include 0o600, the rights of the owner.",
+        ),
+    ],
+    "azure": [
+        *[({"container_name": name}, CONTAINER) for name in ("ab", "a" * 64, "Documents", "a--b", "-a-", "$root")],
+        ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
+        ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
+        ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
+        ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, ENDPOINT_SHAPE["azure"]),
+        ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
+        (
+            {"connection_string": f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
+            "connection_string has no AccountKey.",
+        ),
+        (
+            {"connection_string": CONNECTION_STRING, "account_name": "other"},
+            "account_name is 'other', but connection_string names 'acmefiles'.",
+        ),
+        (
+            {"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"},
+            "account_key and connection_string hold different keys. Set only one of them.",
+        ),
+        (
+            {
+                "connection_string": f"{CONNECTION_STRING};BlobEndpoint={AZURE_HOST}",
+                "endpoint": "https://files.example.com",
+            },
+            "endpoint and the BlobEndpoint of connection_string differ. Set only one of them.",
+        ),
+        (
+            {"endpoint": "https://other.blob.core.windows.net"},
+            "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(("vendor", "changes", "problem"), rows(SETTINGS))
+def test_an_impossible_setting_is_named_without_its_secret(
+    vendor: str, changes: Mapping[str, Any], problem: str
+) -> None:
+    assert " ".join(problems(vendor, changes)) == problem
+
+
+@override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True})
+def test_tokens_are_never_sent_over_plain_http() -> None:
+    changes = {"account_key": ABSENT, "endpoint": "http://127.0.0.1:10000/acmefiles"}
+
+    assert problems("azure", changes) == [
+        "endpoint must be https if account_key is not set: tokens are not sent over plain http."
+    ]
+
+
+FILE_URL = "backend_url must be empty or look like file:///absolute/path/."
+OTHER_FOLDER = "backend_url and base_path name different folders."
+AZURE_URL = "backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."
+OTHER_CONTAINER = "backend_url names the container 'pictures', but container_name is 'documents'."
+OTHER_ACCOUNT = f"backend_url is not below {AZURE_HOST}, the URL of the account in the settings."
+URLS: UrlRules = {
+    "file": [
+        *[(f"file:///srv/{path}", OTHER_FOLDER) for path in ("other", "filesx", "", "files/../x")],
+        ("s3://bucket/", FILE_URL),
+        ("file://host/srv/files", FILE_URL),
+        ("file://[", FILE_URL),
+        ("/srv/files", FILE_URL),
+        ("file:///srv/files?a=b", FILE_URL),
+    ],
+    "memory": [("s3://bucket/", "backend_url must be empty or memory://.")],
+    "azure": [
+        ("s3://documents/", AZURE_URL),
+        ("https://[", AZURE_URL),
+        ("azure:///documents", AZURE_URL),
+        (f"{AZURE_HOST}/documents/?sig=canary", AZURE_URL),
+        ("azure://pictures/", OTHER_CONTAINER),
+        (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
+        ("https://other.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+        ("http://acmefiles.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+    ],
+}
+
+
+@pytest.mark.parametrize(("vendor", "backend_url", "problem"), rows(URLS))
+def test_a_backend_url_that_is_malformed_or_contradicts_the_settings_is_named(
+    vendor: str, backend_url: str, problem: str
+) -> None:
+    assert problems(vendor, backend_url=backend_url) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "changes", "backend_url", "location"),
+    [
+        ("file", {"base_path": "/srv/files/"}, "file:///srv/files", "file:/srv/files"),
+        ("file", {}, "file:///srv/files/", "file:/srv/files"),
+        ("file", {}, "file://localhost/srv/files", "file:/srv/files"),
+        ("file", {"base_path": "/srv/my files"}, "file:///srv/my%20files", "file:/srv/my files"),
+        (
+            "file",
+            {
+                "base_path": "/app/media/uploads",
+                "base_url": "/media/uploads/",
+                "create_directories": True,
+                "permissions": 0o644,
+                "directory_permissions": 0o755,
+            },
+            "file:///app/media/uploads/",
+            "file:/app/media/uploads",
+        ),
+        ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
+        ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
+        ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),
+        ("azure", {"endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}, "", f"azure:{AZURE_HOST}/documents/"),
+        ("azure", {}, f"{AZURE_HOST}/documents/", f"azure:{AZURE_HOST}/documents/"),
+        ("azure", {}, f"{AZURE_HOST}/documents/a/b/", f"azure:{AZURE_HOST}/documents/a/b/"),
+        (
+            "azure",
+            {},
+            "https://ACMEfiles.blob.core.windows.net/documents/a/",
+            f"azure:{AZURE_HOST}/documents/a/",
+        ),
+        (
+            "azure",
+            {"endpoint": "https://azurite.internal:10000/acmefiles"},
+            "https://azurite.internal:10000/acmefiles/documents/a/",
+            "azure:https://azurite.internal:10000/acmefiles/documents/a/",
+        ),
+    ],
+)
+def test_each_way_to_name_a_place_leads_to_one_location(
+    vendor: str, changes: Mapping[str, Any], backend_url: str, location: str
+) -> None:
+    assert make(vendor, changes, backend_url).location() == location
