@@ -62,7 +62,7 @@ def _microseconds(call: Callable[[], Any]) -> float:
 def ratios() -> dict[str, tuple[float, float]]:
     """What is signed -> microseconds of ours and of boto3."""
     upload, post, put = _upload(), _backend("post"), _backend("put")
-    client, slices = put._connection.client, list(upload.slices())
+    client, slices = put._client.sdk, list(upload.slices())
     params = {"Bucket": "my-bucket", "Key": upload.upload_path, "ContentType": "text/plain", "ContentLength": 1000}
     conditions = [
         {"Content-Type": "text/plain"},

@@ -1,7 +1,4 @@
-"""Amazon S3 and the stores that speak its protocol. See docs/backends/s3.md.
-
-Importing this module imports the AWS SDK; `get_backend` does so when a file manager of this type is first used.
-"""
+"""Amazon S3 and compatible stores. See docs/backends/s3.md. Importing this module imports the AWS SDK."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,10 +6,10 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from fileman.backends.base import Backend
-from fileman.backends.s3.client import S3Connection
+from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.diagnosis import S3Diagnosis
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX, S3Multipart
-from fileman.backends.s3.objects import S3Bucket, holds_the_same
+from fileman.backends.s3.objects import S3Objects, same_bytes
 from fileman.backends.s3.settings import (
     PARTS_CHECKSUMS,
     SINGLE_CHECKSUMS,
@@ -22,8 +19,7 @@ from fileman.backends.s3.settings import (
     location_problems,
 )
 from fileman.backends.s3.signing import S3Signer
-from fileman.backends.s3.uploads import S3Requests
-from fileman.backends.s3.writing import S3Writing
+from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import (
     BackendConfig,
     Budget,
@@ -40,10 +36,10 @@ from fileman.errors import ChecksumMismatch, ObjectChanged, SizeMismatch
 
 
 class S3Backend(Backend):
-    """Files go up by one POST (or PUT) to the upload path, large ones by a multipart upload to the file path.
+    """Files are sent by one POST (or PUT) to the upload path, large ones by a multipart upload to the file path.
 
-    Beyond what every backend raises: `assemble` raises SizeMismatch when the completed object is not as long as
-    declared, `publish` SizeMismatch or ChecksumMismatch when another object stands at the file path already.
+    In addition to the errors of every backend, `assemble` raises SizeMismatch if the completed object does not have
+    the declared size, and `publish` SizeMismatch or ChecksumMismatch if another object exists at the file path.
     """
 
     settings_class = S3Settings
@@ -67,12 +63,11 @@ class S3Backend(Backend):
             single_checksums=self.settings.single_checksums,
             parts_checksums=self.settings.parts_checksums,
         )
-        self._connection = S3Connection(self.settings)
-        self._signer = S3Signer(self._connection, self.settings.bucket_name)
-        self._bucket = S3Bucket(self._connection, self.settings)
-        self._multipart = S3Multipart(self._connection, self.settings, self._bucket)
-        self._requests = S3Requests(self._signer, self.settings)
-        self._writing = S3Writing(self._connection, self.settings, self._bucket, self._multipart)
+        self._client = S3Client(self.settings)
+        self._signer = S3Signer(self._client, self.settings.bucket_name)
+        self._objects = S3Objects(self._client, self.settings)
+        self._multipart = S3Multipart(self._client, self.settings, self._objects)
+        self._uploads = S3Uploads(self._client, self.settings, self._signer, self._objects, self._multipart)
 
     # Configuration
 
@@ -85,12 +80,12 @@ class S3Backend(Backend):
         return get_prefix(config.backend_url)
 
     def location(self) -> str:
-        """Such as "s3:aws/bucket/prefix/" or "s3:https://host/bucket/"."""
+        """Return a name such as "s3:aws/bucket/prefix/" or "s3:https://host/bucket/"."""
         return f"s3:{self.settings.place}/{self.settings.bucket_name}/{self.prefix}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Besides reading, writes and deletes objects of a few bytes below `.uploads/`."""
-        diagnosis = S3Diagnosis(self._connection, self._requests, self.settings, self.prefix)
+        """Ask the storage. This also writes and deletes objects of a few bytes below `.uploads/`."""
+        diagnosis = S3Diagnosis(self._client, self.settings, self._uploads, self.prefix)
         problems = diagnosis.problems(direct=self.config.supports_direct_upload)
         return not problems, problems
 
@@ -102,47 +97,43 @@ class S3Backend(Backend):
         return {"upload_id": self._multipart.begin(upload)}
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        return self._requests.of(upload, missing)
+        return self._uploads.sign(upload, missing)
 
     def missing(self, upload: Upload) -> list[Slice]:
         if upload.plan.strategy is Strategy.PARTS:
             return self._multipart.missing(upload)
-        return [] if self._bucket.find(upload.upload_path) else list(upload.slices())
+        return [] if self._objects.find(upload.upload_path) else list(upload.slices())
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
-        if upload.plan.strategy is Strategy.PARTS:
-            self._writing.part(upload, part, stream)
-            return None
-        return self._writing.whole(upload, part, stream)
+        return self._uploads.write(upload, part, stream)
 
     def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
-        """S3 assembles by itself, in one call."""
         if upload.plan.strategy is Strategy.PARTS:
             return self._multipart.assemble(upload)
         return self.stat(upload.upload_path)
 
     def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
-        standing = self._bucket.find(upload.file_path)
+        existing = self._objects.find(upload.file_path)
         if upload.plan.strategy is Strategy.PARTS:
-            if standing is None or standing.etag != verified.etag:
+            if existing is None or existing.etag != verified.etag:
                 raise ObjectChanged
-            return standing
-        if standing:
-            same = holds_the_same(verified, standing)
-            if same:
-                return standing
-            if same is False:
-                raise _mismatch(verified, standing)
-        self._bucket.copy(upload, verified, create_only=standing is None)
-        return self._proven_copy(upload, verified)
+            return existing
+        if existing:
+            is_same = same_bytes(verified, existing)
+            if is_same:
+                return existing
+            if is_same is False:
+                raise _conflict(verified, existing)
+        self._objects.copy(upload, verified, create_only=existing is None)
+        return self._check_copy(upload, verified)
 
-    def _proven_copy(self, upload: Upload, verified: StoredObject) -> StoredObject:
-        """The copy, if it has the bytes that were verified: stores are known that ignore the pin."""
+    def _check_copy(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        # Some stores ignore the ETag condition of a copy, and may have copied bytes that were never verified.
         published = self.stat(upload.file_path)
-        same = holds_the_same(verified, published)
-        if same is None:
-            same = self._bucket.honours_pins(upload.file_path)
-        if not same:
+        is_same = same_bytes(verified, published)
+        if is_same is None:
+            is_same = self._objects.honours_pins(upload.file_path)
+        if not is_same:
             self.delete([upload.file_path])
             raise ObjectChanged
         return published
@@ -155,16 +146,16 @@ class S3Backend(Backend):
     # Objects
 
     def stat(self, path: str) -> StoredObject:
-        return self._bucket.stat(path)
+        return self._objects.stat(path)
 
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        return self._bucket.read(path, start=start, length=length, etag=etag)
+        return self._objects.read(path, start=start, length=length, etag=etag)
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        return self._bucket.delete(paths)
+        return self._objects.delete(paths)
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
-        return self._bucket.list(prefix, older_than=older_than)
+        return self._objects.list_objects(prefix, older_than=older_than)
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         return self._signer.url(
@@ -179,7 +170,6 @@ class S3Backend(Backend):
         )
 
 
-def _mismatch(verified: StoredObject, standing: StoredObject) -> SizeMismatch | ChecksumMismatch:
-    if verified.size != standing.size:
-        return SizeMismatch("Another file stands where this one belongs.")
-    return ChecksumMismatch("Another file stands where this one belongs.")
+def _conflict(verified: StoredObject, existing: StoredObject) -> SizeMismatch | ChecksumMismatch:
+    error = SizeMismatch if verified.size != existing.size else ChecksumMismatch
+    return error("A different file is already stored at the path of this one. Start a new upload.")

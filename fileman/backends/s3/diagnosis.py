@@ -11,10 +11,10 @@ from django.utils import timezone
 from urllib3 import encode_multipart_formdata
 
 from fileman import conf
-from fileman.backends.s3.client import S3Connection
+from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
-from fileman.backends.s3.uploads import S3Requests
+from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import PartPlan, Strategy, Upload
 from fileman.errors import StorageError, StorageUnavailable
 
@@ -35,9 +35,9 @@ _SENTENCES = {
 class S3Diagnosis:
     """For one use: `problems` collects."""
 
-    def __init__(self, connection: S3Connection, requests: S3Requests, settings: S3Settings, prefix: str) -> None:
-        self._connection = connection
-        self._requests = requests
+    def __init__(self, client: S3Client, settings: S3Settings, uploads: S3Uploads, prefix: str) -> None:
+        self._s3 = client
+        self._uploads = uploads
         self._settings = settings
         folder = f"{prefix}.uploads/"
         self._listed = {"Bucket": settings.bucket_name, "Prefix": folder}
@@ -61,7 +61,7 @@ class S3Diagnosis:
 
     @property
     def _client(self) -> Any:
-        return self._connection.client
+        return self._s3.sdk
 
     def _bucket_answers(self) -> bool:
         """Whether it makes sense to ask for more."""
@@ -69,9 +69,9 @@ class S3Diagnosis:
         if listed is None:
             return self._problems == [_lacking("s3:ListBucket")]
         head = self._try("s3:ListBucket", lambda: self._client.head_bucket(Bucket=self._settings.bucket_name)) or {}
-        region = head.get("BucketRegion") or self._connection.region
-        if region != self._connection.region:
-            self._problems.append(f"The bucket lies in the region {region}, not in {self._connection.region}.")
+        region = head.get("BucketRegion") or self._s3.region
+        if region != self._s3.region:
+            self._problems.append(f"The bucket lies in the region {region}, not in {self._s3.region}.")
         return True
 
     def _objects_work(self) -> None:
@@ -149,9 +149,9 @@ class S3Diagnosis:
             now=now,
             expires_in=PROBE_SECONDS,
         )
-        request = self._requests.of(upload, list(upload.slices()))[0]
+        request = self._uploads.sign(upload, list(upload.slices()))[0]
         body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
-        status = self._connection.status_of("POST", request.url, headers={"Content-Type": form}, body=body)
+        status = self._s3.send_unsigned("POST", request.url, headers={"Content-Type": form}, body=body)
         if status not in request.success_status:
             self._problems.append(f'The storage refuses POST uploads (status {status}): set upload_method to "put".')
 

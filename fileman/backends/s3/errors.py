@@ -1,4 +1,4 @@
-"""The SDK's errors as ours. No other place maps them, and none of them leaves the backend."""
+"""Map the SDK's errors to fileman's. This is the only place that does, and none of them leaves the backend."""
 
 import logging
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisc
 
 logger = logging.getLogger("fileman.backends.s3")
 
-MAY_PASS: tuple[type[Exception], ...] = (
+# Failures between this server and the storage, which another try may not meet. All others need an operator.
+_TRANSIENT: tuple[type[Exception], ...] = (
     sdk.HTTPClientError,
     sdk.ConnectionError,
     sdk.IncompleteReadError,
@@ -19,7 +20,6 @@ MAY_PASS: tuple[type[Exception], ...] = (
     sdk.MetadataRetrievalError,
     sdk.CapacityNotAvailableError,
 )
-"""What another try may not meet: everything between us and the storage. All else needs an operator."""
 _BUSY_CODES = {
     "RequestTimeout",
     "SlowDown",
@@ -38,29 +38,29 @@ _UNSUPPORTED_CODES = {"NotImplemented", "InvalidArgument", "InvalidRequest", "Ma
 
 @contextmanager
 def s3_errors() -> Iterator[None]:
-    """Raises StorageUnavailable, StorageMisconfigured, FileMissing or ObjectChanged for whatever the SDK raises."""
+    """Raise StorageUnavailable, StorageMisconfigured, FileMissing or ObjectChanged in place of the SDK's errors."""
     try:
         yield
     except sdk.ClientError as error:
         status, code = status_and_code(error)
-        logger.debug("S3 answered %s with %s %s", error.operation_name, status, code)
-        raise error_of(status, code) from error
-    except MAY_PASS as error:
+        logger.debug("S3 returned %s %s for %s", status, code, error.operation_name)
+        raise to_storage_error(status, code) from error
+    except _TRANSIENT as error:
         logger.info("S3 could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except sdk.BotoCoreError as error:
-        logger.warning("S3 could not be asked: %s", type(error).__name__)
+        logger.warning("The request to S3 could not be made: %s", type(error).__name__)
         raise StorageMisconfigured from error
 
 
 def status_and_code(error: sdk.ClientError) -> tuple[int, str]:
-    """HTTP status and S3's code, such as (404, "NoSuchKey"). HEAD answers have the status as their code."""
+    """Return the HTTP status and S3's code, such as (404, "NoSuchKey"). For HEAD the code repeats the status."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return int(status), str(error.response.get("Error", {}).get("Code", ""))
 
 
-def error_of(status: int, code: str) -> StorageError:
-    """Our error for an answer of S3."""
+def to_storage_error(status: int, code: str) -> StorageError:
+    """Return fileman's error for an error response of S3."""
     if (status >= 500 and status != 501) or status == 429 or code in _BUSY_CODES:
         return StorageUnavailable()
     if status == 412 or code in _CHANGED_CODES:
@@ -71,12 +71,13 @@ def error_of(status: int, code: str) -> StorageError:
 
 
 def is_gone(error: sdk.ClientError) -> bool:
-    """Whether what was asked for is not there; stores differ in the code for an upload id that is no more."""
+    """Return True if the object or multipart upload does not exist."""
+    # Stores differ in the code for an unknown upload id.
     status, code = status_and_code(error)
     return status == 404 and code != "NoSuchBucket"
 
 
 def is_unsupported(error: sdk.ClientError) -> bool:
-    """Whether a store answers so to an argument or an operation that it does not know."""
+    """Return True if a store responds like this to an argument or an operation that it does not implement."""
     status, code = status_and_code(error)
     return status in {405, 501} or (status == 400 and code in _UNSUPPORTED_CODES)

@@ -1,4 +1,4 @@
-"""The objects of one bucket: what HEAD, GET, copy, DELETE and LIST of S3 mean in our words."""
+"""The objects of one bucket: HEAD, GET, copy, DELETE and LIST of S3 in fileman's terms."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,38 +8,37 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3.client import S3Connection
+from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.values import DeleteFailure, StoredObject, Upload
 from fileman.checksums import hex_of_base64
 from fileman.errors import FileMissing, ObjectChanged
 
+# Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
 DELETE_BATCH = 1000
-"""Keys in one DeleteObjects (AWS: "DeleteObjects")."""
 CHUNK_BYTES = 256 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
 _NO_SUCH_ETAG = '"00000000000000000000000000000000"'
 
 
-class S3Bucket:
-    def __init__(self, connection: S3Connection, settings: S3Settings) -> None:
-        self._connection = connection
+class S3Objects:
+    """Reads, copies, deletes and lists objects."""
+
+    def __init__(self, client: S3Client, settings: S3Settings) -> None:
+        self._client = client
         self._settings = settings
         self._honours_pins: bool | None = None
 
-    def at(self, path: str) -> dict[str, str]:
-        """The arguments that name an object."""
-        return {"Bucket": self._settings.bucket_name, "Key": path}
-
     def stat(self, path: str) -> StoredObject:
+        """Return the object's properties. Raises FileMissing."""
         with s3_errors():
-            head = self._connection.client.head_object(**self.at(path), ChecksumMode="ENABLED")
+            head = self._client.sdk.head_object(**self._settings.object_arguments(path), ChecksumMode="ENABLED")
         return StoredObject(
             path=path,
             size=head["ContentLength"],
-            etag=bare(head["ETag"]),
+            etag=unquoted(head["ETag"]),
             version=head.get("VersionId", ""),
             content_type=head.get("ContentType", ""),
             content_encoding=head.get("ContentEncoding", ""),
@@ -48,42 +47,40 @@ class S3Bucket:
         )
 
     def find(self, path: str) -> StoredObject | None:
-        """The object, or None."""
+        """Return the object's properties, or None if it does not exist."""
         try:
             return self.stat(path)
         except FileMissing:
             return None
 
     def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
-        """Asks at once; the chunks come as they are read."""
+        """Send the request now, and return an iterator that reads the response. Raises FileMissing, ObjectChanged."""
         if length == 0:
             return iter(())
-        arguments = self.at(path)
+        arguments = self._settings.object_arguments(path)
         if start or length is not None:
             arguments["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
         if etag:
             arguments["IfMatch"] = f'"{etag}"'
         with s3_errors():
             try:
-                answer = self._connection.client.get_object(**arguments)
+                response = self._client.sdk.get_object(**arguments)
             except ClientError as error:
                 if status_and_code(error)[0] == 416:  # the object ends before `start`
                     return iter(())
                 raise
-        if etag and bare(answer["ETag"]) != etag:  # a store that ignores IfMatch
-            answer["Body"].close()
+        if etag and unquoted(response["ETag"]) != etag:  # the store ignores IfMatch
+            response["Body"].close()
             raise ObjectChanged
-        return _chunks(answer["Body"])
+        return _chunks(response["Body"])
 
     def copy(self, upload: Upload, source: StoredObject, *, create_only: bool) -> None:
-        """Copy `source` to the file path, in one step on the server's side. Raises ObjectChanged on a broken pin."""
+        """Copy `source` to the file path inside the storage. Raises ObjectChanged if its ETag is no longer the same."""
         arguments = {
-            **self.at(upload.file_path),
-            **self._settings.encryption_arguments(),
-            "CopySource": self.at(source.path),
+            **self._settings.new_object_arguments(upload.file_path, upload.content_type),
+            "CopySource": self._settings.object_arguments(source.path),
             "CopySourceIfMatch": f'"{source.etag}"',
             "MetadataDirective": "REPLACE",
-            "ContentType": upload.content_type,
         }
         for algorithm in source.checksums.keys() & _CHECKSUM_FIELDS.keys():
             arguments["ChecksumAlgorithm"] = algorithm.upper()
@@ -91,7 +88,7 @@ class S3Bucket:
             self._copy(arguments, create_only=create_only)
 
     def _copy(self, arguments: Mapping[str, Any], *, create_only: bool) -> None:
-        client = self._connection.client
+        client = self._client.sdk
         if not create_only:
             client.copy_object(**arguments)
             return
@@ -103,18 +100,20 @@ class S3Bucket:
             client.copy_object(**arguments)
 
     def honours_pins(self, path: str) -> bool:
-        """Whether the store refuses a copy whose source has another etag. Asked once, with the object at `path`."""
+        """Return True if the store rejects a copy with a wrong source ETag. Tries it once, on the object at `path`."""
         if self._honours_pins is None:
-            copy = {**self.at(path), "CopySource": self.at(path), "MetadataDirective": "REPLACE"}
+            named = self._settings.object_arguments(path)
+            copy = {**named, "CopySource": named, "MetadataDirective": "REPLACE"}
             try:
                 with s3_errors():
-                    self._connection.client.copy_object(**copy, CopySourceIfMatch=_NO_SUCH_ETAG)
+                    self._client.sdk.copy_object(**copy, CopySourceIfMatch=_NO_SUCH_ETAG)
                 self._honours_pins = False
             except ObjectChanged:
                 self._honours_pins = True
         return self._honours_pins
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
+        """Delete objects and, in a bucket with versioning, all their versions."""
         failures: list[DeleteFailure] = []
         for first in range(0, len(paths), DELETE_BATCH):
             batch = [{"Key": path} for path in dict.fromkeys(paths[first : first + DELETE_BATCH])]
@@ -123,7 +122,7 @@ class S3Bucket:
         return failures
 
     def _delete_with_versions(self, batch: list[dict[str, str]]) -> list[DeleteFailure]:
-        """A delete marker in the answer tells that the bucket keeps versions; these are then deleted by their ids."""
+        # A new delete marker means that the bucket keeps versions.
         marked, failures = self._delete_batch(batch)
         versions = [version for path in marked for version in self._versions(path)]
         for first in range(0, len(versions), DELETE_BATCH):
@@ -131,19 +130,19 @@ class S3Bucket:
         return failures
 
     def _delete_batch(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
-        """The keys that got a delete marker, and what could not be deleted."""
+        """Return the keys that got a delete marker, and the failures."""
         bucket = self._settings.bucket_name
         try:
-            answer = self._connection.client.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+            response = self._client.sdk.delete_objects(Bucket=bucket, Delete={"Objects": objects})
         except ClientError as error:
-            # Ceph before 18 denies a batch to users whose right stands in the bucket's policy.
+            # Ceph before 18 denies batches to users whose permissions come from the bucket policy.
             if not is_unsupported(error) and status_and_code(error)[1] != "AccessDenied":
                 raise
             return self._delete_singly(objects)
-        marked = [entry["Key"] for entry in answer.get("Deleted", []) if _is_new_marker(entry)]
+        marked = [entry["Key"] for entry in response.get("Deleted", []) if _is_new_marker(entry)]
         failures = [
             DeleteFailure(path=entry["Key"], reason=entry.get("Code", ""))
-            for entry in answer.get("Errors", [])
+            for entry in response.get("Errors", [])
             if entry.get("Code") not in {"NoSuchKey", "NoSuchVersion"}
         ]
         return marked, failures
@@ -152,24 +151,25 @@ class S3Bucket:
         marked, failures = [], []
         for named in objects:
             try:
-                answer = self._connection.client.delete_object(Bucket=self._settings.bucket_name, **named)
+                response = self._client.sdk.delete_object(Bucket=self._settings.bucket_name, **named)
             except ClientError as error:
                 if not is_gone(error):
                     failures.append(DeleteFailure(path=named["Key"], reason=status_and_code(error)[1]))
             else:
-                if answer.get("DeleteMarker") and "VersionId" not in named:
+                if response.get("DeleteMarker") and "VersionId" not in named:
                     marked.append(named["Key"])
         return marked, failures
 
     def _versions(self, path: str) -> Iterator[dict[str, str]]:
-        pages = self._connection.client.get_paginator("list_object_versions")
+        pages = self._client.sdk.get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=path):
             for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 if entry["Key"] == path:
                     yield {"Key": path, "VersionId": entry["VersionId"]}
 
-    def list(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
-        pages = self._connection.client.get_paginator("list_objects_v2")
+    def list_objects(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
+        """Yield the objects below a prefix."""
+        pages = self._client.sdk.get_paginator("list_objects_v2")
         with s3_errors():
             for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=prefix):
                 for entry in page.get("Contents", []):
@@ -177,34 +177,33 @@ class S3Bucket:
                         yield StoredObject(
                             path=entry["Key"],
                             size=entry["Size"],
-                            etag=bare(entry["ETag"]),
+                            etag=unquoted(entry["ETag"]),
                             modified=entry["LastModified"],
                         )
 
 
-def bare(etag: str) -> str:
+def unquoted(etag: str) -> str:
+    """Return an ETag without its quotes."""
     return etag.strip('"')
 
 
 def computed_checksums(head: Mapping[str, Any]) -> dict[str, str]:
-    """Only what the storage says that it computed over the whole object.
-
-    A composite checksum is one over checksums. A store that does not tell the type may be repeating a client's claim.
-    An ETag is an MD5 where the object was sent at once and no KMS key encrypts it (AWS: "Object", ETag).
-    """
+    """Return the checksums, in hex, that the storage itself computed over the whole object."""
     checksums = {}
+    # A composite checksum is a checksum of checksums. A store without types may repeat the client's claim.
     if head.get("ChecksumType") == "FULL_OBJECT":
         for algorithm, field in _CHECKSUM_FIELDS.items():
             if head.get(field):
                 checksums[algorithm] = hex_of_base64(head[field])
-    keyed = head.get("ServerSideEncryption", "").startswith("aws:kms") or "SSECustomerAlgorithm" in head
-    if not keyed and _MD5.fullmatch(bare(head["ETag"])):
-        checksums["md5"] = bare(head["ETag"])
+    # An ETag is an MD5 if the object was sent by one request and no KMS or customer key encrypts it (AWS: "Object").
+    has_key = head.get("ServerSideEncryption", "").startswith("aws:kms") or "SSECustomerAlgorithm" in head
+    if not has_key and _MD5.fullmatch(unquoted(head["ETag"])):
+        checksums["md5"] = unquoted(head["ETag"])
     return checksums
 
 
-def holds_the_same(one: StoredObject, other: StoredObject) -> bool | None:
-    """Whether two objects have the same bytes; None where nothing tells (KMS gives every object an ETag of its own)."""
+def same_bytes(one: StoredObject, other: StoredObject) -> bool | None:
+    """Return True if two objects have the same bytes, or None if unknown: with KMS every copy has a new ETag."""
     if one.size != other.size:
         return False
     common = one.checksums.keys() & other.checksums.keys()

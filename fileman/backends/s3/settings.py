@@ -1,9 +1,9 @@
-"""What a file manager of type "s3" is configured with, and what `backend_url` says of it."""
+"""Settings of a file manager of type "s3", and the rules for its `backend_url`. Imports no SDK."""
 
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult
 
 from fileman import conf
@@ -11,37 +11,37 @@ from fileman.backends.endpoints import endpoint_problems, folder, get_origin, pa
 from fileman.backends.settings import BackendSettings
 
 GIB = 1024**3
+# The limit of one PutObject, POST or CopyObject (AWS: "Amazon S3 multipart upload limits", "CopyObject").
 SINGLE_COPY_MAX_BYTES = 5 * GIB
-"""What one PutObject, POST or CopyObject takes (AWS: "Amazon S3 multipart upload limits", "CopyObject")."""
+# Algorithms that S3 computes over an object sent by one request, and compares if the request declares one.
 SINGLE_CHECKSUMS = frozenset({"sha256", "crc32c"})
-"""What S3 computes over an object sent at once, and compares, when the request declares it."""
+# Algorithms that S3 computes over all parts together (AWS: "Checking object integrity", full object checksums).
 PARTS_CHECKSUMS = frozenset({"crc32c"})
-"""What S3 computes over all parts together (AWS: "Checking object integrity", full object checksums)."""
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
-_UNUSABLE_ENDS = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
+_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Settings(BackendSettings):
     bucket_name: str
-    """By the rules of S3: 3 to 63 lower-case letters, digits, dots and hyphens."""
+    """3 to 63 lowercase letters, digits, dots and hyphens (AWS: "General purpose bucket naming rules")."""
     region_name: str | None = None
-    """Absent: the SDK's own configuration (AWS_DEFAULT_REGION, a profile), then us-east-1."""
+    """Default: the SDK's configuration (AWS_DEFAULT_REGION, a profile), then us-east-1."""
     endpoint_url: str | None = None
-    """Of an S3-compatible store: "https://host" or "https://host:port". Absent: AWS."""
+    """URL of an S3-compatible store: "https://host" or "https://host:port". Default: AWS."""
     access_key_id: str | None = field(default=None, repr=False)
-    """Absent together with the secret: the SDK's own chain (AWS_ACCESS_KEY_ID, profiles, roles)."""
+    """Default, together with the secret: the SDK's credential chain (AWS_ACCESS_KEY_ID, profiles, roles)."""
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
-    """Of temporary credentials."""
+    """Only for temporary credentials."""
     server_side_encryption: Literal["AES256", "aws:kms"] | None = None
-    """Asked of every object. Absent: what the bucket does by itself."""
+    """Requested for every object. Default: the bucket's own encryption."""
     kms_key_id: str | None = None
-    """For "aws:kms". Absent: KMS_KEY_ID of FILEMAN_SETTINGS, then the account's own key."""
+    """Only for "aws:kms". Default: KMS_KEY_ID of FILEMAN_SETTINGS, then the account's own key."""
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
-    """Where the bucket stands in addresses. "auto": in the host name on AWS, in the path elsewhere."""
+    """Position of the bucket in URLs. "auto": in the host name on AWS, in the path elsewhere."""
     upload_method: Literal["post", "put"] = "post"
-    """"put" is for stores without POST policies, such as Cloudflare R2."""
+    """Method of uploads by one request. "put": for stores without POST policies, such as Cloudflare R2."""
 
     def problems(self) -> list[str]:
         return [
@@ -56,20 +56,28 @@ class S3Settings(BackendSettings):
     def _credential_problems(self) -> list[str]:
         problems = []
         if self.access_key_id and not self.secret_access_key:
-            problems.append("access_key_id is set without secret_access_key: set both or none.")
+            problems.append("access_key_id is set without secret_access_key: set both or neither.")
         if self.secret_access_key and not self.access_key_id:
-            problems.append("secret_access_key is set without access_key_id: set both or none.")
+            problems.append("secret_access_key is set without access_key_id: set both or neither.")
         if self.session_token and not self.access_key_id:
-            problems.append("session_token needs access_key_id and secret_access_key.")
+            problems.append("session_token requires access_key_id and secret_access_key.")
         return problems
 
     def _encryption_problems(self) -> list[str]:
         if self.kms_key_id and self.server_side_encryption != "aws:kms":
-            return ['kms_key_id needs server_side_encryption to be "aws:kms".']
+            return ['kms_key_id requires server_side_encryption to be "aws:kms".']
         return []
 
+    def object_arguments(self, path: str) -> dict[str, str]:
+        """Return the SDK's arguments that name an object."""
+        return {"Bucket": self.bucket_name, "Key": path}
+
+    def new_object_arguments(self, path: str, content_type: str) -> dict[str, Any]:
+        """Return the SDK's arguments for creating an object: its name, type and encryption."""
+        return {**self.object_arguments(path), **self.encryption_arguments(), "ContentType": content_type}
+
     def encryption_arguments(self) -> dict[str, str]:
-        """What the SDK's calls that write an object take."""
+        """Return the SDK's arguments that request encryption."""
         arguments: dict[str, str] = {}
         if self.server_side_encryption:
             arguments["ServerSideEncryption"] = self.server_side_encryption
@@ -78,7 +86,7 @@ class S3Settings(BackendSettings):
         return arguments
 
     def encryption_headers(self) -> dict[str, str]:
-        """The same as headers of a signed PUT and fields of a signed POST."""
+        """Return the same as headers of a signed PUT, which are also fields of a signed POST."""
         headers: dict[str, str] = {}
         if self.server_side_encryption:
             headers["x-amz-server-side-encryption"] = self.server_side_encryption
@@ -94,26 +102,25 @@ class S3Settings(BackendSettings):
 
     @property
     def single_checksums(self) -> frozenset[str]:
-        """What this storage is relied on to compute. Of compatible ones, some echo what the client said: the ETag only.
-
-        With a KMS key the ETag is no MD5 (AWS: "Object", ETag).
-        """
+        """Algorithms that this storage is trusted to compute over an object sent by one request."""
+        # Some compatible stores repeat the client's claim, so only their ETag counts. With a KMS key the ETag is not
+        # an MD5 (AWS: "Object", ETag).
         computed = frozenset() if self.endpoint_url else SINGLE_CHECKSUMS
         return computed if self.server_side_encryption == "aws:kms" else computed | {"md5"}
 
     @property
     def parts_checksums(self) -> frozenset[str]:
-        """The same for an object in parts."""
+        """Algorithms that this storage is trusted to compute over an object sent in parts."""
         return frozenset() if self.endpoint_url else PARTS_CHECKSUMS
 
     @property
     def place(self) -> str:
-        """The store, for people and for `location()`: "aws" or "https://host"."""
+        """Name of the store in messages and in `location()`: "aws" or "https://host"."""
         return "aws" if not self.endpoint_url else get_origin(parsed(self.endpoint_url))
 
 
 def location_problems(backend_url: str, settings: S3Settings) -> list[str]:
-    """Where `backend_url` is malformed or disagrees with the settings."""
+    """Return the problems of a `backend_url` that is malformed or contradicts the settings."""
     if not backend_url:
         return []
     url = parsed(backend_url)
@@ -122,14 +129,15 @@ def location_problems(backend_url: str, settings: S3Settings) -> list[str]:
     bucket, _ = _bucket_and_prefix(url)
     problems = []
     if bucket != settings.bucket_name:
-        problems.append(f"backend_url names the bucket {bucket!r}, bucket_name is {settings.bucket_name!r}.")
+        problems.append(f"backend_url names the bucket {bucket!r}, but bucket_name is {settings.bucket_name!r}.")
     if url.scheme != "s3" and get_origin(url) != settings.place:
-        problems.append(f"backend_url is at {get_origin(url)}, endpoint_url is {settings.endpoint_url or 'not set'}.")
+        endpoint = settings.endpoint_url or "not set"
+        problems.append(f"backend_url is at {get_origin(url)}, but endpoint_url is {endpoint}.")
     return problems + prefix_problems(get_prefix(backend_url))
 
 
 def get_prefix(backend_url: str) -> str:
-    """ "" or "some/folder/"."""
+    """Return the folder that `backend_url` names: "" or "some/folder/"."""
     return folder(_bucket_and_prefix(parsed(backend_url))[1]) if backend_url else ""
 
 
@@ -142,13 +150,13 @@ def _bucket_and_prefix(url: SplitResult) -> tuple[str, str]:
 
 def _bucket_problems(name: str) -> list[str]:
     if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
-        return ["bucket_name must have 3 to 63 lower-case letters, digits, dots and hyphens, as S3 wants it."]
-    if _is_address(name) or name.startswith("xn--") or name.endswith(_UNUSABLE_ENDS):
-        return ["bucket_name must not look like an IP address, an alias or a bucket of a special kind."]
+        return ["bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."]
+    if _is_ip_address(name) or name.startswith("xn--") or name.endswith(_RESERVED_SUFFIXES):
+        return ["bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."]
     return []
 
 
-def _is_address(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -158,5 +166,5 @@ def _is_address(name: str) -> bool:
 
 def _single_request_problems() -> list[str]:
     if conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES:
-        return ["SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS is over the 5 GiB that S3 takes and copies at once."]
+        return ["SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."]
     return []

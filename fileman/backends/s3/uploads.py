@@ -1,30 +1,52 @@
-"""The requests that clients send to S3 themselves."""
+"""How bytes get into the bucket: by signed requests of clients, or streamed through our upload view."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
+from botocore.exceptions import ClientError
+
+from fileman.backends.s3.client import S3Client
+from fileman.backends.s3.errors import is_unsupported, s3_errors
+from fileman.backends.s3.multipart import S3Multipart
+from fileman.backends.s3.objects import S3Objects, unquoted
 from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
 from fileman.backends.s3.signing import S3Signer
-from fileman.backends.values import Slice, Strategy, Upload, UploadRequest
+from fileman.backends.streams import ExactBody
+from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.checksums import Checksum
+from fileman.errors import ObjectChanged, StorageUnavailable, UploadInProgress
 
 
-class S3Requests:
-    def __init__(self, signer: S3Signer, settings: S3Settings) -> None:
-        self._signer = signer
+class S3Uploads:
+    """Signs the requests that clients send to S3, and sends the bytes that clients send to us."""
+
+    def __init__(
+        self, client: S3Client, settings: S3Settings, signer: S3Signer, objects: S3Objects, multipart: S3Multipart
+    ) -> None:
+        self._client = client
         self._settings = settings
+        self._signer = signer
+        self._objects = objects
+        self._multipart = multipart
+        self._conditions = {"IfNoneMatch": "*"}
 
-    def of(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """One signed request for each slice. No network."""
+    # Signed requests
+
+    def sign(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
+        """Return one signed request for each slice. No network."""
         if upload.plan.strategy is Strategy.PARTS:
-            return [self._part(upload, part) for part in missing]
-        make = self._post if self._settings.upload_method == "post" else self._put
-        return [make(upload, part) for part in missing]
+            return [self._sign_part(upload, part) for part in missing]
+        sign = self._sign_post if self._settings.upload_method == "post" else self._sign_put
+        return [sign(upload, part) for part in missing]
 
-    def _post(self, upload: Upload, part: Slice) -> UploadRequest:
-        """A form that S3 takes only with this key, type, exact size, checksum and encryption."""
-        url, fields = self._signer.post(
+    def _sign_post(self, upload: Upload, part: Slice) -> UploadRequest:
+        """Return a form that S3 takes only with this key, type, exact size, checksum and encryption."""
+        fields = self._signed_headers(upload)
+        if checksum := _get_checksum(upload):  # a PUT names the algorithm in the header, a form needs a field
+            fields["x-amz-checksum-algorithm"] = checksum.algorithm.upper()
+        url, form = self._signer.post(
             upload.upload_path,
-            fields={**self._stored_as(upload), **_checksum_algorithm(upload), "success_action_status": "201"},
+            fields={**fields, "success_action_status": "201"},
             conditions=[["content-length-range", upload.size, upload.size]],
             expires_in=upload.expires_in,
             now=upload.now,
@@ -33,46 +55,106 @@ class S3Requests:
             slice=part,
             method="POST",
             url=url,
-            fields=tuple(fields.items()),
+            fields=tuple(form.items()),
             file_field="file",
             success_status=(201,),
         )
 
-    def _put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """The same by signed headers. The client's HTTP library sets Content-Length itself."""
-        headers = self._stored_as(upload)
-        return UploadRequest(
-            slice=part,
-            method="PUT",
-            url=self._put_url(upload, upload.upload_path, headers={"Content-Length": str(part.length), **headers}),
-            headers=tuple(headers.items()),
-            success_status=(200,),
-        )
+    def _sign_put(self, upload: Upload, part: Slice) -> UploadRequest:
+        """Return a PUT with the same limits in signed headers."""
+        return self._put_request(upload, part, upload.upload_path, headers=self._signed_headers(upload))
 
-    def _part(self, upload: Upload, part: Slice) -> UploadRequest:
+    def _sign_part(self, upload: Upload, part: Slice) -> UploadRequest:
         query = {"uploadId": upload.begun["upload_id"], "partNumber": part.part_number}
-        headers = {"Content-Length": str(part.length)}
-        return UploadRequest(
-            slice=part,
-            method="PUT",
-            url=self._put_url(upload, upload.file_path, query=query, headers=headers),
-            success_status=(200,),
+        return self._put_request(upload, part, upload.file_path, query=query, headers={})
+
+    def _put_request(
+        self, upload: Upload, part: Slice, key: str, *, headers: dict[str, str], query: dict[str, Any] | None = None
+    ) -> UploadRequest:
+        url = self._signer.url(
+            "PUT",
+            key,
+            query=query,
+            # Signed, but not among the client's headers: its HTTP library sets Content-Length itself.
+            headers={"Content-Length": str(part.length), **headers},
+            expires_in=upload.expires_in,
+            now=upload.now,
+        )
+        return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=(200,))
+
+    def _signed_headers(self, upload: Upload) -> dict[str, str]:
+        """Return headers of a PUT, which are also fields of a POST."""
+        headers = {"Content-Type": upload.content_type, **self._settings.encryption_headers()}
+        if checksum := _get_checksum(upload):
+            headers[f"x-amz-checksum-{checksum.algorithm}"] = checksum.base64
+        return headers
+
+    # Bytes that come through our view
+
+    def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
+        """Stream one slice to S3 in bounded memory. Raises UploadInProgress if it is stored already, SizeMismatch."""
+        if upload.plan.strategy is Strategy.PARTS:
+            self._write_part(upload, part, stream)
+            return None
+        return self._write_object(upload, part, stream)
+
+    def _write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
+        if self._multipart.has_part(upload, part):
+            raise UploadInProgress
+        arguments = self._multipart.upload_arguments(upload)
+        arguments |= {"PartNumber": part.part_number, "ContentLength": part.length}
+        upload_part = self._client.streaming_sdk.upload_part
+        _send(ExactBody(stream, part.length), lambda readable: upload_part(**arguments, Body=readable))
+
+    def _write_object(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
+        if self._objects.find(upload.upload_path):
+            raise UploadInProgress
+        arguments = self._settings.new_object_arguments(upload.upload_path, upload.content_type)
+        arguments["ContentLength"] = part.length
+        body = ExactBody(stream, part.length, algorithms=[upload.checksum.algorithm] if upload.checksum else [])
+        try:
+            response = _send(body, lambda readable: self._put_new_object({**arguments, "Body": readable}))
+        except ObjectChanged as error:
+            raise UploadInProgress from error
+        return StoredObject(
+            path=upload.upload_path,
+            size=part.length,
+            etag=unquoted(response["ETag"]),
+            version=response.get("VersionId", ""),
+            content_type=upload.content_type,
+            checksums=body.checksums,
         )
 
-    def _put_url(self, upload: Upload, key: str, **signed: Any) -> str:
-        return self._signer.url("PUT", key, expires_in=upload.expires_in, now=upload.now, **signed)
+    def _put_new_object(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        put_object = self._client.streaming_sdk.put_object
+        try:
+            response: Mapping[str, Any] = put_object(**arguments, **self._conditions)
+        except ClientError as error:
+            # A store that does not know the condition may have read the body: the client's next try goes without it.
+            if self._conditions and is_unsupported(error):
+                self._conditions = {}
+                raise StorageUnavailable from error
+            raise
+        return response
 
-    def _stored_as(self, upload: Upload) -> dict[str, str]:
-        """Headers of a PUT, and fields of the same names in a POST."""
-        stated = {"Content-Type": upload.content_type, **self._settings.encryption_headers()}
-        if upload.checksum and upload.checksum.algorithm in SINGLE_CHECKSUMS:
-            algorithm = upload.checksum.algorithm
-            stated[f"x-amz-checksum-{algorithm}"] = upload.checksum.base64
-        return stated
+
+class _Readable:
+    """An ExactBody as the file object that botocore reads."""
+
+    def __init__(self, body: ExactBody) -> None:
+        self.read = body.take
 
 
-def _checksum_algorithm(upload: Upload) -> dict[str, str]:
-    """A form has to name the algorithm besides; in a PUT the header's own name does."""
-    if upload.checksum and upload.checksum.algorithm in SINGLE_CHECKSUMS:
-        return {"x-amz-checksum-algorithm": upload.checksum.algorithm.upper()}
-    return {}
+def _send(body: ExactBody, request: Callable[[_Readable], Any]) -> Any:
+    try:
+        with s3_errors():
+            return request(_Readable(body))
+    except StorageUnavailable as error:
+        if body.error:  # botocore wraps an error raised while it reads the body
+            raise body.error from error
+        raise
+
+
+def _get_checksum(upload: Upload) -> Checksum | None:
+    """Return the declared checksum if S3 compares it with the body, else None."""
+    return upload.checksum if upload.checksum and upload.checksum.algorithm in SINGLE_CHECKSUMS else None

@@ -84,7 +84,7 @@ def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: St
         ({"access_key_id": "nobody"}, "The storage does not know this access_key_id."),
         (
             {"access_key_id": None, "secret_access_key": None},
-            "There are no S3 credentials, neither in the settings nor in the environment.",
+            "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment.",
         ),
     ],
 )
@@ -237,7 +237,7 @@ def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
     """Where the lifecycle rule would remove them, should a deletion fail"""
     backend = open_store.backend()
     written: list[str] = []
-    events = backend._connection.client.meta.events
+    events = backend._client.sdk.meta.events
     for operation in ("PutObject", "CopyObject", "CreateMultipartUpload", "DeleteObject"):
         events.register(f"before-parameter-build.s3.{operation}", lambda params, **_: written.append(params["Key"]))
 

@@ -209,7 +209,7 @@ def test_what_comes_through_us_is_stored_once_and_whole(store: Store) -> None:
     upload = upload_of(len(BODY), checksum=checksum_of(BODY, "sha256"))
     part = upload.slice(1)
 
-    with pytest.raises(SizeMismatch, match=f"ended before its {len(BODY)} bytes"):
+    with pytest.raises(SizeMismatch, match=f"ended 1 bytes before its {len(BODY)} bytes"):
         backend.write(upload, part, io.BytesIO(BODY[:-1]))
     assert not store.has(upload.upload_path)
     stored = backend.write(upload, part, io.BytesIO(BODY + b"more"))
@@ -251,7 +251,7 @@ def test_the_log_has_one_name_and_neither_secret_nor_signature(store: Store, cap
     url = backend.get_url("tenant/a")
 
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("fileman")]
-    assert ours == ["S3 answered HeadObject with 404 404"]
+    assert ours == ["S3 returned 404 404 for HeadObject"]
     shown = caplog.text
     assert store.server.secret_access_key not in shown
     assert url.rpartition("=")[2] not in shown

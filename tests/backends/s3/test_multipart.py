@@ -77,7 +77,7 @@ def test_parts_beyond_one_page_are_all_seen(store: Store) -> None:
         params["MaxParts"] = 2
         asked.append(dict(params))
 
-    backend._connection.client.meta.events.register("before-parameter-build.s3.ListParts", shorten)
+    backend._client.sdk.meta.events.register("before-parameter-build.s3.ListParts", shorten)
 
     missing = [part.part_number for part in backend.missing(upload)]
 
@@ -135,7 +135,7 @@ def test_an_object_of_another_size_is_not_taken_for_the_assembled_one(store: Sto
     store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=b"short")
     store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.file_path, UploadId=upload.begun["upload_id"])
 
-    with pytest.raises(SizeMismatch, match="The stored file has 5 bytes; 5242904 were declared"):
+    with pytest.raises(SizeMismatch, match="The stored file has 5 bytes, but 5242904 were declared"):
         backend.assemble(upload, budget())
 
 
@@ -158,7 +158,7 @@ def test_a_part_that_is_sent_again_while_we_complete_is_not_an_operators_fault(s
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
     late = backend.instructions(upload, [upload.slice(2)])[0]
-    events = backend._connection.client.meta.events
+    events = backend._client.sdk.meta.events
 
     def send_again(**_: Any) -> None:
         send(late, part_of(BODY, late)[::-1])
@@ -192,7 +192,7 @@ def test_the_storage_is_asked_for_a_crc32c_over_the_whole_object_on_aws_alone(st
     """Ministack stands in for AWS here, and answers with a checksum over checksums, which is not taken"""
     backend = store.backend()
     as_on_aws = replace(backend.settings, endpoint_url=None)
-    multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
+    multipart = S3Multipart(backend._client, as_on_aws, backend._objects)
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
     upload = replace(upload, begun={"upload_id": multipart.begin(upload)})
     named = {"Bucket": store.bucket, "Key": upload.file_path}
@@ -212,7 +212,7 @@ def test_a_checksum_over_the_whole_object_is_taken(store: Store) -> None:
     """Moto stands in for AWS here; what it computes under the name of CRC32C is a CRC-32"""
     backend = store.backend()
     as_on_aws = replace(backend.settings, endpoint_url=None)
-    multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
+    multipart = S3Multipart(backend._client, as_on_aws, backend._objects)
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
     upload = replace(upload, begun={"upload_id": multipart.begin(upload)})
     send_parts(backend, upload, 1, 2)

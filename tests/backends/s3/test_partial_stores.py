@@ -41,7 +41,7 @@ def uploaded(backend: S3Backend, *, part_size: int = 0) -> Upload:
 def test_a_copy_goes_without_the_condition_that_the_store_does_not_know(store: Store, status: int, code: str) -> None:
     backend = store.backend()
     upload = uploaded(backend)
-    refuse(backend._connection.client, "CopyObject", "If-None-Match", status=status, code=code)
+    refuse(backend._client.sdk, "CopyObject", "If-None-Match", status=status, code=code)
 
     backend.publish(upload, backend.assemble(upload, budget()), budget())
 
@@ -54,7 +54,7 @@ def test_completion_goes_without_what_the_store_does_not_know(store: Store, head
     """The size is checked afterwards all the same"""
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
-    refuse(backend._connection.client, "CompleteMultipartUpload", header)
+    refuse(backend._client.sdk, "CompleteMultipartUpload", header)
 
     assert backend.assemble(upload, budget()).size == len(BODY)
 
@@ -64,7 +64,7 @@ def test_a_write_is_tried_again_without_the_condition_that_the_store_does_not_kn
     """The body may be spent by then, so it is the client that sends again; the object is still looked for before"""
     backend = store.backend(direct=False)
     upload = upload_of(len(BODY))
-    refuse(backend._connection.streaming_client, "PutObject", "If-None-Match")
+    refuse(backend._client.streaming_sdk, "PutObject", "If-None-Match")
 
     with pytest.raises(StorageUnavailable):
         backend.write(upload, upload.slice(1), io.BytesIO(BODY))
@@ -82,7 +82,7 @@ def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, st
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = store.backend()
     first, second = uploaded(backend), uploaded(backend)
-    refuse(backend._connection.client, "DeleteObjects", status=status, code=code)
+    refuse(backend._client.sdk, "DeleteObjects", status=status, code=code)
 
     assert backend.delete([first.upload_path, "tenant/absent", second.upload_path]) == []
 
@@ -94,8 +94,8 @@ def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, st
 def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend)
-    refuse(backend._connection.client, "DeleteObjects")
-    refuse(backend._connection.client, "DeleteObject", status=403, code="AccessDenied")
+    refuse(backend._client.sdk, "DeleteObjects")
+    refuse(backend._client.sdk, "DeleteObject", status=403, code="AccessDenied")
 
     failures = backend.delete([upload.upload_path])
 
@@ -107,10 +107,8 @@ def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
 def test_a_crc32c_that_the_store_refuses_to_compute_is_not_asked_for_again(store: Store) -> None:
     backend = store.backend()
     as_on_aws = replace(backend.settings, endpoint_url=None)
-    multipart = S3Multipart(backend._connection, as_on_aws, backend._bucket)
-    refuse(
-        backend._connection.client, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument"
-    )
+    multipart = S3Multipart(backend._client, as_on_aws, backend._objects)
+    refuse(backend._client.sdk, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
 
     upload_id = multipart.begin(upload)
@@ -122,7 +120,7 @@ def test_a_crc32c_that_the_store_refuses_to_compute_is_not_asked_for_again(store
 def test_abort_goes_by_the_noted_id_where_uploads_cannot_be_listed(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
-    refuse(backend._connection.client, "ListMultipartUploads")
+    refuse(backend._client.sdk, "ListMultipartUploads")
 
     backend.abort(upload)
 
@@ -138,7 +136,7 @@ def test_a_completion_that_outlasts_the_timeout_goes_on_in_the_next_call(store: 
     def time_out(request: AWSPreparedRequest, **_: Any) -> None:
         raise ReadTimeoutError(endpoint_url=request.url)
 
-    events = backend._connection.client.meta.events
+    events = backend._client.sdk.meta.events
     events.register("before-send.s3.CompleteMultipartUpload", time_out)
     with pytest.raises(UploadInProgress):
         backend.assemble(upload, budget())

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from django.test import override_settings
 
 from fileman.backends.s3.backend import S3Backend
-from fileman.backends.s3.objects import computed_checksums, holds_the_same
+from fileman.backends.s3.objects import computed_checksums, same_bytes
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, SizeMismatch
 from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of
@@ -121,7 +121,7 @@ def test_another_object_at_the_file_path_fails_the_file(store: Store, standing: 
     upload = uploaded(store, backend)
     store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=standing)
 
-    with pytest.raises(error, match="Another file stands"):
+    with pytest.raises(error, match="A different file is already stored"):
         backend.publish(upload, backend.assemble(upload, budget()), budget())
 
     assert served(backend, upload.file_path) == standing
@@ -220,7 +220,7 @@ def test_the_copy_says_all_that_the_store_has_to_know(store: Store) -> None:
         )
         sent.append({name.lower(): value for name, value in texts})
 
-    backend._connection.client.meta.events.register("before-send.s3.CopyObject", note)
+    backend._client.sdk.meta.events.register("before-send.s3.CopyObject", note)
     backend.publish(upload, verified, budget())
 
     [headers] = sent
@@ -300,11 +300,11 @@ def test_only_checksums_of_the_whole_object_by_the_storage_count() -> None:
 def test_two_objects_are_compared_by_what_both_tell() -> None:
     one = StoredObject(path="a", size=3, etag="e", checksums={"md5": "m", "sha256": "s"})
 
-    assert holds_the_same(one, replace(one, size=4)) is False
-    assert holds_the_same(one, replace(one, etag="f", checksums={"md5": "m"})) is True
-    assert holds_the_same(one, replace(one, checksums={"md5": "m", "sha256": "t"})) is False
-    assert holds_the_same(one, replace(one, checksums={})) is True
-    assert holds_the_same(one, replace(one, etag="f", checksums={})) is None
+    assert same_bytes(one, replace(one, size=4)) is False
+    assert same_bytes(one, replace(one, etag="f", checksums={"md5": "m"})) is True
+    assert same_bytes(one, replace(one, checksums={"md5": "m", "sha256": "t"})) is False
+    assert same_bytes(one, replace(one, checksums={})) is True
+    assert same_bytes(one, replace(one, etag="f", checksums={})) is None
 
 
 def test_what_a_storage_is_relied_on_to_compute_depends_on_its_configuration() -> None:

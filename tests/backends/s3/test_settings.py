@@ -119,12 +119,12 @@ def test_the_prefix_of_a_compatible_store_stands_after_its_bucket() -> None:
 @pytest.mark.parametrize(
     ("backend_url", "settings", "fault"),
     [
-        ("s3://other/", {}, "backend_url names the bucket 'other', bucket_name is 'my-bucket'."),
-        ("https://a.example/my-bucket/", {}, "backend_url is at https://a.example, endpoint_url is not set."),
+        ("s3://other/", {}, "backend_url names the bucket 'other', but bucket_name is 'my-bucket'."),
+        ("https://a.example/my-bucket/", {}, "backend_url is at https://a.example, but endpoint_url is not set."),
         (
             "https://a.example/my-bucket/",
             {"endpoint_url": "https://b.example"},
-            "backend_url is at https://a.example, endpoint_url is https://b.example.",
+            "backend_url is at https://a.example, but endpoint_url is https://b.example.",
         ),
         ("gs://my-bucket/", {}, "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."),
         ("https://[", {}, "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."),
@@ -147,17 +147,17 @@ def test_a_url_that_is_malformed_or_disagrees_is_named(backend_url: str, setting
 
 
 ENDPOINT_SHAPE = 'endpoint_url must look like "https://host" or "https://host:port".'
-BUCKET_SHAPE = "bucket_name must have 3 to 63 lower-case letters, digits, dots and hyphens, as S3 wants it."
-BUCKET_KIND = "bucket_name must not look like an IP address, an alias or a bucket of a special kind."
+BUCKET_SHAPE = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
+BUCKET_KIND = "bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."
 
 
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or none."),
-        ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or none."),
-        ({"session_token": "T"}, "session_token needs access_key_id and secret_access_key."),
-        ({"kms_key_id": "k"}, 'kms_key_id needs server_side_encryption to be "aws:kms".'),
+        ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
+        ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
+        ({"session_token": "T"}, "session_token requires access_key_id and secret_access_key."),
+        ({"kms_key_id": "k"}, 'kms_key_id requires server_side_encryption to be "aws:kms".'),
         (
             {"server_side_encryption": "rot13"},
             "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null.",
@@ -220,7 +220,7 @@ def test_plain_http_is_taken_where_the_operator_says_so() -> None:
 @override_settings(FILEMAN_SETTINGS={"SINGLE_REQUEST_MAX_BYTES": 5 * 1024**3 + 1})
 def test_single_requests_beyond_what_s3_takes_at_once_are_refused() -> None:
     assert faults() == [
-        "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS is over the 5 GiB that S3 takes and copies at once."
+        "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."
     ]
 
 

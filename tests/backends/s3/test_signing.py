@@ -55,7 +55,7 @@ def request_of(backend: S3Backend, upload: Upload) -> UploadRequest:
 
 def sdk_url(backend: S3Backend, operation: str, expires_in: int, **params: Any) -> str:
     """What boto3 signs at NOW."""
-    client = backend._connection.client
+    client = backend._client.sdk
     with patch("botocore.auth.get_current_datetime", return_value=NOW):
         url: str = client.generate_presigned_url(
             operation, Params={"Bucket": "my-bucket", **params}, ExpiresIn=expires_in
@@ -134,7 +134,7 @@ def test_a_form_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
         patch("botocore.signers.get_current_datetime", return_value=NOW),
         patch("botocore.auth.get_current_datetime", return_value=NOW),
     ):
-        form = backend._connection.client.generate_presigned_post(
+        form = backend._client.sdk.generate_presigned_post(
             "my-bucket", upload.upload_path, Fields=fields, Conditions=conditions, ExpiresIn=60
         )
 
@@ -304,14 +304,14 @@ def test_no_endpoint_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPat
 def test_no_credentials_at_all_is_a_fault_with_a_name() -> None:
     backend = backend_of(access_key_id=None, secret_access_key=None)
 
-    with pytest.raises(StorageMisconfigured, match="There are no S3 credentials"):
+    with pytest.raises(StorageMisconfigured, match="No S3 credentials found"):
         backend.get_url("tenant/a")
 
 
 def test_credentials_that_renew_themselves_are_asked_for_each_signature() -> None:
     backend = backend_of({"session_token": "first"})
     before = backend.get_url("tenant/a", now=NOW)
-    backend._connection._parts.credentials.token = "second"
+    backend._client._connection.credentials.token = "second"
 
     after = backend.get_url("tenant/a", now=NOW)
 
@@ -360,7 +360,7 @@ def test_ten_thousand_parts_are_what_s3_takes() -> None:
 
 def test_the_client_is_configured_for_the_hot_path() -> None:
     """SigV4 and no global host, short timeouts, two attempts"""
-    client = backend_of({"region_name": "eu-central-1"})._connection.client
+    client = backend_of({"region_name": "eu-central-1"})._client.sdk
     config = client.meta.config
 
     assert config.signature_version == "s3v4"
