@@ -1,7 +1,6 @@
-"""Asks the storage itself what is wrong with a configuration, and says it in sentences for an operator."""
+"""Test a configuration on the storage itself, and explain its problems to an operator."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ from django.utils import timezone
 from urllib3 import encode_multipart_formdata
 
 from fileman import conf
+from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, matches, missing_permission
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
@@ -18,114 +18,108 @@ from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import PartPlan, Strategy, Upload
 from fileman.errors import StorageError, StorageUnavailable
 
-PROBE = b"fileman probe"
-PROBE_SECONDS = 60
-_SENTENCES = {
+_EXPLANATIONS = {
     "InvalidAccessKeyId": "The storage does not know this access_key_id.",
-    "SignatureDoesNotMatch": "The secret_access_key does not belong to the access_key_id.",
-    "InvalidToken": "The session_token is not valid.",
-    "ExpiredToken": "The session_token has expired.",
-    "RequestTimeTooSkewed": "The clock of this server is wrong: the storage refuses its signatures.",
-    "NoSuchBucket": "There is no bucket of this name.",
-    "PermanentRedirect": "The bucket lies in another region: set region_name.",
-    "AuthorizationHeaderMalformed": "The bucket lies in another region: set region_name.",
+    "SignatureDoesNotMatch": "secret_access_key does not match access_key_id.",
+    "InvalidToken": "session_token is not valid.",
+    "ExpiredToken": "session_token has expired.",
+    "RequestTimeTooSkewed": "The clock of this server is wrong, so the storage rejects its signatures.",
+    "NoSuchBucket": "The bucket does not exist. Check bucket_name.",
+    "PermanentRedirect": "The bucket is in another region. Set region_name.",
+    "AuthorizationHeaderMalformed": "The bucket is in another region. Set region_name.",
 }
 
 
 class S3Diagnosis:
-    """For one use: `problems` collects."""
+    """Tries each kind of request once. For one use."""
 
     def __init__(self, client: S3Client, settings: S3Settings, uploads: S3Uploads, prefix: str) -> None:
-        self._s3 = client
-        self._uploads = uploads
+        self._client = client
         self._settings = settings
-        folder = f"{prefix}.uploads/"
-        self._listed = {"Bucket": settings.bucket_name, "Prefix": folder}
-        self._probe = {"Bucket": settings.bucket_name, "Key": f"{folder}probe-{uuid4()}"}
-        self._copy = {"Bucket": settings.bucket_name, "Key": f"{folder}probe-{uuid4()}"}
-        self._problems: list[str] = []
+        self._uploads = uploads
+        self._probe = Probe(prefix, partial(_explain, settings.place), s3_errors)
+        self._listed = {"Bucket": settings.bucket_name, "Prefix": self._probe.folder}
+        self._object = settings.object_arguments(self._probe.new_path())
+        self._copy = settings.object_arguments(self._probe.new_path())
 
     def problems(self, *, direct: bool) -> list[str]:
-        """One sentence each; none holds a secret. Never raises."""
-        if not self._bucket_answers():
-            return self._problems
-        self._objects_work()
-        self._parts_work()
-        if direct:
-            self._try("s3:GetBucketCORS", self._browsers_are_let_in)
-        if direct and self._settings.upload_method == "post":
-            self._try("POST uploads", self._post_works)
-        for probe in (self._probe, self._copy):
-            self._goes(probe)
-        return list(dict.fromkeys(self._problems))
+        """Return one sentence for each problem, without secrets. Never raises."""
+        if self._try_bucket():
+            self._try_objects()
+            self._try_parts()
+            if direct:
+                self._probe.attempt("s3:GetBucketCORS", self._check_cors)
+            if direct and self._settings.upload_method == "post":
+                self._probe.attempt("a POST upload", self._try_post)
+            for named in (self._object, self._copy):
+                self._delete(named)
+        return self._probe.problems
 
     @property
-    def _client(self) -> Any:
-        return self._s3.sdk
+    def _sdk(self) -> Any:
+        return self._client.sdk
 
-    def _bucket_answers(self) -> bool:
-        """Whether it makes sense to ask for more."""
-        listed = self._try("s3:ListBucket", lambda: self._client.list_objects_v2(**self._listed, MaxKeys=1))
-        if listed is None:
-            return self._problems == [_lacking("s3:ListBucket")]
-        head = self._try("s3:ListBucket", lambda: self._client.head_bucket(Bucket=self._settings.bucket_name)) or {}
-        region = head.get("BucketRegion") or self._s3.region
-        if region != self._s3.region:
-            self._problems.append(f"The bucket lies in the region {region}, not in {self._s3.region}.")
+    def _try_bucket(self) -> bool:
+        """Return True if further requests can tell more."""
+        attempt = self._probe.attempt
+        if attempt("s3:ListBucket", lambda: self._sdk.list_objects_v2(**self._listed, MaxKeys=1)) is None:
+            return self._probe.problems == [missing_permission("s3:ListBucket")]
+        head = attempt("s3:ListBucket", lambda: self._sdk.head_bucket(Bucket=self._settings.bucket_name)) or {}
+        region = head.get("BucketRegion") or self._client.region
+        if region != self._client.region:
+            self._probe.report(f"The bucket is in the region {region}, not in {self._client.region}. Set region_name.")
         return True
 
-    def _objects_work(self) -> None:
-        client, encryption = self._client, self._settings.encryption_arguments()
-        if self._try("s3:PutObject", lambda: client.put_object(**self._probe, **encryption, Body=PROBE)) is None:
+    def _try_objects(self) -> None:
+        sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
+        if attempt("s3:PutObject", lambda: sdk.put_object(**self._object, **encryption, Body=PROBE)) is None:
             return
-        self._try("s3:GetObject", lambda: client.head_object(**self._probe))
-        self._try(
-            "s3:GetObject with s3:PutObject (a copy)",
-            lambda: client.copy_object(**self._copy, **encryption, CopySource=self._probe),
+        attempt("s3:GetObject", lambda: sdk.head_object(**self._object))
+        attempt(
+            "s3:GetObject with s3:PutObject (copy)",
+            lambda: sdk.copy_object(**self._copy, **encryption, CopySource=self._object),
         )
 
-    def _parts_work(self) -> None:
-        client, encryption = self._client, self._settings.encryption_arguments()
-        begun = self._try("s3:PutObject", lambda: client.create_multipart_upload(**self._probe, **encryption))
+    def _try_parts(self) -> None:
+        sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
+        begun = attempt("s3:PutObject", lambda: sdk.create_multipart_upload(**self._object, **encryption))
         if begun is None:
             return
-        named = {**self._probe, "UploadId": begun["UploadId"]}
-        self._try("s3:ListMultipartUploadParts", lambda: client.list_parts(**named))
-        self._try("s3:ListBucketMultipartUploads", lambda: client.list_multipart_uploads(**self._listed))
-        self._try("s3:AbortMultipartUpload", lambda: client.abort_multipart_upload(**named))
+        named = {**self._object, "UploadId": begun["UploadId"]}
+        attempt("s3:ListMultipartUploadParts", lambda: sdk.list_parts(**named))
+        attempt("s3:ListBucketMultipartUploads", lambda: sdk.list_multipart_uploads(**self._listed))
+        attempt("s3:AbortMultipartUpload", lambda: sdk.abort_multipart_upload(**named))
 
-    def _goes(self, probe: dict[str, str]) -> None:
-        """Also what a bucket with versioning would keep of it."""
-        client = self._client
-        deleted = self._try("s3:DeleteObject", lambda: client.delete_object(**probe))
+    def _delete(self, named: dict[str, str]) -> None:
+        """Delete an object, and in a bucket with versioning all its versions."""
+        sdk, attempt = self._sdk, self._probe.attempt
+        deleted = attempt("s3:DeleteObject", lambda: sdk.delete_object(**named))
         if not deleted or not deleted.get("DeleteMarker"):
             return
-        of_probe = {"Bucket": probe["Bucket"], "Prefix": probe["Key"]}
-        listed = self._try("s3:ListBucketVersions", lambda: client.list_object_versions(**of_probe)) or {}
+        filtered = {"Bucket": named["Bucket"], "Prefix": named["Key"]}
+        listed = attempt("s3:ListBucketVersions", lambda: sdk.list_object_versions(**filtered)) or {}
         for entry in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
-            version = {**probe, "VersionId": entry["VersionId"]}
-            self._try("s3:DeleteObjectVersion", partial(client.delete_object, **version))
+            version = {**named, "VersionId": entry["VersionId"]}
+            attempt("s3:DeleteObjectVersion", partial(sdk.delete_object, **version))
 
-    def _browsers_are_let_in(self) -> None:
+    def _check_cors(self) -> None:
         try:
-            rules = self._client.get_bucket_cors(Bucket=self._settings.bucket_name).get("CORSRules")
+            rules = self._sdk.get_bucket_cors(Bucket=self._settings.bucket_name).get("CORSRules")
         except ClientError as error:
             if is_unsupported(error):
-                return  # such a store lets browsers in by other means, or not at all
+                return  # the store has no CORS rules: it allows browsers by other means, or not at all
             if status_and_code(error)[1] != "NoSuchCORSConfiguration":
                 raise
             rules = []
         if rules is None:
-            return  # an answer to another question, from a store that does not know this one
-        for method, headers in self._sent_by_browsers():
-            self._problems += [
-                _not_let_in(method, headers, origin)
-                for origin in conf.settings().ALLOWED_ORIGINS or [""]
-                if not any(_allows(rule, method, headers, origin) for rule in rules)
-            ]
+            return  # a store that ignores "?cors" has listed the bucket instead
+        for method, headers in self._browser_requests():
+            for origin in conf.settings().ALLOWED_ORIGINS or [""]:
+                if not any(_allows(rule, method, headers, origin) for rule in rules):
+                    self._probe.report(_missing_rule(method, headers, origin))
 
-    def _sent_by_browsers(self) -> Iterator[tuple[str, list[str]]]:
-        """Methods, and the headers that a rule has to allow with each."""
+    def _browser_requests(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each method that browsers use, with the headers that a rule must allow."""
         if self._settings.upload_method == "post":
             yield "POST", ["Content-Type"]
             yield "PUT", ["Content-Type"]
@@ -133,12 +127,11 @@ class S3Diagnosis:
             checksums = (f"x-amz-checksum-{algorithm}" for algorithm in sorted(SINGLE_CHECKSUMS))
             yield "PUT", ["Content-Type", *self._settings.encryption_headers(), *checksums]
 
-    def _post_works(self) -> None:
-        now = timezone.now()
+    def _try_post(self) -> None:
         plan = PartPlan(strategy=Strategy.SINGLE, part_size=len(PROBE), total_parts=1)
         upload = Upload(
             file_id=uuid4(),
-            upload_path=self._probe["Key"],
+            upload_path=self._object["Key"],
             file_path=self._copy["Key"],
             filename="probe",
             size=len(PROBE),
@@ -146,58 +139,41 @@ class S3Diagnosis:
             checksum=None,
             plan=plan,
             begun={},
-            now=now,
+            now=timezone.now(),
             expires_in=PROBE_SECONDS,
         )
-        request = self._uploads.sign(upload, list(upload.slices()))[0]
+        [request] = self._uploads.sign(upload, list(upload.slices()))
         body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
-        status = self._s3.send_unsigned("POST", request.url, headers={"Content-Type": form}, body=body)
+        status = self._client.send_unsigned("POST", request.url, headers={"Content-Type": form}, body=body)
         if status not in request.success_status:
-            self._problems.append(f'The storage refuses POST uploads (status {status}): set upload_method to "put".')
-
-    def _try(self, right: str, call: Callable[[], Any]) -> Any:
-        """What the call answers, or None and a problem more."""
-        try:
-            with s3_errors():
-                return call()
-        except StorageError as error:
-            self._problems.append(self._sentence(right, error))
-            return None
-
-    def _sentence(self, right: str, error: StorageError) -> str:
-        cause = error.__cause__
-        if isinstance(cause, ClientError):
-            status, code = status_and_code(cause)
-            if code in _SENTENCES:
-                return _SENTENCES[code]
-            return _lacking(right) if status == 403 else f"Asked for {right}, the storage answered {status} {code}."
-        if isinstance(cause, PartialCredentialsError):
-            return f"There is half of a pair of keys in the environment: {cause.kwargs['cred_var']} is missing."
-        if isinstance(error, StorageUnavailable):
-            return f"The storage ({self._settings.place}) does not answer."
-        return f"The storage cannot be asked: {type(cause).__name__}." if cause else error.message
+            self._probe.report(f'The storage rejects POST uploads (status {status}). Set upload_method to "put".')
 
 
-def _lacking(right: str) -> str:
-    return f"The credentials lack the right {right}."
+def _explain(place: str, deed: str, error: StorageError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        status, code = status_and_code(cause)
+        if code in _EXPLANATIONS:
+            return _EXPLANATIONS[code]
+        return missing_permission(deed) if status == 403 else f"The storage returned {status} {code} for {deed}."
+    if isinstance(cause, PartialCredentialsError):
+        return f"The environment has only half of the access keys: {cause.kwargs['cred_var']} is not set."
+    if isinstance(error, StorageUnavailable):
+        return f"The storage ({place}) does not respond."
+    return f"The request to the storage failed: {type(cause).__name__}." if cause else error.message
 
 
-def _not_let_in(method: str, headers: list[str], origin: str) -> str:
+def _missing_rule(method: str, headers: list[str], origin: str) -> str:
     request = f"{method} from {origin}" if origin else method
     named = f"the header{'s' if len(headers) > 1 else ''} {', '.join(headers)}"
-    return f"No CORS rule of the bucket allows {request} with {named}: browsers cannot upload."
+    return f"No CORS rule of the bucket allows {request} with {named}, so browsers cannot upload."
 
 
 def _allows(rule: dict[str, Any], method: str, headers: list[str], origin: str) -> bool:
-    """Whether one rule lets it in, from any page where no origin is named."""
+    """Return True if a CORS rule allows the request. An empty origin fits every rule."""
     patterns = [pattern.lower() for pattern in rule.get("AllowedHeaders", [])]
     return (
         method in rule.get("AllowedMethods", [])
-        and all(_matches(header.lower(), patterns) for header in headers)
-        and (not origin or _matches(origin, rule.get("AllowedOrigins", [])))
+        and all(matches(header.lower(), patterns) for header in headers)
+        and (not origin or matches(origin, rule.get("AllowedOrigins", [])))
     )
-
-
-def _matches(text: str, patterns: Iterable[str]) -> bool:
-    """Patterns may have an asterisk."""
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) for pattern in patterns)

@@ -13,11 +13,11 @@ from tests.backends.s3.stores import PREFIX, Store, new_store, on
 from tests.servers.process import free_port
 from tests.servers.radosgw import RadosGateway, S3User
 
-NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type: browsers cannot upload."
-NO_PUT = "No CORS rule of the bucket allows PUT with the header Content-Type: browsers cannot upload."
+NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type, so browsers cannot upload."
+NO_PUT = "No CORS rule of the bucket allows PUT with the header Content-Type, so browsers cannot upload."
 NO_PUT_WITH_CHECKSUMS = (
     "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-checksum-crc32c, "
-    "x-amz-checksum-sha256: browsers cannot upload."
+    "x-amz-checksum-sha256, so browsers cannot upload."
 )
 PAGE = "https://app.example.com"
 
@@ -79,8 +79,8 @@ def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: St
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"bucket_name": "no-such-bucket-anywhere"}, "There is no bucket of this name."),
-        ({"secret_access_key": "wrong"}, "The secret_access_key does not belong to the access_key_id."),
+        ({"bucket_name": "no-such-bucket-anywhere"}, "The bucket does not exist. Check bucket_name."),
+        ({"secret_access_key": "wrong"}, "secret_access_key does not match access_key_id."),
         ({"access_key_id": "nobody"}, "The storage does not know this access_key_id."),
         (
             {"access_key_id": None, "secret_access_key": None},
@@ -95,7 +95,7 @@ def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dic
 def test_a_storage_that_is_away_is_named(open_store: Store) -> None:
     address = f"http://127.0.0.1:{free_port()}"
 
-    assert faults(open_store, endpoint_url=address) == [f"The storage ({address}) does not answer."]
+    assert faults(open_store, endpoint_url=address) == [f"The storage ({address}) does not respond."]
 
 
 @on("moto", "ministack")
@@ -103,7 +103,9 @@ def test_another_region_is_named(store: Store) -> None:
     """The SDK follows the bucket by itself, the addresses that it signs do not"""
     let_browsers_in(store, "POST", "PUT")
 
-    assert "The bucket lies in the region us-east-1, not in eu-west-3." in faults(store, region_name="eu-west-3")
+    assert "The bucket is in the region us-east-1, not in eu-west-3. Set region_name." in faults(
+        store, region_name="eu-west-3"
+    )
 
 
 @on("radosgw", "ministack", "moto")
@@ -131,7 +133,7 @@ def test_a_header_that_clients_have_to_send_is_missed_in_the_rule(store: Store) 
     assert faults(store, upload_method="put") == []
     assert faults(store, **encrypted) == [
         "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-server-side-encryption, "
-        "x-amz-checksum-crc32c, x-amz-checksum-sha256: browsers cannot upload."
+        "x-amz-checksum-crc32c, x-amz-checksum-sha256, so browsers cannot upload."
     ]
 
     let_browsers_in(store, "PUT", headers=["*"])
@@ -144,7 +146,7 @@ def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
     others = ["https://admin.example.com", "https://app.example.com.evil.example"]
 
     def missing(*pages: str) -> list[str]:
-        rule = "No CORS rule of the bucket allows {} from {} with the header Content-Type: browsers cannot upload."
+        rule = "No CORS rule of the bucket allows {} from {} with the header Content-Type, so browsers cannot upload."
         return [rule.format(method, page) for method in ("POST", "PUT") for page in pages]
 
     known = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [PAGE, *others]}
@@ -162,7 +164,7 @@ def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
 @on("rclone")
 def test_a_store_without_post_is_named(store: Store) -> None:
     assert faults(store, upload_method="post") == [
-        'The storage refuses POST uploads (status 400): set upload_method to "put".'
+        'The storage rejects POST uploads (status 400). Set upload_method to "put".'
     ]
 
 
@@ -189,8 +191,8 @@ def test_the_right_that_is_lacking_is_named(open_store: Store, stranger: S3User,
 
     found = faults(open_store, **keys)
 
-    assert f"The credentials lack the right {lacking}." in found
-    assert not [fault for fault in found if not fault.startswith(("The credentials lack", "The storage refuses POST"))]
+    assert f"The credentials lack the permission {lacking}." in found
+    assert not [fault for fault in found if not fault.startswith(("The credentials lack", "The storage rejects POST"))]
 
 
 def versioned(store: Store) -> Store:
@@ -214,7 +216,7 @@ def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stran
 
     found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=stranger.secret_access_key)
 
-    assert found == [f"The credentials lack the right {lacking}."]
+    assert found == [f"The credentials lack the permission {lacking}."]
 
 
 def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +224,7 @@ def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monk
 
     found = faults(open_store, access_key_id=None, secret_access_key=None)
 
-    assert found == ["There is half of a pair of keys in the environment: AWS_SECRET_ACCESS_KEY is missing."]
+    assert found == ["The environment has only half of the access keys: AWS_SECRET_ACCESS_KEY is not set."]
 
 
 def test_no_secret_stands_in_any_sentence(open_store: Store, stranger: S3User) -> None:

@@ -245,7 +245,7 @@ def test_a_store_that_cannot_copy_what_it_encrypts_is_found_out_beforehand(store
     valid, faults = store.backend(server_side_encryption="aws:kms").validate_configuration()
 
     assert not valid
-    assert "Asked for s3:GetObject with s3:PutObject (a copy), the storage answered 501 NotImplemented." in faults
+    assert "The storage returned 501 NotImplemented for s3:GetObject with s3:PutObject (copy)." in faults
 
 
 @on("radosgw", "ministack", "moto")
