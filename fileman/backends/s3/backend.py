@@ -102,7 +102,7 @@ class S3Backend(Backend):
     def missing(self, upload: Upload) -> list[Slice]:
         if upload.plan.strategy is Strategy.PARTS:
             return self._multipart.missing(upload)
-        return [] if self._objects.find(upload.upload_path) else list(upload.slices())
+        return [] if self.find(upload.upload_path) else list(upload.slices())
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         return self._uploads.write(upload, part, stream)
@@ -113,7 +113,7 @@ class S3Backend(Backend):
         return self.stat(upload.upload_path)
 
     def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
-        existing = self._objects.find(upload.file_path)
+        existing = self.find(upload.file_path)
         if upload.plan.strategy is Strategy.PARTS:
             if existing is None or existing.etag != verified.etag:
                 raise ObjectChanged
