@@ -1,4 +1,4 @@
-"""The admin: file managers with write-only settings, files and the deletion queue to look at."""
+"""The admin: file managers with write-only settings; files and the deletion queue read-only."""
 
 import json
 from typing import Any
@@ -14,22 +14,22 @@ from fileman.models import File, FileManager, StorageDeletion
 
 
 class WriteOnlyTextarea(forms.Textarea):
-    """Never shows what was typed, not even next to its problems."""
+    """Never shows what was typed, not even next to its errors."""
 
     def format_value(self, value: Any) -> None:  # noqa: ARG002
         return None
 
 
 class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Settings can be written and never read: what is left empty stays as it is."""
+    """Settings can be written but not read. An empty field keeps them."""
 
     backend_type = forms.ChoiceField(choices=lambda: [(name, name) for name in backend_types()])
     new_settings = forms.JSONField(
         required=False,
         label="Settings",
         widget=WriteOnlyTextarea(attrs={"rows": 8, "autocomplete": "off"}),
-        help_text="A JSON object with the backend's settings. They are kept encrypted and not shown again: "
-        "leave this empty to keep them, or give all of them anew.",
+        help_text="A JSON object with the backend's settings. They are stored encrypted and not shown again: "
+        "leave this empty to keep them, or enter all of them again.",
     )
 
     class Meta:
@@ -42,7 +42,7 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_new_settings(self) -> dict[str, Any] | None:
         value = self.cleaned_data["new_settings"]
         if value is not None and not isinstance(value, dict):
-            raise forms.ValidationError("Give a JSON object.")
+            raise forms.ValidationError("Enter a JSON object.")
         return value
 
     def _post_clean(self) -> None:
@@ -65,17 +65,17 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def setting_names(self, manager: FileManager) -> str:
         return ", ".join(sorted(manager.settings)) or "none"
 
-    @admin.action(description="Ask the storage whether the configuration works")
+    @admin.action(description="Test the connection to the storage")
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
-            problems = diagnosis.problems_of_manager(manager)
-            text = f"{manager.name}: {' '.join(problems) or 'works.'}"
+            problems = diagnosis.diagnose_manager(manager)
+            text = f"{manager.name}: {' '.join(problems) or 'The connection works.'}"
             self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
 
 
 @admin.register(File)
 class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """To look at: uploads are made, changed and deleted through the API, one conditional update at a time."""
+    """Read-only. Uploads are created, changed and deleted through the API."""
 
     list_display = (
         "original_filename",
@@ -112,7 +112,7 @@ class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(StorageDeletion)
 class StorageDeletionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The deletion queue, to look at."""
+    """Read-only. The deletion queue."""
 
     list_display = ("path", "file_manager", "due_at", "attempts", "last_error")
     list_select_related = ("file_manager",)

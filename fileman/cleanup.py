@@ -1,8 +1,8 @@
-"""Cleanup: expire what is overdue, drop what has ended, work the deletion queue. Safe to run from many hosts at once.
+"""Cleanup: expire overdue uploads, remove ended ones, work the deletion queue. Safe to run on many hosts at once.
 
-    unfinished, deadline + SWEEP_GRACE + older_than over   -> expired, its objects queued
-    failed, aborted, expired since older_than              -> parts and sessions stopped, then the row goes
-    deletion queue                                         -> whatever is due
+    unfinished, deadline + SWEEP_GRACE + older_than passed -> expired, objects queued for deletion
+    failed, aborted, expired for older_than                -> parts and sessions aborted, then the row is removed
+    deletion queue                                         -> all due objects deleted
 
 Completed files are never touched.
 """
@@ -24,54 +24,52 @@ from fileman.models import File, StorageDeletion
 from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
-BATCH = 500
-"""Rows looked at in one statement."""
-PATHS_OF_AN_UPLOAD = 2
-"""What an expired upload adds to the deletion queue: its upload path and its file path."""
+BATCH = 500  # rows read by one statement
+PATHS_OF_AN_UPLOAD = 2  # an expired upload queues its upload path and its file path
 CleanableStatus = Literal["pending", "verifying", "failed", "expired", "aborted"]
 CLEANABLE: tuple[CleanableStatus, ...] = get_args(CleanableStatus)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to clean up."""
+    """Options of one run."""
 
     older_than: timedelta = timedelta(hours=24)
-    """How much longer ago than due."""
+    """Added to the time after which rows are due."""
     statuses: Sequence[CleanableStatus] = CLEANABLE
     dry_run: bool = False
-    """Look only: change neither database nor storage."""
+    """Change neither database nor storage."""
     on_file: Callable[[File, str], None] = lambda *_: None
-    """Called for each file with what is done to it: "expire" or "remove"."""
+    """Called for each file with the step taken: "expire" or "remove"."""
     on_batch: Callable[["Report"], None] = lambda _: None
     """Called after each batch, for progress."""
 
 
 @dataclass(kw_only=True)
 class Report:
-    """What a run did, or would do."""
+    """Counts of a run, or of what a dry run would do."""
 
     expired: int = 0
-    """Uploads whose time is over."""
+    """Uploads that were expired."""
     removed: int = 0
-    """Rows of ended uploads."""
+    """Rows of ended uploads that were removed."""
     deleted: int = 0
-    """Stored objects, as the deletion queue counts them."""
+    """Stored objects that were deleted."""
     failed: int = 0
-    """Objects and uploads that the storage would not let go; a later run tries again."""
+    """Objects and uploads that the storage could not delete; a later run retries them."""
     by_status: dict[str, int] = field(default_factory=dict)
     """Files by the status they had."""
 
 
 def run_scheduled(*, now: datetime | None = None) -> Report | None:
-    """The regular run, for cron, Celery beat or a CronJob. None when CLEANUP_EXPIRED_UPLOADS is off."""
+    """Run once for cron, Celery beat or a CronJob. Return None if CLEANUP_EXPIRED_UPLOADS is off."""
     if not conf.settings().CLEANUP_EXPIRED_UPLOADS:
         return None
     return run(Request(), now=now or timezone.now())
 
 
 def run(request: Request, *, now: datetime) -> Report:
-    """Clean up once. A storage that fails holds up its own files only; they are counted as failed."""
+    """Clean up once. Files whose storage fails are counted as failed and do not stop the rest."""
     report = Report()
     _expire(request, report, now=now)
     _remove(request, report, now=now)
@@ -97,7 +95,7 @@ def _expire(request: Request, report: Report, *, now: datetime) -> None:
         for file in batch:
             if request.dry_run or _guarded(report, file, _expire_one, now, before):
                 report.expired += 1
-                _tell(request, report, file, "expire")
+                _report_file(request, report, file, "expire")
         request.on_batch(report)
 
 
@@ -112,12 +110,12 @@ def _remove(request: Request, report: Report, *, now: datetime) -> None:
         for file in batch:
             if request.dry_run or _guarded(report, file, disposal.remove_ended, now):
                 report.removed += 1
-                _tell(request, report, file, "remove")
+                _report_file(request, report, file, "remove")
         request.on_batch(report)
 
 
 def _guarded(report: Report, file: File, step: Callable[..., bool], *arguments: datetime) -> bool:
-    """Whether the step was done. A broken file manager must not stop the rest."""
+    """Return True if the step was done. A broken file manager must not stop the rest."""
     try:
         return step(file, *arguments)
     except (StorageError, ImproperlyConfigured) as error:
@@ -126,13 +124,13 @@ def _guarded(report: Report, file: File, step: Callable[..., bool], *arguments: 
         return False
 
 
-def _tell(request: Request, report: Report, file: File, verb: str) -> None:
+def _report_file(request: Request, report: Report, file: File, verb: str) -> None:
     report.by_status[file.upload_status] = report.by_status.get(file.upload_status, 0) + 1
     request.on_file(file, verb)
 
 
 def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
-    """Batches by primary key, so that rows which could not be changed are not met again."""
+    """Yield batches by primary key, so that rows which could not be changed are not read again."""
     last = None
     while True:
         page = rows.order_by("pk").select_related("file_manager")

@@ -1,7 +1,7 @@
-"""The deletion queue: objects that must go, remembered until they are gone.
+"""The deletion queue: stored objects to delete, remembered until they are gone.
 
-A row is written in the transaction that gives its object up, so a crash loses nothing. It stays until a deletion has
-succeeded after the last grant for its path lapsed, because a client that comes late can re-create the object.
+A row is written in the transaction that gives up its object, so a crash loses nothing. It stays until a deletion has
+succeeded after the last signed request for its path expired, because a late client can create the object again.
 """
 
 import logging
@@ -19,17 +19,14 @@ from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
 
 logger = logging.getLogger("fileman.deletions")
-CLAIM = timedelta(minutes=10)
-"""How long a worker that claimed rows keeps others off; longer than any batch takes."""
-RETRY_AFTER = timedelta(minutes=5)
-"""Wait after the first failure; doubled with each further one, up to a day."""
-BATCH = 500
-"""Rows claimed at once."""
+CLAIM = timedelta(minutes=10)  # keeps other workers away from claimed rows; longer than any batch takes
+RETRY_AFTER = timedelta(minutes=5)  # after the first failure; doubled with each further one, up to a day
+BATCH = 500  # rows claimed at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worked:
-    """What one run over the queue did."""
+    """Counts of one run over the queue."""
 
     deleted: int = 0
     failed: int = 0
@@ -39,12 +36,12 @@ class Worked:
 
 
 def enqueue_upload_path(file: File, *, now: datetime) -> None:
-    """Give up what signed requests wrote; the published object stays."""
+    """Queue the object that signed requests wrote; the published object stays."""
     _enqueue(file, [file.upload_path], now=now)
 
 
 def enqueue_all_paths(file: File, *, now: datetime) -> None:
-    """Give up everything that this upload may have stored."""
+    """Queue everything that this upload may have stored."""
     _enqueue(file, [file.upload_path, file.file_path], now=now)
 
 
@@ -64,7 +61,7 @@ def _enqueue(file: File, paths: Iterable[str], *, now: datetime) -> None:
 
 
 def work_soon(file: File, *, now: datetime) -> None:
-    """Delete this upload's queued objects once the transaction commits; what fails is left to cleanup."""
+    """Delete this upload's queued objects once the transaction commits; cleanup retries failures."""
     paths = [file.upload_path, file.file_path]
     transaction.on_commit(lambda: _work_quietly(file.file_manager_id, paths, now), robust=True)
 
@@ -75,7 +72,7 @@ def _work_quietly(manager_id: UUID, paths: Sequence[str], now: datetime) -> None
 
 
 def work(*, now: datetime, on_batch: Callable[[Worked], None] = lambda _: None) -> Worked:
-    """Delete everything that is due, in batches; safe to run from many hosts at once. Failures wait for a later run."""
+    """Delete all due objects, in batches; safe to run on many hosts at once. A later run retries failures."""
     total = Worked()
     while rows := _claim(None, now=now):
         done = _work_batch(rows, now=now)
@@ -85,7 +82,7 @@ def work(*, now: datetime, on_batch: Callable[[Worked], None] = lambda _: None) 
 
 
 def _claim(keys: Sequence[int] | None, *, now: datetime) -> list[StorageDeletion]:
-    """Take due rows by moving them ahead, so that no lock is held while the storage works."""
+    """Take due rows by moving their due time ahead, so that no lock is held while the storage works."""
     with transaction.atomic():
         due = StorageDeletion.objects.due(now).select_for_update(skip_locked=True).order_by("due_at", "id")
         due = due if keys is None else due.filter(pk__in=keys)
@@ -106,7 +103,7 @@ def _work_batch(rows: Sequence[StorageDeletion], *, now: datetime) -> Worked:
 
 
 def _delete(manager: FileManager, paths: Sequence[str]) -> dict[str, str]:
-    """Path -> reason for what could not be deleted. A broken file manager fails its own paths only."""
+    """Return path -> reason for the objects not deleted. A broken file manager fails its own paths only."""
     try:
         return {failure.path: failure.reason for failure in get_backend(manager).delete(paths)}
     except (StorageError, ImproperlyConfigured) as error:

@@ -1,4 +1,4 @@
-"""What is wrong, in words for an operator: with a file manager's storage, or with an upload that did not arrive."""
+"""Diagnose a file manager's storage, or an upload that did not arrive, in sentences for an operator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,19 +16,19 @@ from fileman.uploads.state import UploadState
 
 @dataclass(frozen=True, kw_only=True)
 class FileFindings:
-    """One file, as the database and as the storage know it."""
+    """One file, as the database and the storage know it."""
 
     published: StoredObject | None
     """At the file path."""
     uploaded: StoredObject | None
     """At the upload path, where signed requests write."""
     verdict: str
-    """What this means, and what has to happen next."""
+    """What this means, and what must happen next."""
     in_order: bool
-    """False when the file is completed and its object is not the one that was published."""
+    """False if the file is completed and its object is not the one that was published."""
 
 
-def problems_of_manager(manager: FileManager) -> list[str]:
+def diagnose_manager(manager: FileManager) -> list[str]:
     """Return one sentence for each problem of the settings or of the storage behind them. Never raises."""
     try:
         return get_backend(manager).validate_configuration()[1]
@@ -36,8 +36,8 @@ def problems_of_manager(manager: FileManager) -> list[str]:
         return [str(error)]
 
 
-def findings_on_file(file: File, *, now: datetime) -> FileFindings:
-    """Look, and change nothing. Raises StorageError when the storage cannot be asked."""
+def diagnose_file(file: File, *, now: datetime) -> FileFindings:
+    """Compare the row with the storage; change nothing. Raises StorageError if the storage cannot be asked."""
     published, uploaded = _stored(file, file.file_path), _stored(file, file.upload_path)
     damage = _damage(file, published) if file.upload_status == File.COMPLETED else ""
     return FileFindings(
@@ -57,17 +57,17 @@ def _stored(file: File, path: str) -> StoredObject | None:
 
 def _damage(file: File, published: StoredObject | None) -> str:
     if published is None:
-        return "The stored object is gone: something else than fileman has deleted it."
+        return "The stored object is gone. Something other than fileman has deleted it."
     if published.size != file.file_size:
-        return "The stored object is another one: something else than fileman has replaced it."
+        return "The stored object has another size. Something other than fileman has replaced it."
     if published.etag != file.etag:
-        return "The stored object was written again since, as by a restored backup. Compare its checksum."
+        return "The stored object was written again later, for example by a restored backup. Compare its checksum."
     return ""
 
 
 def _standing(file: File, *, arrived: bool, now: datetime) -> str:
     if file.upload_status == File.COMPLETED:
-        return "All is well."
+        return "The file is complete and in order."
     over = transitions.state_error(file, now=now)
     return over.message if over else _next_step(file, arrived=arrived, now=now)
 
@@ -76,10 +76,10 @@ def _next_step(file: File, *, arrived: bool, now: datetime) -> str:
     upload = build_upload(file, now=now)
     missing_bytes = 0 if arrived else _missing_bytes(file, upload)
     if not missing_bytes:
-        return "All bytes have arrived. finalizeUpload was not called, or has not come to its end."
+        return "All bytes have arrived. finalizeUpload was not called, or did not complete."
     if missing_bytes < upload.size:
-        return f"{missing_bytes} of {upload.size} bytes have not arrived. refreshUpload tells the client which."
-    return "Nothing has arrived: the client has not sent it, or the storage refuses it (CORS, expired addresses)."
+        return f"{missing_bytes} of {upload.size} bytes have not arrived. refreshUpload returns the missing requests."
+    return "Nothing has arrived. The client has not sent it, or the storage refuses it (CORS, expired URLs)."
 
 
 def _missing_bytes(file: File, upload: Upload) -> int:

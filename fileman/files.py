@@ -1,4 +1,4 @@
-"""The use cases of a file in hand: update, delete, and addresses to download it from."""
+"""The use cases of an existing file: find, update, delete, and URLs to download it."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from fileman.validation import acceptance, content_types, filenames, json_metada
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
-"""What a file manager's backend is made from."""
+"""Columns that a file manager's backend is built from."""
 DOWNLOAD_COLUMNS = (
     "id",
     "file_path",
@@ -32,11 +32,11 @@ DOWNLOAD_COLUMNS = (
     "file_manager_id",
     *(f"file_manager__{column}" for column in (*MANAGER_COLUMNS, "group_id", "is_active")),
 )
-"""What a download address is made from."""
+"""Columns that a download URL is built from."""
 
 
 def find(caller: Caller, file_id: UUID) -> File:
-    """A file that the caller may see. Raises NotFound."""
+    """Return a file that the caller may see. Raises NotFound."""
     rows = access.visible_files(caller).select_related("file_manager__group", "group", "uploaded_by")
     file = rows.filter(pk=file_id).first()
     if file is None:
@@ -53,7 +53,7 @@ def update(
     is_public: bool | None = None,
     now: datetime,
 ) -> File:
-    """Change the display name, replace the metadata, publish or withdraw; what is left out stays.
+    """Change the display name, replace the metadata, publish or withdraw. Omitted arguments change nothing.
 
     Raises Unauthenticated, NotFound, PermissionDenied, InvalidFilename, ExtensionNotAllowed, ContentTypeMismatch,
     InvalidMetadata.
@@ -78,13 +78,13 @@ def _checked_changes(
     if is_public is not None:
         allowed = access.may_publish(caller) or file.file_manager.is_public_default
         if is_public and not file.is_public and not allowed:
-            raise PermissionDenied("You may not make files public.", field=("isPublic",))
+            raise PermissionDenied("You do not have permission to make files public.", field=("isPublic",))
         changes["is_public"] = is_public
     return changes
 
 
 def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
-    """The new name goes by the rules of the first: else a download could bear an extension that no upload may have."""
+    """Apply the rules of initiate, so that no download gets an extension that uploads may not have."""
     name = filenames.display_name(given, field=field)
     acceptance.check_extension(name, manager=file.file_manager, field=field)
     acceptance.check_agreement(file.content_type, name, field=field)
@@ -92,10 +92,10 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
 
 
 def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
-    """Delete a file, its row now and its object right after; an unfinished upload is aborted. The id given.
+    """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
 
-    Raises Unauthenticated, NotFound, PermissionDenied, UploadInProgress while a finalize call holds the upload,
-    StorageError when an ended upload cannot be stopped.
+    Raises Unauthenticated, NotFound, PermissionDenied, UploadInProgress while a finalize call holds the upload, and
+    StorageError if an ended upload cannot be aborted on the storage.
     """
     access.require_signed_in(caller)
     file = find(caller, file_id)
@@ -131,10 +131,10 @@ def download_url(
     disposition: Disposition = "attachment",
     now: datetime,
 ) -> str | None:
-    """A signed address of the storage, absolute; None unless the file is completed and the caller may see it.
+    """Return the storage's signed URL, absolute; None unless the file is completed and the caller may see it.
 
-    Where signing needs the network it is the stable link instead. `expires_in`: seconds, clamped to 1..604,800. Only
-    raster images are served inline; whatever a browser might run is an attachment of unknown type.
+    If signing needs the network, return the stable link instead. `expires_in`: seconds, clamped to 1 to 604,800. Only
+    raster images are served inline; a type that browsers can run is served as an attachment of unknown type.
     """
     if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
         return None
@@ -145,7 +145,7 @@ def download_url(
 
 
 def signed_download(file: File, *, expires_in: int | None = None, disposition: Disposition, now: datetime) -> str:
-    """The address that the backend signs. Whoever calls has checked access."""
+    """Return a signed URL. The caller must already have checked access."""
     harmless = file.content_type in content_types.INLINE_TYPES
     runs = file.content_type in content_types.ACTIVE_TYPES or file.content_type.endswith("+xml")
     serve_as = ServeAs(
@@ -157,7 +157,7 @@ def signed_download(file: File, *, expires_in: int | None = None, disposition: D
 
 
 def permalink(*, caller: Caller, file: File) -> str | None:
-    """The stable link: checks access on each use, then redirects. None unless completed and visible to the caller."""
+    """Return the stable link, which checks access on each use. None unless completed and visible to the caller."""
     if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
         return None
     return urljoin(caller.site_url, reverse("fileman:download", args=[file.pk]))

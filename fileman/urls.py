@@ -1,4 +1,4 @@
-"""Bytes that go through this server, stable links, and the CSRF token for single-page apps."""
+"""URLs for bytes that go through this server, stable links, and the CSRF token for single-page apps."""
 
 from django.urls import path
 

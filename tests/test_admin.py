@@ -128,7 +128,9 @@ def test_the_action_asks_each_storage_whether_it_works(root: Client, manager: Fi
     page = root.post(f"{ADMIN}/filemanager/", chosen, follow=True)
     told = {str(message): message.level_tag for message in page.context["messages"]}
     assert sorted(told.values()) == ["error", "success"]
-    assert [message.strip() for message, level in told.items() if level == "success"] == ["Memory: works."]
+    assert [message.strip() for message, level in told.items() if level == "success"] == [
+        "Memory: The connection works."
+    ]
     (fault,) = [message for message, level in told.items() if level == "error"]
     assert fault.startswith("Broken:")
 

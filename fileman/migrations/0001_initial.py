@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 ('path', models.CharField(max_length=1000)),
                 ('version', models.CharField(blank=True, default='', max_length=255)),
                 ('due_at', models.DateTimeField()),
-                ('watch_until', models.DateTimeField(help_text='When the last grant that could write this path has lapsed: a late client may re-create the object.')),
+                ('watch_until', models.DateTimeField(help_text='When the last signed request for this path expires. Until then a client may create the object again.')),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('last_error', models.TextField(blank=True, default='')),
                 ('created', models.DateTimeField()),

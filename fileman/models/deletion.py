@@ -10,11 +10,12 @@ from fileman.models.file_manager import FileManager
 
 class StorageDeletionQuerySet(models.QuerySet["StorageDeletion"]):
     def due(self, now: datetime) -> Self:
+        """Return the rows to work on at `now`."""
         return self.filter(due_at__lte=now)
 
 
 class StorageDeletion(models.Model):
-    """An object that must go. The row stays until a deletion has succeeded at or after `watch_until`."""
+    """An object to delete. The row stays until a deletion has succeeded at or after `watch_until`."""
 
     id = models.BigAutoField(primary_key=True)
     file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="deletions")
@@ -22,7 +23,7 @@ class StorageDeletion(models.Model):
     version = models.CharField(max_length=255, blank=True, default="")
     due_at = models.DateTimeField()
     watch_until = models.DateTimeField(
-        help_text="When the last grant that could write this path has lapsed: a late client may re-create the object."
+        help_text="When the last signed request for this path expires. Until then a client may create the object again."
     )
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")

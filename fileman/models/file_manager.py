@@ -1,4 +1,4 @@
-"""FileManager: where files go and what is allowed."""
+"""FileManager: where files are stored and which uploads are allowed."""
 
 from collections.abc import Collection
 from typing import Any, Self, cast
@@ -16,7 +16,7 @@ from fileman.encryption import EncryptedJSONField
 from fileman.errors import StorageMisconfigured
 
 LARGEST_SAFE_INTEGER = 2**53 - 1
-"""What JSON numbers carry exactly; the largest size that the API can express."""
+"""Largest integer that JSON numbers carry exactly, and so the largest size in the API."""
 
 
 def _no_settings() -> dict[str, Any]:
@@ -30,7 +30,7 @@ class FileManagerQuerySet(models.QuerySet["FileManager"]):
 
 
 class FileManager(models.Model):
-    """Where files go and what is allowed. Saving validates the configuration and raises ValidationError."""
+    """Where files are stored and which uploads are allowed. Saving validates and may raise ValidationError."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -99,7 +99,7 @@ class FileManager(models.Model):
         return f"<FileManager {self.id} {self.backend_type}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Validate, then save; a new default demotes the old one of its scope in the same transaction."""
+        """Validate, then save. A new default replaces the old one of its scope in the same transaction."""
         self.validate_configuration()
         with transaction.atomic():
             if self.is_default:
@@ -112,11 +112,11 @@ class FileManager(models.Model):
         self.validate_configuration()
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """A default where there is one already is no problem: saving demotes the other."""
+        """Allow a second default: saving replaces the first."""
         super().validate_constraints({*(exclude or ()), "is_default"})
 
     def validate_configuration(self) -> None:
-        """Check what can be checked without asking the storage, and fill in what the backend decides."""
+        """Check everything that needs no request to the storage, and fill in what the backend decides."""
         try:
             kind = backend_class(self.backend_type)
         except StorageMisconfigured as error:
@@ -135,31 +135,33 @@ class FileManager(models.Model):
         for name in ("allowed_extensions", "allowed_mime_types"):
             value = getattr(self, name)
             if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-                problems.append(f"{name} must be a list of texts.")
+                problems.append(f"{name} must be a list of strings.")
         if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems
 
     def _refuse_foreign_location(self) -> None:
-        """Two tenants never share a prefix."""
+        """Raise ValidationError if a file manager of another group uses the same place."""
         sharing = type(self).objects.filter(location=self.location).exclude(pk=self.pk).exclude(group=self.group_id)
         if sharing.exists():
-            raise ValidationError("A file manager of another group stores its files here. Use another prefix.")
+            raise ValidationError("A file manager of another group stores its files in this place. Use another prefix.")
 
     def _refuse_move(self) -> None:
-        """Files would be lost, and secrets sent to another host, if the place changed under them."""
+        """Raise ValidationError if the place changes under existing files: they would be lost."""
         old = type(self).objects.filter(pk=self.pk).values_list("location", flat=True).first()
         if old is not None and old != self.location and (self.files.exists() or self.deletions.exists()):
-            raise ValidationError("This file manager has files; its storage cannot be moved. Make a new one.")
+            raise ValidationError(
+                "This file manager has files, so its storage cannot change. Create a new file manager."
+            )
 
     @property
     def max_file_bytes(self) -> int:
-        """The limit in force: its own, else DEFAULT_MAX_FILE_SIZE, and never more than the storage can hold."""
+        """Effective limit: its own, else DEFAULT_MAX_FILE_SIZE, and never more than the storage can hold."""
         own = conf.settings().DEFAULT_MAX_FILE_SIZE if self.max_file_size is None else self.max_file_size
         storage = min(self.capabilities.max_object_bytes, LARGEST_SAFE_INTEGER)
         return min(own, storage) if own else storage
 
     @property
     def capabilities(self) -> Capabilities:
-        """What its storage can do, as it is configured. Raises StorageMisconfigured."""
+        """Abilities of its storage, as configured. Raises StorageMisconfigured."""
         return get_backend(self).capabilities

@@ -1,4 +1,4 @@
-"""StorageUsage: the bytes that a user holds, unfinished uploads included."""
+"""StorageUsage: bytes stored by a user, unfinished uploads included."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from fileman.errors import QuotaExceeded
 
 class StorageUsageQuerySet(models.QuerySet["StorageUsage"]):
     def reserve(self, user: Any, size: int, *, limit: int | None) -> None:
-        """Count bytes in, in the transaction that makes the rows. Raises QuotaExceeded above the limit."""
+        """Add bytes, in the transaction that inserts the rows. Raises QuotaExceeded above the limit."""
         rows = self.filter(user=user)
         if limit is not None:
             rows = rows.filter(bytes__lte=limit - size)
@@ -25,13 +25,13 @@ class StorageUsageQuerySet(models.QuerySet["StorageUsage"]):
             raise QuotaExceeded
 
     def release(self, user_id: Any, size: int) -> None:
-        """Count bytes out, on abort, expiry, failure and deletion."""
+        """Subtract bytes on abort, expiry, failure and deletion."""
         if user_id is not None:
             self.filter(user_id=user_id).update(bytes=Greatest(F("bytes") - size, 0))
 
 
 class StorageUsage(models.Model):
-    """Changed only by conditional updates, so that parallel requests cannot exceed a quota together."""
+    """Changed only by conditional updates, so that parallel requests together cannot exceed a quota."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     bytes = models.BigIntegerField(default=0)

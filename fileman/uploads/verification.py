@@ -1,4 +1,4 @@
-"""Is the stored object what was granted? Every question finalize asks of it, in order."""
+"""Verify that the stored object is what was granted: size, form, checksum, content, validators, in this order."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,8 @@ from fileman.models import File
 from fileman.validation import content_types, validators
 
 PREFERRED = ("sha256", "crc32c", "md5")
-"""Of the checksums that the storage computed, the one to remember when none was declared."""
-
-
-PARTIAL_HASHES_KEPT = 100
-"""Unfinished hashes that one process remembers; the oldest go first."""
+# Order in which a checksum computed by the storage is recorded if the client declared none.
+PARTIAL_HASHES_KEPT = 100  # unfinished hashes that one process remembers; the oldest are dropped first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +28,7 @@ class Verified:
     stored: StoredObject
     detected_content_type: str
     checksum: Checksum | None
-    """Computed over the stored bytes, by the storage or by this server; None when nobody did."""
+    """Computed over the stored bytes, by the storage or by this server; None if neither did."""
 
 
 @dataclass(kw_only=True)
@@ -47,7 +44,7 @@ _partial_hashes: dict[_HashKey, _PartialHash] = {}
 def verify(
     file: File, upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
 ) -> Verified:
-    """Raises the MismatchError that names the first difference, ObjectChanged when the object was swapped meanwhile."""
+    """Return the verified facts. Raises the MismatchError of the first difference, ObjectChanged if it was swapped."""
     _check_size(upload, stored, claims)
     _check_form(upload, stored)
     checksum = _check_checksums(upload, stored, claims, backend=backend, budget=budget)
@@ -57,7 +54,7 @@ def verify(
 
 
 def compare(published: StoredObject, verified: StoredObject) -> None:
-    """Whether what stands at the file path is what was verified. Raises ObjectChanged.
+    """Raise ObjectChanged unless the published object is the verified one.
 
     Storages give a copy an etag of its own, so only facts that survive copying are compared.
     """
@@ -69,9 +66,9 @@ def compare(published: StoredObject, verified: StoredObject) -> None:
 
 def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:
     if stored.size != upload.size:
-        raise SizeMismatch(f"The storage holds {stored.size} bytes, {upload.size} were declared.", field=("fileSize",))
+        raise SizeMismatch(f"The storage holds {stored.size} bytes; {upload.size} were declared.", field=("fileSize",))
     if claims.size is not None and claims.size != stored.size:
-        message = f"The storage holds {stored.size} bytes, the client says {claims.size}."
+        message = f"The storage holds {stored.size} bytes; fileSize is {claims.size}."
         raise SizeMismatch(message, field=("fileSize",))
 
 
@@ -79,15 +76,15 @@ def _check_form(upload: Upload, stored: StoredObject) -> None:
     if stored.irregular:
         raise ContentTypeMismatch(f"The stored object is not a plain upload: {stored.irregular}.")
     if stored.content_encoding:
-        raise ContentTypeMismatch("The stored object has a Content-Encoding; what is served would differ from it.")
+        raise ContentTypeMismatch("The stored object has a Content-Encoding, so downloads would differ from it.")
     if stored.content_type and content_types.canonical(stored.content_type.lower()) != upload.content_type:
-        raise ContentTypeMismatch(f"The file was declared {upload.content_type}, but stored as another type.")
+        raise ContentTypeMismatch(f"The file was declared as {upload.content_type}, but stored with another type.")
 
 
 def _check_checksums(
     upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
 ) -> Checksum | None:
-    """Compare what was declared and claimed with what was computed; remember the best of it."""
+    """Compare declared and claimed checksums with computed ones. Return the one to record."""
     given = [checksum for checksum in (upload.checksum, claims.checksum) if checksum is not None]
     known = dict(stored.checksums)
     unknown = {checksum.algorithm for checksum in given} - known.keys()
@@ -101,13 +98,13 @@ def _check_checksums(
 
 
 def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend, budget: Budget) -> dict[str, str]:
-    """Read the object, pinned, and hash it. Raises UploadInProgress when that outlasts the budget.
+    """Read the object, pinned to its etag, and hash it. Raises UploadInProgress if that takes longer than the budget.
 
-    What is hashed so far stays in this process, because hash states cannot be stored. Another process that gets the
-    next call begins anew and keeps its own share, so repeated calls come to an end whoever serves them.
+    The unfinished hash stays in this process, because hash states cannot be stored. Another process that serves the
+    next call starts over and keeps its own, so repeated calls complete whichever process serves them.
     """
     if stored.size > conf.settings().HASH_READ_MAX_BYTES:
-        raise ChecksumMismatch("The storage computed no such checksum, and the file is too large to be read.")
+        raise ChecksumMismatch("The storage did not compute this checksum, and the file is too large to read it here.")
     key = (stored.path, stored.etag, frozenset(algorithms))
     partial = _partial_hashes.pop(key, None) or _PartialHash(hashers={name: hasher(name) for name in algorithms})
     for chunk in backend.read(stored.path, start=partial.offset, etag=stored.etag):

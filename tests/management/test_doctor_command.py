@@ -29,8 +29,8 @@ from tests.uploads.driver import (
 )
 
 PARTS = {"SINGLE_REQUEST_MAX_BYTES": 10, "PART_SIZE_BYTES": 100}
-ARRIVED = "All bytes have arrived. finalizeUpload was not called, or has not come to its end."
-NOTHING = "Nothing has arrived: the client has not sent it, or the storage refuses it (CORS, expired addresses)."
+ARRIVED = "All bytes have arrived. finalizeUpload was not called, or did not complete."
+NOTHING = "Nothing has arrived. The client has not sent it, or the storage refuses it (CORS, expired URLs)."
 
 
 def run(*arguments: str) -> tuple[str, str]:
@@ -86,7 +86,7 @@ class TestFileManagers:
         FileManager.objects.create(name="Other", backend_type="memory")
 
         assert run("--manager", "Other") == ("Other (memory): works.\n", "")
-        assert run("--manager", "Nobody") == ("", "There is no file manager named 'Nobody'.")
+        assert run("--manager", "Nobody") == ("", "No file manager is named 'Nobody'.")
 
 
 class TestOneFile:
@@ -111,7 +111,7 @@ class TestOneFile:
         ("arrived", "verdict"),
         [
             ([], NOTHING),
-            ([1, 3], "100 of 250 bytes have not arrived. refreshUpload tells the client which."),
+            ([1, 3], "100 of 250 bytes have not arrived. refreshUpload returns the missing requests."),
             ([1, 2, 3], ARRIVED),
         ],
     )
@@ -147,14 +147,17 @@ class TestOneFile:
         lines = look(file)
 
         assert lines[:2] == ["notes.txt: completed, 5 bytes", "at its file path: 5 bytes"]
-        assert lines[-1] == "All is well."
+        assert lines[-1] == "The file is complete and in order."
 
     @pytest.mark.parametrize(
         ("replacement", "verdict"),
         [
-            (None, "The stored object is gone: something else than fileman has deleted it."),
-            (b"longer", "The stored object is another one: something else than fileman has replaced it."),
-            (b"hallo", "The stored object was written again since, as by a restored backup. Compare its checksum."),
+            (None, "The stored object is gone. Something other than fileman has deleted it."),
+            (b"longer", "The stored object has another size. Something other than fileman has replaced it."),
+            (
+                b"hallo",
+                "The stored object was written again later, for example by a restored backup. Compare its checksum.",
+            ),
         ],
     )
     def test_a_completed_file_whose_object_is_no_longer_it(
@@ -170,7 +173,7 @@ class TestOneFile:
         output, fault = run("--file", str(file.pk))
 
         assert output.splitlines()[-1].strip() == verdict
-        assert fault == "The file cannot be served as it was published."
+        assert fault == "The stored object differs from the published file."
 
     def test_how_an_ended_upload_ended(self, user: User, manager: FileManager) -> None:
         now = timezone.now()
@@ -180,7 +183,7 @@ class TestOneFile:
         uploads.abort(caller=caller_of(user), upload_token=token_of(aborted), now=now)
         lapsed = start(user, now=now - timedelta(days=2))
 
-        assert look(file_of(failed))[-1] == ("This upload has failed: The storage holds 5 bytes, the client says 6.")
+        assert look(file_of(failed))[-1] == ("This upload has failed: The storage holds 5 bytes; fileSize is 6.")
         assert look(file_of(aborted))[-1] == "This upload was aborted. Start a new one."
         assert look(file_of(lapsed))[-1] == "This upload has expired. Start a new one."
 
@@ -208,7 +211,7 @@ class TestOneFile:
 
     def test_an_id_of_no_file(self, db: None) -> None:
         absent = "6f9f1c1e-0b1b-4d4c-9a57-3a4f5a0c0f11"
-        assert run("--file", absent) == ("", f"There is no file {absent}.")
+        assert run("--file", absent) == ("", f"No file has the id {absent}.")
         with pytest.raises(CommandError, match="invalid UUID value: '12'"):
             call_command("fileman_doctor", "--file", "12")
 

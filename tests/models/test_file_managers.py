@@ -157,7 +157,7 @@ def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
 def test_two_tenants_never_share_a_place(group: Group) -> None:
     s3("Everybody's", "s3://bucket/team/")
     for url in ("s3://bucket/team/", "s3://bucket/team"):
-        with pytest.raises(ValidationError, match="another group stores its files here"):
+        with pytest.raises(ValidationError, match="another group stores its files in this place"):
             s3("The group's", url, group=group)
     s3("The group's", "s3://bucket/other/", group=group)
     s3("Everybody's second", "s3://bucket/team/")
@@ -180,7 +180,7 @@ def test_the_place_of_a_manager_with_files_cannot_change(user: User, tmp_path: A
     manager.save()
     upload(user, into=manager)
     manager.settings = {"base_path": str(tmp_path / "c")}
-    with pytest.raises(ValidationError, match="cannot be moved"):
+    with pytest.raises(ValidationError, match="its storage cannot change"):
         manager.save()
     assert FileManager.objects.get().settings == {"base_path": str(tmp_path / "b")}
     manager.refresh_from_db()
@@ -194,5 +194,5 @@ def test_a_secret_is_not_sent_to_a_new_host_while_files_exist(user: User) -> Non
     manager = s3("S3", "", settings=keys, is_default=True)
     start(user, into=manager)
     manager.settings = {**keys, "endpoint_url": "https://storage.example"}
-    with pytest.raises(ValidationError, match="cannot be moved"):
+    with pytest.raises(ValidationError, match="its storage cannot change"):
         manager.save()

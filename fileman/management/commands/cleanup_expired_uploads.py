@@ -1,4 +1,4 @@
-"""manage.py cleanup_expired_uploads"""
+"""manage.py cleanup_expired_uploads: expire overdue uploads and delete what ended ones stored."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ def _hours(text: str) -> timedelta:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours") from None
     if not 0 <= hours <= 24 * 365 * 100:
-        raise argparse.ArgumentTypeError("hours must be 0 or more; 0 is everything that is due now")
+        raise argparse.ArgumentTypeError("hours must be 0 or more; 0 means everything that is due now")
     return timedelta(hours=hours)
 
 
 class Command(BaseCommand):
     help = (
-        "Expire unfinished uploads whose deadline has passed, remove what has failed, expired or was aborted, and "
-        "delete from the storages what is queued for deletion. Completed files are never touched. Exit status 1 when a "
-        "storage would not let something go; the next run tries again."
+        "Expire unfinished uploads whose deadline has passed, remove failed, expired and aborted ones, and delete "
+        "queued objects from the storages. Completed files are never touched. The exit status is 1 if a storage could "
+        "not delete something; the next run retries it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,11 +38,11 @@ class Command(BaseCommand):
             metavar="N",
             help="only what has been due for N hours (default 24; 0: everything that is due)",
         )
-        parser.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
         parser.add_argument(
             "--status",
             choices=cleanup.CLEANABLE,
-            help="only uploads in this status; the deletion queue is worked all the same",
+            help="only uploads in this status; the deletion queue is worked in any case",
         )
         parser.add_argument("--verbose", action="store_true", help="list each file")
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         report = cleanup.run(request, now=timezone.now())
         self._show_summary(report, dry_run=options["dry_run"])
         if report.failed:
-            raise CommandError(f"{report.failed} could not be cleaned up; the log names them. Run again later.")
+            raise CommandError(f"{report.failed} could not be cleaned up. The log names them. Run this again later.")
 
     def _show_file(self, file: File, verb: str) -> None:
         if self._listing:
@@ -75,12 +75,12 @@ class Command(BaseCommand):
             self.stderr.write("")
         expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
         self.stdout.write(
-            f"{expire} {report.expired} uploads{_of(report, File.UNFINISHED)}, {remove} {report.removed} rows"
-            f"{_of(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed."
+            f"{expire} {report.expired} uploads{_by_status(report, File.UNFINISHED)}, {remove} {report.removed} rows"
+            f"{_by_status(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed."
         )
 
 
-def _of(report: Report, statuses: Sequence[str]) -> str:
-    """How many had which of these statuses, in brackets; nothing when none had."""
+def _by_status(report: Report, statuses: Sequence[str]) -> str:
+    """Return the number of files in each of these statuses, in parentheses; "" if there are none."""
     counts = ", ".join(f"{report.by_status[status]} {status}" for status in statuses if status in report.by_status)
     return f" ({counts})" if counts else ""

@@ -1,4 +1,4 @@
-"""manage.py fileman_doctor"""
+"""manage.py fileman_doctor: find out why a file manager or an upload does not work."""
 
 from typing import Any
 from uuid import UUID
@@ -13,47 +13,47 @@ from fileman.models import File, FileManager
 
 class Command(BaseCommand):
     help = (
-        "Ask the storage of each file manager whether its configuration works, or look what became of one upload. "
-        "Completed and unfinished files are left as they are. Exit status 1 when something is wrong."
+        "Test the storage of each file manager, or find out what happened to one upload. Files are not changed. "
+        "The exit status is 1 if something is wrong."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         subject = parser.add_mutually_exclusive_group()
         subject.add_argument("--manager", metavar="NAME", help="only file managers of this name")
         subject.add_argument(
-            "--file", type=UUID, metavar="UUID", help="this file, as the log and its stable link name it"
+            "--file", type=UUID, metavar="UUID", help="this file, by the id in the log and in its stable link"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
         if options["file"] is not None:
-            self._look_at_file(options["file"])
+            self._diagnose_file(options["file"])
         else:
-            self._look_at_managers(options["manager"])
+            self._diagnose_managers(options["manager"])
 
-    def _look_at_managers(self, name: str | None) -> None:
+    def _diagnose_managers(self, name: str | None) -> None:
         managers = FileManager.objects.select_related("group").order_by("name", "pk")
         chosen = list(managers if name is None else managers.filter(name=name))
         if name is not None and not chosen:
-            raise CommandError(f"There is no file manager named {name!r}.")
-        ill = 0
+            raise CommandError(f"No file manager is named {name!r}.")
+        failing = 0
         for manager in chosen:
-            problems = diagnosis.problems_of_manager(manager)
-            ill += bool(problems)
+            problems = diagnosis.diagnose_manager(manager)
+            failing += bool(problems)
             owner = f", group {manager.group}" if manager.group else ""
             self.stdout.write(
                 f"{manager.name} ({manager.backend_type}{owner}): {'' if problems else 'works.'}".rstrip()
             )
             for problem in problems:
                 self.stdout.write(f"  {problem}")
-        if ill:
-            raise CommandError(f"{ill} of {len(chosen)} file managers do not work.")
+        if failing:
+            raise CommandError(f"{failing} of {len(chosen)} file managers do not work.")
 
-    def _look_at_file(self, file_id: UUID) -> None:
+    def _diagnose_file(self, file_id: UUID) -> None:
         file = File.objects.select_related("file_manager").filter(pk=file_id).first()
         if file is None:
-            raise CommandError(f"There is no file {file_id}.")
+            raise CommandError(f"No file has the id {file_id}.")
         try:
-            findings = diagnosis.findings_on_file(file, now=timezone.now())
+            findings = diagnosis.diagnose_file(file, now=timezone.now())
         except StorageError as error:
             raise CommandError(f"The storage cannot be asked: {error}") from error
         self.stdout.write(f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes")
@@ -61,4 +61,4 @@ class Command(BaseCommand):
             self.stdout.write(f"  at its {name}: {f'{stored.size} bytes' if stored else 'nothing'}")
         self.stdout.write(f"  {findings.verdict}")
         if not findings.in_order:
-            raise CommandError("The file cannot be served as it was published.")
+            raise CommandError("The stored object differs from the published file.")
