@@ -1,4 +1,4 @@
-"""The samples of README.md and docs/ work as they stand there."""
+"""The samples of README.md and docs/ work as written, and their links lead to files."""
 
 import os
 import re
@@ -20,6 +20,11 @@ from tests.uploads.driver import configured, declared, finish, initiate, send, s
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "frontend_examples/*.md", "frontend_examples/*/README.md")
+    for path in ROOT.glob(pattern)
+)
 
 
 def samples(page: str, language: str = "python") -> list[str]:
@@ -42,7 +47,7 @@ class TestReadme:
         assert conf.find_problems(names["FILEMAN_SETTINGS"]) == []
 
     def test_its_file_manager_takes_uploads(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With the server's own credentials, as it names none."""
+        """With the server's own credentials, because the sample has none."""
         monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "EXAMPLEKEY")
         run(samples("README.md")[2])
@@ -54,15 +59,16 @@ class TestReadme:
         assert ticket.instructions.requests[0].url == "https://my-bucket.s3.eu-central-1.amazonaws.com/"
         assert File.objects.get().file_path.startswith("documents/uploads/report_")
 
-    def test_its_mutation_gets_requests_to_send(self, api: Api, manager: FileManager) -> None:
+    def test_its_mutation_returns_requests(self, api: Api, manager: FileManager) -> None:
         (mutation,) = samples("README.md", "graphql")
 
-        (ticket,) = api.call(mutation)["initiateUpload"]["files"]
+        payload = api.call(mutation)["initiateUpload"]
+        (ticket,) = payload["files"]
 
-        assert ticket["errors"] == []
+        assert (payload["errors"], ticket["errors"]) == ([], [])
         assert [part["length"] for part in ticket["instructions"]["requests"]] == [1_048_576]
 
-    def test_its_addresses_are_those_of_this_project(self) -> None:
+    def test_its_urls_are_those_of_this_project(self) -> None:
         (mount,) = [sample for sample in samples("README.md") if "urlpatterns" in sample]
         mounts = re.findall(r'path\("([^"]*)"', mount)
 
@@ -90,7 +96,7 @@ class TestPython:
             ["EXTENSION_NOT_ALLOWED"],
         ]
 
-    def test_its_file_is_found_addressed_and_published(
+    def test_its_file_is_found_gets_a_url_and_becomes_public(
         self, page: list[str], user: User, manager: FileManager, group: Group
     ) -> None:
         file = upload(user)
@@ -100,7 +106,7 @@ class TestPython:
 
         assert names["file"] == file
         assert resolve(names["url"]).view_name == "fileman:content"
-        assert names["allowed"] is False  # it is no file of that group
+        assert names["allowed"] is False  # the file is not the group's
         assert File.objects.get().can_be_accessed_by(user=AnonymousUser())
 
     def test_its_validators_refuse(
@@ -126,7 +132,7 @@ class TestPython:
         assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "Archives not allowed")
         assert settings["USER_QUOTA_BYTES"] == 10_737_418_240
 
-    def test_its_receiver_hears_of_a_completed_file(
+    def test_its_receiver_gets_a_completed_file(
         self, page: list[str], user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
     ) -> None:
         names = run(page[4])
@@ -136,3 +142,15 @@ class TestPython:
             assert file_completed.disconnect(names["index"])
 
         assert capsys.readouterr().out == f"completed {file.pk}\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_paths_lead_to_files(page: Path) -> None:
+    text = page.read_text()
+    links = [page.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text)]
+    paths = [
+        ROOT / path
+        for path in re.findall(r"`((?:fileman|schema|project|tests|docs|frontend_examples)/[\w./-]+)`", text)
+    ]
+
+    assert [str(path) for path in links + paths if not path.exists()] == []

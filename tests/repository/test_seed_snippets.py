@@ -1,4 +1,4 @@
-"""The Python of the documentation's first version, line by line: it must go on working as written."""
+"""The Python of the documentation's first version, line by line: it must keep working as written."""
 
 import logging
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_settings(settings: Any) -> None:
 
 
 def test_create_a_file_manager(user: User) -> None:
-    """And it takes uploads at once, straight to the bucket."""
+    """It takes uploads at once, directly to the bucket."""
     file_manager = s3_file_manager()
     file_manager.refresh_from_db()
     assert (file_manager.is_default, file_manager.is_active, file_manager.max_file_bytes) == (True, True, 104_857_600)
@@ -146,7 +146,7 @@ def test_check_file_access_permissions(completed: File, user: User, other_user: 
 
 
 def test_access_of_a_groups_file(user: User, other_user: User, manager: FileManager, user_group: Group) -> None:
-    """Members see it, whoever is inactive or outside does not."""
+    """Members see it; inactive users and others do not."""
     user.groups.add(user_group)
     (ticket,) = initiate(user, declared(), group_id=user_group.pk).tickets
     file_obj = ticket.file
@@ -173,7 +173,7 @@ def test_the_statuses() -> None:
 
 
 def test_custom_validation(user: User, manager: FileManager) -> None:
-    """What its ValidationError says reaches the client, and nothing is stored."""
+    """The message of its ValidationError reaches the client, and nothing is stored."""
     with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.validate_upload"]):
         upload(user, b"x" * 15)
         batch = initiate(user, declared("temp_notes.txt"), declared(size=6), declared(size=5))
