@@ -1,13 +1,15 @@
-"""For projects that write a backend: `fileman.testing.contract.BackendContract` proves it. Needs pytest."""
+"""For projects that write a backend or test with fileman: the contract suite and a backend in memory."""
 
-import pytest
-
-pytest.register_assert_rewrite(
-    "fileman.testing.case",
-    "fileman.testing.configuration",
-    "fileman.testing.contract",
-    "fileman.testing.objects",
-    "fileman.testing.publishing",
-    "fileman.testing.through_us",
-    "fileman.testing.uploading",
-)
+try:
+    import pytest
+except ImportError:  # the memory backend works without pytest, the contract does not
+    pass
+else:
+    pytest.register_assert_rewrite(
+        "fileman.testing.case",
+        "fileman.testing.configuration",
+        "fileman.testing.objects",
+        "fileman.testing.publishing",
+        "fileman.testing.server_uploads",
+        "fileman.testing.uploads",
+    )

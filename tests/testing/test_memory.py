@@ -1,6 +1,8 @@
-"""What the memory backend adds to the contract: faults on demand, and stores that are kept apart."""
+"""Features of the memory backend beyond the contract: faults on demand and separate stores."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -174,3 +176,19 @@ def test_of_fifty_senders_of_one_slice_exactly_one_wins(backend: MemoryBackend) 
 @pytest.mark.parametrize("url", ["", "memory://"])
 def test_a_backend_url_may_be_empty_or_plain(url: str) -> None:
     assert make(backend_url=url).validate_configuration() == (True, [])
+
+
+def test_the_memory_backend_works_without_pytest() -> None:
+    """In a process of its own, because pytest is loaded in this one."""
+    code = """
+import sys
+sys.modules["pytest"] = None
+import django
+django.setup()
+from fileman.backends import backend_class
+print(backend_class("memory").__name__)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "MemoryBackend\n"
