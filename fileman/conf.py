@@ -76,11 +76,19 @@ class FilemanSettings:
     """Key for S3 file managers that encrypt with "aws:kms" and have no kms_key_id."""
     ALLOWED_ORIGINS: Sequence[str] = ()
     """Origins of the pages that may upload ("https://app.example.com"), in addition to PUBLIC_URL's. Empty: any."""
+    GRAPHQL_USER_TYPE: str = "fileman.graphql.users.User"
+    """Dotted path of the strawberry type that the API shows for users. Read once, when Django starts."""
+    GRAPHQL_GROUP_TYPE: str = "fileman.graphql.users.Group"
+    """The same, for groups."""
     ALLOW_INSECURE_ENDPOINTS: bool | None = None
     """Accept plain http in endpoints of storages. None: only under DEBUG."""
 
 
 _NONE_GIVEN: dict[str, Any] = {}
+# Read while Django loads the app: a schema is built once, so a later override_settings must not change them.
+_at_start: Mapping[str, Any] = getattr(django_settings, "FILEMAN_SETTINGS", _NONE_GIVEN)
+GRAPHQL_USER_TYPE: str = _at_start.get("GRAPHQL_USER_TYPE", FilemanSettings.GRAPHQL_USER_TYPE)
+GRAPHQL_GROUP_TYPE: str = _at_start.get("GRAPHQL_GROUP_TYPE", FilemanSettings.GRAPHQL_GROUP_TYPE)
 # The dictionary that was read last, and the settings made from it.
 _read: tuple[Mapping[str, Any], FilemanSettings] | None = None
 

@@ -39,10 +39,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_PENDING = ("TOO_MANY_PENDING", "The caller has too many unfinished uploads.")
     INVALID_FILENAME = ("INVALID_FILENAME", "The filename is empty, too long or has forbidden characters.")
     INVALID_METADATA = ("INVALID_METADATA", "The metadata is not a JSON object, is too large or is nested too deeply.")
-    INVALID_CHECKSUM = (
-        "INVALID_CHECKSUM",
-        "The checksum is malformed or its algorithm is not supported.",
-    )
+    INVALID_CHECKSUM = ("INVALID_CHECKSUM", "The checksum is malformed or its algorithm is not supported.")
     INVALID_INPUT = ("INVALID_INPUT", "An argument has an impossible value.")
     EMPTY_FILE = ("EMPTY_FILE", "The declared size is zero.")
     FILE_TOO_LARGE = ("FILE_TOO_LARGE", "The file is larger than the file manager allows.")
@@ -54,17 +51,11 @@ class ErrorCode(StrEnum):
     PARTS_MISSING = ("PARTS_MISSING", "The storage has not received all parts of this upload.")
     SIZE_MISMATCH = ("SIZE_MISMATCH", "The stored object does not have the declared size.")
     CHECKSUM_MISMATCH = ("CHECKSUM_MISMATCH", "The stored object does not have the declared checksum.")
-    CONTENT_TYPE_MISMATCH = (
-        "CONTENT_TYPE_MISMATCH",
-        "The content, the filename and the content type disagree.",
-    )
+    CONTENT_TYPE_MISMATCH = ("CONTENT_TYPE_MISMATCH", "The content, the filename and the content type disagree.")
     UPLOAD_EXPIRED = ("UPLOAD_EXPIRED", "The deadline of the upload has passed.")
     UPLOAD_ABORTED = ("UPLOAD_ABORTED", "The upload was aborted.")
     UPLOAD_FAILED = ("UPLOAD_FAILED", "The upload failed verification.")
-    UPLOAD_IN_PROGRESS = (
-        "UPLOAD_IN_PROGRESS",
-        "The upload is being verified. Call again after retryAfterSeconds.",
-    )
+    UPLOAD_IN_PROGRESS = ("UPLOAD_IN_PROGRESS", "The upload is being verified. Call again after retryAfterSeconds.")
     IDEMPOTENCY_KEY_REUSED = ("IDEMPOTENCY_KEY_REUSED", "The idempotency key was already used with a different input.")
     STORAGE_UNAVAILABLE = ("STORAGE_UNAVAILABLE", "The storage failed or did not respond. Call again later.")
     STORAGE_MISCONFIGURED = ("STORAGE_MISCONFIGURED", "The storage rejected the server's credentials or settings.")

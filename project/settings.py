@@ -143,6 +143,7 @@ FILEMAN_SETTINGS = {
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
     "ALLOWED_ORIGINS": CORS_ALLOWED_ORIGINS and [*CORS_ALLOWED_ORIGINS, *_OWN_ORIGINS],
     "KMS_KEY_ID": env.str("KMS_KEY_ID", default=""),
+    "GRAPHQL_USER_TYPE": "schema.users.User",
 }
 
 LOGGING = {

@@ -1,8 +1,7 @@
-"""The GraphQL API: it translates between strawberry and the use cases, and decides nothing."""
+"""The GraphQL API. It translates between strawberry and the use cases, and has no rules of its own."""
 
+from fileman.graphql import mutations, queries
 from fileman.graphql.http.view import GraphQLView
-from fileman.graphql.mutations import Mutation
-from fileman.graphql.queries import Query
-from fileman.graphql.schema import Schema
+from fileman.graphql.schema import Mutation, Query, Schema
 
-__all__ = ["GraphQLView", "Mutation", "Query", "Schema"]
+__all__ = ["GraphQLView", "Mutation", "Query", "Schema", "mutations", "queries"]

@@ -1,4 +1,4 @@
-"""What resolvers know of the request."""
+"""The context of a GraphQL request."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,14 +11,14 @@ from fileman.caller import Caller
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One for each request, shared by all its resolvers."""
+    """One instance per request, shared by all its resolvers."""
 
     request: HttpRequest
     caller: Caller
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Self:
-        """Raises Django's DisallowedHost, before anything runs, for a host that is not ours."""
+    def from_request(cls, request: HttpRequest) -> Self:
+        """Build the context. Raise Django's DisallowedHost for an unknown host, before anything runs."""
         return cls(request=request, caller=Caller.from_request(request))
 
 

@@ -1,4 +1,4 @@
-"""Errors on their way out: of the domain as data in payloads, all others with a code and without a secret."""
+"""Errors as clients see them: domain errors as data in payloads, all others with a code and without secrets."""
 
 import logging
 from enum import StrEnum
@@ -12,27 +12,27 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from fileman.errors import ErrorCode, FilemanError
 
 logger = logging.getLogger("fileman.graphql")
+# graphql-core appends this and names that exist; only developers need them.
 _SUGGESTION = " Did you mean "
-"""How the library starts to tell names that exist; only developers need them."""
-_LONGEST_MESSAGE = 500
-"""Characters. The library quotes what the client sent, however long that is."""
+# Characters. graphql-core quotes the client's input at any length.
+_MAX_MESSAGE_LENGTH = 500
 
 
-strawberry.enum(ErrorCode, name="UploadErrorCode")
-
-
-@strawberry.type
+@strawberry.type(description="Why a mutation, or one file of it, did not succeed.")
 class UploadError:
-    code: ErrorCode
-    message: str
+    code: ErrorCode = strawberry.field(description="Stable code, for programs.")
+    message: str = strawberry.field(description="What happened and what to do, for people. The wording may change.")
     field: list[str] | None = strawberry.field(
-        description='Path into the input, list positions included: ["files", "2", "size"]'
+        description='Path into the input, list positions included: ["files", "2", "size"]. Null if no single input '
+        "field is the cause."
     )
-    retryable: bool
-    retry_after_seconds: int | None
+    retryable: bool = strawberry.field(description="True if the same call may succeed later, unchanged.")
+    retry_after_seconds: int | None = strawberry.field(
+        description="Seconds to wait before the call is repeated. Null if there is no recommendation."
+    )
 
     @classmethod
-    def of(cls, error: FilemanError) -> Self:
+    def from_error(cls, error: FilemanError) -> Self:
         return cls(
             code=error.code,
             message=error.message,
@@ -43,7 +43,7 @@ class UploadError:
 
 
 class RequestErrorCode(StrEnum):
-    """`extensions.code` of errors outside payloads, beside the codes of the domain."""
+    """Values of `extensions.code` for errors outside payloads, in addition to the domain's codes."""
 
     BAD_REQUEST = "BAD_REQUEST"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
@@ -56,43 +56,44 @@ class RequestErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
-    """An error of the executed document as JSON, with a code. What nobody expected is logged and masked."""
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """Return an error of an executed document as JSON with a code. Log and mask unexpected errors."""
     original = error.original_error
     if isinstance(original, FilemanError):
-        return _coded(error, original.code, original.message)
+        return _with_code(error, original.code, original.message)
     if isinstance(original, RecursionError) and error.path is None:
-        return _coded(error, RequestErrorCode.QUERY_TOO_COMPLEX, "The document is nested too deeply.")
-    if _unexpected(error):
-        return _masked(error)
+        return _with_code(error, RequestErrorCode.QUERY_TOO_COMPLEX, "The document is nested too deeply.")
+    if _is_unexpected(error):
+        return _mask(error)
     message = error.message if settings.DEBUG else error.message.partition(_SUGGESTION)[0]
-    return _coded(error, (error.extensions or {}).get("code") or _code_of(error), message)
+    return _with_code(error, (error.extensions or {}).get("code") or _get_code(error), message)
 
 
-def _unexpected(error: GraphQLError) -> bool:
-    """Whether this is no judgement on the request but a problem of ours.
+def _is_unexpected(error: GraphQLError) -> bool:
+    """Return True if the server, not the request, caused the error.
 
-    Exceptions without a path that point into the document come from coercing the client's own values.
+    Exceptions without a path that point into the document come from parsing the client's own values.
     """
     if error.original_error is None or isinstance(error.original_error, GraphQLError):
         return False
     return error.path is not None or not error.nodes
 
 
-def _code_of(error: GraphQLError) -> str:
+def _get_code(error: GraphQLError) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return RequestErrorCode.GRAPHQL_PARSE_FAILED
     return RequestErrorCode.GRAPHQL_VALIDATION_FAILED if error.path is None else ErrorCode.INVALID_INPUT
 
 
-def _coded(error: GraphQLError, code: str, message: str) -> dict[str, Any]:
-    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
-    return {**error.formatted, "message": shown, "extensions": {"code": str(code)}}
+def _with_code(error: GraphQLError, code: str, message: str) -> dict[str, Any]:
+    if len(message) > _MAX_MESSAGE_LENGTH:
+        message = f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
+    return {**error.formatted, "message": message, "extensions": {"code": str(code)}}
 
 
-def _masked(error: GraphQLError) -> dict[str, Any]:
+def _mask(error: GraphQLError) -> dict[str, Any]:
     reference = uuid4().hex
     logger.error("unexpected error, reference %s", reference, exc_info=error.original_error)
-    shown = _coded(error, RequestErrorCode.INTERNAL, f"Something went wrong on the server. Reference: {reference}")
-    shown["extensions"]["reference"] = reference
-    return shown
+    masked = _with_code(error, RequestErrorCode.INTERNAL, f"Something went wrong on the server. Reference: {reference}")
+    masked["extensions"]["reference"] = reference
+    return masked

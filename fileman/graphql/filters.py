@@ -1,113 +1,113 @@
-"""Filters and orders of lists: a few fields by hand, so that each is known to be cheap and safe."""
+"""Filters and orderings of lists. Few fields, listed by hand, so that each is known to be cheap and safe."""
 
 from datetime import datetime
-from enum import Enum
 
 import strawberry
 from django.db.models import Q
 
 from fileman import models
 from fileman.errors import InvalidInput
-from fileman.graphql.ids import group_key_of, uuid_of
+from fileman.graphql.enums import Ordering
+from fileman.graphql.ids import to_group_key, to_uuid
 
-_LONGEST_TEXT = 255
+_MAX_LENGTH = 255
 
 
-@strawberry.input(description="Moments from gte, included, to lt, excluded")
+@strawberry.input(description="A range of time.")
 class DateTimeRange:
-    gte: datetime | None = None
-    lt: datetime | None = None
+    gte: datetime | None = strawberry.field(default=None, description="Start of the range, included.")
+    lt: datetime | None = strawberry.field(default=None, description="End of the range, excluded.")
 
 
-@strawberry.input
+@strawberry.input(description="A condition on a string.")
 class TextLookup:
     contains: str = strawberry.field(
-        description="Upper and lower case count as the same; on SQLite, of the letters A to Z only"
+        description="A part of the string. Case is ignored; on SQLite, for the letters A to Z only."
     )
 
 
-@strawberry.input(description="Fields are combined with and")
+@strawberry.input(description="Conditions on files. A file must meet all of them.")
 class FileFilter:
-    upload_status: models.File.Status | None = None
-    content_type: str | None = None
-    created: DateTimeRange | None = None
-    original_filename: TextLookup | None = None
-    file_manager: strawberry.ID | None = None
-    is_public: bool | None = None
+    upload_status: models.File.Status | None = strawberry.field(default=None, description="Files in this state.")
+    content_type: str | None = strawberry.field(
+        default=None, description="Files of exactly this content type, such as image/png."
+    )
+    created: DateTimeRange | None = strawberry.field(default=None, description="Files created in this range of time.")
+    original_filename: TextLookup | None = strawberry.field(
+        default=None, description="Files whose original filename matches."
+    )
+    file_manager: strawberry.ID | None = strawberry.field(default=None, description="Files of this file manager.")
+    is_public: bool | None = strawberry.field(default=None, description="Only public, or only private files.")
     group_id: strawberry.ID | None = strawberry.field(
-        default=None, description="That group's files instead of the viewer's own"
+        default=None, description="Files of this group, in place of the viewer's own."
     )
     all: bool | None = strawberry.field(
-        default=None, description="Everyone's files, with the view_file permission; nothing without"
+        default=None,
+        description="True: files of all users, in place of the viewer's own. Empty without the view_file permission.",
     )
 
-    def condition(self) -> Q:
-        """What rows must fulfil; groupId and all choose the rows themselves and are not part of it."""
-        return _all_of(
+    def to_q(self) -> Q:
+        """Return the condition on rows, without groupId and all, which choose the rows themselves."""
+        return _combine(
             upload_status=self.upload_status,
-            content_type=_text(self.content_type, "contentType"),
+            content_type=_check_text(self.content_type, "contentType"),
             created__gte=self.created and self.created.gte,
             created__lt=self.created and self.created.lt,
             original_filename__icontains=self.original_filename
-            and _text(self.original_filename.contains, "originalFilename"),
-            file_manager=None if self.file_manager is None else uuid_of("FileManager", self.file_manager),
+            and _check_text(self.original_filename.contains, "originalFilename"),
+            file_manager=None if self.file_manager is None else to_uuid("FileManager", self.file_manager),
             is_public=self.is_public,
         )
 
 
-@strawberry.input(description="Fields are combined with and")
+@strawberry.input(description="Conditions on file managers. A file manager must meet all of them.")
 class FileManagerFilter:
-    backend_type: str | None = None
-    is_default: bool | None = None
-    name: TextLookup | None = None
-    group_id: strawberry.ID | None = None
+    backend_type: str | None = strawberry.field(default=None, description="File managers of this backend type.")
+    is_default: bool | None = strawberry.field(default=None, description="Only defaults, or only others.")
+    name: TextLookup | None = strawberry.field(default=None, description="File managers whose name matches.")
+    group_id: strawberry.ID | None = strawberry.field(default=None, description="File managers of this group.")
 
-    def condition(self) -> Q:
-        """What rows must fulfil."""
-        return _all_of(
-            backend_type=_text(self.backend_type, "backendType"),
+    def to_q(self) -> Q:
+        """Return the condition on rows."""
+        return _combine(
+            backend_type=_check_text(self.backend_type, "backendType"),
             is_default=self.is_default,
-            name__icontains=self.name and _text(self.name.contains, "name"),
-            group=None if self.group_id is None else group_key_of(self.group_id),
+            name__icontains=self.name and _check_text(self.name.contains, "name"),
+            group=None if self.group_id is None else to_group_key(self.group_id),
         )
 
 
-def _all_of(**lookups: object) -> Q:
-    """The lookups that were given."""
+def _combine(**lookups: object) -> Q:
     return Q(**{name: value for name, value in lookups.items() if value is not None})
 
 
-def _text(value: str | None, name: str) -> str | None:
-    """Raises InvalidInput for a text that databases do not take."""
-    if value is not None and (len(value) > _LONGEST_TEXT or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)):
-        raise InvalidInput(f"{name} must be a text of at most {_LONGEST_TEXT} characters.", field=("filters", name))
+def _check_text(value: str | None, name: str) -> str | None:
+    """Return the value. Raise InvalidInput for strings that databases refuse: too long, with NUL or surrogates."""
+    if value is not None and (len(value) > _MAX_LENGTH or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)):
+        raise InvalidInput(f"{name} must be a string of at most {_MAX_LENGTH} characters.", field=("filters", name))
     return value
 
 
-@strawberry.enum
-class Ordering(Enum):
-    ASC = ""
-    DESC = "-"
-
-
-@strawberry.input(one_of=True, description="Names stand in the order of the database's collation")
+@strawberry.input(
+    one_of=True, description="Exactly one field to sort by. Strings are sorted by the database's collation."
+)
 class FileOrder:
-    created: strawberry.Maybe[Ordering]
-    original_filename: strawberry.Maybe[Ordering]
-    file_size: strawberry.Maybe[Ordering]
+    created: strawberry.Maybe[Ordering] = strawberry.field(description="By time of creation.")
+    original_filename: strawberry.Maybe[Ordering] = strawberry.field(description="By original filename.")
+    file_size: strawberry.Maybe[Ordering] = strawberry.field(description="By size.")
 
-    def column(self) -> str:
-        """As `order_by` takes it."""
+    def to_column(self) -> str:
+        """Return the column, as `order_by` takes it."""
         given = {name: getattr(self, name) for name in ("created", "original_filename", "file_size")}
         return next(f"{some.value.value}{name}" for name, some in given.items() if some is not None)
 
 
-def order_columns(ordering: list[FileOrder]) -> list[str]:
-    """Columns for `order_by`, with the primary key as the tie-break in the direction of the last; newest first if none.
+def to_columns(ordering: list[FileOrder]) -> list[str]:
+    """Return columns for `order_by`, newest first by default. The primary key, in the last direction, breaks ties.
 
-    Raises InvalidInput when a field is named twice.
+    Raise InvalidInput if a field is named twice.
     """
-    columns = [order.column() for order in ordering] or ["-created"]
+    columns = [order.to_column() for order in ordering] or ["-created"]
     if len({column.lstrip("-") for column in columns}) < len(columns):
-        raise InvalidInput("Order by each field once.", field=("ordering",))
+        raise InvalidInput("Pass each field of ordering only once.", field=("ordering",))
     return [*columns, "-id" if columns[-1].startswith("-") else "id"]

@@ -1,100 +1,108 @@
-"""Arguments of the mutations. Names and nullability are the contract; which values are allowed the domain decides."""
+"""Inputs of the mutations. The domain, not these types, decides which values are allowed."""
 
 import strawberry
 from strawberry.scalars import JSON
 
-from fileman.graphql.ids import group_key_of, uuid_of
+from fileman.graphql.ids import to_group_key, to_uuid
 from fileman.graphql.scalars import BigInt
 from fileman.uploads import DeclaredFile, InitiateRequest
 
+_CHECKSUM = "Checksum of the whole file as '<algorithm>:<hex>'. The algorithm is one of fileManager.checksumAlgorithms."
 
-@strawberry.input
+
+@strawberry.input(description="A file to upload, as the client declares it.")
 class UploadFileInput:
-    filename: str
+    filename: str = strawberry.field(description="Name of the file on the client, without a path.")
     content_type: str = strawberry.field(
-        default="", description="Empty when the browser does not know it: then taken from the file name"
+        default="", description="Content type, such as image/png. Empty: derived from the filename."
     )
-    size: BigInt
-    checksum: str | None = strawberry.field(
-        default=None, description="'<algorithm>:<hex>', one of fileManager.checksumAlgorithms"
+    size: BigInt = strawberry.field(description="Exact size in bytes.")
+    checksum: str | None = strawberry.field(default=None, description=_CHECKSUM)
+    metadata: JSON | None = strawberry.field(
+        default=None, description="JSON object to keep with the file. Its keys win over the metadata of the batch."
     )
-    metadata: JSON | None = None
-    is_public: bool | None = strawberry.field(default=None, description="Absent: the manager's default")
-    client_ref: str | None = strawberry.field(default=None, description="Echoed back, to pair results with local files")
-
-    def declared(self) -> DeclaredFile:
-        return DeclaredFile(
-            filename=self.filename,
-            size=self.size,
-            content_type=self.content_type,
-            checksum=self.checksum,
-            metadata=self.metadata,
-            is_public=self.is_public,
-            client_ref=self.client_ref,
-        )
-
-
-@strawberry.input
-class InitiateUploadInput:
-    files: list[UploadFileInput] = strawberry.field(description="1 to fileManager.maxFilesPerBatch")
-    file_manager_id: strawberry.ID | None = None
-    group_id: strawberry.ID | None = strawberry.field(
+    is_public: bool | None = strawberry.field(
         default=None,
-        description="The group that will own the files; also chooses its default manager when fileManagerId is absent",
+        description="True: users who are not signed in may download the file. Absent: the default of the file manager.",
     )
-    metadata: JSON | None = strawberry.field(default=None, description="Merged under each file's own metadata")
-    atomic: bool = strawberry.field(default=False, description="True: one refused file refuses all")
+    client_ref: str | None = strawberry.field(
+        default=None, description="Any string. The ticket returns it, to match results with local files."
+    )
+
+    def to_declared_file(self) -> DeclaredFile:
+        return DeclaredFile(**vars(self))
+
+
+@strawberry.input(description="A batch of files to upload.")
+class InitiateUploadInput:
+    files: list[UploadFileInput] = strawberry.field(description="The files: 1 to fileManager.maxFilesPerBatch.")
+    file_manager_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The file manager to upload to. Absent: the default of the group, or the site's."
+    )
+    group_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The group that will own the files. The viewer must be a member."
+    )
+    metadata: JSON | None = strawberry.field(default=None, description="JSON object to keep with each file.")
+    atomic: bool = strawberry.field(default=False, description="True: if one file is refused, all are refused.")
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="1-128 characters. The same key and input replay the same uploads: a new token, the earlier one "
-        "stops working; a file no longer pending comes back without token or instructions",
+        description="1 to 128 characters. A call with the same key and input returns the same uploads with new tokens; "
+        "the earlier tokens stop working. A file that is no longer pending is returned without token and instructions.",
     )
 
-    def request(self) -> InitiateRequest:
+    def to_request(self) -> InitiateRequest:
         return InitiateRequest(
-            files=[file.declared() for file in self.files],
-            file_manager_id=None if self.file_manager_id is None else uuid_of("FileManager", self.file_manager_id),
-            group_id=None if self.group_id is None else group_key_of(self.group_id),
+            files=[file.to_declared_file() for file in self.files],
+            file_manager_id=None if self.file_manager_id is None else to_uuid("FileManager", self.file_manager_id),
+            group_id=None if self.group_id is None else to_group_key(self.group_id),
             metadata=self.metadata,
             atomic=self.atomic,
             idempotency_key=self.idempotency_key,
         )
 
 
-@strawberry.input(
-    description="Exactly one of the two. fileId is for the owner, and issues a new token "
-    "(resume on another page or device)."
-)
+@strawberry.input(description="An unfinished upload of the viewer. Pass exactly one of the two fields.")
 class RefreshUploadInput:
-    upload_token: str | None = None
-    file_id: strawberry.ID | None = None
+    upload_token: str | None = strawberry.field(default=None, description="The token that initiateUpload returned.")
+    file_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The id of the file, to resume on another page or device. A new token is issued; the earlier one "
+        "stops working.",
+    )
 
 
-@strawberry.input
+@strawberry.input(description="An upload whose bytes were sent.")
 class FinalizeUploadInput:
-    upload_token: str
+    upload_token: str = strawberry.field(description="The token that initiateUpload or refreshUpload returned.")
     file_size: BigInt | None = strawberry.field(
-        default=None, description="What the client believes it sent; must agree with what the storage holds"
+        default=None, description="Number of bytes sent. The upload fails if the storage has another number."
     )
-    checksum: str | None = None
-    metadata: JSON | None = strawberry.field(default=None, description="Merged over the metadata given at initiate")
-
-
-@strawberry.input
-class AbortUploadInput:
-    upload_token: str
-
-
-@strawberry.input
-class UpdateFileInput:
-    id: strawberry.ID
-    original_filename: str | None = None
+    checksum: str | None = strawberry.field(default=None, description=_CHECKSUM)
     metadata: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="Replaces all of it. Absent: unchanged; null: emptied"
+        default=None, description="JSON object that is merged over the metadata of initiateUpload."
     )
-    is_public: bool | None = None
 
 
-@strawberry.input
+@strawberry.input(description="An unfinished upload to abort.")
+class AbortUploadInput:
+    upload_token: str = strawberry.field(description="The token that initiateUpload or refreshUpload returned.")
+
+
+@strawberry.input(description="Changes to a file. Absent fields stay as they are.")
+class UpdateFileInput:
+    id: strawberry.ID = strawberry.field(description="The id of the file.")
+    original_filename: str | None = strawberry.field(
+        default=None, description="New name to show and to download under. Its extension must be allowed too."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=strawberry.UNSET, description="JSON object that replaces the metadata. Null: remove all metadata."
+    )
+    is_public: bool | None = strawberry.field(
+        default=None,
+        description="True: publish the file, which may need the publish_file permission. False: withdraw it.",
+    )
+
+
+@strawberry.input(description="A file to delete.")
 class DeleteFileInput:
-    id: strawberry.ID
+    id: strawberry.ID = strawberry.field(description="The id of the file.")

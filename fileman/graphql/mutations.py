@@ -1,4 +1,8 @@
-"""The verbs. Each makes one domain call; errors of the domain are data in the payload."""
+"""The mutations, each a field to pick into a Mutation type. Each makes one call into the domain."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import strawberry
 from django.utils import timezone
@@ -6,7 +10,7 @@ from django.utils import timezone
 from fileman import files, uploads
 from fileman.errors import FilemanError
 from fileman.graphql.context import Info
-from fileman.graphql.ids import opaque, uuid_of
+from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.graphql.inputs import (
     AbortUploadInput,
     DeleteFileInput,
@@ -20,89 +24,83 @@ from fileman.graphql.payloads import (
     DeleteFilePayload,
     FinalizeUploadPayload,
     InitiateUploadPayload,
+    Payload,
     RefreshUploadPayload,
     UpdateFilePayload,
 )
 from fileman.uploads import Outcome
 
 
-@strawberry.type
-class Mutation:
-    @strawberry.mutation(
-        description="Reserve one upload per file and hand out signed requests. "
-        "Results keep the length and order of the input."
+def _mutation(description: str) -> Callable[[Callable[..., Payload]], Any]:
+    """Return a decorator that makes a mutation of a resolver. Domain errors become its payload."""
+
+    def decorate(resolver: Callable[..., Payload]) -> Any:
+        payload: type[Payload] = resolver.__annotations__["return"]
+
+        @wraps(resolver)
+        def resolve(info: Info, input: Any) -> Payload:
+            try:
+                return resolver(info, input)
+            except FilemanError as error:
+                return payload.from_error(error)
+
+        field = strawberry.mutation(resolve, description=description)
+        (argument,) = field.arguments
+        input_type: Any = argument.type
+        argument.description = input_type.__strawberry_definition__.description
+        return field
+
+    return decorate
+
+
+@_mutation(
+    "Reserve one upload per file and return signed requests. The tickets have the length and order of the input."
+)
+def initiate_upload(info: Info, input: InitiateUploadInput) -> InitiateUploadPayload:
+    batch = uploads.initiate(caller=info.context.caller, request=input.to_request(), now=timezone.now())
+    return InitiateUploadPayload.from_batch(batch)
+
+
+@_mutation(
+    "Return freshly signed requests for the missing slices: after errors, for the next requests, or to resume after a "
+    "page reload."
+)
+def refresh_upload(info: Info, input: RefreshUploadInput) -> RefreshUploadPayload:
+    outcome = uploads.refresh(
+        caller=info.context.caller,
+        upload_token=input.upload_token,
+        file_id=None if input.file_id is None else to_uuid("File", input.file_id),
+        now=timezone.now(),
     )
-    @staticmethod
-    def initiate_upload(info: Info, input: InitiateUploadInput) -> InitiateUploadPayload:
-        try:
-            batch = uploads.initiate(caller=info.context.caller, request=input.request(), now=timezone.now())
-        except FilemanError as error:
-            return InitiateUploadPayload.refused(error)
-        return InitiateUploadPayload.of(batch)
+    return RefreshUploadPayload.from_outcome(outcome)
 
-    @strawberry.mutation(
-        description="What is still missing, freshly signed: expired URLs, the next window of parts, "
-        "resume after a reload."
+
+@_mutation("Verify the stored bytes and publish the file. Safe to repeat.")
+def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
+    outcome = uploads.finalize(caller=info.context.caller, now=timezone.now(), **vars(input))
+    return FinalizeUploadPayload.from_outcome(outcome)
+
+
+@_mutation("Abort an upload and delete its stored bytes. Safe to repeat.")
+def abort_upload(info: Info, input: AbortUploadInput) -> AbortUploadPayload:
+    outcome = uploads.abort(caller=info.context.caller, upload_token=input.upload_token, now=timezone.now())
+    return AbortUploadPayload.from_outcome(outcome)
+
+
+@_mutation("Rename a file, replace its metadata, publish or withdraw it.")
+def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
+    file = files.update(
+        caller=info.context.caller,
+        file_id=to_uuid("File", input.id),
+        original_filename=input.original_filename,
+        metadata=files.UNCHANGED if input.metadata is strawberry.UNSET else input.metadata,
+        is_public=input.is_public,
+        now=timezone.now(),
     )
-    @staticmethod
-    def refresh_upload(info: Info, input: RefreshUploadInput) -> RefreshUploadPayload:
-        try:
-            outcome = uploads.refresh(
-                caller=info.context.caller,
-                upload_token=input.upload_token,
-                file_id=None if input.file_id is None else uuid_of("File", input.file_id),
-                now=timezone.now(),
-            )
-        except FilemanError as error:
-            return RefreshUploadPayload.refused(error)
-        return RefreshUploadPayload.of(outcome)
+    return UpdateFilePayload.from_outcome(Outcome(file=file))
 
-    @strawberry.mutation(description="Verify what the storage holds and publish it. Safe to repeat.")
-    @staticmethod
-    def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
-        try:
-            outcome = uploads.finalize(
-                caller=info.context.caller,
-                upload_token=input.upload_token,
-                file_size=input.file_size,
-                checksum=input.checksum,
-                metadata=input.metadata,
-                now=timezone.now(),
-            )
-        except FilemanError as error:
-            return FinalizeUploadPayload.refused(error)
-        return FinalizeUploadPayload.of(outcome)
 
-    @strawberry.mutation(description="Give an upload up and drop what it stored. Safe to repeat.")
-    @staticmethod
-    def abort_upload(info: Info, input: AbortUploadInput) -> AbortUploadPayload:
-        try:
-            outcome = uploads.abort(caller=info.context.caller, upload_token=input.upload_token, now=timezone.now())
-        except FilemanError as error:
-            return AbortUploadPayload.refused(error)
-        return AbortUploadPayload.of(outcome)
-
-    @strawberry.mutation(description="Change the name that users see, replace the metadata, publish or withdraw.")
-    @staticmethod
-    def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
-        try:
-            file = files.update(
-                caller=info.context.caller,
-                file_id=uuid_of("File", input.id),
-                original_filename=input.original_filename,
-                metadata=files.UNCHANGED if input.metadata is strawberry.UNSET else input.metadata,
-                is_public=input.is_public,
-                now=timezone.now(),
-            )
-        except FilemanError as error:
-            return UpdateFilePayload.refused(error)
-        return UpdateFilePayload.of(Outcome(file=file))
-
-    @strawberry.mutation(description="Delete a file and its stored bytes; an unfinished upload is aborted.")
-    @staticmethod
-    def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
-        try:
-            key = files.delete(caller=info.context.caller, file_id=uuid_of("File", input.id), now=timezone.now())
-        except FilemanError as error:
-            return DeleteFilePayload.refused(error)
-        return DeleteFilePayload(success=True, deleted_file_id=opaque("File", key), errors=[])
+@_mutation("Delete a file and its stored bytes. An unfinished upload is aborted.")
+def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
+    key = files.delete(caller=info.context.caller, file_id=to_uuid("File", input.id), now=timezone.now())
+    return DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])

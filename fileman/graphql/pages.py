@@ -3,21 +3,30 @@
 from typing import Any, Final, Self, cast
 
 import strawberry
+import strawberry_django
 from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from strawberry import relay
+from strawberry.extensions import FieldExtension
 from strawberry.relay.types import NodeIterableType
+from strawberry.types.field import StrawberryField
 from strawberry_django.relay import DjangoCursorConnection
 
 from fileman.errors import InvalidInput
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 100
+_ARGUMENTS: Final = {
+    "first": f"Return the first n items, at most {MAX_SIZE}. Without first and last: {DEFAULT_SIZE}.",
+    "after": "Return only items after this cursor, such as pageInfo.endCursor of the previous page.",
+    "last": f"Return the last n items, at most {MAX_SIZE}.",
+    "before": "Return only items before this cursor, such as pageInfo.startCursor of the following page.",
+}
 
 
-@strawberry.type(name="Connection", description="A page of a list.")
+@strawberry.type(name="Connection", description="One page of a list.")
 class Page(DjangoCursorConnection[relay.NodeType]):
-    """Cursors are signed for one order: they hold values of its columns, which go into a WHERE clause."""
+    """Sign cursors for one ordering, because their column values go into a WHERE clause."""
 
     @classmethod
     def resolve_connection(
@@ -31,14 +40,14 @@ class Page(DjangoCursorConnection[relay.NodeType]):
         last: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The page that the arguments ask for. Raises InvalidInput for sizes out of range and foreign cursors."""
-        first = _checked_size(first, last)
-        signer = _signer_of(cast("QuerySet[Any]", nodes))
+        """Return the requested page. Raise InvalidInput for sizes out of range and unknown cursors."""
+        first = _check_size(first, last)
+        signer = _get_signer(cast("QuerySet[Any]", nodes))
         found = super().resolve_connection(
             nodes,
             info=info,
-            before=_opened(signer, before),
-            after=_opened(signer, after),
+            before=_unsign(signer, before),
+            after=_unsign(signer, after),
             first=first,
             last=last,
             **kwargs,
@@ -52,21 +61,36 @@ class Page(DjangoCursorConnection[relay.NodeType]):
         return page
 
 
-def _signer_of(rows: QuerySet[Any]) -> Signer:
+class _PageArguments(FieldExtension):
+    """Describe the page arguments. Strawberry's own text for `last` is that of `after`."""
+
+    def apply(self, field: StrawberryField) -> None:
+        for argument in field.arguments:
+            argument.description = _ARGUMENTS.get(argument.python_name, argument.description)
+
+
+def connection(node: type[relay.Node], *, description: str) -> Any:
+    """Return a field, to decorate a resolver that returns a queryset."""
+    field = strawberry_django.connection(Page[node], description=description)  # type: ignore[valid-type]
+    field.extensions.append(_PageArguments())
+    return field
+
+
+def _get_signer(rows: QuerySet[Any]) -> Signer:
     return Signer(salt=f"fileman.cursor {rows.query.order_by}")
 
 
-def _opened(signer: Signer, cursor: str | None) -> str | None:
+def _unsign(signer: Signer, cursor: str | None) -> str | None:
     try:
         return None if cursor is None else signer.unsign(cursor)
     except (BadSignature, ValueError):
-        raise InvalidInput("A cursor must be one that this list handed out in this order.") from None
+        raise InvalidInput("Unknown cursor. Pass a cursor of this list, with the same ordering.") from None
 
 
-def _checked_size(first: int | None, last: int | None) -> int | None:
-    """`first`, with its default."""
+def _check_size(first: int | None, last: int | None) -> int | None:
+    """Return `first`, or its default."""
     if first is not None and last is not None:
-        raise InvalidInput("Give first or last, not both.")
+        raise InvalidInput("Pass either first or last, not both.")
     for name, size in (("first", first), ("last", last)):
         if size is not None and not 0 <= size <= MAX_SIZE:
             raise InvalidInput(f"{name} must be from 0 to {MAX_SIZE}.")

@@ -1,89 +1,87 @@
-"""Answers of the mutations: what the domain returned, in the shape of the contract."""
+"""Payloads of the mutations, built from the values that the domain returns."""
 
 from datetime import datetime
-from enum import Enum
 from typing import Self
 
 import strawberry
 
 from fileman import models, uploads
 from fileman.errors import FilemanError
+from fileman.graphql.enums import HttpMethod
 from fileman.graphql.errors import UploadError
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.types import File, FileManager
 
 
-@strawberry.enum
-class HttpMethod(Enum):
-    POST = "POST"
-    PUT = "PUT"
-
-
-@strawberry.type
+@strawberry.type(description="A name and a value.")
 class NameValue:
-    name: str
-    value: str
+    name: str = strawberry.field(description="The name.")
+    value: str = strawberry.field(description="The value.")
 
     @classmethod
-    def all_of(cls, pairs: tuple[tuple[str, str], ...]) -> list[Self]:
+    def from_pairs(cls, pairs: tuple[tuple[str, str], ...]) -> list[Self]:
         return [cls(name=name, value=value) for name, value in pairs]
 
 
-@strawberry.type
+@strawberry.type(description="One signed HTTP request that carries a slice of the file.")
 class UploadRequest:
-    part_number: int
-    offset: BigInt = strawberry.field(description="The slice of the file to send")
-    length: BigInt
-    method: HttpMethod
-    url: str
+    part_number: int = strawberry.field(description="Number of the slice within the file, from 1.")
+    offset: BigInt = strawberry.field(description="Start of the slice in the file, in bytes.")
+    length: BigInt = strawberry.field(description="Length of the slice in bytes.")
+    method: HttpMethod = strawberry.field(description="HTTP method of the request.")
+    url: str = strawberry.field(description="Signed URL to send the request to.")
     headers: list[NameValue] = strawberry.field(
-        description="Headers to set; never one that browsers forbid (Content-Length, Host)"
+        description="Headers to set, without those that browsers set themselves, such as Content-Length and Host."
     )
     fields: list[NameValue] = strawberry.field(
-        description="Not empty: send multipart/form-data, these fields in order, then the slice under fileField"
+        description="Form fields. With fields, send multipart/form-data: these fields in order, then the slice as "
+        "fileField. Without fields, the slice is the body."
     )
-    file_field: str | None
-    success_status: list[int]
+    file_field: str | None = strawberry.field(description="Name of the form field for the slice. Null without fields.")
+    success_status: list[int] = strawberry.field(description="HTTP status codes that mean success.")
 
     @classmethod
-    def of(cls, request: uploads.UploadRequest) -> Self:
+    def from_request(cls, request: uploads.UploadRequest) -> Self:
         return cls(
             part_number=request.slice.part_number,
             offset=BigInt(request.slice.offset),
             length=BigInt(request.slice.length),
             method=HttpMethod(request.method),
             url=request.url,
-            headers=NameValue.all_of(request.headers),
-            fields=NameValue.all_of(request.fields),
+            headers=NameValue.from_pairs(request.headers),
+            fields=NameValue.from_pairs(request.fields),
             file_field=request.file_field,
             success_status=list(request.success_status),
         )
 
 
 @strawberry.type(
-    description="How to send the bytes, the same for every storage: send the requests; on any status outside "
-    "successStatus or a\nnetwork error back off, call refreshUpload and obey it; when hasMore, refreshUpload; at the "
-    "end finalizeUpload."
+    description="How to send the bytes, in the same way for every storage: send the requests. After a status outside "
+    "successStatus or a network error, wait, call refreshUpload and follow its instructions. If hasMore is true, call "
+    "refreshUpload for the next requests. When all bytes are sent, call finalizeUpload."
 )
 class UploadInstructions:
-    requests: list[UploadRequest]
+    requests: list[UploadRequest] = strawberry.field(description="The requests to send.")
     ordered: bool = strawberry.field(
-        description="True: one after another (a resumable session). False: up to maxConcurrency at once"
+        description="True: send one request after another. False: send up to maxConcurrency at once."
     )
-    max_concurrency: int
-    part_size: BigInt
-    total_parts: int
-    has_more: bool = strawberry.field(description="True: call refreshUpload for the next window once these are sent")
+    max_concurrency: int = strawberry.field(description="Maximum number of requests to send at once.")
+    part_size: BigInt = strawberry.field(description="Length of each slice but the last, in bytes.")
+    total_parts: int = strawberry.field(description="Number of slices of the whole file.")
+    has_more: bool = strawberry.field(
+        description="True: more requests follow. Call refreshUpload for them once these are sent."
+    )
     expires_at: datetime = strawberry.field(
-        description="When these requests lapse; refreshUpload signs new ones until file.expiresAt"
+        description="Time when the signatures of these requests expire. refreshUpload signs new ones until "
+        "file.expiresAt."
     )
 
     @classmethod
-    def of(cls, instructions: uploads.UploadInstructions | None) -> Self | None:
+    def from_instructions(cls, instructions: uploads.UploadInstructions | None) -> Self | None:
         if instructions is None:
             return None
         return cls(
-            requests=[UploadRequest.of(request) for request in instructions.requests],
+            requests=[UploadRequest.from_request(request) for request in instructions.requests],
             ordered=instructions.ordered,
             max_concurrency=instructions.max_concurrency,
             part_size=BigInt(instructions.part_size),
@@ -93,53 +91,66 @@ class UploadInstructions:
         )
 
 
-@strawberry.type(description="One file's place in the batch: either a file with instructions, or errors.")
+@strawberry.type(description="The result for one file of the batch: a file with instructions, or errors.")
 class UploadTicket:
-    index: int
-    client_ref: str | None
-    file: models.File | None = strawberry.field(graphql_type=File | None)
-    upload_token: str | None = strawberry.field(
-        description="Secret; shown only here. Finalize, refresh and abort take it."
+    index: int = strawberry.field(description="Position of the file in the input, from 0.")
+    client_ref: str | None = strawberry.field(description="The clientRef of the input.")
+    file: models.File | None = strawberry.field(
+        graphql_type=File | None, description="The reserved file. Null if it was refused."
     )
-    instructions: UploadInstructions | None
-    replayed: bool = strawberry.field(description="True when an idempotency key matched an earlier upload")
-    errors: list[UploadError]
+    upload_token: str | None = strawberry.field(
+        description="Secret token for refreshUpload, finalizeUpload and abortUpload. It is not shown again."
+    )
+    instructions: UploadInstructions | None = strawberry.field(
+        description="How to send the bytes. Null if the file was refused, or is no longer pending."
+    )
+    replayed: bool = strawberry.field(description="True if the idempotency key matched an earlier upload.")
+    errors: list[UploadError] = strawberry.field(description="Why the file was refused. Empty if it was accepted.")
 
     @classmethod
-    def of(cls, ticket: uploads.Ticket) -> Self:
+    def from_ticket(cls, ticket: uploads.Ticket) -> Self:
         return cls(
             index=ticket.index,
             client_ref=ticket.client_ref,
             file=ticket.file,
             upload_token=ticket.upload_token,
-            instructions=UploadInstructions.of(ticket.instructions),
+            instructions=UploadInstructions.from_instructions(ticket.instructions),
             replayed=ticket.replayed,
-            errors=[UploadError.of(error) for error in ticket.errors],
+            errors=[UploadError.from_error(error) for error in ticket.errors],
         )
 
 
 @strawberry.type
 class Payload:
-    success: bool
-    errors: list[UploadError]
+    success: bool = strawberry.field(description="True if there are no errors.")
+    errors: list[UploadError] = strawberry.field(description="Why the call did not succeed. Empty if it did.")
 
     @classmethod
-    def refused(cls, error: FilemanError) -> Self:
-        """The answer to a request that the domain raised an error for."""
-        return cls(success=False, errors=[UploadError.of(error)])
+    def from_error(cls, error: FilemanError) -> Self:
+        return cls(success=False, errors=[UploadError.from_error(error)])
 
 
-@strawberry.type
+@strawberry.type(description="The result of initiateUpload.")
 class InitiateUploadPayload(Payload):
-    success: bool = strawberry.field(description="True when every file was accepted")
-    files: list[UploadTicket] = strawberry.field(default_factory=list)
-    file_manager: models.FileManager | None = strawberry.field(graphql_type=FileManager | None, default=None)
+    success: bool = strawberry.field(description="True if every file was accepted.")
+    errors: list[UploadError] = strawberry.field(
+        description="Why the whole batch was refused. Errors of single files are in their tickets."
+    )
+    files: list[UploadTicket] = strawberry.field(
+        default_factory=list,
+        description="One ticket per file of the input, in the same order. Empty if the whole batch was refused.",
+    )
+    file_manager: models.FileManager | None = strawberry.field(
+        graphql_type=FileManager | None,
+        default=None,
+        description="The file manager that was chosen. Null if the whole batch was refused.",
+    )
 
     @classmethod
-    def of(cls, batch: uploads.Batch) -> Self:
+    def from_batch(cls, batch: uploads.Batch) -> Self:
         return cls(
             success=batch.success,
-            files=[UploadTicket.of(ticket) for ticket in batch.tickets],
+            files=[UploadTicket.from_ticket(ticket) for ticket in batch.tickets],
             file_manager=batch.file_manager,
             errors=[],
         )
@@ -147,51 +158,60 @@ class InitiateUploadPayload(Payload):
 
 @strawberry.type
 class FilePayload(Payload):
-    file: models.File | None = strawberry.field(graphql_type=File | None, default=None)
-
-    @classmethod
-    def of(cls, outcome: uploads.Outcome) -> Self:
-        """The file as it is now, and why the call did not reach its end."""
-        errors = [UploadError.of(outcome.error)] if outcome.error else []
-        return cls(success=not errors, file=outcome.file, errors=errors)
-
-
-@strawberry.type(description="With success and no instructions nothing is missing: finalize.")
-class RefreshUploadPayload(FilePayload):
-    upload_token: str | None = None
-    instructions: UploadInstructions | None = None
-
-    @classmethod
-    def of(cls, outcome: uploads.Outcome) -> Self:
-        payload = super().of(outcome)
-        payload.upload_token = outcome.upload_token
-        payload.instructions = UploadInstructions.of(outcome.instructions)
-        return payload
-
-
-@strawberry.type
-class FinalizeUploadPayload(FilePayload):
-    instructions: UploadInstructions | None = strawberry.field(
-        default=None, description="Only what the storage still lacks; null when nothing does"
+    file: models.File | None = strawberry.field(
+        graphql_type=File | None, default=None, description="The file as it is now. Null if the call was refused."
     )
 
     @classmethod
-    def of(cls, outcome: uploads.Outcome) -> Self:
-        payload = super().of(outcome)
-        payload.instructions = UploadInstructions.of(outcome.instructions)
+    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
+        """Return the file as it is now, and the error that stopped the call."""
+        errors = [UploadError.from_error(outcome.error)] if outcome.error else []
+        return cls(success=not errors, file=outcome.file, errors=errors)
+
+
+@strawberry.type(description="The result of refreshUpload.")
+class RefreshUploadPayload(FilePayload):
+    upload_token: str | None = strawberry.field(
+        default=None, description="A new token, if the call passed fileId. The earlier token no longer works."
+    )
+    instructions: UploadInstructions | None = strawberry.field(
+        default=None,
+        description="Requests for the missing slices. Null with success: nothing is missing, call finalizeUpload.",
+    )
+
+    @classmethod
+    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
+        payload = super().from_outcome(outcome)
+        payload.upload_token = outcome.upload_token
+        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
         return payload
 
 
-@strawberry.type
+@strawberry.type(description="The result of finalizeUpload.")
+class FinalizeUploadPayload(FilePayload):
+    instructions: UploadInstructions | None = strawberry.field(
+        default=None, description="Requests for the missing slices. Null if nothing is missing."
+    )
+
+    @classmethod
+    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
+        payload = super().from_outcome(outcome)
+        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
+        return payload
+
+
+@strawberry.type(description="The result of abortUpload.")
 class AbortUploadPayload(FilePayload):
     pass
 
 
-@strawberry.type
+@strawberry.type(description="The result of updateFile.")
 class UpdateFilePayload(FilePayload):
     pass
 
 
-@strawberry.type
+@strawberry.type(description="The result of deleteFile.")
 class DeleteFilePayload(Payload):
-    deleted_file_id: strawberry.ID | None = None
+    deleted_file_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The id of the deleted file. Null if it was not deleted."
+    )

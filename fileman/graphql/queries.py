@@ -1,79 +1,83 @@
-"""Reading. Nothing here raises for access: what the viewer may not see is null or absent."""
+"""The queries, each a field to pick into a Query type. Objects that the viewer may not see are null or absent."""
+
+from typing import Annotated
 
 import strawberry
 import strawberry_django
 from django.db.models import QuerySet
-from strawberry import relay
+from strawberry import argument, relay
 
 from fileman import access, models
 from fileman.graphql.context import Info
-from fileman.graphql.filters import FileFilter, FileManagerFilter, FileOrder, order_columns
-from fileman.graphql.ids import group_key_of, kind_of, uuid_of
-from fileman.graphql.pages import Page
-from fileman.graphql.types import File, FileManager, User
+from fileman.graphql.filters import FileFilter, FileManagerFilter, FileOrder, to_columns
+from fileman.graphql.ids import get_kind, to_group_key, to_uuid
+from fileman.graphql.pages import connection
+from fileman.graphql.types import File, FileManager
+
+_ID = Annotated[strawberry.ID, argument(description="The id of the object.")]
 
 
-def _file(info: Info, id: str) -> QuerySet[models.File]:
-    return access.visible_files(info.context.caller).filter(pk=uuid_of("File", id))
+def _get_file(info: Info, id: _ID) -> QuerySet[models.File]:
+    return access.visible_files(info.context.caller).filter(pk=to_uuid("File", id))
 
 
-def _file_manager(info: Info, id: str) -> QuerySet[models.FileManager]:
-    return access.open_managers(info.context.caller).filter(pk=uuid_of("FileManager", id))
+def _get_file_manager(info: Info, id: _ID) -> QuerySet[models.FileManager]:
+    return access.open_managers(info.context.caller).filter(pk=to_uuid("FileManager", id))
 
 
-def _listed(info: Info, filters: FileFilter) -> QuerySet[models.File]:
-    """The rows that a list is about: the viewer's own, a group's, or everyone's."""
+def _get_files(info: Info, filters: FileFilter) -> QuerySet[models.File]:
+    """Return the rows of a list before filtering: the viewer's own, a group's or everyone's."""
     caller = info.context.caller
-    group = None if filters.group_id is None else group_key_of(filters.group_id)
+    group = None if filters.group_id is None else to_group_key(filters.group_id)
     if filters.all:
         everyones = access.all_files(caller)
         return everyones if group is None else everyones.filter(group=group)
     return access.own_files(caller) if group is None else access.group_files(caller, group)
 
 
-@strawberry.type
-class Query:
-    @strawberry_django.field(graphql_type=relay.Node | None)
-    @staticmethod
-    def node(info: Info, id: strawberry.ID) -> QuerySet[models.File] | QuerySet[models.FileManager]:
-        return _file_manager(info, id) if kind_of(id) == "FileManager" else _file(info, id)
+@strawberry_django.field(
+    graphql_type=relay.Node | None,
+    description="A file or file manager by its id. Null if it does not exist or the viewer may not see it.",
+)
+def node(info: Info, id: _ID) -> QuerySet[models.File] | QuerySet[models.FileManager]:
+    return _get_file_manager(info, id) if get_kind(id) == "FileManager" else _get_file(info, id)
 
-    @strawberry_django.field(graphql_type=User | None, description="Who is signed in; null when nobody")
-    @staticmethod
-    def viewer(info: Info) -> object:
-        caller = info.context.caller
-        return caller.user if caller.is_signed_in else None
 
-    @strawberry_django.field(
-        graphql_type=File | None,
-        description="Null when it does not exist or the viewer may not see it: the two look alike. "
-        "Public completed files need no sign-in.",
-    )
-    @staticmethod
-    def file(info: Info, id: strawberry.ID) -> QuerySet[models.File]:
-        return _file(info, id)
+file = strawberry_django.field(
+    _get_file,
+    graphql_type=File | None,
+    description="A file by its id. Null if it does not exist or the viewer may not see it; the two look alike. "
+    "Completed public files need no sign-in.",
+)
+file_manager = strawberry_django.field(
+    _get_file_manager,
+    graphql_type=FileManager | None,
+    description="A file manager by its id. Null if it does not exist or the viewer may not upload to it.",
+)
 
-    @strawberry_django.connection(
-        Page[File],
-        description="The viewer's own; filters.groupId: that group's; filters.all: everyone's, with the view_file "
-        "permission.",
-    )
-    @staticmethod
-    def files(
-        info: Info,
-        filters: FileFilter | None = None,
-        ordering: list[FileOrder] = [],  # noqa: B006 - the default of the contract, never changed
-    ) -> QuerySet[models.File]:
-        filters = filters or FileFilter()
-        return _listed(info, filters).filter(filters.condition()).order_by(*order_columns(ordering))
 
-    @strawberry_django.field(graphql_type=FileManager | None)
-    @staticmethod
-    def file_manager(info: Info, id: strawberry.ID) -> QuerySet[models.FileManager]:
-        return _file_manager(info, id)
+@connection(
+    File,
+    description="The viewer's own files. With filters.groupId, the files of that group. With filters.all and the "
+    "view_file permission, the files of all users.",
+)
+def files(
+    info: Info,
+    filters: Annotated[FileFilter | None, argument(description="Conditions that the files must meet.")] = None,
+    ordering: Annotated[
+        list[FileOrder], argument(description="Fields to sort by, the most important first. Empty: newest first.")
+    ] = [],  # noqa: B006 - the default of the contract, never changed
+) -> QuerySet[models.File]:
+    filters = filters or FileFilter()
+    return _get_files(info, filters).filter(filters.to_q()).order_by(*to_columns(ordering))
 
-    @strawberry_django.connection(Page[FileManager], description="The managers that the viewer may upload to.")
-    @staticmethod
-    def file_managers(info: Info, filters: FileManagerFilter | None = None) -> QuerySet[models.FileManager]:
-        rows = access.open_managers(info.context.caller)
-        return rows.filter((filters or FileManagerFilter()).condition())
+
+@connection(FileManager, description="The file managers that the viewer may upload to, by name.")
+def file_managers(
+    info: Info,
+    filters: Annotated[
+        FileManagerFilter | None, argument(description="Conditions that the file managers must meet.")
+    ] = None,
+) -> QuerySet[models.FileManager]:
+    rows = access.open_managers(info.context.caller)
+    return rows.filter((filters or FileManagerFilter()).to_q())

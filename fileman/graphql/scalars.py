@@ -1,4 +1,4 @@
-"""Scalars that GraphQL lacks, or that must not let impossible values in."""
+"""Custom scalars, which refuse impossible values."""
 
 import re
 from datetime import UTC, datetime
@@ -17,8 +17,9 @@ BigInt = NewType("BigInt", int)
 
 def _parse_big_int(value: object) -> BigInt:
     number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    # bool is a subclass of int.
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_SAFE_INTEGER:
-        raise GraphQLError("BigInt takes whole numbers from 0 to 2^53-1.")
+        raise GraphQLError("BigInt must be a whole number from 0 to 2^53-1.")
     return BigInt(number)
 
 
@@ -29,20 +30,20 @@ def _parse_datetime(value: object) -> datetime:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise GraphQLError("DateTime takes ISO 8601, such as 2026-01-31T12:00:00Z.")
+    raise GraphQLError("DateTime must be in ISO 8601 format, such as 2026-01-31T12:00:00Z.")
 
 
 SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="A byte count from 0 to 2^53-1, as a JSON number (a decimal string is accepted). "
-        "GraphQL Int stops at 2 GiB. Anything else refuses the request.",
+        description="A number of bytes from 0 to 2^53-1, as a JSON number or a decimal string. Other values are "
+        "refused. GraphQL's Int ends at 2 GiB.",
         serialize=int,
         parse_value=_parse_big_int,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="ISO 8601 with the offset; without one it is taken as UTC.",
+        description="A date and time in ISO 8601 format with a UTC offset. Without an offset it is taken as UTC.",
         serialize=datetime.isoformat,
         parse_value=_parse_datetime,
     ),

@@ -1,4 +1,4 @@
-"""The schema class that applies fileman's limits to whatever Query and Mutation it is given."""
+"""Ready Query and Mutation types to inherit or to copy from, and a Schema with limits."""
 
 from typing import Any
 
@@ -7,13 +7,34 @@ from strawberry.extensions import ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
-from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, LimitedValidation
+from fileman.graphql import mutations, queries
+from fileman.graphql.extensions import LimitedValidation
+from fileman.graphql.http.query_limits import CACHED_DOCUMENTS
 from fileman.graphql.pages import MAX_SIZE
 from fileman.graphql.scalars import SCALARS
 
 
+@strawberry.type(description="Queries. None of them changes anything.")
+class Query:
+    node = queries.node
+    file = queries.file
+    files = queries.files
+    file_manager = queries.file_manager
+    file_managers = queries.file_managers
+
+
+@strawberry.type(description="Mutations. Their errors are data in the payload.")
+class Mutation:
+    initiate_upload = mutations.initiate_upload
+    refresh_upload = mutations.refresh_upload
+    finalize_upload = mutations.finalize_upload
+    abort_upload = mutations.abort_upload
+    update_file = mutations.update_file
+    delete_file = mutations.delete_file
+
+
 class Schema(strawberry.Schema):
-    """`Schema(query=Query, mutation=Mutation)`: document limits, cached parsing and validation, query optimizer."""
+    """A schema with document limits, cached parsing and validation, and the query optimizer."""
 
     def __init__(self, query: type, mutation: type) -> None:
         super().__init__(
@@ -24,4 +45,4 @@ class Schema(strawberry.Schema):
         )
 
     def process_errors(self, *_: Any) -> None:
-        """Log nothing: the view logs unexpected errors; strawberry would log every refused request, tokens included."""
+        """Log nothing. The view logs unexpected errors; strawberry would log every refused request, tokens included."""

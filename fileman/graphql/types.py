@@ -1,13 +1,11 @@
-"""What clients may see of files, managers, users and groups. What is absent here does not leave the server."""
+"""Files and file managers as clients see them. A field that is absent here never leaves the server."""
 
 from datetime import datetime
-from enum import Enum
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 import strawberry_django
-from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group as GroupModel
 from django.utils import timezone
 from strawberry import Parent, relay
@@ -15,129 +13,142 @@ from strawberry.scalars import JSON
 
 from fileman import access, conf, files, models
 from fileman.graphql.context import Info
-from fileman.graphql.ids import opaque
+from fileman.graphql.enums import ContentDisposition
 from fileman.graphql.scalars import BigInt
+from fileman.graphql.users import GroupType, UserType
 from fileman.validation import acceptance
 
-UserModel = get_user_model()
-strawberry.enum(models.File.Status, name="UploadStatus")
 
-
-@strawberry.enum
-class ContentDisposition(Enum):
-    ATTACHMENT = "attachment"
-    INLINE = "inline"
-
-
-@strawberry_django.type(UserModel, description="Opaque id; not a Node")
-class User:
-    @strawberry_django.field(only=[UserModel.USERNAME_FIELD])
-    @staticmethod
-    def id(root: Parent[AbstractBaseUser]) -> strawberry.ID:
-        return opaque("User", root.pk)
-
-    @strawberry_django.field(only=[UserModel.USERNAME_FIELD])
-    @staticmethod
-    def username(root: Parent[AbstractBaseUser]) -> str:
-        return str(root.get_username())
-
-
-@strawberry_django.type(GroupModel, description="Opaque id, the one that groupId takes; not a Node")
-class Group:
-    name: str
-
-    @strawberry_django.field(only=["id"])
-    @staticmethod
-    def id(root: Parent[GroupModel]) -> strawberry.ID:
-        return opaque("Group", root.pk)
-
-
-@strawberry_django.type(models.FileManager, description="Where files go and what is allowed")
+@strawberry_django.type(models.FileManager, description="A place where files are stored, and what it accepts.")
 class FileManager(relay.Node):
     id: relay.NodeID[UUID]
-    name: str
-    backend_type: str = strawberry_django.field(description="file, s3, azure, gcs, or the key of a registered backend")
-    is_active: bool
-    is_default: bool
-    supports_direct_upload: bool
-    allowed_extensions: list[str]
-    allowed_mime_types: list[str]
-    group: Group | None
+    name: str = strawberry_django.field(description="Name of the file manager.")
+    backend_type: str = strawberry_django.field(
+        description="The kind of storage: file, s3, azure, gcs, or the key of a registered backend."
+    )
+    is_active: bool = strawberry_django.field(description="True if the file manager accepts uploads.")
+    is_default: bool = strawberry_django.field(
+        description="True if uploads go here when they name no file manager, within its group or site-wide."
+    )
+    supports_direct_upload: bool = strawberry_django.field(
+        description="True if clients send the bytes to the storage, false if they send them to this server."
+    )
+    allowed_extensions: list[str] = strawberry_django.field(description="Accepted file extensions. Empty: all.")
+    allowed_mime_types: list[str] = strawberry_django.field(
+        description="Accepted content types, such as image/png or image/*. Empty: all."
+    )
+    group: GroupModel | None = strawberry_django.field(
+        graphql_type=GroupType | None, description="The group that may use the file manager. Null: all signed-in users."
+    )
 
-    @strawberry_django.field(only=["max_file_size", *files.MANAGER_COLUMNS])
+    @strawberry_django.field(
+        only=["max_file_size", *files.MANAGER_COLUMNS], description="Maximum size of a file in bytes."
+    )
     @staticmethod
     def max_file_size(root: Parent[models.FileManager]) -> BigInt:
         return BigInt(root.max_file_bytes)
 
-    @strawberry_django.field
+    @strawberry_django.field(description="Maximum number of files in one initiateUpload.")
     @staticmethod
     def max_files_per_batch() -> int:
         return conf.settings().MAX_BATCH_FILES
 
     @strawberry_django.field(
-        only=files.MANAGER_COLUMNS, description="Which checksums can be verified for a file of that size"
+        only=files.MANAGER_COLUMNS, description="Algorithms of checksums that can be verified, such as sha256."
     )
     @staticmethod
-    def checksum_algorithms(root: Parent[models.FileManager], for_size: BigInt | None = None) -> list[str]:
+    def checksum_algorithms(
+        root: Parent[models.FileManager],
+        for_size: Annotated[
+            BigInt | None,
+            strawberry.argument(description="Return only algorithms for a file of this size in bytes."),
+        ] = None,
+    ) -> list[str]:
         return acceptance.checksum_algorithms(root, for_size)
 
 
-@strawberry_django.type(models.File, only=files.DOWNLOAD_COLUMNS, select_related=("file_manager",))
+@strawberry_django.type(
+    models.File,
+    only=files.DOWNLOAD_COLUMNS,
+    select_related=("file_manager",),
+    description="An upload and, once completed, a stored file.",
+)
 class File(relay.Node):
-    """One upload and, once completed, one file."""
-
     id: relay.NodeID[UUID]
-    filename: str = strawberry_django.field(description="Name in the storage: document_20231201_<random>.pdf")
-    original_filename: str = strawberry_django.field(description="Name that the uploader gave")
-    file_size: BigInt = strawberry_django.field(description="Declared until completed, then what the storage reported")
-    content_type: str
-    upload_status: models.File.Status
-    checksum_verified: bool = strawberry_django.field(
-        description="True only when the server or the storage computed it over the stored bytes"
+    filename: str = strawberry_django.field(
+        description="Name in the storage, with a date and a random part: report_20231201_<random>.pdf."
     )
-    is_public: bool
-    created: datetime
-    modified: datetime
-    completed_at: datetime | None
+    original_filename: str = strawberry_django.field(description="Name that the uploader chose.")
+    file_size: BigInt = strawberry_django.field(
+        description="Size in bytes: declared until completed, then as the storage reported it."
+    )
+    content_type: str = strawberry_django.field(
+        description="Content type: declared until completed, then as the storage reported it."
+    )
+    upload_status: models.File.Status = strawberry_django.field(description="State of the upload.")
+    checksum_verified: bool = strawberry_django.field(
+        description="True only if the server or the storage computed the checksum over the stored bytes."
+    )
+    is_public: bool = strawberry_django.field(
+        description="True if users who are not signed in may download the file once it is completed."
+    )
+    created: datetime = strawberry_django.field(description="Time of initiateUpload.")
+    modified: datetime = strawberry_django.field(description="Time of the last change.")
+    completed_at: datetime | None = strawberry_django.field(
+        description="Time when the upload was completed. Null until then."
+    )
 
-    @strawberry_django.field(description="Only for those who may update the file")
+    @strawberry_django.field(description="Path in the storage. Null unless the viewer may update the file.")
     @staticmethod
     def file_path(root: Parent[models.File], info: Info) -> str | None:
         return root.file_path if access.may_update(info.context.caller, root) else None
 
-    @strawberry_django.field(only=["detected_content_type"], description="What the first bytes say, when completed")
+    @strawberry_django.field(
+        only=["detected_content_type"],
+        description="Content type detected from the first bytes. Null until completed, or if unknown.",
+    )
     @staticmethod
     def detected_content_type(root: Parent[models.File]) -> str | None:
         return root.detected_content_type or None
 
-    @strawberry_django.field(only=["failure_reason"])
+    @strawberry_django.field(only=["failure_reason"], description="Why the upload failed. Null unless it did.")
     @staticmethod
     def failure_reason(root: Parent[models.File]) -> str | None:
         return root.failure_reason or None
 
-    @strawberry_django.field(only=["checksum"])
+    @strawberry_django.field(
+        only=["checksum"], description="Checksum as '<algorithm>:<hex>'. Null if none was declared or computed."
+    )
     @staticmethod
     def checksum(root: Parent[models.File]) -> str | None:
         return root.checksum or None
 
     @strawberry_django.field(
-        only=["metadata"], description="Null for anonymous viewers of public files, as uploadedBy and group are"
+        only=["metadata"], description="JSON object set by the uploader. Null if the viewer is not signed in."
     )
     @staticmethod
     def metadata(root: Parent[models.File], info: Info) -> JSON | None:
         return JSON(root.metadata) if info.context.caller.is_signed_in else None
 
-    @strawberry_django.field(only=["expires_at"], description="Deadline of an unfinished upload")
+    @strawberry_django.field(only=["expires_at"], description="Deadline of the upload. Null unless it is unfinished.")
     @staticmethod
     def expires_at(root: Parent[models.File]) -> datetime | None:
         return root.expires_at if root.upload_status in models.File.UNFINISHED else None
 
-    @strawberry_django.field(select_related=["uploaded_by"], graphql_type=User | None)
+    @strawberry_django.field(
+        select_related=["uploaded_by"],
+        graphql_type=UserType | None,
+        description="The uploader. Null if the viewer is not signed in, or the user was deleted.",
+    )
     @staticmethod
     def uploaded_by(root: Parent[models.File], info: Info) -> object:
         return root.uploaded_by if info.context.caller.is_signed_in else None
 
-    @strawberry_django.field(select_related=["group"], graphql_type=Group | None)
+    @strawberry_django.field(
+        select_related=["group"],
+        graphql_type=GroupType | None,
+        description="The group that owns the file. Null for personal files, or if the viewer is not signed in.",
+    )
     @staticmethod
     def group(root: Parent[models.File], info: Info) -> GroupModel | None:
         return root.group if info.context.caller.is_signed_in else None
@@ -145,29 +156,34 @@ class File(relay.Node):
     @strawberry_django.field(
         select_related=["file_manager"],
         graphql_type=FileManager | None,
-        description="Null when the viewer may not use it",
+        description="The file manager that stores the file. Null if the viewer may not use it.",
     )
     @staticmethod
     def file_manager(root: Parent[models.File], info: Info) -> models.FileManager | None:
         return root.file_manager if access.may_use_manager(info.context.caller, root.file_manager) else None
 
     @strawberry_django.field(
-        description="Stable link to share among those who may see the file: checks access, then redirects"
+        description="Stable link that checks access, then redirects to a download URL. Share it with users who may see "
+        "the file. Null unless completed."
     )
     @staticmethod
     def permalink(root: Parent[models.File], info: Info) -> str | None:
         return files.permalink(caller=info.context.caller, file=root)
 
     @strawberry_django.field(
-        description="Signed by the storage backend; null unless completed and the viewer may download it. "
-        "expiresIn is in seconds and clamped"
+        description="Signed URL to download the file. Null unless completed and visible to the viewer."
     )
     @staticmethod
     def download_url(
         root: Parent[models.File],
         info: Info,
-        expires_in: int | None = None,
-        disposition: ContentDisposition = ContentDisposition.ATTACHMENT,
+        expires_in: Annotated[
+            int | None,
+            strawberry.argument(description="Lifetime of the URL in seconds, limited to the range 1 to 604800."),
+        ] = None,
+        disposition: Annotated[
+            ContentDisposition, strawberry.argument(description="Whether browsers save or show the file.")
+        ] = ContentDisposition.ATTACHMENT,
     ) -> str | None:
         return files.download_url(
             caller=info.context.caller,
@@ -177,12 +193,12 @@ class File(relay.Node):
             now=timezone.now(),
         )
 
-    @strawberry_django.field
+    @strawberry_django.field(description="True if the viewer may call updateFile on this file.")
     @staticmethod
     def viewer_can_update(root: Parent[models.File], info: Info) -> bool:
         return access.may_update(info.context.caller, root)
 
-    @strawberry_django.field
+    @strawberry_django.field(description="True if the viewer may call deleteFile on this file.")
     @staticmethod
     def viewer_can_delete(root: Parent[models.File], info: Info) -> bool:
         return access.may_delete(info.context.caller, root)

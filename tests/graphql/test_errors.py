@@ -9,7 +9,7 @@ from django.urls import resolve
 
 from fileman import files
 from fileman.errors import StorageMisconfigured
-from fileman.graphql.http import query_limits
+from fileman.graphql import extensions
 from fileman.models import FileManager
 from tests.api import Api
 from tests.graphql.rows import save_file
@@ -96,7 +96,7 @@ def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: 
 def test_an_unexpected_error_before_any_resolver_is_masked(
     anonymous: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(query_limits, "excess_of", failing(RuntimeError(SECRET)))
+    monkeypatch.setattr(extensions, "find_excess", failing(RuntimeError(SECRET)))
 
     response = anonymous.post("{ viewer { id } }")
 

@@ -1,4 +1,4 @@
-"""Ids: opaque, of one exact form, and a wrong one is answered like one that does not exist."""
+"""Ids: to_global_id, of one exact form, and a wrong one is answered like one that does not exist."""
 
 from base64 import b64encode
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import Group, User
 
-from fileman.graphql.ids import NO_NUMBER, NO_UUID, group_key_of, kind_of, uuid_of
+from fileman.graphql.ids import NO_NUMBER, NO_UUID, get_kind, to_group_key, to_uuid
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.graphql.rows import save_file, save_files
@@ -40,23 +40,23 @@ WRONG = {
 
 
 def test_an_exact_id_gives_its_key() -> None:
-    assert uuid_of("File", encoded(f"File:{KEY}")) == KEY
-    assert kind_of(encoded(f"File:{KEY}")) == "File"
+    assert to_uuid("File", encoded(f"File:{KEY}")) == KEY
+    assert get_kind(encoded(f"File:{KEY}")) == "File"
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_anything_else_is_the_key_of_nothing(name: str) -> None:
-    assert uuid_of("File", WRONG[name]) == NO_UUID
-    assert group_key_of(WRONG[name]) == NO_NUMBER
+    assert to_uuid("File", WRONG[name]) == NO_UUID
+    assert to_group_key(WRONG[name]) == NO_NUMBER
 
 
 @pytest.mark.parametrize("key", ["0", "-1", "01", "1.0", "+1", " 1", "1_0", "٣", "9" * 19, "True", ""])
 def test_a_group_key_is_a_plain_positive_number(key: str) -> None:
-    assert group_key_of(encoded(f"Group:{key}")) == NO_NUMBER
+    assert to_group_key(encoded(f"Group:{key}")) == NO_NUMBER
 
 
 def test_a_group_id_gives_its_key() -> None:
-    assert group_key_of(encoded("Group:42")) == 42
+    assert to_group_key(encoded("Group:42")) == 42
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -139,7 +139,7 @@ def test_ids_of_files_show_no_order(api: Api, user: User, manager: FileManager) 
     """Random UUIDs, so neither numbers nor a sequence tell how much is uploaded."""
     rows = save_files(manager, user, 1000)
     page = api.call("{ files(first: 100) { edges { node { id } } } }")["files"]["edges"]
-    keys = [uuid_of("File", edge["node"]["id"]) for edge in page]
+    keys = [to_uuid("File", edge["node"]["id"]) for edge in page]
 
     assert keys == [row.pk for row in rows[:100]]
     assert {key.version for key in keys} == {4}

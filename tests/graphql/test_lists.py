@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import Group, User
 
-from fileman.graphql.ids import opaque, uuid_of
+from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.conftest import api_of, grant
@@ -93,7 +93,7 @@ class TestPages:
         query = "query ($by: Ordering!) { files(ordering: [{created: $by}]) { edges { node { id } } } }"
 
         def found(by: str) -> list[UUID]:
-            return [uuid_of("File", edge["node"]["id"]) for edge in api.call(query, {"by": by})["files"]["edges"]]
+            return [to_uuid("File", edge["node"]["id"]) for edge in api.call(query, {"by": by})["files"]["edges"]]
 
         assert found("ASC") == keys
         assert found("DESC") == keys[::-1]
@@ -131,8 +131,8 @@ class TestPages:
             ({"first": 1_000_000}, "first must be from 0 to 100."),
             ({"last": -1}, "last must be from 0 to 100."),
             ({"last": 101}, "last must be from 0 to 100."),
-            ({"first": -1, "last": 5}, "Give first or last, not both."),
-            ({"first": 5, "last": 5}, "Give first or last, not both."),
+            ({"first": -1, "last": 5}, "Pass either first or last, not both."),
+            ({"first": 5, "last": 5}, "Pass either first or last, not both."),
         ],
     )
     def test_impossible_sizes_are_refused(self, arguments: dict[str, int], message: str, api: Api) -> None:
@@ -189,7 +189,7 @@ class TestCursors:
         code, message = refusal(api, **{argument: BAD_CURSORS[name]})
 
         assert code == "INVALID_INPUT"
-        assert message == "A cursor must be one that this list handed out in this order."
+        assert message == "Unknown cursor. Pass a cursor of this list, with the same ordering."
 
     def test_a_cursor_serves_only_the_order_it_was_made_in(self, api: Api, user: User, manager: FileManager) -> None:
         save_files(manager, user, 2)
@@ -248,7 +248,7 @@ class TestOrders:
     def test_a_field_is_named_once(self, api: Api) -> None:
         assert refusal(api, ordering=[{"created": "ASC"}, {"created": "DESC"}]) == (
             "INVALID_INPUT",
-            "Order by each field once.",
+            "Pass each field of ordering only once.",
         )
 
     @pytest.mark.parametrize("order", [{}, {"created": "ASC", "fileSize": "ASC"}, {"created": None}, {"etag": "ASC"}])
@@ -298,7 +298,9 @@ class TestFilters:
         assert isinstance(expected, int) or names(found) == expected
 
     def test_by_file_manager(self, api: Api, other_manager: FileManager) -> None:
-        assert names(page(api, filters={"fileManager": opaque("FileManager", other_manager.pk)})) == ["100%_report.txt"]
+        assert names(page(api, filters={"fileManager": to_global_id("FileManager", other_manager.pk)})) == [
+            "100%_report.txt"
+        ]
         assert names(page(api, filters={"fileManager": "nonsense"})) == []
 
     @pytest.mark.parametrize(
@@ -336,7 +338,7 @@ class TestFilters:
         assert found(name={"contains": "OTH"}) == ["Other"]
         assert found(backendType="s3") == []
         assert found(backendType="memory", isDefault=False) == ["Editors", "Other"]
-        assert found(groupId=opaque("Group", group.pk)) == ["Editors"]
+        assert found(groupId=to_global_id("Group", group.pk)) == ["Editors"]
         assert found(groupId="nonsense") == []
 
 
@@ -354,11 +356,11 @@ class TestWhoseFiles:
         assert names(page(api)) == ["ann's"]
 
     def test_anonymous_lists_are_empty(self, anonymous: Api) -> None:
-        for filters in ({}, {"all": True}, {"groupId": opaque("Group", 1)}):
+        for filters in ({}, {"all": True}, {"groupId": to_global_id("Group", 1)}):
             assert page(anonymous, filters=filters)["totalCount"] == 0
 
     def test_a_groups_files_are_for_its_members(self, api: Api, stranger: Api, group: Group) -> None:
-        filters = {"groupId": opaque("Group", group.pk)}
+        filters = {"groupId": to_global_id("Group", group.pk)}
 
         assert names(page(api, filters=filters)) == []
         assert names(page(stranger, filters=filters)) == ["editors'"]
@@ -370,7 +372,7 @@ class TestWhoseFiles:
 
         assert names(page(permitted, filters={"all": True})) == ["ann's", "bob's, public", "editors'"]
         assert names(page(permitted, filters={"all": False})) == ["ann's"]
-        assert names(page(permitted, filters={"all": True, "groupId": opaque("Group", group.pk)})) == ["editors'"]
+        assert names(page(permitted, filters={"all": True, "groupId": to_global_id("Group", group.pk)})) == ["editors'"]
 
     def test_created_is_compared_in_moments_not_in_text(self, api: Api) -> None:
         after = (NOON - timedelta(seconds=1)).isoformat()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
-from fileman.graphql.ids import opaque
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.conftest import api_of, grant
@@ -30,17 +30,17 @@ def test_a_ticket_holds_a_pending_file_its_token_and_its_instructions(
 
     assert (payload["success"], payload["errors"]) == (False, [])
     assert payload["fileManager"] == {
-        "id": opaque("FileManager", manager.pk),
+        "id": to_global_id("FileManager", manager.pk),
         "name": "Memory",
         "backendType": "memory",
     }
     good, bad = payload["files"]
     row = File.objects.get()
     assert (good["index"], good["clientRef"], good["replayed"], good["errors"]) == (0, "first", False, [])
-    assert good["file"]["id"] == opaque("File", row.pk)
+    assert good["file"]["id"] == to_global_id("File", row.pk)
     assert good["file"]["uploadStatus"] == "PENDING"
     assert good["file"]["filename"] == row.filename
-    assert good["file"]["uploadedBy"] == {"id": opaque("User", user.pk), "username": "ann"}
+    assert good["file"]["uploadedBy"] == {"id": to_global_id("User", user.pk), "username": "ann"}
     assert good["file"]["expiresAt"] == row.expires_at.isoformat()
     assert (good["file"]["downloadUrl"], good["file"]["permalink"], good["file"]["completedAt"]) == (None, None, None)
     (request,) = good["instructions"]["requests"]
@@ -139,7 +139,7 @@ class TestWhatShows:
         return save_file(manager, user, is_public=True, metadata={"a": 1})
 
     def seen(self, api: Api, file: File) -> dict[str, Any]:
-        shown = api.file(opaque("File", file.pk))
+        shown = api.file(to_global_id("File", file.pk))
         assert shown is not None
         return shown
 
@@ -218,7 +218,7 @@ def test_a_managers_limits_show(api: Api, db: None) -> None:
       allowedMimeTypes small: checksumAlgorithms(forSize: 5) any: checksumAlgorithms group { id }
     } }"""
 
-    shown = api.call(query, {"id": opaque("FileManager", manager.pk)})["fileManager"]
+    shown = api.call(query, {"id": to_global_id("FileManager", manager.pk)})["fileManager"]
 
     assert "sha256" in shown.pop("small")
     assert isinstance(shown.pop("any"), list)
@@ -244,7 +244,7 @@ class TestWhichManagers:
     }"""
 
     def seen(self, api: Api, manager: FileManager) -> tuple[list[str], bool]:
-        data = api.call(self.QUERY, {"id": opaque("FileManager", manager.pk)})
+        data = api.call(self.QUERY, {"id": to_global_id("FileManager", manager.pk)})
         by_id = [data["fileManager"] is not None, data["node"] is not None]
         assert by_id[0] == by_id[1]
         return [edge["node"]["name"] for edge in data["fileManagers"]["edges"]], by_id[0]
@@ -278,6 +278,6 @@ def test_user_and_group_ids_are_the_ones_that_inputs_take(
     api: Api, user: User, group: Group, manager: FileManager
 ) -> None:
     user.groups.add(group)
-    ticket = api.start(b"hello", groupId=opaque("Group", group.pk))
+    ticket = api.start(b"hello", groupId=to_global_id("Group", group.pk))
 
-    assert ticket["file"]["group"] == {"id": opaque("Group", group.pk), "name": "editors"}
+    assert ticket["file"]["group"] == {"id": to_global_id("Group", group.pk), "name": "editors"}

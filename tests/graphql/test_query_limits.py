@@ -7,8 +7,9 @@ from django.test import Client
 from graphql import get_introspection_query, parse
 from pytest_django import Settings
 
+from fileman.graphql import extensions
 from fileman.graphql.http import query_limits
-from fileman.graphql.http.query_limits import excess_of
+from fileman.graphql.http.query_limits import find_excess
 from tests.api import Api
 
 
@@ -33,8 +34,8 @@ def chained(count: int) -> str:
 
 
 def test_ten_levels_are_measured_as_ten() -> None:
-    assert excess_of(parse(nested(10))) is None
-    assert excess_of(parse(nested(11))) == "An operation may have at most 10 levels of fields."
+    assert find_excess(parse(nested(10))) is None
+    assert find_excess(parse(nested(11))) == "An operation may have at most 10 levels of fields."
 
 
 def test_depth_11_is_refused() -> None:
@@ -71,7 +72,7 @@ def test_aliases_count_wherever_their_fragment_is_spread() -> None:
 def test_operations_of_one_document_are_measured_apart() -> None:
     aliases = " ".join(f"a{n}: viewer {{ id }}" for n in range(9))
 
-    assert excess_of(parse(f"query A {{ {aliases} }} query B {{ {aliases} }}")) is None
+    assert find_excess(parse(f"query A {{ {aliases} }} query B {{ {aliases} }}")) is None
 
 
 def test_2001_tokens_are_refused() -> None:
@@ -112,18 +113,18 @@ def test_unknown_fragments_are_a_validation_error() -> None:
 def test_each_chained_fragment_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as many fragments cost twice as much, not a million times."""
     calls = 0
-    walk = query_limits._Meter.of
+    walk = query_limits._Meter.measure
 
     def counted(meter: Any, selection_set: Any) -> Any:
         nonlocal calls
         calls += 1
         return walk(meter, selection_set)
 
-    monkeypatch.setattr(query_limits._Meter, "of", counted)
+    monkeypatch.setattr(query_limits._Meter, "measure", counted)
     costs = []
     for count in (20, 40):
         calls = 0
-        assert excess_of(parse(chained(count))) == "An operation may have at most 300 fields."
+        assert find_excess(parse(chained(count))) == "An operation may have at most 300 fields."
         costs.append(calls)
 
     assert len(chained(20)) < 1024
@@ -216,19 +217,19 @@ class TestInvalidDocuments:
         assert body["errors"][0]["message"].endswith("…")
 
     def test_nothing_of_them_is_kept(self) -> None:
-        query_limits._validate.cache_clear()
+        extensions._validate.cache_clear()
 
         self.answer("{ nothing_of_this_name }")
 
-        assert query_limits._validate.cache_info().currsize == 0
+        assert extensions._validate.cache_info().currsize == 0
 
 
 @pytest.mark.django_db
 def test_a_valid_document_is_validated_once(anonymous: Api) -> None:
     query = "{ me_only_here: viewer { id } }"
     assert anonymous.call(query) == {"me_only_here": None}
-    validated = query_limits._validate.cache_info().misses
+    validated = extensions._validate.cache_info().misses
 
     assert anonymous.call(query) == {"me_only_here": None}
 
-    assert query_limits._validate.cache_info().misses == validated
+    assert extensions._validate.cache_info().misses == validated

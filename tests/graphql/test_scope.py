@@ -15,7 +15,7 @@ from graphql import (
     get_named_type,
 )
 
-from fileman.graphql.ids import opaque
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.graphql.test_sdl import SDL
@@ -74,7 +74,7 @@ def foreign(api: Api, user: User, group: Group) -> dict[str, str]:
     """What ann has and bob knows the handles of, by the names of the input fields that take them."""
     user.groups.add(group)
     manager = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
-    ids = {"fileManagerId": opaque("FileManager", manager.pk), "groupId": opaque("Group", group.pk)}
+    ids = {"fileManagerId": to_global_id("FileManager", manager.pk), "groupId": to_global_id("Group", group.pk)}
     ticket = api.start(b"hello", **ids)
     file_id = ticket["file"]["id"]
     handles = {**ids, "fileManager": ids["fileManagerId"], "id": file_id, "fileId": file_id}

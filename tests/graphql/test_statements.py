@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman.graphql.ids import opaque
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
 from tests.api import FILE, Api
 from tests.graphql.rows import save_file, save_files
@@ -74,7 +74,7 @@ def test_other_peoples_files_take_the_permissions_once(
 ) -> None:
     """Beside the page: the viewer's groups, their own permissions, and those of the groups, once each."""
     save_files(editors_manager, other_user, 100, group=group)
-    filters = f'filters: {{groupId: "{opaque("Group", group.pk)}"}}'
+    filters = f'filters: {{groupId: "{to_global_id("Group", group.pk)}"}}'
     query = page_of(count, node=NODE + RIGHTS).replace("files(", f"files({filters}, ")
 
     assert statements(api, query) == 4
@@ -92,7 +92,7 @@ def test_managers_take_one_statement(count: int, api: Api, db: None) -> None:
 def test_one_file_takes_one_statement_beside_the_permissions(api: Api, user: User, manager: FileManager) -> None:
     file = save_file(manager, user)
 
-    assert statements(api, f'{{ file(id: "{opaque("File", file.pk)}") {{ {NODE} }} }}') == 3
+    assert statements(api, f'{{ file(id: "{to_global_id("File", file.pk)}") {{ {NODE} }} }}') == 3
 
 
 def test_a_public_file_takes_an_anonymous_viewer_one_statement(
@@ -100,7 +100,7 @@ def test_a_public_file_takes_an_anonymous_viewer_one_statement(
 ) -> None:
     file = save_file(manager, user, is_public=True)
 
-    assert statements(anonymous, f'{{ file(id: "{opaque("File", file.pk)}") {{ {NODE + RIGHTS} }} }}') == 1
+    assert statements(anonymous, f'{{ file(id: "{to_global_id("File", file.pk)}") {{ {NODE + RIGHTS} }} }}') == 1
 
 
 def test_a_batch_takes_as_many_statements_for_fifty_files_as_for_one(

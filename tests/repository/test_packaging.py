@@ -88,11 +88,12 @@ def test_the_wheel_serves_what_the_readme_mounts(project: Path, tmp_path: Path) 
     (project / "urls.py").write_text(mount)
     (project / "fresh.py").write_text(f"{FRESH_PROJECT}\nROOT_URLCONF = 'urls'\nMIDDLEWARE = {MIDDLEWARE}\n")
     code = "import django; django.setup(); from django.test import Client; client = Client(SERVER_NAME='localhost'); "
-    code += "answer = client.post('/graphql', {'query': '{ viewer { id } }'}, content_type='application/json'); "
+    query = 'mutation { abortUpload(input: {uploadToken: "x"}) { errors { code } } }'
+    code += f"answer = client.post('/graphql', {{'query': {query!r}}}, content_type='application/json'); "
 
     told = python(project, "-c", f"{code} print(answer.json())", library=tmp_path / "wheel")
 
-    assert (told.stdout, told.stderr) == ("{'data': {'viewer': None}}\n", "")
+    assert (told.stdout, told.stderr) == ("{'data': {'abortUpload': {'errors': [{'code': 'UNAUTHENTICATED'}]}}}\n", "")
 
 
 def test_the_licence_is_mit_and_the_metadata_agree() -> None:

@@ -1,4 +1,4 @@
-"""Reading the body of a request: one GraphQL operation as strict JSON, within limits, or a refusal with a code."""
+"""Read request bodies: one GraphQL operation as strict JSON, within limits."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_JSON_DEPTH: Final = 32
 
 
 class Refusal(Exception):
-    """The request is no GraphQL request that this server takes."""
+    """The request is not an acceptable GraphQL request."""
 
     def __init__(self, status: int, code: RequestErrorCode, message: str) -> None:
         self.status = status
@@ -28,22 +28,20 @@ class Operation:
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
-    """Which of several named operations in the document to run."""
+    """The operation to run, if the document has several."""
 
 
 def read_operation(request: HttpRequest) -> Operation:
-    """Raises Refusal."""
-    if request.content_type != "application/json" or _charset(request) not in ("utf-8", "utf8"):
+    """Return the operation of a request. Raise Refusal for anything else."""
+    charset = (request.content_params or {}).get("charset", "utf-8").lower()
+    if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
         message = "Send POST requests with Content-Type: application/json, in UTF-8."
         raise Refusal(415, RequestErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
-    return _operation(_parsed(_bytes(request)))
+    return _to_operation(_parse(_read(request)))
 
 
-def _charset(request: HttpRequest) -> str:
-    return (request.content_params or {}).get("charset", "utf-8").lower()
-
-
-def _bytes(request: HttpRequest) -> bytes:
+def _read(request: HttpRequest) -> bytes:
+    # Django raises RequestDataTooBig by its own, configurable limit; a lying Content-Length must not matter either.
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not declared.isdecimal() or int(declared[:20]) <= MAX_BODY_BYTES:
         try:
@@ -52,23 +50,23 @@ def _bytes(request: HttpRequest) -> bytes:
             body = None
         if body is not None and len(body) <= MAX_BODY_BYTES:
             return body
-    message = f"The body may have at most {MAX_BODY_BYTES} bytes."
+    message = f"The body is too large. The limit is {MAX_BODY_BYTES} bytes."
     raise Refusal(413, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
 
 
-def _parsed(body: bytes) -> object:
+def _parse(body: bytes) -> object:
     try:
-        value: object = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # broken UTF-8 or JSON, integers of thousands of digits, bottomless nesting
+        value: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):  # bad UTF-8 or JSON, integers of thousands of digits, deep nesting
         raise _bad_request("The body is not valid JSON in UTF-8.") from None
     if _deeper_than(MAX_JSON_DEPTH, value):
         raise _bad_request(f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
     return value
 
 
-def _operation(value: object) -> Operation:
+def _to_operation(value: object) -> Operation:
     if isinstance(value, list):
-        raise _bad_request("Send one operation at a time, not a list.")
+        raise _bad_request("The body is a list. Send one operation at a time.")
     if not isinstance(value, dict):
         raise _bad_request('The body must be an object such as {"query": "...", "variables": {...}}.')
     query, variables, name = value.get("query"), value.get("variables"), value.get("operationName")
@@ -77,7 +75,7 @@ def _operation(value: object) -> Operation:
     if not isinstance(variables, dict | None):
         raise _bad_request("variables must be an object.")
     if not isinstance(name, str | None):
-        raise _bad_request("operationName must be a text.")
+        raise _bad_request("operationName must be a string.")
     if not isinstance(value.get("extensions"), dict | None):
         raise _bad_request("extensions must be an object.")
     return Operation(query=query, variables=variables, operation_name=name or None)
@@ -87,12 +85,13 @@ def _bad_request(message: str) -> Refusal:
     return Refusal(400, RequestErrorCode.BAD_REQUEST, message)
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python's JSON parser accepts."""
     raise ValueError(name)
 
 
 def _deeper_than(levels: int, value: object) -> bool:
-    """Whether lists and objects are nested deeper; looks no further down than that."""
+    """Return True if lists and objects are nested deeper. Look no further down than that."""
     level = [value]
     for _ in range(levels + 1):
         level = [child for item in level for child in _children(item)]

@@ -1,4 +1,4 @@
-"""The HTTP side of the API: POST with JSON, one operation a request, every refusal as JSON with a code."""
+"""The HTTP side of the API: POST requests with JSON, one operation each. Refusals are JSON with a code."""
 
 from contextlib import suppress
 from typing import Any, Final
@@ -20,7 +20,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 
 from fileman.graphql.context import Context
-from fileman.graphql.errors import RequestErrorCode, formatted
+from fileman.graphql.errors import RequestErrorCode, format_error
 from fileman.graphql.http.bodies import Operation, Refusal, read_operation
 
 _SPEC: Final = "application/graphql-response+json"
@@ -28,7 +28,7 @@ _JSON: Final = "application/json"
 
 
 class _CsrfCheck(CsrfViewMiddleware):
-    """Django's own check, which tells the reason instead of answering with a page."""
+    """Django's check, returning the reason in place of an HTML page."""
 
     def _reject(self, request: HttpRequest, reason: str) -> Any:  # noqa: ARG002 - Django's signature
         return reason
@@ -38,9 +38,9 @@ class _CsrfCheck(CsrfViewMiddleware):
 class GraphQLView(View):
     """`path("graphql", GraphQLView.as_view(schema=schema))`.
 
-    A session cookie has to come with the CSRF token; requests without that cookie need none, because nothing but an
-    explicit header can authenticate them. With DEBUG, introspection is allowed, and browsers get GraphiQL if the
-    project has its template, graphql/graphiql.html.
+    Requests with a session cookie need the CSRF token. Requests without it need none, because only an explicit header
+    can authenticate them. With DEBUG, introspection is allowed and browsers get GraphiQL, if the project has the
+    template graphql/graphiql.html.
     """
 
     schema: strawberry.Schema = None  # type: ignore[assignment]
@@ -58,7 +58,7 @@ class GraphQLView(View):
             result = self._execute(request, operation)
         except Refusal as refusal:
             return _refuse(request, refusal)
-        return _answer(request, result)
+        return _respond(request, result)
 
     def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
         message = "Send POST requests with Content-Type: application/json."
@@ -74,44 +74,45 @@ class GraphQLView(View):
                 operation.query,
                 variable_values=operation.variables,
                 operation_name=operation.operation_name,
-                context_value=Context.of(request),
+                context_value=Context.from_request(request),
             )
         except (MissingQueryError, CannotGetOperationTypeError):
-            message = "operationName must be the name of one of the operations in the document."
+            message = "operationName does not match any operation of the document."
             raise Refusal(400, RequestErrorCode.BAD_REQUEST, message) from None
 
 
 def _unused(_: HttpRequest) -> HttpResponse:
-    """The view behind the check, which never calls it."""
+    """Stand in for the view that the CSRF check protects. It is never called."""
     return HttpResponse()
 
 
 def _check_csrf(request: HttpRequest) -> None:
-    """Raises Refusal when a session cookie comes without the token that proves the page is ours."""
+    """Raise Refusal if a session cookie comes without the CSRF token."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return
     check = _CsrfCheck(_unused)
     check.process_request(request)
     reason = check.process_view(request, _unused, (), {})
     if reason is not None:
-        message = f"Send the CSRF token as X-CSRFToken. {reason}"
+        message = f"{reason} Send the token in the X-CSRFToken header."
         raise Refusal(403, RequestErrorCode.CSRF_FAILED, message)
 
 
-def _answer(request: HttpRequest, result: ExecutionResult) -> HttpResponse:
-    """As the GraphQL over HTTP specification wants it: the older media type keeps status 200 for refused documents."""
+def _respond(request: HttpRequest, result: ExecutionResult) -> HttpResponse:
+    """Return the result with a status by the GraphQL over HTTP specification, section 6.4."""
     errors: list[GraphQLError] = result.errors or []
     executed = result.data is not None or any(error.path is not None for error in errors)
     body: dict[str, Any] = {"data": result.data} if executed else {}
     if errors:
-        body["errors"] = [formatted(error) for error in errors]
-    media_type = _media_type(request)
+        body["errors"] = [format_error(error) for error in errors]
+    media_type = _get_media_type(request)
+    # application/json keeps status 200 for refused documents, as older clients expect.
     return _json(media_type, body, 200 if executed or media_type == _JSON else 400)
 
 
 def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     error = {"message": refusal.message, "extensions": {"code": refusal.code}}
-    return _json(_media_type(request), {"errors": [error]}, refusal.status)
+    return _json(_get_media_type(request), {"errors": [error]}, refusal.status)
 
 
 def _json(media_type: str, body: dict[str, Any], status: int) -> HttpResponse:
@@ -119,7 +120,7 @@ def _json(media_type: str, body: dict[str, Any], status: int) -> HttpResponse:
     return JsonResponse(body, status=status, content_type=content_type, json_dumps_params={"separators": (",", ":")})
 
 
-def _media_type(request: HttpRequest) -> str:
+def _get_media_type(request: HttpRequest) -> str:
     return request.get_preferred_type([_JSON, _SPEC]) or _JSON
 
 
