@@ -1,8 +1,9 @@
-"""What the cases of the contract have in common: uploads to try, and how to send, assemble and fetch them."""
+"""The base of the contract's cases: make uploads, send, assemble, publish and fetch them."""
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,19 +17,19 @@ from fileman import tokens
 from fileman.backends.base import Backend
 from fileman.backends.values import Budget, PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import hasher
-from fileman.errors import PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
+from fileman.errors import FilemanError, PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
 from fileman.testing import client
 
 ORIGIN = "https://app.example.com"
 TYPE = "image/png"
+# Length of the last part of a large upload, smaller than the other parts.
 SPARE_BYTES = 1000
-"""Length of the last part of a large upload; smaller than a part of any storage but those with tiny ones."""
+# Part size where the storage has no larger minimum.
 SMALL_PART_BYTES = 64 * 1024
-"""Part size where the storage sets no larger one."""
 
 
 class Reduction(StrEnum):
-    """A promise that a storage, or the emulator of it, cannot keep. Its cases are skipped, with this reason."""
+    """A promise that a storage or its emulator cannot keep. Its cases are skipped with this reason."""
 
     CONTENT_TYPE = "keeps no content type"
     EXACT_LENGTH = "takes bodies of another length than was signed"
@@ -40,16 +41,16 @@ class Reduction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What came of one request."""
+    """The result of one request."""
 
     status: int
     stored: StoredObject | None = None
-    """What `write` answered, where the bytes go through this server."""
+    """Return value of `write`, if the bytes go through this server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A download, as a browser would see it."""
+    """A download as a browser sees it."""
 
     status: int
     body: bytes = b""
@@ -59,34 +60,44 @@ class Served:
 
 
 def content(size: int, *, seed: str = "first") -> bytes:
-    """The same bytes for the same size and seed."""
+    """Return bytes that depend only on size and seed."""
     return hashlib.shake_128(seed.encode()).digest(size)
 
 
 def digest(algorithm: str, data: bytes) -> str:
-    """The true checksum of some bytes, in hex."""
+    """Return the checksum of some bytes in hex."""
     computed = hasher(algorithm)
     computed.update(data)
     return computed.hexdigest()
 
 
 def reopened(backend: Backend, **changes: Any) -> Backend:
-    """The backend as another process would make it, from the configuration alone."""
+    """Return the backend as another process makes it, from the configuration alone."""
     return type(backend)(replace(backend.config, **changes))
 
 
+@contextmanager
+def must_raise(expected: type[FilemanError], deed: str) -> Iterator[None]:
+    """Fail with a sentence unless the block raises the error."""
+    try:
+        yield
+    except expected:
+        return
+    pytest.fail(f"{deed} must raise {expected.__name__}.")
+
+
 class ContractCase:
-    """Subclasses override `backend`, and what else their storage needs."""
+    """Subclasses override `backend`, and other methods where their storage needs it."""
 
     reduced: ClassVar[frozenset[Reduction]] = frozenset()
 
     @pytest.fixture
     def backend(self) -> Backend:
-        """A backend over an empty place of its own, with a new `manager_id`."""
+        """Return a backend over an empty place of its own, with a new `manager_id`."""
         raise NotImplementedError
 
     def without(self, reduction: Reduction) -> None:
-        """Skip this case when the storage has declared the reduction."""
+        """Skip this case if the storage declares the reduction."""
         if reduction in self.reduced:
             pytest.skip(reduction.value)
 
@@ -96,11 +107,11 @@ class ContractCase:
         return max(backend.capabilities.part_min_bytes, SMALL_PART_BYTES)
 
     def large_size(self, backend: Backend) -> int:
-        """Two whole parts and a rest."""
+        """Return the size of two whole parts and a rest."""
         return 2 * self.part_size(backend) + SPARE_BYTES
 
     def make_upload(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
-        """An upload of `size` bytes that nothing has been done for yet. `large`: as the storage takes large files."""
+        """Return a new upload of `size` bytes. `large`: with the storage's strategy for large files."""
         file_id = uuid4()
         values = {
             "file_id": file_id,
@@ -123,7 +134,7 @@ class ContractCase:
         return PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size))
 
     def begin(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
-        """An upload that is begun."""
+        """Return an upload that the storage has begun."""
         upload = self.make_upload(backend, size, large=large, **changes)
         return replace(upload, begun=backend.begin(upload, origin=ORIGIN))
 
@@ -133,21 +144,21 @@ class ContractCase:
     # Sending
 
     def requests(self, backend: Backend, upload: Upload) -> list[UploadRequest]:
-        """Signed requests for everything that is missing."""
+        """Return signed requests for all missing slices."""
         return backend.instructions(upload, backend.missing(upload))
 
     def missing_or_lost(self, backend: Backend, upload: Upload) -> list[Slice]:
-        """What is missing; everything, where the storage has to begin again."""
+        """Return the missing slices: all of them if the storage must begin again."""
         try:
             return backend.missing(upload)
         except UploadLost:
             return list(upload.slices())
 
     def send(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
-        """Send `data` by a request: over HTTP, or into `write` as the upload view does."""
+        """Send `data` by a request: over HTTP, or to `write` as the upload view does."""
         if not request.url.startswith("/"):
             return Sent(status=client.send(request, data).status)
-        part = self._granted(upload, request.url)
+        part = self._read_grant(upload, request.url)
         try:
             return Sent(status=201, stored=backend.write(upload, part, io.BytesIO(data)))
         except UploadInProgress:
@@ -155,34 +166,34 @@ class ContractCase:
         except SizeMismatch:
             return Sent(status=400)
 
-    def _granted(self, upload: Upload, url: str) -> Slice:
+    def _read_grant(self, upload: Upload, url: str) -> Slice:
         grant = tokens.unsign(tokens.UPLOAD, url.rpartition("/")[2], now=upload.now)
-        assert grant["file"] == str(upload.file_id)
+        assert grant["file"] == str(upload.file_id), "instructions() must sign the file_id of the upload."
         return Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
 
     def send_slice(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
-        """Send the slice of `data`, the whole file, that a request asks for."""
+        """Send the slice of `data`, the whole file, that a request is for."""
         part = request.slice
         sent = self.send(backend, upload, request, data[part.offset : part.offset + part.length])
-        assert sent.status in request.success_status
+        assert sent.status in request.success_status, "The storage rejected a request that instructions() signed."
         return sent
 
     def send_all(self, backend: Backend, upload: Upload, data: bytes) -> Sent:
-        """Send everything; what came of the last request."""
+        """Send all missing slices. Return the result of the last request."""
         sent = [self.send_slice(backend, upload, request, data) for request in self.requests(backend, upload)]
-        assert backend.missing(upload) == []
+        assert backend.missing(upload) == [], "missing() must be empty after all slices were sent."
         return sent[-1]
 
-    # Afterwards
+    # Publishing
 
     def assemble(self, backend: Backend, upload: Upload, *, budget_seconds: float = 20) -> StoredObject:
-        """Assemble, in as many calls as the storage asks for."""
-        return self._carried_on("assemble", backend, upload, budget_seconds=budget_seconds)
+        """Assemble in as many calls as the storage needs."""
+        return self._repeat("assemble", backend, upload, budget_seconds=budget_seconds)
 
     def publish(self, backend: Backend, upload: Upload, verified: StoredObject) -> StoredObject:
-        return self._carried_on("publish", backend, upload, verified, budget_seconds=20)
+        return self._repeat("publish", backend, upload, verified, budget_seconds=20)
 
-    def _carried_on(
+    def _repeat(
         self, verb: str, backend: Backend, upload: Upload, *arguments: Any, budget_seconds: float
     ) -> StoredObject:
         for _ in range(100):
@@ -192,44 +203,44 @@ class ContractCase:
                 upload = replace(upload, progress=error.progress or upload.progress)
             else:
                 return done
-        raise AssertionError(f"{verb} does not come to an end")
+        pytest.fail(f"{verb}() raised UploadInProgress in 100 calls. Each call must make progress.")
 
     def uploaded(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> Upload:
-        """An upload whose bytes have arrived."""
+        """Return an upload whose bytes have arrived."""
         upload = self.begin(backend, len(data), large=large, **changes)
         self.send_all(backend, upload, data)
         return upload
 
     def published(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> StoredObject:
-        """The object at the file path of an upload that went well."""
+        """Return the object at the file path of a finished upload."""
         upload = self.uploaded(backend, data, large=large, **changes)
         return self.publish(backend, upload, self.assemble(backend, upload))
 
     def replace_upload(self, backend: Backend, upload: Upload, data: bytes) -> StoredObject:
-        """Put other bytes at the upload path, as a client may whose address is still good."""
-        assert backend.delete([upload.upload_path]) == []
+        """Put other bytes at the upload path, as a client with a valid signed request can."""
+        assert backend.delete([upload.upload_path]) == [], "delete() must delete the object at the upload path."
         self.send_all(backend, upload, data)
         return self.assemble(backend, upload)
 
-    def bytes_of(self, backend: Backend, path: str, **how: Any) -> bytes:
+    def read_bytes(self, backend: Backend, path: str, **how: Any) -> bytes:
         return b"".join(backend.read(path, **how))
 
     def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
-        """All that the storage holds of an upload. Add what `list_objects` cannot show, such as open sessions."""
+        """Return all remains of an upload. Add those that `list_objects` cannot show, such as open sessions."""
         paths = [*backend.list_objects(upload.upload_path), *backend.list_objects(upload.file_path)]
         return [stored.path for stored in paths]
 
     def fetch(self, backend: Backend, url: str, *, now: datetime | None = None) -> Served:
-        """Download: over HTTP, or from `read` as the content view does."""
+        """Download over HTTP, or from `read` as the content view does."""
         if url.startswith("/"):
             return self._fetch_through_us(backend, url, now=now or timezone.now())
-        answer = client.exchange("GET", url)
+        response = client.exchange("GET", url)
         return Served(
-            status=answer.status,
-            body=answer.body,
-            filename=answer.headers.get_filename("") or "",
-            content_type=answer.headers.get_content_type(),
-            disposition=answer.headers.get_content_disposition() or "",
+            status=response.status,
+            body=response.body,
+            filename=response.headers.get_filename("") or "",
+            content_type=response.headers.get_content_type(),
+            disposition=response.headers.get_content_disposition() or "",
         )
 
     def _fetch_through_us(self, backend: Backend, url: str, *, now: datetime) -> Served:
@@ -237,10 +248,10 @@ class ContractCase:
             grant: Mapping[str, str] = tokens.unsign(tokens.CONTENT, url.rpartition("/")[2], now=now)
         except PermissionDenied:
             return Served(status=403)
-        assert grant["manager"] == str(backend.config.manager_id)
+        assert grant["manager"] == str(backend.config.manager_id), "get_url() must sign the id of the file manager."
         return Served(
             status=200,
-            body=self.bytes_of(backend, grant["path"]),
+            body=self.read_bytes(backend, grant["path"]),
             filename=grant["name"],
             content_type=grant["type"],
             disposition=grant["as"],

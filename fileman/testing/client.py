@@ -1,4 +1,4 @@
-"""Sends signed requests the way a client does, knowing nothing of the storage."""
+"""An HTTP client that sends signed requests without knowledge of the storage."""
 
 import http.client
 import secrets
@@ -20,7 +20,7 @@ class Response:
 
 
 def send(request: UploadRequest, data: bytes) -> Response:
-    """Send one slice: raw, or as the last field of a form."""
+    """Send one slice, raw or as the last field of a form."""
     if not request.fields:
         return exchange(request.method, request.url, body=data, headers=dict(request.headers))
     boundary = secrets.token_hex(16)
@@ -29,14 +29,14 @@ def send(request: UploadRequest, data: bytes) -> Response:
 
 
 def exchange(method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    """One HTTP exchange; redirects are not followed."""
+    """Send one HTTP request and return the response. Redirects are not followed."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     with closing(kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)) as connection:
         connection.request(method, target, body=body, headers=dict(headers or {}))
-        answer = connection.getresponse()
-        return Response(status=answer.status, headers=answer.msg, body=answer.read())
+        response = connection.getresponse()
+        return Response(status=response.status, headers=response.msg, body=response.read())
 
 
 def _form(request: UploadRequest, data: bytes, boundary: str) -> bytes:

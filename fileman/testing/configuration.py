@@ -1,4 +1,4 @@
-"""What a backend says of its configuration before and after it asks the storage."""
+"""Cases of the contract for configurations: their problems, their secrets, and the capabilities."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,44 +19,53 @@ class ConfigurationCases(ContractCase):
         return type(backend).configuration_problems(config)
 
     def secrets(self, backend: Backend) -> Sequence[str]:
-        """The texts that nobody may see: settings whose names say so."""
+        """Return the settings that nobody may see, recognized by their names."""
         named = [key for key in backend.config.settings if any(word in key for word in SECRET_WORDS)]
         return [str(backend.config.settings[key]) for key in named]
 
     def test_every_reduction_is_a_known_one(self) -> None:
-        assert self.reduced <= set(Reduction)
+        assert self.reduced <= set(Reduction), "`reduced` may contain only members of Reduction."
 
     def test_a_good_configuration_has_no_problems(self, backend: Backend) -> None:
-        assert type(backend).configuration_problems(backend.config) == []
+        problems = type(backend).configuration_problems(backend.config)
 
-    def test_the_storage_finds_a_good_configuration_good(self, backend: Backend) -> None:
-        assert backend.validate_configuration() == (True, [])
+        assert problems == [], "configuration_problems() must accept the configuration of the `backend` fixture."
+
+    def test_the_storage_accepts_a_good_configuration(self, backend: Backend) -> None:
+        assert backend.validate_configuration() == (True, []), (
+            "validate_configuration() must return (True, []) for the configuration of the `backend` fixture."
+        )
 
     def test_asking_the_storage_leaves_nothing_behind(self, backend: Backend) -> None:
         backend.validate_configuration()
 
-        assert list(backend.list_objects(backend.prefix)) == []
+        remains = list(backend.list_objects(backend.prefix))
+        assert remains == [], "validate_configuration() must delete the objects that it writes."
 
     def test_an_unknown_setting_is_named(self, backend: Backend) -> None:
-        faults = self._problems(backend, colour="blue")
+        problems = self._problems(backend, colour="blue")
 
-        assert len(faults) == 1
-        assert "'colour'" in faults[0]
+        assert len(problems) == 1, "configuration_problems() must report an unknown setting, once."
+        assert "'colour'" in problems[0], "The problem of an unknown setting must contain its name in quotes."
 
     def test_a_setting_of_the_wrong_type_is_named(self, backend: Backend) -> None:
-        faults = self._problems(backend, upload_expires_in="soon")
-
-        assert faults == ["Setting 'upload_expires_in' must be an integer."]
+        assert self._problems(backend, upload_expires_in="soon") == [
+            "Setting 'upload_expires_in' must be an integer."
+        ], "configuration_problems() must extend, not replace, the checks of Backend."
 
     @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
     @pytest.mark.parametrize("seconds", [0, 604_801])
     def test_a_lifetime_that_no_storage_signs_is_refused(self, backend: Backend, name: str, seconds: int) -> None:
-        assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."]
+        assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."], (
+            "problems() of the settings class must extend, not replace, the checks of BackendSettings."
+        )
 
-    def test_the_longest_lifetime_is_taken(self, backend: Backend) -> None:
-        assert self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800) == []
+    def test_the_longest_lifetime_is_accepted(self, backend: Backend) -> None:
+        problems = self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800)
 
-    def test_a_faulty_configuration_makes_no_backend(self, backend: Backend) -> None:
+        assert problems == [], "URLs must be able to live for 604,800 seconds."
+
+    def test_a_configuration_with_problems_makes_no_backend(self, backend: Backend) -> None:
         config = replace(backend.config, settings={**backend.config.settings, "colour": "blue"})
 
         with pytest.raises(StorageMisconfigured, match="'colour'"):
@@ -65,27 +74,36 @@ class ConfigurationCases(ContractCase):
     def test_a_foreign_backend_url_is_refused(self, backend: Backend) -> None:
         config = replace(backend.config, backend_url="gopher://elsewhere/")
 
-        assert type(backend).configuration_problems(config) != []
+        problems = type(backend).configuration_problems(config)
+        assert problems != [], "location_problems() must reject a backend_url with an unknown scheme."
 
     def test_direct_upload_is_refused_where_the_storage_cannot(self, backend: Backend) -> None:
-        faults = type(backend).configuration_problems(replace(backend.config, supports_direct_upload=True))
+        problems = type(backend).configuration_problems(replace(backend.config, supports_direct_upload=True))
 
-        assert bool(faults) is not backend.capabilities.supports_direct_upload
+        assert bool(problems) is not backend.capabilities.supports_direct_upload, (
+            "configuration_problems() must reject direct upload exactly if the capabilities exclude it."
+        )
 
     def test_the_location_is_the_same_for_the_same_place(self, backend: Backend) -> None:
-        assert backend.location() == reopened(backend).location() != ""
+        assert backend.location() == reopened(backend).location() != "", (
+            "location() must return the same name in every process, and never an empty one."
+        )
 
     def test_no_secret_shows_when_a_backend_is_printed(self, backend: Backend) -> None:
         shown = f"{backend!r} {backend} {backend.config!r} {backend.settings!r} {backend.location()}"
 
-        assert [secret for secret in self.secrets(backend) if secret in shown] == []
+        shown_secrets = [secret for secret in self.secrets(backend) if secret in shown]
+        assert shown_secrets == [], "repr() and location() must show no secret. Declare such fields with repr=False."
 
     def test_the_capabilities_fit_together(self, backend: Backend) -> None:
-        """The largest object can be sent by the largest parts."""
         can = backend.capabilities
 
-        assert 1 <= can.part_min_bytes <= can.part_max_bytes
-        assert 1 <= can.single_request_max_bytes <= can.max_object_bytes
-        assert can.large_strategy is not Strategy.SINGLE
+        assert 1 <= can.part_min_bytes <= can.part_max_bytes, "part_min_bytes must be from 1 to part_max_bytes."
+        assert 1 <= can.single_request_max_bytes <= can.max_object_bytes, (
+            "single_request_max_bytes must be from 1 to max_object_bytes."
+        )
+        assert can.large_strategy is not Strategy.SINGLE, "large_strategy must be PARTS or SESSION."
         if can.large_strategy is Strategy.PARTS:
-            assert can.max_object_bytes <= can.parts_max * can.part_max_bytes
+            assert can.max_object_bytes <= can.parts_max * can.part_max_bytes, (
+                "parts_max parts of part_max_bytes must be enough for max_object_bytes."
+            )

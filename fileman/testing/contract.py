@@ -5,21 +5,21 @@
         def backend(self) -> Backend:
             return MyBackend(BackendConfig(manager_id=uuid4(), backend_url="my://new-bucket", ...))
 
-The fixture gives each test an empty place of its own: a new `manager_id`, and a folder, prefix or bucket that is new.
-Requests are really sent: to the storage over HTTP, or, where bytes go through this server, to `write` after their
-signature is checked; `fileman.urls` must be mounted for that. Every backend runs the same number of cases. What a
-storage cannot keep stands in `reduced`, and only there; those cases are shown as skipped, with the reason.
+The fixture gives each test an empty place of its own: a new `manager_id` and a new folder, prefix or bucket.
+Requests are really sent: over HTTP to the storage or, if the bytes go through this server, to `write` after a check of
+their signature; `fileman.urls` must be mounted for that. Every backend runs the same number of cases. `reduced` names
+the promises that a storage cannot keep; pytest shows their cases as skipped, with the reason.
 """
 
 from fileman.testing.case import Reduction
 from fileman.testing.configuration import ConfigurationCases
 from fileman.testing.objects import ObjectCases
 from fileman.testing.publishing import PublishingCases
-from fileman.testing.server_uploads import ThroughUsCases
-from fileman.testing.uploads import UploadingCases
+from fileman.testing.server_uploads import ServerUploadCases
+from fileman.testing.uploads import UploadCases
 
 __all__ = ["BackendContract", "Reduction"]
 
 
-class BackendContract(ConfigurationCases, UploadingCases, ThroughUsCases, PublishingCases, ObjectCases):
-    """Subclass it as a test class, give it a `backend` fixture, and name in `reduced` what the storage cannot keep."""
+class BackendContract(ConfigurationCases, UploadCases, ServerUploadCases, PublishingCases, ObjectCases):
+    """Base of a test class with a `backend` fixture. `reduced` names the promises that its storage cannot keep."""

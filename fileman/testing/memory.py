@@ -1,4 +1,4 @@
-"""A storage in the memory of this process, for tests: everything a cloud storage does, and faults on demand."""
+"""A storage in the memory of this process, for tests. It does everything that a cloud does, and fails on demand."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +27,8 @@ from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, PartsMi
 
 CHUNK_BYTES = 256 * 1024
 GIB = 1024**3
+# Called with operation, path and moment. May record, wait, or raise StorageUnavailable as a storage would.
 Fault = Callable[[str, str, Literal["before", "after"]], None]
-"""Called with operation, path and moment. May record, wait, or raise StorageUnavailable as a storage would."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class _Kept:
 
 @dataclass(kw_only=True)
 class _Store:
-    """What one file manager has stored."""
+    """The objects and parts of one file manager."""
 
     objects: dict[str, _Kept] = field(default_factory=dict)
     parts: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -48,10 +48,10 @@ class _Store:
 
 
 class MemoryBackend(Backend):
-    """Bytes come and go through this server's own views. What is stored lasts until `forget_all` or the process ends.
+    """Bytes come and go through this server's own views. Objects live until `forget_all` or the end of the process.
 
-    Beyond what every backend raises: `assemble` PartsMissing, `publish` SizeMismatch or ChecksumMismatch when another
-    object stands at the file path already.
+    In addition to the errors of every backend: `assemble` raises PartsMissing, `publish` SizeMismatch or
+    ChecksumMismatch when another object is at the file path already.
     """
 
     capabilities = Capabilities(
@@ -64,7 +64,7 @@ class MemoryBackend(Backend):
         single_checksums=frozenset({"sha256"}),
     )
     faults: ClassVar[list[Fault]] = []
-    """Every operation calls them all, in order, before it begins and after it has succeeded."""
+    """Every operation calls all of them in order, before it begins and after it has succeeded."""
     _stores: ClassVar[dict[UUID, _Store]] = {}
     _versions: ClassVar[Iterator[int]] = itertools.count(1)
 
@@ -74,7 +74,7 @@ class MemoryBackend(Backend):
 
     @classmethod
     def forget_all(cls) -> None:
-        """Empty every store and take all faults away."""
+        """Empty every store and remove all faults."""
         cls.faults.clear()
         for store in cls._stores.values():
             with store.lock:
@@ -154,12 +154,12 @@ class MemoryBackend(Backend):
                 if source.facts.etag != verified.etag:
                     raise ObjectChanged
                 store.objects[upload.file_path] = replace(source, facts=replace(source.facts, path=upload.file_path))
-            standing = store.objects[upload.file_path].facts
-            if standing.size != verified.size:
+            published = store.objects[upload.file_path].facts
+            if published.size != verified.size:
                 raise SizeMismatch("Another file is already stored at this path.")
-            if standing.etag != verified.etag:
+            if published.etag != verified.etag:
                 raise ChecksumMismatch("Another file is already stored at this path.")
-            return standing
+            return published
 
     def abort(self, upload: Upload) -> None:
         with self._operation("abort", upload.upload_path) as store:
@@ -202,7 +202,7 @@ def _find(store: _Store, path: str) -> _Kept:
 
 
 def _forget_upload(store: _Store, path: str) -> None:
-    """The object and the parts that were sent for it."""
+    """Delete an object and the parts that were sent for it."""
     store.objects.pop(path, None)
     for key in [key for key in store.parts if key[0] == path]:
         del store.parts[key]

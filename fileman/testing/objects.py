@@ -1,4 +1,4 @@
-"""Stored objects: their facts, their bytes, their addresses, their end."""
+"""Cases of the contract for stored objects: stat, read, delete, list_objects and get_url."""
 
 from datetime import timedelta
 from urllib.parse import quote
@@ -9,10 +9,10 @@ from django.utils import timezone
 from fileman.backends.base import Backend
 from fileman.backends.values import ServeAs
 from fileman.errors import FileMissing, ObjectChanged
-from fileman.testing.case import ContractCase, Reduction, content, reopened
+from fileman.testing.case import ContractCase, Reduction, content, must_raise, reopened
 
+# Two paths more than this exceed the batch of every storage: S3 takes 1,000 keys, Azure 256, Google Cloud 100.
 MORE_THAN_A_BATCH = 1000
-"""Paths. With two more it exceeds every storage's batch: S3 takes 1,000 keys, Azure 256, Google Cloud 100."""
 
 
 class ObjectCases(ContractCase):
@@ -21,13 +21,13 @@ class ObjectCases(ContractCase):
 
     # Facts and bytes
 
-    def test_the_facts_of_what_is_absent_are_missing(self, backend: Backend) -> None:
-        with pytest.raises(FileMissing):
+    def test_stat_raises_for_an_absent_object(self, backend: Backend) -> None:
+        with must_raise(FileMissing, "stat() of an absent object"):
             backend.stat(self._absent(backend))
 
-    def test_the_bytes_of_what_is_absent_are_missing(self, backend: Backend) -> None:
-        with pytest.raises(FileMissing):
-            self.bytes_of(backend, self._absent(backend))
+    def test_read_raises_for_an_absent_object(self, backend: Backend) -> None:
+        with must_raise(FileMissing, "read() of an absent object"):
+            self.read_bytes(backend, self._absent(backend))
 
     @pytest.mark.parametrize(
         ("start", "length"),
@@ -38,24 +38,29 @@ class ObjectCases(ContractCase):
         data = content(3000)
         stored = self.published(backend, data)
 
-        read = self.bytes_of(backend, stored.path, start=start, length=length)
+        read = self.read_bytes(backend, stored.path, start=start, length=length)
 
-        assert read == (data[start:] if length is None else data[start : start + length])
+        assert read == (data[start:] if length is None else data[start : start + length]), (
+            "read() must return `length` bytes from `start`, fewer only at the end of the object."
+        )
 
-    def test_a_read_is_pinned_to_the_object_that_was_looked_at(self, backend: Backend) -> None:
+    def test_a_read_is_pinned_to_an_etag(self, backend: Backend) -> None:
         upload = self.uploaded(backend, content(3000))
-        looked_at = self.assemble(backend, upload)
-        assert self.bytes_of(backend, looked_at.path, etag=looked_at.etag) == content(3000)
+        first = self.assemble(backend, upload)
+        pinned = self.read_bytes(backend, first.path, etag=first.etag)
+        assert pinned == content(3000), "read() must accept the etag of the object as it is."
 
         self.replace_upload(backend, upload, content(3000, seed="swapped"))
 
-        with pytest.raises(ObjectChanged):
-            self.bytes_of(backend, looked_at.path, etag=looked_at.etag)
+        with must_raise(ObjectChanged, "read() with the etag of a replaced object"):
+            self.read_bytes(backend, first.path, etag=first.etag)
 
     def test_the_etag_stays_while_the_bytes_do(self, backend: Backend) -> None:
         stored = self.published(backend, content(3000))
 
-        assert reopened(backend).stat(stored.path).etag == backend.stat(stored.path).etag == stored.etag != ""
+        assert reopened(backend).stat(stored.path).etag == backend.stat(stored.path).etag == stored.etag != "", (
+            "stat() must return the etag that publish() returned, in every process, and never an empty one."
+        )
 
     def test_the_etag_changes_with_the_bytes(self, backend: Backend) -> None:
         upload = self.uploaded(backend, content(3000))
@@ -63,95 +68,100 @@ class ObjectCases(ContractCase):
 
         after = self.replace_upload(backend, upload, content(3000, seed="second"))
 
-        assert after.etag != before.etag
+        assert after.etag != before.etag, "An object with other bytes must have another etag."
 
-    # The end
+    # Deletion
 
-    def test_deleting_what_is_absent_succeeds(self, backend: Backend) -> None:
-        assert backend.delete([self._absent(backend)]) == []
+    def test_deleting_an_absent_object_succeeds(self, backend: Backend) -> None:
+        assert backend.delete([self._absent(backend)]) == [], "delete() must count an absent object as deleted."
 
     def test_deleting_nothing_succeeds(self, backend: Backend) -> None:
-        assert backend.delete([]) == []
+        assert backend.delete([]) == [], "delete() of no paths must return no failures."
 
-    def test_more_is_deleted_than_one_call_of_the_storage_takes(self, backend: Backend) -> None:
+    def test_delete_takes_more_paths_than_one_call_of_the_storage(self, backend: Backend) -> None:
         first, last = self.published(backend, content(10)), self.published(backend, content(11))
         absent = [f"{backend.prefix}uploads/absent_{n}.png" for n in range(MORE_THAN_A_BATCH)]
 
-        assert backend.delete([first.path, *absent, last.path]) == []
+        failures = backend.delete([first.path, *absent, last.path])
 
+        assert failures == [], "delete() must split its paths into batches that the storage takes."
         for stored in (first, last):
-            with pytest.raises(FileMissing):
+            with must_raise(FileMissing, "stat() of a deleted object"):
                 backend.stat(stored.path)
 
-    def test_only_what_is_named_is_deleted(self, backend: Backend) -> None:
+    def test_only_the_named_objects_are_deleted(self, backend: Backend) -> None:
         gone, kept = self.published(backend, content(10)), self.published(backend, content(11))
 
-        assert backend.delete([gone.path]) == []
+        failures = backend.delete([gone.path])
 
-        assert self.bytes_of(backend, kept.path) == content(11)
+        assert failures == [], "delete() must delete a published object."
+        assert self.read_bytes(backend, kept.path) == content(11), "delete() must leave other objects alone."
 
     # Lists
 
-    def test_a_list_holds_what_lies_below_a_prefix_and_nothing_else(self, backend: Backend) -> None:
+    def test_a_list_has_the_objects_below_a_prefix_and_no_others(self, backend: Backend) -> None:
         upload = self.uploaded(backend, content(10))
         published = self.published(backend, content(11))
 
         waiting = [stored.path for stored in backend.list_objects(f"{backend.prefix}.uploads/")]
         finished = {stored.path: stored for stored in backend.list_objects(f"{backend.prefix}uploads/")}
 
-        assert upload.upload_path in waiting
-        assert published.path not in waiting
-        assert set(finished) == {published.path}
-        assert (finished[published.path].size, finished[published.path].etag) == (11, published.etag)
+        assert upload.upload_path in waiting, "list_objects() must include objects at upload paths."
+        assert published.path not in waiting, "list_objects() must exclude objects outside the prefix."
+        assert set(finished) == {published.path}, "list_objects() must return exactly the objects below the prefix."
+        assert (finished[published.path].size, finished[published.path].etag) == (11, published.etag), (
+            "list_objects() must return the size and the etag that stat() returns."
+        )
 
-    def test_a_list_can_be_of_older_objects_only(self, backend: Backend) -> None:
+    def test_a_list_can_be_limited_to_older_objects(self, backend: Backend) -> None:
         stored = self.published(backend, content(10))
         day, prefix = timedelta(days=1), f"{backend.prefix}uploads/"
 
         before = list(backend.list_objects(prefix, older_than=timezone.now() - day))
         after = list(backend.list_objects(prefix, older_than=timezone.now() + day))
 
-        assert (before, [found.path for found in after]) == ([], [stored.path])
+        assert (before, [found.path for found in after]) == ([], [stored.path]), (
+            "list_objects() must return exactly the objects that were modified before `older_than`."
+        )
 
-    # Addresses
+    # URLs
 
-    def test_a_download_address_serves_the_object(self, backend: Backend) -> None:
+    def test_a_download_url_serves_the_object(self, backend: Backend) -> None:
         stored = self.published(backend, content(3000))
 
         served = self.fetch(backend, backend.get_url(stored.path, expires_in=3600))
 
-        assert (served.status, served.body) == (200, content(3000))
+        assert (served.status, served.body) == (200, content(3000)), "get_url() must return a URL of the object."
 
     @pytest.mark.parametrize("name", ["plain.png", "with space.png", "Übersicht „2026“ 写真.png"])
-    def test_a_download_address_says_how_to_present_the_file(self, backend: Backend, name: str) -> None:
-        """Name, type and disposition are signed in."""
+    def test_a_download_url_fixes_name_type_and_disposition(self, backend: Backend, name: str) -> None:
         self.without(Reduction.DISPOSITION)
         stored = self.published(backend, content(10))
         serve_as = ServeAs(disposition="attachment", filename=name, content_type="application/pdf")
 
         served = self.fetch(backend, backend.get_url(stored.path, serve_as=serve_as))
 
-        assert served.filename == name
-        assert (served.disposition, served.content_type) == ("attachment", "application/pdf")
+        assert (served.filename, served.disposition, served.content_type) == (name, "attachment", "application/pdf"), (
+            "get_url() must sign the filename, disposition and content type of `serve_as`."
+        )
 
-    def test_a_download_address_expires(self, backend: Backend) -> None:
+    def test_a_download_url_expires(self, backend: Backend) -> None:
         self.without(Reduction.SIGNATURES)
         stored = self.published(backend, content(10))
 
         url = backend.get_url(stored.path, expires_in=1, now=timezone.now() - timedelta(seconds=30))
 
-        assert self.fetch(backend, url).status in {400, 401, 403, 404}
+        status = self.fetch(backend, url).status
+        assert status in {400, 401, 403, 404}, "A URL must expire `expires_in` seconds after `now`."
 
-    def test_a_lifetime_of_years_is_cut_to_what_the_storage_signs(self, backend: Backend) -> None:
-        """604,800 seconds."""
+    def test_a_lifetime_of_years_is_clamped(self, backend: Backend) -> None:
         stored = self.published(backend, content(10))
 
         url = backend.get_url(stored.path, expires_in=10**9)
 
-        assert self.fetch(backend, url).body == content(10)
+        assert self.fetch(backend, url).body == content(10), "get_url() must clamp `expires_in` to 604,800 seconds."
 
-    def test_an_address_serves_its_own_object_only(self, backend: Backend) -> None:
-        """The path is signed in."""
+    def test_a_url_serves_its_own_object_only(self, backend: Backend) -> None:
         self.without(Reduction.SIGNATURES)
         stored, other = self.published(backend, content(10)), self.published(backend, content(11))
         url = backend.get_url(stored.path)
@@ -159,5 +169,5 @@ class ObjectCases(ContractCase):
         altered = url.replace(quote(stored.path), quote(other.path))
 
         served = self.fetch(backend, altered)
-        assert served.body != content(11)
-        assert served.status in ({200} if altered == url else {400, 401, 403, 404})
+        assert served.body != content(11), "A signed URL must not serve another object after its path was changed."
+        assert served.status in ({200} if altered == url else {400, 401, 403, 404}), "The path must be signed."

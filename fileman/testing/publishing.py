@@ -1,4 +1,4 @@
-"""From the moment when everything has arrived to the finished file."""
+"""Cases of the contract for assemble and publish: from a completely sent upload to the finished file."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ from fileman.backends.base import Backend
 from fileman.backends.values import Budget, StoredObject
 from fileman.checksums import Checksum
 from fileman.errors import FilemanError, FileMissing, ObjectChanged
-from fileman.testing.case import ORIGIN, TYPE, ContractCase, Reduction, content, digest, reopened
+from fileman.testing.case import ORIGIN, TYPE, ContractCase, Reduction, content, digest, must_raise, reopened
 
 
 def _facts(stored: StoredObject) -> tuple[object, ...]:
-    """What must not change while an object is left alone."""
+    """Return the facts that stay the same until the object is replaced."""
     return stored.path, stored.size, stored.etag, stored.version
 
 
@@ -22,46 +22,46 @@ class PublishingCases(ContractCase):
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_assemble_may_be_repeated(self, backend: Backend, large: bool) -> None:
-        """A worker that dies after assembling is followed by one that assembles again."""
+        """A worker dies after it has assembled, and the next one assembles again."""
         upload = self.uploaded(backend, self._data(backend, large=large), large=large)
 
         first = self.assemble(backend, upload)
         second = self.assemble(reopened(backend), upload)
 
-        assert _facts(second) == _facts(first)
+        assert _facts(second) == _facts(first), "A second assemble() must return the object of the first."
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
-    def test_what_is_assembled_is_no_longer_missing(self, backend: Backend, large: bool) -> None:
+    def test_nothing_is_missing_after_assembly(self, backend: Backend, large: bool) -> None:
         upload = self.uploaded(backend, self._data(backend, large=large), large=large)
 
         self.assemble(backend, upload)
 
-        assert reopened(backend).missing(upload) == []
+        assert reopened(backend).missing(upload) == [], "missing() must be empty after assemble()."
 
-    def test_assembly_without_time_goes_on_in_the_next_calls(self, backend: Backend) -> None:
+    def test_assembly_without_time_continues_in_the_next_calls(self, backend: Backend) -> None:
         """A spent budget costs calls, not bytes."""
         data = self._data(backend, large=True)
         upload = self.uploaded(backend, data, large=True)
 
         assembled = self.assemble(backend, upload, budget_seconds=0)
 
-        assert self.bytes_of(backend, assembled.path) == data
+        assert self.read_bytes(backend, assembled.path) == data, "assemble() must continue where its last call stopped."
 
-    def test_assembling_with_a_part_missing_makes_nothing(self, backend: Backend) -> None:
+    def test_assembly_with_a_missing_part_makes_no_file(self, backend: Backend) -> None:
         upload = self.begin_large(backend)
         data = content(upload.size)
         for request in self.requests(backend, upload)[1:]:
             self.send_slice(backend, upload, request, data)
 
-        with pytest.raises(FilemanError):
+        with must_raise(FilemanError, "assemble() with a missing part"):
             backend.assemble(upload, Budget(seconds=20))
 
-        with pytest.raises(FileMissing):
+        with must_raise(FileMissing, "stat() of the file path after a failed assemble()"):
             backend.stat(upload.file_path)
-        assert upload.slice(1) in backend.missing(upload)
+        assert upload.slice(1) in backend.missing(upload), "missing() must return the missing part after assemble()."
 
-    def test_an_upload_that_was_begun_twice_leaves_nothing_beside_its_file(self, backend: Backend) -> None:
-        """A crash between begin and commit, after which the next call begins again."""
+    def test_an_upload_that_was_begun_twice_leaves_only_its_file(self, backend: Backend) -> None:
+        """After a crash between begin and commit, the next call begins again."""
         forgotten = self.begin_large(backend)
         upload = replace(forgotten, begun=backend.begin(forgotten, origin=ORIGIN))
         data = content(upload.size)
@@ -69,92 +69,94 @@ class PublishingCases(ContractCase):
 
         published = self.publish(backend, upload, self.assemble(backend, upload))
 
-        assert self.bytes_of(backend, published.path) == data
-        assert backend.delete([upload.upload_path, upload.file_path]) == []
-        assert list(self.leftovers(backend, upload)) == []
+        assert self.read_bytes(backend, published.path) == data, "The file must have the bytes that were sent."
+        assert backend.delete([upload.upload_path, upload.file_path]) == [], "delete() must delete both paths."
+        leftovers = list(self.leftovers(backend, upload))
+        assert leftovers == [], "assemble() must remove what an earlier begin() of the same upload has started."
 
-    def test_nothing_stands_at_the_file_path_before_it_is_published(self, backend: Backend) -> None:
+    def test_the_file_path_is_empty_before_publish(self, backend: Backend) -> None:
         upload = self.uploaded(backend, content(3000))
 
         self.assemble(backend, upload)
 
-        with pytest.raises(FileMissing):
+        with must_raise(FileMissing, "stat() of the file path before publish()"):
             backend.stat(upload.file_path)
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_publish_may_be_repeated(self, backend: Backend, large: bool) -> None:
-        """The second call changes nothing."""
         upload = self.uploaded(backend, self._data(backend, large=large), large=large)
         verified = self.assemble(backend, upload)
 
         first = self.publish(backend, upload, verified)
         second = self.publish(reopened(backend), upload, verified)
 
-        assert _facts(second) == _facts(first) == _facts(backend.stat(upload.file_path))
+        assert _facts(second) == _facts(first) == _facts(backend.stat(upload.file_path)), (
+            "A second publish() must change nothing and return the object of the first."
+        )
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
-    def test_publish_is_done_once_even_when_the_upload_path_is_gone(self, backend: Backend, large: bool) -> None:
-        """A worker that dies after publishing, and a deletion queue that was faster than the next one."""
+    def test_publish_may_be_repeated_without_the_upload_path(self, backend: Backend, large: bool) -> None:
+        """A worker dies after it has published, and the deletion queue is faster than the next worker."""
         data = self._data(backend, large=large)
         upload = self.uploaded(backend, data, large=large)
         verified = self.assemble(backend, upload)
         first = self.publish(backend, upload, verified)
-        assert backend.delete([upload.upload_path]) == []
+        assert backend.delete([upload.upload_path]) == [], "delete() must delete the object at the upload path."
 
         second = self.publish(reopened(backend), upload, verified)
 
-        assert _facts(second) == _facts(first)
-        assert self.bytes_of(backend, upload.file_path) == data
+        assert _facts(second) == _facts(first), "publish() must return the published object without its source."
+        assert self.read_bytes(backend, upload.file_path) == data, "publish() must not change a published object."
 
     def test_an_object_that_was_swapped_after_verification_is_not_published(self, backend: Backend) -> None:
-        """Refused as changed, and nothing stands at the file path."""
         upload = self.uploaded(backend, content(3000))
         verified = self.assemble(backend, upload)
         self.replace_upload(backend, upload, content(3000, seed="swapped"))
 
-        with pytest.raises(ObjectChanged):
+        with must_raise(ObjectChanged, "publish() of a replaced object"):
             self.publish(backend, upload, verified)
 
-        with pytest.raises(FileMissing):
+        with must_raise(FileMissing, "stat() of the file path after a refused publish()"):
             backend.stat(upload.file_path)
 
     def test_publish_never_replaces_another_object(self, backend: Backend) -> None:
-        standing = self.published(backend, content(3000))
-        upload = self.uploaded(backend, content(3001, seed="second"), file_path=standing.path)
+        existing = self.published(backend, content(3000))
+        upload = self.uploaded(backend, content(3001, seed="second"), file_path=existing.path)
         verified = self.assemble(backend, upload)
 
-        with pytest.raises(FilemanError):
+        with must_raise(FilemanError, "publish() over another object"):
             self.publish(backend, upload, verified)
 
-        assert self.bytes_of(backend, standing.path) == content(3000)
+        assert self.read_bytes(backend, existing.path) == content(3000), "publish() must never replace an object."
 
-    def test_a_published_file_outlives_whatever_happens_at_the_upload_path(self, backend: Backend) -> None:
-        """A client that writes again with its old address changes nothing."""
+    def test_later_writes_to_the_upload_path_do_not_change_a_published_file(self, backend: Backend) -> None:
+        """A client writes again with its old signed request."""
         upload = self.uploaded(backend, content(3000))
         published = self.publish(backend, upload, self.assemble(backend, upload))
 
         self.replace_upload(backend, upload, content(3000, seed="second"))
 
-        assert self.bytes_of(backend, upload.file_path) == content(3000)
-        assert _facts(backend.stat(upload.file_path)) == _facts(published)
+        assert self.read_bytes(backend, upload.file_path) == content(3000), "A published file must keep its bytes."
+        assert _facts(backend.stat(upload.file_path)) == _facts(published), "A published file must keep its etag."
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
-    def test_the_content_type_is_the_one_that_was_granted(self, backend: Backend, large: bool) -> None:
+    def test_the_content_type_is_the_one_of_the_upload(self, backend: Backend, large: bool) -> None:
         self.without(Reduction.CONTENT_TYPE)
 
         stored = self.published(backend, self._data(backend, large=large), large=large)
 
-        assert backend.stat(stored.path).content_type == TYPE
+        assert backend.stat(stored.path).content_type == TYPE, "The file must have the content type of the upload."
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
     def test_an_ordinary_object_has_no_encoding_and_is_regular(self, backend: Backend, large: bool) -> None:
         stored = self.published(backend, self._data(backend, large=large), large=large)
 
-        assert (stored.content_encoding, stored.irregular) == ("", "")
+        assert (stored.content_encoding, stored.irregular) == ("", ""), (
+            "content_encoding and irregular must be empty for an object that was sent as signed."
+        )
 
     @pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
-    def test_the_checksums_that_a_storage_tells_are_true(self, backend: Backend, large: bool) -> None:
-        """Over all bytes, never composed of parts."""
+    def test_the_checksums_of_a_stored_object_are_true(self, backend: Backend, large: bool) -> None:
         data = self._data(backend, large=large)
         upload = self.uploaded(backend, data, large=large)
 
@@ -163,20 +165,22 @@ class PublishingCases(ContractCase):
 
         for stored in (assembled, published, backend.stat(upload.file_path)):
             for algorithm, value in stored.checksums.items():
-                assert value == digest(algorithm, data)
+                assert value == digest(algorithm, data), "`checksums` must be over all bytes, not over parts."
 
-    def test_a_declared_checksum_is_computed_where_the_storage_says_it_can(self, backend: Backend) -> None:
-        """By the storage, or by this server while the bytes come through."""
+    def test_a_declared_checksum_is_computed_if_the_capabilities_say_so(self, backend: Backend) -> None:
+        """By the storage, or by this server while the bytes pass through."""
         data = content(3000)
         for algorithm in sorted(backend.capabilities.single_checksums):
             declared = Checksum(algorithm=algorithm, hexdigest=digest(algorithm, data))
             upload = self.begin(backend, len(data), checksum=declared)
             sent = self.send_all(backend, upload, data)
             stored = sent.stored or self.assemble(backend, upload)
-            assert stored.checksums.get(algorithm) == declared.hexdigest
+            assert stored.checksums.get(algorithm) == declared.hexdigest, (
+                "`checksums` must contain a declared checksum whose algorithm is in single_checksums."
+            )
 
-    def test_bytes_that_differ_from_the_declared_checksum_are_found_out(self, backend: Backend) -> None:
-        """Refused by the storage, or shown by what it computed."""
+    def test_bytes_that_differ_from_the_declared_checksum_are_detected(self, backend: Backend) -> None:
+        """The storage rejects them or computes another checksum."""
         data, other = content(3000), content(3000, seed="flipped")
         for algorithm in sorted(backend.capabilities.single_checksums):
             declared = Checksum(algorithm=algorithm, hexdigest=digest(algorithm, data))
@@ -185,4 +189,6 @@ class PublishingCases(ContractCase):
             sent = self.send(backend, upload, request, other)
             if sent.status in request.success_status:
                 stored = sent.stored or self.assemble(backend, upload)
-                assert stored.checksums.get(algorithm) == digest(algorithm, other)
+                assert stored.checksums.get(algorithm) == digest(algorithm, other), (
+                    "`checksums` must be computed from the stored bytes, never repeat the declared checksum."
+                )
