@@ -23,7 +23,7 @@ export DEBUG ?= 1
 
 run: .venv/.installed-project frontends
 	@.ci/install python azurite
-	@exec $(BIN)/python manage.py demo --port $(PORT)
+	@exec $(BIN)/python -m tests.servers.demo --port $(PORT)
 
 test: .venv/.installed-dev frontends
 	.ci/install

@@ -1,4 +1,4 @@
-"""The page at `/`: the vanilla example, with what the demo offers."""
+"""The page at `/`: the vanilla example with the storages of the demo."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.views.generic import TemplateView
 
-from project.demo_storages import demo_storages
+from project.demo.storages import load_offer
 
 
 class IndexPage(TemplateView):
@@ -21,9 +21,9 @@ class IndexPage(TemplateView):
         if settings.DEBUG:
             links.insert(0, {"href": "/graphql", "label": "GraphiQL"})
         hint = "user demo, password demo" if settings.DEBUG else ""
-        return super().get_context_data(demo_storages=demo_storages(), demo_links=links, sign_in_hint=hint, **kwargs)
+        return super().get_context_data(demo_storages=load_offer(), demo_links=links, sign_in_hint=hint, **kwargs)
 
 
 def graphiql_built(_request: object) -> dict[str, bool]:
-    """For the template of GraphiQL: whether its bundle is there."""
+    """Tell the template of GraphiQL if its bundle is built."""
     return {"graphiql_built": finders.find("graphiql/graphiql.js") is not None}

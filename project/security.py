@@ -1,17 +1,17 @@
-"""Content-Security-Policy of the project's own pages: no inline script anywhere, no third party but the storages."""
+"""Content-Security-Policy of the project's own pages: no inline scripts, no third parties except the storages."""
 
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from project.demo_storages import demo_storages
+from project.demo.storages import load_offer
 
 GRAPHIQL_PATH = "/graphql"
 
 
 class ContentSecurityPolicy:
-    """Sets the policy on every HTML page that does not bring its own."""
+    """Sets the policy on every HTML page that has none of its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -19,15 +19,13 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            response.headers.setdefault("Content-Security-Policy", policy(request.path))
+            response.headers.setdefault("Content-Security-Policy", build_policy(request.path))
         return response
 
 
-def policy(path: str) -> str:
-    """Pages may talk to this server and to the storages; GraphiQL's editor also needs inline styles and workers."""
-    storages = " ".join(
-        sorted({*settings.STORAGE_ORIGINS, *(one["origin"] for one in demo_storages() if one["origin"])})
-    )
+def build_policy(path: str) -> str:
+    """Return a policy that allows this server and the storages; GraphiQL also needs inline styles and workers."""
+    storages = " ".join(sorted({*settings.STORAGE_ORIGINS, *(one["origin"] for one in load_offer() if one["origin"])}))
     directives = {
         "default-src": "'self'",
         "connect-src": f"'self' {storages}",

@@ -5,20 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.availability import REPOSITORY
 from tests.servers.process import Program, answers_http, free_port, running
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def demo_served(folder: Path, *options: str, origins: str = "") -> Iterator[int]:
+def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") -> Iterator[int]:
     """The port of the demo, which keeps everything in this folder; `origins`: of pages elsewhere that it lets in."""
     port = free_port()
+    demo = ["-m", "tests.servers.demo"] if with_clouds else [str(REPOSITORY / "manage.py"), "demo"]
     program = Program(
-        command=[sys.executable, str(ROOT / "manage.py"), "demo", "--port", str(port), *options],
+        command=[sys.executable, *demo, "--port", str(port)],
         folder=folder,
         environment={
             "DEBUG": "1",
+            "PYTHONPATH": str(REPOSITORY),
             "DJANGO_SETTINGS_MODULE": "project.settings",
             "VAR_DIR": str(folder),
             "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",

@@ -15,13 +15,14 @@ from uuid import uuid4
 import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 
-from tests.frontend.demo_server import ROOT, demo_served
+from tests.frontend.demo_server import demo_served
 from tests.servers import AzureServer, S3Server
+from tests.servers.availability import REPOSITORY
 from tests.servers.gcs import GcsServer
 from tests.servers.gcs_client import client_of
 from tests.servers.process import LOOPBACK
 
-FOLDERS = {"uploader": ROOT / "frontend_examples" / "uploader"}
+FOLDERS = {"uploader": REPOSITORY / "frontend_examples" / "uploader"}
 DOCUMENTED_ORIGIN = "https://app.example.com"
 
 
@@ -52,7 +53,7 @@ def page_served() -> Iterator[str]:
 @contextmanager
 def api_served(folder: Path, *origins: str) -> Iterator[str]:
     """The demo with its local disk only, for pages of these origins too, and on their host, which cookies go by."""
-    with demo_served(folder, "--local-only", origins=",".join(origins)) as port:
+    with demo_served(folder, with_clouds=False, origins=",".join(origins)) as port:
         yield f"http://{LOOPBACK}:{port}"
 
 
@@ -74,7 +75,7 @@ class Storage:
 
 def documented_rules(backend: str, origin: str) -> Any:
     """The JSON below the heading CORS of the backend's page, with our origin for the example's."""
-    text = (ROOT / "docs" / "backends" / f"{backend}.md").read_text().partition("\n## CORS\n")[2]
+    text = (REPOSITORY / "docs" / "backends" / f"{backend}.md").read_text().partition("\n## CORS\n")[2]
     found = re.search(r"```json\n(.*?)```", text, re.DOTALL)
     assert found is not None
     assert DOCUMENTED_ORIGIN in found[1]

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, throttled, watching
-from tests.frontend.demo_server import ROOT
 from tests.frontend.requirements import missing
+from tests.servers.availability import REPOSITORY
 
 pytestmark = pytest.mark.browser
 LOCAL = "Local disk"
@@ -57,7 +57,7 @@ def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Wa
 
 
 def built(example: str) -> str:
-    if not (ROOT / "frontend_examples" / example / "dist" / "index.html").is_file():
+    if not (REPOSITORY / "frontend_examples" / example / "dist" / "index.html").is_file():
         missing(f"{example} is not built: make run builds it, with Node 20.19 or newer")
     return f"/examples/{example}/"
 
@@ -235,7 +235,7 @@ def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> N
 
 def readme_snippet() -> str:
     """The JavaScript of README.md, with its import made one that can run anywhere."""
-    found = re.search(r"```js\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = re.search(r"```js\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert found is not None
     return re.sub(r'import (.*) from "\./(.*)";', r'const \1 = await import("/static/uploader/\2");', found[1])
 

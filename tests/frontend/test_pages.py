@@ -1,5 +1,6 @@
 """The project's pages as Django renders them, and the command that serves them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from fileman.models import FileManager
+from project.demo import storages
 
 
 def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, settings: Settings) -> None:
@@ -36,6 +38,39 @@ def test_only_examples_that_are_built_are_linked(client: Client, settings: Setti
     page = client.get("/").content.decode()
     assert page.count("/examples/") == 1
     assert '<a href="/examples/react/">React</a>' in page
+
+
+@pytest.mark.django_db
+def test_the_demo_offers_what_runs_and_says_why_the_rest_does_not(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    """The JSON of `manage.py demo --storages`; the file managers of an earlier run are replaced."""
+    settings.DEBUG = True
+    settings.VAR_DIR = tmp_path
+    running = {"name": "A", "backend_type": "s3", "backend_url": "s3://demo/", "origin": "http://127.0.0.1:9"}
+    described = [
+        {**running, "settings": {"bucket_name": "demo"}},
+        {"name": "B", "backend_type": "gcs", "reason": "No B."},
+    ]
+    (tmp_path / "storages.json").write_text(json.dumps(described))
+    for name in ("A", "B"):
+        FileManager.objects.create(name=name, backend_type="memory")
+
+    clouds = storages.read_storages(tmp_path / "storages.json")
+    for cloud in clouds:
+        storages.replace_file_manager(cloud)
+    storages.save_offer([storages.create_local_disk(), *clouds])
+
+    managers = FileManager.objects.order_by("name").values_list("name", "backend_type", "backend_url", "is_default")
+    assert list(managers) == [("A", "s3", "s3://demo/", False), ("Local disk", "file", "", True)]
+    answer = client.get("/")
+    offer = json.loads(answer.content.decode().partition('id="demo-storages"')[2].partition(">")[2].partition("<")[0])
+    assert [(one["name"], one["available"], one["reason"], one["origin"]) for one in offer] == [
+        ("Local disk", True, "", ""),
+        ("A", True, "", "http://127.0.0.1:9"),
+        ("B", False, "No B.", ""),
+    ]
+    assert "connect-src 'self' http://127.0.0.1:9;" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.django_db

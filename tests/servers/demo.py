@@ -1,22 +1,26 @@
-"""The stand-ins of the demo: `python -m tests.servers.demo ORIGIN`.
+"""The demo with stand-ins for the clouds: `python -m tests.servers.demo [--port PORT]`. This is what `make run` runs.
 
-Prints a line of JSON per storage, ready to make a file manager from, or with the reason why it is missing; then "end".
-Runs until standard input closes. ORIGIN is the page that may upload to them.
+It starts the stand-ins, passes their descriptions to `manage.py demo` as JSON (project/demo/storages.py documents it),
+and ends with it. The site and the stand-ins end with this process, also after `kill -9`.
 """
 
+import argparse
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import IO, Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 
 from tests.servers import ServerFailed, ServerMissing, azurite, gcs, moto
+from tests.servers.availability import REPOSITORY
 from tests.servers.gcs_client import client_of
+from tests.servers.process import with_starter
 
 NAME = "fileman-demo"
 Described = dict[str, Any]
@@ -83,32 +87,47 @@ def _gcs(origin: str) -> Iterator[Described]:
         yield {"endpoint": server.endpoint, "backend_url": f"gs://{NAME}/", "settings": settings}
 
 
-STORAGES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+StartStorage = Callable[[str], AbstractContextManager[Described]]
+STORAGES: tuple[tuple[str, str, StartStorage], ...] = (
     ("Amazon S3 (moto)", "s3", _s3),
     ("Azure Blob (Azurite)", "azure", _azure),
     ("Google Cloud (emulator)", "gcs", _gcs),
 )
 
 
-def main(origin: str) -> None:
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def main(port: int) -> int:
+    """Run the demo until it ends or is told to; return its exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    site = f"http://localhost:{port}"
     with ExitStack() as stack:
-        for title, backend_type, start in STORAGES:
-            described = {"title": title, "backend_type": backend_type, **_start(stack, start, origin)}
-            sys.stdout.write(json.dumps(described) + "\n")
-        sys.stdout.write("end\n")
-        sys.stdout.flush()
-        sys.stdin.read()
+        storages = [
+            {"name": name, "backend_type": backend_type, **_start(stack, start, site)}
+            for name, backend_type, start in STORAGES
+        ]
+        return _serve(port, storages)
 
 
-def _start(stack: ExitStack, start: Callable[[str], Any], origin: str) -> Described:
+def _start(stack: ExitStack, start: StartStorage, origin: str) -> Described:
     try:
-        described: Described = stack.enter_context(start(origin))
+        described = stack.enter_context(start(origin))
     except (ServerMissing, ServerFailed) as error:
-        return {"missing": str(error)}
-    address = urlsplit(described.pop("endpoint"))
-    return {**described, "origin": f"{address.scheme}://{address.netloc}"}
+        return {"reason": str(error)}
+    endpoint = urlsplit(described.pop("endpoint"))
+    return {**described, "origin": f"{endpoint.scheme}://{endpoint.netloc}"}
+
+
+def _serve(port: int, storages: list[Described]) -> int:
+    manage = str(REPOSITORY / "manage.py")
+    command = with_starter([sys.executable, manage, "demo", "--port", str(port), "--storages", "/dev/stdin"])
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    try:
+        with cast("IO[str]", process.stdin) as pipe:
+            json.dump(storages, pipe)
+        return process.wait()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _end(*_signal: object) -> NoReturn:
@@ -116,4 +135,6 @@ def _end(*_signal: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="python -m tests.servers.demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    sys.exit(main(parser.parse_args().port))

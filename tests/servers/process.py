@@ -94,7 +94,7 @@ def run(program: Program, *, timeout_seconds: float = START_SECONDS) -> str:
     """Run a program to its end and return its standard output; `ServerFailed` when it fails or takes too long."""
     try:
         ended = subprocess.run(
-            _command_line(program),
+            with_starter(program.command, account=program.account),
             cwd=program.folder,
             env={**os.environ, **program.environment},
             stdin=subprocess.DEVNULL,
@@ -127,18 +127,18 @@ def running(program: Program, *, ready: Callable[[], bool]) -> Iterator[None]:
         _stop(process, program.stop_signal)
 
 
-def _command_line(program: Program) -> list[str]:
+def with_starter(command: Sequence[str | Path], *, account: Account | None = None) -> list[str]:
+    """The command line of a program that ends when this process does, however this process ends."""
     launcher = Path(__file__).with_name("exec_with_starter.py")
-    account = program.account
     identity = [str(account.user_id), str(account.group_id)] if account else ["-", "-"]
-    words = [str(word) for word in program.command]
+    words = [str(word) for word in command]
     return [sys.executable, "-I", "-S", str(launcher), str(os.getpid()), *identity, *words]
 
 
 def _start(program: Program, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            _command_line(program),
+            with_starter(program.command, account=program.account),
             cwd=program.folder,
             env={**os.environ, **program.environment},
             stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from environ import Env
 
 from tests.servers import ServerFailed, ServerMissing, postgres, server
 from tests.servers.availability import REPOSITORY
+from tests.servers.demo import STORAGES
 from tests.servers.process import PORTS, Program, free_port, running
 
 NOTHING_INSTALLED = {"PATH": "/nowhere"}
@@ -48,9 +49,9 @@ def is_open(url: str) -> bool:
     return True
 
 
-def in_time(condition: Callable[[], bool]) -> bool:
-    """Whether the condition becomes true within five seconds."""
-    deadline = time.monotonic() + 5
+def in_time(condition: Callable[[], bool], *, seconds: float = 5) -> bool:
+    """Whether the condition becomes true within that time."""
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -79,10 +80,12 @@ def shell(script: str, folder: Path) -> Program:
 
 
 @contextmanager
-def command_line(*names: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """`python -m tests.servers NAMES`, with a pipe as its standard input."""
+def command_line(
+    *words: str, module: str = "tests.servers", environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """`python -m MODULE WORDS`, with a pipe as its standard input."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.servers", *names],
+        [sys.executable, "-m", module, *words],
         cwd=REPOSITORY,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.PIPE,
@@ -245,6 +248,34 @@ def test_the_command_line_runs_servers_until(
     assert ended == status
     assert in_time(lambda: not is_open(first["endpoint_url"]))
     assert in_time(lambda: not is_open(second["database_url"]))
+    assert in_time(lambda: nobody_works_in(temporary))
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="SIGKILL"),
+        pytest.param(signal.SIGTERM, 0, id="SIGTERM", marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, 0, id="SIGINT", marks=pytest.mark.long),
+    ],
+)
+def test_the_demo_leaves_nothing_running_however_it_ends(end: signal.Signals, status: int, temporary: Path) -> None:
+    port = str(free_port())
+    site = f"http://127.0.0.1:{port}"
+    folders = {"VAR_DIR": str(temporary), "TMPDIR": str(temporary)}
+    environment = {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "project.settings", **folders}
+    with command_line("--port", port, module="tests.servers.demo", environment=environment) as process:
+        assert in_time(lambda: process.poll() is not None or is_open(site), seconds=60)
+        offered = json.loads((temporary / "demo-storages.json").read_text())
+        origins = [storage["origin"] for storage in offered if storage["origin"]]
+        were_open = [is_open(origin) for origin in origins]
+        process.send_signal(end)
+        ended = process.wait(30)
+
+    assert [storage["name"] for storage in offered] == ["Local disk", *(name for name, *_ in STORAGES)]
+    assert were_open == [True] * len(origins)
+    assert ended == status
+    assert in_time(lambda: not any(is_open(url) for url in (site, *origins)))
     assert in_time(lambda: nobody_works_in(temporary))
 
 
