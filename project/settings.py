@@ -5,13 +5,13 @@ SECRET_KEY         required unless DEBUG
 FILEMAN_KEYS       Fernet keys, comma-separated; the first encrypts. Required unless DEBUG
 ALLOWED_HOSTS      comma-separated; required unless DEBUG
 DATABASE_URL       postgres://..., default: SQLite in VAR_DIR
-CACHE_URL          a shared cache such as redis://...; default: memory of the process
+CACHE_URL          a shared cache such as redis://...; default: the memory of the process
 CORS_ORIGINS       origins of separate single-page apps: https://app.example.com,...
-VAR_DIR            folder of what is made while running: SQLite, media, static files; default: var
+VAR_DIR            folder for generated files: SQLite, media, static files; default: var
 MEDIA_ROOT         folder of the local file manager; default: media in VAR_DIR
-STORAGE_ORIGINS    origins of the storages that the project's own pages may talk to, comma-separated
-PUBLIC_URL         base of absolute addresses when it is not the request's host
-KMS_KEY_ID         for S3 file managers with aws:kms encryption and no key of their own
+STORAGE_ORIGINS    comma-separated origins of the storages that the project's own pages may connect to
+PUBLIC_URL         base of absolute URLs if it is not the request's host
+KMS_KEY_ID         for S3 file managers that use aws:kms encryption without a key of their own
 LOG_LEVEL          of the logger "fileman"; default INFO
 """
 
@@ -97,8 +97,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES["default"] |= {
-        "ENGINE": "project.sqlite",
-        # A transaction takes the write lock when it begins, so that two writers wait instead of failing half-way.
+        # A transaction takes the write lock when it begins, so that a second writer waits instead of failing half-way.
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -136,7 +135,7 @@ SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
-# An entry that stands for many hosts names no origin; PUBLIC_URL does.
+# A wildcard host is not an origin; PUBLIC_URL covers it.
 _OWN_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if not host.startswith(("*", "."))]
 FILEMAN_SETTINGS = {
     "ENCRYPTION_KEYS": env.list("FILEMAN_KEYS", default=[]),

@@ -11,6 +11,6 @@ from project.settings import FILEMAN_SETTINGS
 FILEMAN_SETTINGS = {**FILEMAN_SETTINGS, "ENCRYPTION_KEYS": ["T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="]}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = tempfile.mkdtemp(prefix="fileman-tests-")
-if DATABASES["default"]["ENGINE"] == "project.sqlite":  # noqa: F405
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file: threads that share SQLite in memory lock each other out without waiting.
     DATABASES["default"]["TEST"] = {"NAME": f"{MEDIA_ROOT}/tests.sqlite3"}  # noqa: F405
