@@ -19,20 +19,8 @@ class S3Server:
     """The region to sign for."""
     verifies_signatures: bool
     """A request that is not signed, expired, or signed for something else is refused, by header and by URL."""
-    verifies_post_policies: bool
-    """Presigned POST is offered, and signature, expiry and every condition of its policy are enforced."""
     takes_post: bool
     """Presigned POST is offered, enforced or not."""
-    honours_bucket_cors: bool
-    """The CORS rules of a bucket decide which origin may use it."""
-    verifies_checksums: bool
-    """A body that differs from its `x-amz-checksum-*` header is refused."""
-    honours_copy_conditions: bool
-    """CopyObject with a wrong `CopySourceIfMatch` is refused."""
-    stores_sse: bool
-    """Server-side encryption with `AES256` is kept and shown by HeadObject, not silently dropped."""
-    kms_key_id: str | None = None
-    """A key that `aws:kms` encryption can use; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

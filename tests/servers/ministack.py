@@ -27,9 +27,4 @@ def serve() -> Iterator[S3Server]:
                 secret_access_key="test",
                 verifies_signatures=False,
                 takes_post=True,
-                verifies_post_policies=False,
-                honours_bucket_cors=False,
-                verifies_checksums=True,
-                honours_copy_conditions=True,
-                stores_sse=True,
             )

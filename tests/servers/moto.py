@@ -32,9 +32,4 @@ def serve() -> Iterator[S3Server]:
                 secret_access_key="moto",
                 verifies_signatures=False,
                 takes_post=True,
-                verifies_post_policies=False,
-                honours_bucket_cors=False,
-                verifies_checksums=False,
-                honours_copy_conditions=False,
-                stores_sse=True,
             )

@@ -125,12 +125,6 @@ def serve() -> Iterator[RadosGateway]:
             secret_access_key=secret,
             verifies_signatures=True,
             takes_post=True,
-            verifies_post_policies=True,
-            honours_bucket_cors=True,
-            verifies_checksums=False,
-            honours_copy_conditions=False,
-            stores_sse=False,
-            kms_key_id=KMS_KEY_ID,
             folder=folder,
         )
 

@@ -32,9 +32,4 @@ def serve() -> Iterator[S3Server]:
                 secret_access_key=secret,
                 verifies_signatures=True,
                 takes_post=False,
-                verifies_post_policies=False,
-                honours_bucket_cors=False,
-                verifies_checksums=False,
-                honours_copy_conditions=False,
-                stores_sse=False,
             )

@@ -1,6 +1,6 @@
-"""Who refuses what: recorded from the servers, and shown in docs/backends/s3.md.
+"""The refusals of each server, recorded and shown in docs/backends/s3.md.
 
-`python -m tests.backends.s3.refusals` runs every attack on every server and writes both files anew.
+`python -m tests.backends.s3.refusals` runs every attack on every server and rewrites both files.
 """
 
 import json
@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "backends" / "s3.md"
 BEGIN, END = "<!-- refusals: begin -->", "<!-- refusals: end -->"
 
 Refusals = dict[str, dict[str, int]]
-"""Attack -> server -> status; a server without POST is absent."""
+"""Attack -> server -> status, without servers that have no POST."""
 
 
 def recorded() -> Refusals:
@@ -25,8 +25,8 @@ def recorded() -> Refusals:
 
 
 def table(refusals: Refusals) -> str:
-    """The record in Markdown: the status of a refusal, or that the server lets it pass."""
-    lines = [f"| what a client tries | {' | '.join(SERVERS)} |", f"|---|{'---|' * len(SERVERS)}"]
+    """Return the record in Markdown: the status of each refusal, or that the server accepts the request."""
+    lines = [f"| attempt of a client | {' | '.join(SERVERS)} |", f"|---|{'---|' * len(SERVERS)}"]
     lines += [
         f"| {name} | {' | '.join(_cell(row.get(server)) for server in SERVERS)} |" for name, row in refusals.items()
     ]
@@ -36,11 +36,11 @@ def table(refusals: Refusals) -> str:
 def _cell(status: int | None) -> str:
     if status is None:
         return "no POST"
-    return f"{status}" if status >= 400 else f"**passes** ({status})"
+    return f"{status}" if status >= 400 else f"**accepted** ({status})"
 
 
 def shown(page: str) -> str:
-    """The table that stands in the page."""
+    """Return the table of the page."""
     return page.partition(BEGIN)[2].partition(END)[0].strip()
 
 

@@ -1,8 +1,8 @@
-"""A fresh bucket on a real server, and how the tests talk to it besides the backend under test."""
+"""A new bucket on a real server, with a client of its own beside the backend under test."""
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.multipart import S3Multipart
 from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.endpoints import S3Server
@@ -29,11 +30,11 @@ class Store:
 
     server: S3Server
     client: Any
-    """The SDK's own client, to look behind the backend's back."""
+    """The SDK's own client, independent of the backend."""
     bucket: str
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What a file manager for this bucket is configured with; None removes a key."""
+        """Return the settings of a file manager for this bucket; None removes a key."""
         settings = {
             "bucket_name": self.bucket,
             "endpoint_url": self.server.endpoint_url,
@@ -65,10 +66,10 @@ class Store:
         return self.head(key) is not None
 
     def unfinished_uploads(self) -> list[str]:
-        """Keys of the multipart uploads that were begun and neither completed nor aborted."""
+        """Return the keys of the multipart uploads that were neither completed nor aborted."""
         try:
             listed = self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
-        except self.client.exceptions.NoSuchUpload:  # rclone's way to say that there are none
+        except self.client.exceptions.NoSuchUpload:  # from rclone, if there are none
             return []
         return [entry["Key"] for entry in listed]
 
@@ -83,6 +84,10 @@ def client_of(server: S3Server) -> Any:
         region_name=server.region_name,
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
     )
+
+
+def status_of(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
 def new_store(server: S3Server) -> Store:
@@ -112,7 +117,7 @@ def upload_of(
     now: datetime | None = None,
     begun: Mapping[str, Any] | None = None,
 ) -> Upload:
-    """A new upload; `part_size` makes it one in parts."""
+    """Return a new upload; with `part_size` one in parts."""
     file_id = uuid.uuid4()
     plan = PartPlan(
         strategy=Strategy.PARTS if part_size else Strategy.SINGLE,
@@ -142,7 +147,7 @@ def send(
     fields: Mapping[str, str | None] | None = None,
     headers: Mapping[str, str | None] | None = None,
 ) -> int:
-    """The status of a request sent as instructed, with some fields or headers changed; None leaves one out."""
+    """Send a request with some fields or headers changed, where None leaves one out. Return the status."""
     sent_headers: dict[str, Any] = {**dict(request.headers), **(headers or {})}
     if not request.fields:
         return requests.request(
@@ -152,6 +157,20 @@ def send(
     parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in form.items() if value is not None]
     parts.append((request.file_field or "", ("file", body)))
     return requests.post(url or request.url, files=parts, headers=sent_headers, timeout=10).status_code
+
+
+def uploaded(backend: S3Backend, body: bytes = BODY, **changes: Any) -> Upload:
+    """Return an upload whose bytes have been sent as granted."""
+    upload = upload_of(len(body), **changes)
+    upload = replace(upload, begun=backend.begin(upload, origin=None))
+    for request in backend.instructions(upload, backend.missing(upload)):
+        assert send(request, part_of(body, request)) in request.success_status
+    return upload
+
+
+def multipart_as_on_aws(backend: S3Backend) -> S3Multipart:
+    """Return the multipart uploads of a backend that trusts its store's checksums as those of AWS."""
+    return S3Multipart(backend._client, replace(backend.settings, endpoint_url=None), backend._objects)
 
 
 def part_of(body: bytes, request: UploadRequest) -> bytes:
