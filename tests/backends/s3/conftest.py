@@ -16,14 +16,14 @@ def store(request: pytest.FixtureRequest, server_name: str) -> Store:
 
 @pytest.fixture(autouse=True)
 def _plain_http() -> Iterator[None]:
-    """The servers of the tests speak no TLS."""
+    """The servers of the tests have no TLS."""
     with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "ALLOW_INSECURE_ENDPOINTS": True}):
         yield
 
 
 @pytest.fixture(autouse=True)
 def _no_instance_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK would look for credentials of a cloud machine in the network."""
+    """Otherwise the SDK looks for credentials of a cloud machine on the network."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in (
         "AWS_ACCESS_KEY_ID",

@@ -1,4 +1,4 @@
-"""The suite that every backend passes, on four servers."""
+"""The contract of all backends, on four servers."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ CORS = {
 class S3Contract(BackendContract):
     server_name = ""
     parts_may_be_small = False
-    """Of servers that do not insist on 5 MiB."""
+    """The server accepts parts below 5 MiB."""
 
     def part_size(self, backend: Backend) -> int:
         return SMALL_PART_BYTES if self.parts_may_be_small else super().part_size(backend)

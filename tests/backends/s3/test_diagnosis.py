@@ -1,4 +1,4 @@
-"""Validate_configuration: each wrong configuration, in a sentence for an operator."""
+"""validate_configuration: each wrong configuration, in a sentence for an operator."""
 
 import json
 import uuid
@@ -22,29 +22,31 @@ NO_PUT_WITH_CHECKSUMS = (
 PAGE = "https://app.example.com"
 
 
-def let_browsers_in(
-    store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = PAGE
-) -> None:
+def allow_browsers(store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = PAGE) -> None:
     rule = {"AllowedOrigins": [origin], "AllowedMethods": list(methods), "AllowedHeaders": list(headers)}
     store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
 
 
-def allow_all_but(store: Store, user: S3User, lacking: str) -> None:
-    """A bucket policy that gives another user all rights but one. Owning its objects does not help it past a Deny."""
+def grant_all_but(store: Store, user: S3User, lacking: str) -> None:
+    """Grant another user all permissions but one. The Deny also holds for objects that it owns."""
     arn = f"arn:aws:s3:::{store.bucket}"
     about = {"Principal": {"AWS": [user.arn]}, "Resource": [arn, f"{arn}/*"]}
     statements = [
-        {"Effect": "Allow", "Action": [right for right in [*RIGHTS, *RIGHTS_TO_VERSIONS] if right != lacking], **about},
+        {"Effect": "Allow", "Action": sorted({*PERMISSIONS, *VERSION_PERMISSIONS} - {lacking}), **about},
         {"Effect": "Deny", "Action": [lacking], **about},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     store.client.put_bucket_policy(Bucket=store.bucket, Policy=policy)
 
 
-def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
-    valid, sentences = store.backend(direct=direct, **settings).validate_configuration()
-    assert valid is (sentences == [])
-    return sentences
+def keys_of(user: S3User) -> dict[str, Any]:
+    return {"access_key_id": user.access_key_id, "secret_access_key": user.secret_access_key}
+
+
+def find_problems(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
+    valid, problems = store.backend(direct=direct, **settings).validate_configuration()
+    assert valid is (problems == [])
+    return problems
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def gateway(radosgw_server: RadosGateway) -> RadosGateway:
 def open_store(gateway: RadosGateway) -> Store:
     """A bucket of the strict server with the right CORS rule."""
     store = new_store(gateway)
-    let_browsers_in(store, "POST", "PUT")
+    allow_browsers(store, "POST", "PUT")
     return store
 
 
@@ -66,18 +68,18 @@ def stranger(gateway: RadosGateway) -> S3User:
 
 
 @on("radosgw", "ministack", "moto", "rclone")
-def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: Store) -> None:
+def test_a_good_configuration_has_no_problems_and_leaves_nothing_behind(store: Store) -> None:
     if store.server.takes_post:
-        let_browsers_in(store, "POST", "PUT")
+        allow_browsers(store, "POST", "PUT")
 
-    assert faults(store) == []
-    assert faults(store, direct=False) == []
+    assert find_problems(store) == []
+    assert find_problems(store, direct=False) == []
     assert list(store.backend().list_objects("")) == []
     assert store.unfinished_uploads() == []
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "problem"),
     [
         ({"bucket_name": "no-such-bucket-anywhere"}, "The bucket does not exist. Check bucket_name."),
         ({"secret_access_key": "wrong"}, "secret_access_key does not match access_key_id."),
@@ -88,61 +90,61 @@ def test_a_right_configuration_has_no_faults_and_leaves_nothing_behind(store: St
         ),
     ],
 )
-def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dict[str, Any], fault: str) -> None:
-    assert faults(open_store, **settings) == [fault]
+def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dict[str, Any], problem: str) -> None:
+    assert find_problems(open_store, **settings) == [problem]
 
 
-def test_a_storage_that_is_away_is_named(open_store: Store) -> None:
-    address = f"http://127.0.0.1:{free_port()}"
+def test_an_unreachable_storage_is_named(open_store: Store) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
 
-    assert faults(open_store, endpoint_url=address) == [f"The storage ({address}) does not respond."]
+    assert find_problems(open_store, endpoint_url=url) == [f"The storage ({url}) does not respond."]
 
 
 @on("moto", "ministack")
 def test_another_region_is_named(store: Store) -> None:
-    """The SDK follows the bucket by itself, the addresses that it signs do not"""
-    let_browsers_in(store, "POST", "PUT")
+    """The SDK finds the bucket anyway; the URLs that it signs do not work."""
+    allow_browsers(store, "POST", "PUT")
 
-    assert "The bucket is in the region us-east-1, not in eu-west-3. Set region_name." in faults(
+    assert "The bucket is in the region us-east-1, not in eu-west-3. Set region_name." in find_problems(
         store, region_name="eu-west-3"
     )
 
 
 @on("radosgw", "ministack", "moto")
 def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
-    assert faults(store) == [NO_POST, NO_PUT]
-    assert faults(store, upload_method="put") == [NO_PUT_WITH_CHECKSUMS]
-    assert faults(store, direct=False) == []
+    assert find_problems(store) == [NO_POST, NO_PUT]
+    assert find_problems(store, upload_method="put") == [NO_PUT_WITH_CHECKSUMS]
+    assert find_problems(store, direct=False) == []
 
 
 @on("radosgw", "ministack", "moto")
-def test_the_rule_that_is_missing_is_named(store: Store) -> None:
-    let_browsers_in(store, "PUT", "GET")
-    assert faults(store) == [NO_POST]
+def test_a_missing_cors_rule_is_named(store: Store) -> None:
+    allow_browsers(store, "PUT", "GET")
+    assert find_problems(store) == [NO_POST]
 
-    let_browsers_in(store, "POST", "PUT", headers=["x-other"])
-    assert faults(store) == [NO_POST, NO_PUT]
+    allow_browsers(store, "POST", "PUT", headers=["x-other"])
+    assert find_problems(store) == [NO_POST, NO_PUT]
 
 
 @on("radosgw", "ministack", "moto")
-def test_a_header_that_clients_have_to_send_is_missed_in_the_rule(store: Store) -> None:
-    """Checksum and encryption are headers of a PUT, and fields of a form"""
+def test_a_rule_must_allow_the_headers_of_clients(store: Store) -> None:
+    """Checksum and encryption are headers of a PUT, and fields of a form."""
     encrypted: dict[str, Any] = {"upload_method": "put", "server_side_encryption": "AES256"}
-    let_browsers_in(store, "POST", "PUT", headers=["content-type", "x-amz-checksum-*"])
-    assert faults(store, server_side_encryption="AES256") == []
-    assert faults(store, upload_method="put") == []
-    assert faults(store, **encrypted) == [
+    allow_browsers(store, "POST", "PUT", headers=["content-type", "x-amz-checksum-*"])
+    assert find_problems(store, server_side_encryption="AES256") == []
+    assert find_problems(store, upload_method="put") == []
+    assert find_problems(store, **encrypted) == [
         "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-server-side-encryption, "
         "x-amz-checksum-crc32c, x-amz-checksum-sha256, so browsers cannot upload."
     ]
 
-    let_browsers_in(store, "PUT", headers=["*"])
-    assert faults(store, **encrypted) == []
+    allow_browsers(store, "PUT", headers=["*"])
+    assert find_problems(store, **encrypted) == []
 
 
 @on("radosgw", "ministack", "moto")
-def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
-    """Where ALLOWED_ORIGINS says which pages there are"""
+def test_an_origin_without_a_rule_is_named(store: Store) -> None:
+    """If ALLOWED_ORIGINS is set."""
     others = ["https://admin.example.com", "https://app.example.com.evil.example"]
 
     def missing(*pages: str) -> list[str]:
@@ -151,24 +153,24 @@ def test_an_origin_that_no_rule_lets_in_is_named(store: Store) -> None:
 
     known = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [PAGE, *others]}
     with override_settings(FILEMAN_SETTINGS=known):
-        let_browsers_in(store, "POST", "PUT")
-        assert faults(store) == missing(*others)
+        allow_browsers(store, "POST", "PUT")
+        assert find_problems(store) == missing(*others)
 
-        let_browsers_in(store, "POST", "PUT", origin="https://*.example.com")
-        assert faults(store) == missing(others[1])
+        allow_browsers(store, "POST", "PUT", origin="https://*.example.com")
+        assert find_problems(store) == missing(others[1])
 
-        let_browsers_in(store, "POST", "PUT", origin="*")
-        assert faults(store) == []
+        allow_browsers(store, "POST", "PUT", origin="*")
+        assert find_problems(store) == []
 
 
 @on("rclone")
 def test_a_store_without_post_is_named(store: Store) -> None:
-    assert faults(store, upload_method="post") == [
+    assert find_problems(store, upload_method="post") == [
         'The storage rejects POST uploads (status 400). Set upload_method to "put".'
     ]
 
 
-RIGHTS = [
+PERMISSIONS = [
     "s3:ListBucket",
     "s3:PutObject",
     "s3:GetObject",
@@ -178,21 +180,17 @@ RIGHTS = [
     "s3:ListBucketMultipartUploads",
     "s3:GetBucketCORS",
 ]
-RIGHTS_TO_VERSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
+VERSION_PERMISSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
 
 
-@pytest.mark.parametrize("lacking", RIGHTS)
-def test_the_right_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
-    allow_all_but(open_store, stranger, lacking)
-    keys: dict[str, Any] = {
-        "access_key_id": stranger.access_key_id,
-        "secret_access_key": stranger.secret_access_key,
-    }
+@pytest.mark.parametrize("lacking", PERMISSIONS)
+def test_a_missing_permission_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
+    grant_all_but(open_store, stranger, lacking)
 
-    found = faults(open_store, **keys)
+    found = find_problems(open_store, **keys_of(stranger))
 
     assert f"The credentials lack the permission {lacking}." in found
-    assert not [fault for fault in found if not fault.startswith(("The credentials lack", "The storage rejects POST"))]
+    assert all(problem.startswith(("The credentials lack", "The storage rejects POST")) for problem in found)
 
 
 def versioned(store: Store) -> Store:
@@ -202,19 +200,19 @@ def versioned(store: Store) -> Store:
 
 @on("radosgw", "ministack", "moto")
 def test_a_bucket_that_keeps_versions_keeps_none_of_the_probes(store: Store) -> None:
-    let_browsers_in(versioned(store), "POST", "PUT")
+    allow_browsers(versioned(store), "POST", "PUT")
 
-    assert faults(store) == []
+    assert find_problems(store) == []
 
     listed = store.client.list_object_versions(Bucket=store.bucket)
     assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])
 
 
-@pytest.mark.parametrize("lacking", RIGHTS_TO_VERSIONS)
-def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
-    allow_all_but(versioned(open_store), stranger, lacking)
+@pytest.mark.parametrize("lacking", VERSION_PERMISSIONS)
+def test_a_missing_permission_for_versions_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
+    grant_all_but(versioned(open_store), stranger, lacking)
 
-    found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=stranger.secret_access_key)
+    found = find_problems(open_store, **keys_of(stranger))
 
     assert found == [f"The credentials lack the permission {lacking}."]
 
@@ -222,21 +220,21 @@ def test_the_right_to_versions_that_is_lacking_is_named(open_store: Store, stran
 def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", open_store.server.access_key_id)
 
-    found = faults(open_store, access_key_id=None, secret_access_key=None)
+    found = find_problems(open_store, access_key_id=None, secret_access_key=None)
 
     assert found == ["The environment has only half of the access keys: AWS_SECRET_ACCESS_KEY is not set."]
 
 
-def test_no_secret_stands_in_any_sentence(open_store: Store, stranger: S3User) -> None:
+def test_no_sentence_holds_a_secret(open_store: Store, stranger: S3User) -> None:
     for secret in ("canary-secret", stranger.secret_access_key):
-        found = faults(open_store, access_key_id=stranger.access_key_id, secret_access_key=secret)
+        found = find_problems(open_store, access_key_id=stranger.access_key_id, secret_access_key=secret)
 
         assert found
         assert secret not in " ".join(found)
 
 
 def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
-    """Where the lifecycle rule would remove them, should a deletion fail"""
+    """So the lifecycle rule removes them if a deletion fails."""
     backend = open_store.backend()
     written: list[str] = []
     events = backend._client.sdk.meta.events

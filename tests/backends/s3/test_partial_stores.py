@@ -1,4 +1,4 @@
-"""Stores that know less than AWS. The refusals are put in front of a real server, where none of ours gives them."""
+"""Stores that support less than AWS. A hook in front of a real server returns their refusals."""
 
 import io
 from dataclasses import replace
@@ -8,37 +8,36 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
-from fileman.backends.s3.backend import S3Backend
-from fileman.backends.s3.multipart import S3Multipart
-from fileman.backends.values import Upload
 from fileman.errors import StorageUnavailable, UploadInProgress
-from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of
+from tests.backends.s3.stores import (
+    BODY,
+    PART_BYTES,
+    Store,
+    budget,
+    checksum_of,
+    multipart_as_on_aws,
+    on,
+    upload_of,
+    uploaded,
+)
 
 
 def refuse(client: Any, operation: str, header: str = "", *, status: int = 501, code: str = "NotImplemented") -> None:
-    """Let a store answer so to an operation, if the request has this header."""
+    """Let a store refuse an operation, if the request has this header."""
 
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+    def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
         if header and header not in request.headers:
             return None
         response = AWSResponse(request.url, status, {}, None)
         response._content = f"<Error><Code>{code}</Code></Error>".encode()
         return response
 
-    client.meta.events.register(f"before-send.s3.{operation}", answer)
-
-
-def uploaded(backend: S3Backend, *, part_size: int = 0) -> Upload:
-    upload = upload_of(len(BODY), part_size=part_size)
-    upload = replace(upload, begun=backend.begin(upload, origin=None))
-    for request in backend.instructions(upload, backend.missing(upload)):
-        assert send(request, BODY) in request.success_status
-    return upload
+    client.meta.events.register(f"before-send.s3.{operation}", respond)
 
 
 @on("ministack")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
-def test_a_copy_goes_without_the_condition_that_the_store_does_not_know(store: Store, status: int, code: str) -> None:
+def test_a_copy_is_repeated_without_an_unsupported_condition(store: Store, status: int, code: str) -> None:
     backend = store.backend()
     upload = uploaded(backend)
     refuse(backend._client.sdk, "CopyObject", "If-None-Match", status=status, code=code)
@@ -50,8 +49,8 @@ def test_a_copy_goes_without_the_condition_that_the_store_does_not_know(store: S
 
 @on("ministack")
 @pytest.mark.parametrize("header", ["If-None-Match", "x-amz-mp-object-size"])
-def test_completion_goes_without_what_the_store_does_not_know(store: Store, header: str) -> None:
-    """The size is checked afterwards all the same"""
+def test_completion_is_repeated_without_an_unsupported_header(store: Store, header: str) -> None:
+    """The size is checked afterwards in any case."""
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
     refuse(backend._client.sdk, "CompleteMultipartUpload", header)
@@ -60,8 +59,8 @@ def test_completion_goes_without_what_the_store_does_not_know(store: Store, head
 
 
 @on("ministack")
-def test_a_write_is_tried_again_without_the_condition_that_the_store_does_not_know(store: Store) -> None:
-    """The body may be spent by then, so it is the client that sends again; the object is still looked for before"""
+def test_the_next_write_omits_an_unsupported_condition(store: Store) -> None:
+    """The body may have been read by then, so the client must send it again. An existing object is still refused."""
     backend = store.backend(direct=False)
     upload = upload_of(len(BODY))
     refuse(backend._client.streaming_sdk, "PutObject", "If-None-Match")
@@ -77,8 +76,8 @@ def test_a_write_is_tried_again_without_the_condition_that_the_store_does_not_kn
 
 @on("ministack", "radosgw")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest"), (403, "AccessDenied")])
-def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, status: int, code: str) -> None:
-    """Also their versions: nothing of them is left"""
+def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(store: Store, status: int, code: str) -> None:
+    """With all their versions."""
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = store.backend()
     first, second = uploaded(backend), uploaded(backend)
@@ -91,7 +90,7 @@ def test_objects_are_deleted_one_by_one_where_there_is_no_batch(store: Store, st
 
 
 @on("ministack")
-def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
+def test_a_failed_deletion_is_reported_with_its_path(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend)
     refuse(backend._client.sdk, "DeleteObjects")
@@ -104,10 +103,9 @@ def test_what_cannot_be_deleted_is_told_by_its_path(store: Store) -> None:
 
 
 @on("ministack")
-def test_a_crc32c_that_the_store_refuses_to_compute_is_not_asked_for_again(store: Store) -> None:
+def test_parts_are_begun_without_an_unsupported_crc32c(store: Store) -> None:
     backend = store.backend()
-    as_on_aws = replace(backend.settings, endpoint_url=None)
-    multipart = S3Multipart(backend._client, as_on_aws, backend._objects)
+    multipart = multipart_as_on_aws(backend)
     refuse(backend._client.sdk, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
 
@@ -117,7 +115,7 @@ def test_a_crc32c_that_the_store_refuses_to_compute_is_not_asked_for_again(store
 
 
 @on("ministack")
-def test_abort_goes_by_the_noted_id_where_uploads_cannot_be_listed(store: Store) -> None:
+def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
     refuse(backend._client.sdk, "ListMultipartUploads")
@@ -128,8 +126,8 @@ def test_abort_goes_by_the_noted_id_where_uploads_cannot_be_listed(store: Store)
 
 
 @on("ministack")
-def test_a_completion_that_outlasts_the_timeout_goes_on_in_the_next_call(store: Store) -> None:
-    """Thousands of parts; the store goes on by itself"""
+def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(store: Store) -> None:
+    """As with thousands of parts: the store continues on its own."""
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
 
