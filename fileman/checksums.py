@@ -1,4 +1,4 @@
-"""Checksums as clients write them ("sha256:9f86d0...") and how they are computed."""
+"""Checksums in the form that clients pass ("sha256:9f86d0..."), and their computation."""
 
 import base64
 import hashlib
@@ -10,8 +10,8 @@ import google_crc32c
 
 from fileman.errors import InvalidChecksum
 
+# Algorithm -> length of its value in hex digits.
 HEX_DIGITS = {"sha256": 64, "md5": 32, "crc32c": 8}
-"""Algorithm -> length of its value in hex digits."""
 
 
 class Hasher(Protocol):
@@ -42,23 +42,23 @@ class Checksum:
     algorithm: str
     """One of HEX_DIGITS."""
     hexdigest: str
-    """Lower case."""
+    """Lowercase."""
 
     @classmethod
     def parse(cls, text: str, *, allowed: Iterable[str] = tuple(HEX_DIGITS), field: tuple[str, ...] = ()) -> Self:
-        """From "<algorithm>:<hex>". Raises InvalidChecksum, which names the algorithms allowed here."""
+        """Parse "<algorithm>:<hex>". Raises InvalidChecksum, which names the allowed algorithms."""
         algorithm, colon, value = text.partition(":")
         allowed = tuple(allowed)
         if not colon or algorithm not in allowed:
             names = ", ".join(allowed) or "none for a file of this size"
-            raise InvalidChecksum(f"Write the checksum as '<algorithm>:<hex>'; possible here: {names}.", field=field)
+            raise InvalidChecksum(f"Pass checksum as '<algorithm>:<hex>'. Possible algorithms: {names}.", field=field)
         if len(value) != HEX_DIGITS[algorithm] or not set(value.lower()) <= set("0123456789abcdef"):
             raise InvalidChecksum(f"A {algorithm} checksum has {HEX_DIGITS[algorithm]} hex digits.", field=field)
         return cls(algorithm=algorithm, hexdigest=value.lower())
 
     @property
     def base64(self) -> str:
-        """The same value as the storages write it."""
+        """The same value in the base64 of the storages."""
         return base64.b64encode(bytes.fromhex(self.hexdigest)).decode()
 
     def __str__(self) -> str:
@@ -66,10 +66,10 @@ class Checksum:
 
 
 def hasher(algorithm: str) -> Hasher:
-    """A fresh incremental hasher for one of HEX_DIGITS."""
+    """Return a new incremental hasher for one of HEX_DIGITS."""
     return _HASHERS[algorithm]()
 
 
 def hex_of_base64(value: str) -> str:
-    """A storage's base64 checksum as lower-case hex."""
+    """Return a storage's base64 checksum in lowercase hex."""
     return base64.b64decode(value).hex()

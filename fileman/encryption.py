@@ -1,7 +1,7 @@
-"""Encryption at rest: a JSON field whose column holds nothing but ciphertext, bound to its row.
+"""Encryption at rest: a JSON field whose column contains only ciphertext, bound to its row.
 
-The column's text is `<key id>:<Fernet token>`; the token's plaintext is `{"row": "<primary key>", "value": ...}`, so
-that a ciphertext copied to another row is noticed when it is read. A value is decrypted when it is first looked at.
+The column contains `<key id>:<Fernet token>`. The token's plaintext is `{"row": "<primary key>", "value": ...}`, so
+reading detects a ciphertext that was copied to another row. A value is decrypted on first access.
 """
 
 import base64
@@ -22,29 +22,29 @@ _DEVELOPMENT_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"fileman development
 
 
 class DecryptionError(ImproperlyConfigured):
-    """No configured key opens the value, or it belongs to another row. The value is never used."""
+    """No configured key decrypts the value, or it belongs to another row. The value is never used."""
 
 
 class Ciphertext(str):
-    """A value as it stands in the database."""
+    """A value in the form that the database keeps."""
 
     __slots__ = ()
 
 
 def key_id(key: str) -> str:
-    """Eight hex digits that name a key without telling it."""
+    """Return eight hex digits that identify a key without revealing it."""
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 def keys() -> tuple[str, ...]:
-    """The configured keys, the first one encrypts. Under DEBUG a fixed development key stands in for none."""
+    """Return the configured keys; the first one encrypts. Under DEBUG, falls back to a fixed development key."""
     configured = tuple(conf.settings().ENCRYPTION_KEYS)
     if configured:
         return configured
     if django_settings.DEBUG:
         return (_DEVELOPMENT_KEY,)
     raise ImproperlyConfigured(
-        "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty. Make a key with "
+        "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty. Create a key with "
         "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`."
     )
 
@@ -55,29 +55,29 @@ def _fernet(key: str) -> Fernet:
 
 
 def encrypt(value: Any, *, row: object) -> Ciphertext:
-    """Encrypt a JSON value for the row with this primary key."""
+    """Return a JSON value encrypted for the row with this primary key."""
     key = keys()[0]
     plain = json.dumps({"row": str(row), "value": value}, separators=(",", ":")).encode()
     return Ciphertext(f"{key_id(key)}:{_fernet(key).encrypt(plain).decode()}")
 
 
 def decrypt(text: str, *, row: object) -> Any:
-    """The JSON value. Raises DecryptionError, naming the key by its id, when no key fits or the row is another."""
+    """Return the JSON value. Raises DecryptionError with the id of the key if no key fits or the row is another."""
     name, _, token = text.partition(":")
     key = next((k for k in keys() if key_id(k) == name), None)
     if key is None:
-        raise DecryptionError(f"No encryption key with id {name} is configured; it encrypted row {row}.")
+        raise DecryptionError(f"No encryption key with id {name} is configured. Add the key that encrypted row {row}.")
     try:
         envelope = json.loads(_fernet(key).decrypt(token.encode()))
     except InvalidToken:
         raise DecryptionError(f"Row {row} cannot be decrypted with key {name}: the ciphertext is damaged.") from None
     if envelope["row"] != str(row):
-        raise DecryptionError(f"Row {row} holds a ciphertext that was made for another row.")
+        raise DecryptionError(f"Row {row} has the ciphertext of another row.")
     return envelope["value"]
 
 
 class OpenedObject(dict[str, Any]):
-    """A decrypted JSON object. What keeps it (a pickle in a cache, a fixture's raw save) keeps ciphertext."""
+    """A decrypted JSON object. A pickle in a cache and a fixture's raw save keep its ciphertext."""
 
     __slots__ = ("row",)
 
@@ -96,7 +96,7 @@ class OpenedObject(dict[str, Any]):
 
 
 class _DecryptOnAccess:
-    """Attribute of the model instance: keeps the ciphertext until somebody reads the value."""
+    """Attribute of the model instance: keeps the ciphertext until the value is read."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -118,7 +118,7 @@ class _DecryptOnAccess:
 
 
 class EncryptedJSONField(models.Field):  # type: ignore[type-arg]
-    """A JSON object, encrypted with the row's primary key inside. It cannot be searched."""
+    """A JSON object, encrypted together with the row's primary key. It cannot be searched."""
 
     def get_internal_type(self) -> str:
         return "TextField"
@@ -138,7 +138,7 @@ class EncryptedJSONField(models.Field):  # type: ignore[type-arg]
         if isinstance(value, OpenedObject):
             return value.sealed()
         if not isinstance(value, Ciphertext):
-            raise TypeError(f"{self.name} is encrypted: save the instance, or update with encryption.encrypt().")
+            raise TypeError(f"{self.name} is encrypted. Save the instance, or update with encryption.encrypt().")
         return value
 
     def get_lookup(self, lookup_name: str) -> None:

@@ -1,4 +1,4 @@
-"""Secrets that clients hold: the upload token, and the signed addresses of bytes that go through this server."""
+"""Secrets that clients hold: the upload token, and the signed URLs of bytes that go through this server."""
 
 import hashlib
 import secrets
@@ -10,29 +10,29 @@ from django.db import models
 
 from fileman.errors import PermissionDenied
 
+# Purposes. Each is the salt of its signatures, so that a URL for one purpose is refused by the other.
 UPLOAD = "fileman.upload"
 CONTENT = "fileman.content"
-"""Purposes. Each is the salt of its signatures, so that an address made for one is refused by the other."""
 
 
 class TokenDigest(str):
-    """SHA-256 of an upload token, in hex: what the database keeps."""
+    """SHA-256 of an upload token in hex, the form that the database keeps."""
 
     __slots__ = ()
 
 
 def new_upload_token() -> str:
-    """256 random bits, safe in an address."""
+    """Return 256 random bits as a URL-safe string."""
     return secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> TokenDigest:
-    """What the database keeps of a token."""
+    """Return the digest of a token."""
     return TokenDigest(hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 class UploadTokenField(models.CharField):  # type: ignore[type-arg]
-    """Stores the digest of a token and looks up by the token itself: `File.objects.get(upload_token="raw token")`."""
+    """Stores the digest of a token and looks rows up by the token: `File.objects.get(upload_token="raw token")`."""
 
     def get_prep_value(self, value: Any) -> Any:
         if value is None or isinstance(value, TokenDigest):
@@ -43,21 +43,21 @@ class UploadTokenField(models.CharField):  # type: ignore[type-arg]
         return None if value is None else TokenDigest(value)
 
     def to_python(self, value: Any) -> Any:
-        """Fixtures hold digests."""
+        # Fixtures contain digests.
         return value if value is None else TokenDigest(value)
 
 
 def sign(purpose: str, payload: dict[str, Any], *, expires_at: datetime) -> str:
-    """A signed, address-safe text that carries the payload until `expires_at`."""
+    """Return a signed, URL-safe string that carries the payload until `expires_at`."""
     return signing.Signer(salt=purpose).sign_object({**payload, "exp": int(expires_at.timestamp())}, compress=False)
 
 
-def unsign(purpose: str, text: str, *, now: datetime) -> dict[str, Any]:
-    """The payload. Raises PermissionDenied when the text is tampered with, expired, or made for another purpose."""
+def unsign(purpose: str, signed: str, *, now: datetime) -> dict[str, Any]:
+    """Return the payload. Raises PermissionDenied if `signed` is altered, expired or signed for another purpose."""
     try:
-        payload: dict[str, Any] = signing.Signer(salt=purpose).unsign_object(text)
+        payload: dict[str, Any] = signing.Signer(salt=purpose).unsign_object(signed)
     except (signing.BadSignature, ValueError):
-        raise PermissionDenied("This address is not valid.") from None
+        raise PermissionDenied("This URL is not valid.") from None
     if payload["exp"] <= now.timestamp():
-        raise PermissionDenied("This address has expired.")
+        raise PermissionDenied("This URL has expired.")
     return payload

@@ -1,9 +1,9 @@
-"""HTTP beside GraphQL: bytes that go through this server, the stable link, and the CSRF token.
+"""HTTP views beside GraphQL: bytes that go through this server, the stable link and the CSRF token.
 
-The address is the authority of the first two: it is signed for one purpose and carries what is allowed. Cookies are not
-looked at there, and none is set.
+URLs of uploads and contents are signed for one purpose and carry the permission. Their views read and set no cookie.
 """
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,8 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from fileman import files, http_ranges, tokens, uploads
-from fileman.backends import get_backend
+from fileman import files, tokens, uploads
+from fileman.backends import Backend, get_backend
 from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
 from fileman.caller import Caller
 from fileman.errors import (
@@ -33,6 +33,7 @@ from fileman.errors import (
 )
 from fileman.models import FileManager
 
+# All other errors are conflicts with the state of the upload: 409.
 _STATUS = {
     ErrorCode.PERMISSION_DENIED: 403,
     ErrorCode.NOT_FOUND: 404,
@@ -42,7 +43,15 @@ _STATUS = {
     ErrorCode.STORAGE_UNAVAILABLE: 503,
     ErrorCode.STORAGE_MISCONFIGURED: 503,
 }
-"""Everything else an upload can answer is a conflict with its state: 409."""
+_ONE_RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})")
+_SAFE_HEADERS = {
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def _error(error: FilemanError) -> HttpResponse:
@@ -54,10 +63,10 @@ def _error(error: FilemanError) -> HttpResponse:
 class UploadView(View):
     """PUT /fileman/upload/<signed>: one slice of one upload, of exactly the signed length, in bounded memory.
 
-    201 stored. 400 the body is shorter than signed, 403 the address is not valid (any more), 404 and 410 the upload is
-    gone, 409 the slice is there already or the upload takes no more, 411 no Content-Length, 413 the body is longer than
-    signed, 503 the storage, 507 it has no room left. In every case but 201 nothing was stored; refreshUpload tells what
-    to do.
+    201: stored. 400: the body is shorter than signed. 403: the URL is invalid or has expired. 404, 410: the upload is
+    gone. 409: the slice exists already or the upload accepts no more. 411: no Content-Length. 413: the body is longer
+    than signed. 503: the storage failed. 507: it is full. Only 201 stores anything. After any other status, call
+    refreshUpload for the next steps.
     """
 
     http_method_names = ["put", "options"]
@@ -76,22 +85,22 @@ class UploadView(View):
         return HttpResponse(status=201)
 
     def _refuse_length(self, request: HttpRequest, length: int) -> HttpResponse | None:
-        """Before a byte is read."""
+        """Return an error for a wrong length, before a byte is read."""
         given = request.headers.get("Content-Length", "")
         if not given.isdecimal() or "Transfer-Encoding" in request.headers:
             return HttpResponse("Send Content-Length.", status=411, content_type="text/plain")
         if int(given) < length:
-            return _error(SizeMismatch(f"This address takes exactly {length} bytes."))
+            return _error(SizeMismatch(f"This URL accepts exactly {length} bytes."))
         if int(given) > length:
-            return HttpResponse(f"This address takes exactly {length} bytes.", status=413, content_type="text/plain")
+            return HttpResponse(f"This URL accepts exactly {length} bytes.", status=413, content_type="text/plain")
         return None
 
 
 @method_decorator([never_cache, transaction.non_atomic_requests], name="dispatch")
 class ContentView(View):
-    """GET /fileman/content/<signed>: the bytes of one object, whole or one range of them.
+    """GET /fileman/content/<signed>: the bytes of one object, or one range of them.
 
-    The response can do no harm in a browser: no sniffing, no scripts, no referrer, no caching, no cookie.
+    The response is safe in a browser: no sniffing, no scripts, no referrer, no caching, no cookie.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -111,39 +120,48 @@ class ContentView(View):
             return _error(error)
 
     def _serve(
-        self, request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Any
+        self, request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Backend
     ) -> HttpResponseBase:
-        try:
-            part = http_ranges.parse(request.headers.get("Range"), size=stored.size)
-        except http_ranges.Unsatisfiable:
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
+        part = _parse_range(request.headers.get("Range"), size=stored.size)
         start, length = part or (0, stored.size)
+        if part and length <= 0:
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
         chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
         body = chunks if request.method == "GET" else ()
         response = StreamingHttpResponse(body, status=206 if part else 200, content_type=grant["type"])
         disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
-        for name, value in {**_HARMLESS, "Content-Length": str(length), "Content-Disposition": disposition}.items():
+        for name, value in {**_SAFE_HEADERS, "Content-Length": str(length), "Content-Disposition": disposition}.items():
             response[name] = value
         if part:
             response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
         return response
 
 
-_HARMLESS = {
-    "Accept-Ranges": "bytes",
-    "Cache-Control": "private, no-store",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+def _parse_range(header: str | None, *, size: int) -> tuple[int, int] | None:
+    """Return start and length of the one requested range; the length is not positive outside the object.
+
+    None serves the whole object: no header, another unit, several ranges or nonsense (RFC 9110, section 14.2, lets a
+    server ignore the header).
+    """
+    found = _ONE_RANGE.fullmatch((header or "").replace(" ", ""))
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        length = min(int(last), size)
+        return size - length, length
+    start = int(first)
+    if last and int(last) < start:
+        return None
+    return start, min(int(last) if last else size - 1, size - 1) - start + 1
 
 
 @method_decorator([never_cache, transaction.non_atomic_requests], name="dispatch")
 class DownloadView(View):
-    """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed address.
+    """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed URL.
 
-    404 for what is absent, unfinished or not yours. `?inline=1` asks for display in the browser, where that is safe.
+    404 for a file that does not exist, is unfinished or is not the caller's. `?inline=1` displays it in the browser,
+    where that is safe.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -165,7 +183,7 @@ class DownloadView(View):
 
 @method_decorator(never_cache, name="dispatch")
 class CsrfView(View):
-    """GET /fileman/csrf/: sets the CSRF cookie and tells the token, for pages that this server did not render."""
+    """GET /fileman/csrf/: sets the CSRF cookie and returns the token, for pages that this server did not render."""
 
     http_method_names = ["get", "options"]
 

@@ -135,7 +135,7 @@ def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None
         cursor.execute("SELECT settings FROM fileman_filemanager WHERE name = 'S3'")
         cursor.execute("UPDATE fileman_filemanager SET settings = %s WHERE name = 'Other'", cursor.fetchone())
     other = FileManager.objects.get(pk=other.pk)
-    with pytest.raises(DecryptionError, match=f"Row {other.pk} holds a ciphertext that was made for another row"):
+    with pytest.raises(DecryptionError, match=f"Row {other.pk} has the ciphertext of another row"):
         _ = other.settings
 
 

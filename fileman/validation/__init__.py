@@ -1,1 +1,1 @@
-"""What is let in: names, types, sizes, metadata, and what the host project's own validators say."""
+"""Checks of names, types, sizes, metadata and content, and the host project's own validators."""

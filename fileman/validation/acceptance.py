@@ -1,4 +1,4 @@
-"""What a file manager lets in: sizes, extensions, types, checksums. Everything is decided before anything is signed."""
+"""Checks that a file manager accepts a file: size, extension, type, checksum. They run before anything is signed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ CLIENT_REF_LENGTH = 200
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredFile:
-    """What a client says of one file, as it came in."""
+    """The description of one file as the client sent it."""
 
     filename: str
     size: object
@@ -40,7 +40,7 @@ class DeclaredFile:
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedFile:
-    """The same, checked and normalised."""
+    """The same description, checked and normalized."""
 
     filename: str
     size: int
@@ -55,7 +55,7 @@ def accept(
 ) -> AcceptedFile:
     """Check one declared file against its manager. `shared` is the batch's metadata, `at` the file's path in the input.
 
-    Raises the RefusedError that names the first thing wrong.
+    Raises the RefusedError of the first problem.
     """
     name = filenames.display_name(declared.filename, field=(*at, "filename"))
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
@@ -71,7 +71,7 @@ def accept(
         raise InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
     is_public = manager.is_public_default if declared.is_public is None else declared.is_public
     if is_public and not manager.is_public_default and not may_publish:
-        raise PermissionDenied("You may not make files public.", field=(*at, "isPublic"))
+        raise PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
     own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
     return AcceptedFile(
@@ -80,9 +80,9 @@ def accept(
 
 
 def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) -> int:
-    """Raises InvalidInput, EmptyFile or FileTooLarge."""
+    """Return the size. Raises InvalidInput, EmptyFile or FileTooLarge."""
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST_SAFE_INTEGER:
-        raise InvalidInput("size must be a whole number of bytes from 1 to 2^53-1.", field=field)
+        raise InvalidInput("size must be an integer from 1 to 2^53-1, in bytes.", field=field)
     if size == 0:
         raise EmptyFile(field=field)
     if size > manager.max_file_bytes:
@@ -91,34 +91,34 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
 
 
 def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
-    """Raises ExtensionNotAllowed: a suffix is not listed, or active content hides in front of a listed one."""
+    """Raise ExtensionNotAllowed if the suffix is not listed, or a suffix of active content precedes it."""
     allowed = {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
     if not allowed:
         return
     if filenames.get_extension(name) not in allowed:
         raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
-    hidden = [suffix for suffix in filenames.inner_extensions(name) if suffix in filenames.ACTIVE_EXTENSIONS - allowed]
-    if hidden:
-        raise ExtensionNotAllowed(f"The file name hides the extension {hidden[0]!r}.", field=field)
+    active = [suffix for suffix in filenames.inner_extensions(name) if suffix in filenames.ACTIVE_EXTENSIONS - allowed]
+    if active:
+        raise ExtensionNotAllowed(f"The filename contains the extension {active[0]!r}. Rename the file.", field=field)
 
 
 def check_content_type(content_type: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
-    """Raises MimeTypeNotAllowed."""
+    """Raise MimeTypeNotAllowed if the manager does not list the type."""
     allowed = manager.allowed_mime_types
     if allowed and not content_types.matches(content_type, allowed):
         raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
 
 
 def check_agreement(content_type: str, name: str, *, field: tuple[str, ...]) -> None:
-    """Raises ContentTypeMismatch when type and extension contradict each other."""
+    """Raise ContentTypeMismatch if type and extension contradict each other."""
     if content_types.disagree(content_type, name):
-        raise ContentTypeMismatch(f"A file of that name is not {content_type}.", field=field)
+        raise ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
 
 
 def checksum_algorithms(manager: FileManager, size: int | None) -> list[str]:
-    """The checksums that can be verified for a file of that size (None: of any size).
+    """Return the algorithms that can be verified for a file of this size (None: of any size).
 
-    Up to HASH_READ_MAX_BYTES the server can read the object itself; above, only what the storage computes counts.
+    The server itself reads objects of up to HASH_READ_MAX_BYTES. For larger ones, the storage computes the checksum.
     """
     settings = conf.settings()
     capabilities = manager.capabilities

@@ -1,4 +1,4 @@
-"""Content types: normalising what clients declare, and telling from the first bytes what a file really is."""
+"""Content types: normalize declared ones, and detect the real one from a file's first bytes."""
 
 import mimetypes
 import re
@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from fileman.errors import ContentTypeMismatch, InvalidInput
 
 UNKNOWN = "application/octet-stream"
-HEAD_BYTES = 4096
-"""How much of the stored object is looked at."""
+HEAD_BYTES = 4096  # read from the beginning of a stored object
 _FORM = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+# Python's own table. With the system's files, the result would depend on the machine.
 _EXTENSIONS = mimetypes.MimeTypes(filenames=())
-"""Python's own table; the system's files would make the answer depend on the machine."""
 _ALIASES = {
     "application/javascript": "text/javascript",
     "application/x-javascript": "text/javascript",
@@ -27,6 +26,7 @@ _ALIASES = {
     "image/vnd.microsoft.icon": "image/x-icon",
     "text/xml": "application/xml",
 }
+# Type, offset, bytes. The first match counts. The sources are the formats' own specifications.
 _SIGNATURES: tuple[tuple[str, int, bytes], ...] = (
     ("image/png", 0, b"\x89PNG\r\n\x1a\n"),
     ("image/jpeg", 0, b"\xff\xd8\xff"),
@@ -53,16 +53,16 @@ _SIGNATURES: tuple[tuple[str, int, bytes], ...] = (
     ("application/x-executable", 0, b"\x7fELF"),
     ("application/x-msdownload", 0, b"MZ"),
 )
-"""Type, offset, bytes. The first match counts; sources are the formats' own specifications."""
+# Signatures that ordinary text may begin with.
 _WORDS = frozenset({b"BM", b"MZ", b"ID3"})
-"""Signatures that a text may begin with."""
+# Files of these types always begin with their signature, so a declared file without it is refused.
 _CERTAIN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff", "application/pdf"})
-"""Declared types whose files always begin with their signature: anything else under that name is refused."""
 _MARKUP = re.compile(
     rb"<(?:!doctype|!--|\?xml|html|head|body|script|svg|iframe|object|embed|link|meta|style|title|table|img|a\s|div|p>)",
     re.IGNORECASE,
 )
 _MARKUP_ANYWHERE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|foreignobject)[\s>/]", re.IGNORECASE)
+# Types that a browser runs.
 ACTIVE_TYPES = frozenset(
     {
         "application/xhtml+xml",
@@ -73,25 +73,24 @@ ACTIVE_TYPES = frozenset(
         "application/x-shockwave-flash",
     }
 )
-"""Types that a browser runs."""
+# Markup in files of these declared types is a disguise. In others it may be content: JSON and source code quote it.
 _MEDIA_FAMILIES = ("image/", "audio/", "video/", "font/")
-"""Declared types under which markup is a disguise. Elsewhere it may be content: JSON and source code quote it."""
+# Raster images, which browsers show inline on request. Nothing that runs.
 INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"})
-"""What is shown inline on request: raster images, nothing that runs."""
 
 
 def normalize(given: str, *, filename: str, field: tuple[str, ...] = ()) -> str:
-    """The declared type in lower case without parameters; from the file name when empty. Raises InvalidInput."""
+    """Return the declared type in lowercase without parameters, or a guess if it is empty. Raises InvalidInput."""
     value = given.partition(";")[0].strip().lower()
     if not value:
         return guess(filename)
     if not _FORM.fullmatch(value):
-        raise InvalidInput("contentType is not of the form type/subtype.", field=field)
+        raise InvalidInput("contentType must look like type/subtype.", field=field)
     return canonical(value)
 
 
 def guess(filename: str) -> str:
-    """The type that a file name's extension stands for, else application/octet-stream."""
+    """Return the type of a filename's extension, application/octet-stream for an unknown one."""
     kind, encoding = _EXTENSIONS.guess_type(filename)
     if encoding:
         return {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding, UNKNOWN)
@@ -99,12 +98,12 @@ def guess(filename: str) -> str:
 
 
 def canonical(value: str) -> str:
-    """One spelling for types that have several."""
+    """Return the one spelling of a type that has several."""
     return _ALIASES.get(value, value)
 
 
 def matches(content_type: str, patterns: Iterable[str]) -> bool:
-    """Whether a type is among patterns such as "image/png" and "image/*"."""
+    """Return True if a type matches one of the patterns, such as "image/png" and "image/*"."""
     for pattern in patterns:
         wanted = canonical(pattern.partition(";")[0].strip().lower())
         if wanted in (content_type, "*/*") or (wanted.endswith("/*") and content_type.startswith(wanted[:-1])):
@@ -113,11 +112,8 @@ def matches(content_type: str, patterns: Iterable[str]) -> bool:
 
 
 def disagree(content_type: str, filename: str) -> bool:
-    """Whether a declared type and the file name's extension tell different stories.
-
-    Only contradictions that matter count: a picture that is declared a page, a page that is named a picture. Browsers
-    name the same thing differently too often for more.
-    """
+    """Return True if a declared type contradicts the filename's extension, such as an image declared as a page."""
+    # Lenient otherwise: browsers often have different names for the same type.
     guessed = guess(filename)
     if UNKNOWN in (guessed, content_type) or guessed == content_type:
         return False
@@ -129,7 +125,7 @@ def disagree(content_type: str, filename: str) -> bool:
 
 
 def detect(head: bytes) -> str:
-    """The type that the first bytes show: a known signature, markup, text, or application/octet-stream."""
+    """Return the type of the first bytes: that of a known signature, of markup, text, or application/octet-stream."""
     for kind, offset, magic in _SIGNATURES:
         if head.startswith(magic, offset) and not (magic in _WORDS and _is_text(head)):
             return kind
@@ -140,22 +136,22 @@ def detect(head: bytes) -> str:
 
 
 def verify(head: bytes, *, declared: str) -> str:
-    """The detected type. Raises ContentTypeMismatch when the bytes are not what was declared.
+    """Return the detected type. Raises ContentTypeMismatch if it contradicts the declared one.
 
-    Refused are files of a type with a certain signature that lack it, and markup under a media type, wherever in the
-    first bytes it hides.
+    That is: a type with a certain signature is declared and the signature is missing, or a media type is declared and
+    the first bytes contain markup anywhere.
     """
     detected = detect(head)
     if declared in _CERTAIN and detected != declared:
-        raise ContentTypeMismatch(f"The file was declared {declared}, but its first bytes are not.")
+        raise ContentTypeMismatch(f"The file was declared as {declared}, but its content is of another type.")
     is_media = declared.startswith(_MEDIA_FAMILIES) and declared not in ACTIVE_TYPES
-    if is_media and _holds_markup(head, detected):
-        raise ContentTypeMismatch(f"The file was declared {declared}, but it contains markup.")
+    if is_media and _has_markup(head, detected):
+        raise ContentTypeMismatch(f"The file was declared as {declared}, but it contains markup.")
     return detected
 
 
-def _holds_markup(head: bytes, detected: str) -> bool:
-    """A signature does not excuse markup: a polyglot begins as a picture and is read as a page."""
+def _has_markup(head: bytes, detected: str) -> bool:
+    # Also after a signature: a polyglot begins like an image and is read as a page.
     return detected in ACTIVE_TYPES or _MARKUP_ANYWHERE.search(head) is not None
 
 

@@ -1,4 +1,4 @@
-"""Metadata: a small JSON object that belongs to the user. Its keys mean nothing to fileman."""
+"""Metadata: a small JSON object that belongs to the user. Its keys have no meaning to fileman."""
 
 import json
 import re
@@ -10,15 +10,15 @@ from fileman.errors import InvalidMetadata
 MAX_BYTES = 8 * 1024
 MAX_KEYS = 50
 MAX_DEPTH = 5
+# An escaped NUL in JSON. Six characters that only look like one have another backslash before them.
 _ESCAPED_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
-"""In JSON text; six letters that only look like it have another backslash in front."""
 
 
 def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The object, checked. None is the empty object.
+    """Return the checked object, an empty one for None.
 
-    Raises InvalidMetadata for anything but an object, more than 8 KiB of JSON, 50 keys or 5 levels, and for values that
-    databases cannot store: NaN, infinities, NUL, lone surrogates.
+    Raises InvalidMetadata for anything but an object, for more than 8 KiB of JSON, 50 keys or 5 levels, and for values
+    that databases cannot store: NaN, infinities, NUL, lone surrogates.
     """
     if given is None:
         return {}
@@ -32,7 +32,7 @@ def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
         text = json.dumps(given, allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
     except (ValueError, TypeError, UnicodeEncodeError):
-        raise InvalidMetadata("Metadata holds what JSON cannot: NaN or a broken character.", field=field) from None
+        raise InvalidMetadata("Metadata contains NaN or a broken character.", field=field) from None
     if _ESCAPED_NUL.search(text):
         raise InvalidMetadata("Metadata must not contain NUL characters.", field=field)
     if size > MAX_BYTES:
@@ -41,7 +41,7 @@ def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any], *, field: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Top-level keys of `over` win. The result obeys the same limits."""
+    """Return both objects in one; top-level keys of `over` win. The result has the same limits as each."""
     return clean({**under, **over}, field=field)
 
 
@@ -52,7 +52,7 @@ def _children(value: object) -> list[object]:
 
 
 def _depth(value: object) -> int:
-    """Levels of nesting, cut off right above MAX_DEPTH so that a hostile value costs nothing."""
+    """Return the levels of nesting, at most MAX_DEPTH + 1, so that a hostile value costs nothing."""
     level, depth = [value], 0
     while depth <= MAX_DEPTH:
         level = [child for item in level for child in _children(item)]

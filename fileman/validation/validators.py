@@ -5,9 +5,9 @@ is the Caller (it has `.user`); `file_data` has filename, size, content_type, me
 
 FILEMAN_SETTINGS["CONTENT_VALIDATORS"]: `validate(file, content)` at finalize, over the stored bytes before they are
 published. `file` is the File row, `content` reads it (see Content). Any error other than ValidationError keeps the
-upload unfinished: a scanner that does not answer lets nothing through.
+upload unfinished: nothing passes a scanner that does not respond.
 
-Both refuse by raising django.core.exceptions.ValidationError, whose text reaches the client.
+Both raise django.core.exceptions.ValidationError to refuse. The client sees its message.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +28,7 @@ from fileman.validation.acceptance import AcceptedFile
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """The stored bytes of one upload, pinned to what was verified."""
+    """The stored bytes of one upload, pinned to the verified object."""
 
     backend: Backend
     stored: StoredObject
@@ -38,16 +38,16 @@ class Content:
         return self.stored.size
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes start to start + length, in memory. Raises ObjectChanged when the object was replaced."""
+        """Return bytes start to start + length. Raises ObjectChanged if the object was replaced."""
         return b"".join(self.chunks(start, length))
 
     def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The same, piece by piece."""
+        """Return the same bytes in chunks."""
         return self.backend.read(self.stored.path, start=start, length=length, etag=self.stored.etag)
 
 
 def check_declared(caller: Caller, accepted: AcceptedFile, *, manager: FileManager, at: tuple[str, ...]) -> None:
-    """Run UPLOAD_VALIDATORS. Raises RejectedByValidator with the validator's words."""
+    """Run UPLOAD_VALIDATORS. Raises RejectedByValidator with the validator's message."""
     data = {
         "filename": accepted.filename,
         "size": accepted.size,
@@ -59,7 +59,7 @@ def check_declared(caller: Caller, accepted: AcceptedFile, *, manager: FileManag
 
 
 def check_content(file: File, content: Content) -> None:
-    """Run CONTENT_VALIDATORS. Raises RejectedByValidator with the validator's words."""
+    """Run CONTENT_VALIDATORS. Raises RejectedByValidator with the validator's message."""
     _run(conf.settings().CONTENT_VALIDATORS, (file, content), at=())
 
 

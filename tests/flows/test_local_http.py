@@ -84,7 +84,7 @@ class TestUpload:
         answer = put(url_of(ticket), body)
 
         assert answer.status_code == status
-        assert "This address takes exactly 100 bytes." in answer.text
+        assert "This URL accepts exactly 100 bytes." in answer.text
         assert_untouched(ticket, local, site)
 
     @pytest.mark.parametrize(

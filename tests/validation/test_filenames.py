@@ -35,7 +35,7 @@ DECEMBER = datetime(2023, 12, 1, 12, 0, tzinfo=UTC)
     ],
 )
 def test_a_name_with_a_path_in_it_is_refused(name: str) -> None:
-    with pytest.raises(InvalidFilename, match="no path"):
+    with pytest.raises(InvalidFilename, match="must not contain a path"):
         filenames.display_name(name)
 
 

@@ -178,7 +178,7 @@ def test_a_session_takes_no_sha256_that_nobody_could_verify(caller: Caller, mana
     (error,) = ticket.errors
     assert error.code == "INVALID_CHECKSUM"
     assert "crc32c" in error.message
-    assert "sha256" not in error.message.partition("possible here")[2]
+    assert "sha256" not in error.message.partition("Possible algorithms")[2]
 
 
 def test_an_object_that_is_swapped_while_it_is_verified_is_not_published(
