@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -35,10 +37,12 @@ MIDDLEWARE = [
 ]
 
 
-def python(project: Path, *arguments: str, library: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def python(
+    project: Path, *arguments: str, library: Path | str = ROOT, executable: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     """A process of its own, with the project's settings and warnings as errors."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{project}:{library}", "DJANGO_SETTINGS_MODULE": "fresh"}
-    command = [sys.executable, "-W", "error", *arguments]
+    command = [executable, "-W", "error", *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -94,6 +98,23 @@ def test_the_wheel_serves_what_the_readme_mounts(project: Path, tmp_path: Path) 
     told = python(project, "-c", f"{code} print(answer.json())", library=tmp_path / "wheel")
 
     assert (told.stdout, told.stderr) == ("{'data': {'abortUpload': {'errors': [{'code': 'UNAUTHENTICATED'}]}}}\n", "")
+
+
+def test_an_editable_install_runs_the_checkout(project: Path, tmp_path: Path) -> None:
+    """`pip install -e .` into a new environment that sees our dependencies, so that nothing is downloaded."""
+    venv.create(tmp_path / "environment", with_pip=False)
+    executable = str(tmp_path / "environment" / "bin" / "python")
+    (packages,) = (tmp_path / "environment").glob("lib/*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    pip = [sys.executable, "-m", "pip", "--python", executable, "install", "--quiet"]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, *offline, "--editable", str(ROOT)], cwd=tmp_path, check=True, capture_output=True)
+
+    imported = python(project, "-c", "import fileman; print(fileman.__file__)", library="", executable=executable)
+    checked = python(project, "-m", "django", "check", library="", executable=executable)
+
+    assert (imported.stdout, imported.stderr) == (f"{ROOT / 'fileman' / '__init__.py'}\n", "")
+    assert (checked.stdout, checked.stderr) == ("System check identified no issues (0 silenced).\n", "")
 
 
 def test_the_licence_is_mit_and_the_metadata_agree() -> None:
