@@ -1,14 +1,14 @@
-# The only commands to know. Everything they need beyond Python 3.11 (and Node 20.19 for the built examples) they install.
+# All commands of this repository. They install what they need, except Python 3.11 and Node 20.19 (for the built examples).
 #
-#   make run [PORT=8000]   the demo: page, GraphiQL, admin, local storage and the clouds' stand-ins
-#   make test              all tests: on SQLite, in Chromium; what touches the database on PostgreSQL too
-#   make test-long         the longer rounds
-#   make check             format, lint, types, import contracts, migrations, SDL drift, size gates
-#   make bench             benchmarks; each prints a ratio within the same run
-#   make screenshots       take the pictures of the README anew
-#   make schema            write the exported SDL
-#   make lock              bring the lock files in line with pyproject.toml; delete one first for the newest versions
-#   make clean             remove what the others made
+#   make run [PORT=8000]   run the demo: page, GraphiQL, admin, local disk and stand-ins for the clouds
+#   make test              run all tests on SQLite and in Chromium, and the database tests on PostgreSQL too
+#   make test-long         run the slow tests
+#   make check             check format, lint, types, import contracts, size gates, migrations and the exported SDL
+#   make bench             run the benchmarks; each prints a ratio within one run
+#   make screenshots       update the screenshots of the README
+#   make schema            export the SDL after a change of the API
+#   make lock              update the lock files from pyproject.toml; delete a lock file first to upgrade its packages
+#   make clean             delete everything that the other commands created
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -42,7 +42,7 @@ check: .venv/.installed-dev frontends
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/gates.py
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python manage.py export_schema schema | diff -u schema/schema.graphql - || (echo "The exported SDL differs: run make schema." && false)
+	$(BIN)/python manage.py export_schema schema | diff -u schema/schema.graphql - || (echo "The exported SDL is out of date. Run make schema." && false)
 ifeq ($(NODE_OK),true)
 	cd frontend_examples && npm run --silent typecheck
 	cd frontend_examples/uploader && npm ci --silent && npm run --silent typecheck
@@ -83,7 +83,7 @@ ifeq ($(NODE_OK),true)
 frontends: frontend_examples/node_modules/.built
 else
 frontends:
-	@echo "Node 20.19 or newer is not here: GraphiQL and the built examples are left out."
+	@echo "Node 20.19 or newer is not installed. GraphiQL and the built examples are skipped."
 endif
 
 frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
