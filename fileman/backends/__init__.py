@@ -1,4 +1,4 @@
-"""Storage backends and how to get one: `get_backend(file_manager)`."""
+"""Storage backends. `get_backend(file_manager)` returns the one of a file manager."""
 
 from functools import lru_cache
 from importlib import import_module
@@ -33,28 +33,28 @@ class Configured(Protocol):
 
 
 def backend_types() -> list[str]:
-    """The known values of `FileManager.backend_type`."""
+    """Return the known values of `FileManager.backend_type`."""
     return [*_BUILT_IN, *conf.settings().BACKENDS]
 
 
 def backend_class(backend_type: str) -> type[Backend]:
-    """The class of a backend type, imported now. Raises StorageMisconfigured for an unknown type or a missing SDK."""
+    """Import and return the class of a backend type. Raises StorageMisconfigured: unknown type, missing SDK."""
     path = (_BUILT_IN | dict(conf.settings().BACKENDS)).get(backend_type)
     if path is None:
         known = ", ".join(backend_types())
-        raise StorageMisconfigured(f"Unknown backend type {backend_type!r}; known are {known}.")
+        raise StorageMisconfigured(f"Unknown backend type {backend_type!r}. Known types: {known}.")
     module, _, name = path.rpartition(".")
     try:
         found: type[Backend] = getattr(import_module(module), name)
     except ImportError as error:
         raise StorageMisconfigured(f"Backend {backend_type!r} needs the package {error.name!r}.") from error
     except AttributeError as error:
-        raise StorageMisconfigured(f"Backend {backend_type!r}: there is no {path}.") from error
+        raise StorageMisconfigured(f"Backend {backend_type!r} is set to {path}, which does not exist.") from error
     return found
 
 
 def build_config(file_manager: Configured) -> BackendConfig:
-    """What a backend needs to know of a file manager."""
+    """Return the configuration of a file manager's backend."""
     return BackendConfig(
         manager_id=file_manager.id,
         backend_url=file_manager.backend_url,
@@ -64,7 +64,7 @@ def build_config(file_manager: Configured) -> BackendConfig:
 
 
 class _ByVersion:
-    """A file manager that hashes by its row and the time it was saved, so that a change makes a new backend."""
+    """A file manager as a cache key: its row and the time of its last save, so that a change makes a new backend."""
 
     def __init__(self, file_manager: Configured) -> None:
         self.file_manager = file_manager
@@ -83,10 +83,10 @@ def _cached(version: _ByVersion) -> Backend:
 
 
 def get_backend(file_manager: Configured) -> Backend:
-    """The backend of a file manager, made once for each saved state of it. Raises StorageMisconfigured."""
+    """Return the backend of a file manager, made once for each of its saved states. Raises StorageMisconfigured."""
     return _cached(_ByVersion(file_manager))
 
 
 def forget_backends() -> None:
-    """Drop the cached backends, as after a change of FILEMAN_SETTINGS."""
+    """Empty the cache of backends, for example after a change of FILEMAN_SETTINGS."""
     _cached.cache_clear()

@@ -56,7 +56,7 @@ class Backend(ABC):
         if problems:
             return problems
         if config.supports_direct_upload and not cls.capabilities.supports_direct_upload:
-            problems.append("This backend cannot take direct uploads: set supports_direct_upload to False.")
+            problems.append("This backend cannot take direct uploads. Set supports_direct_upload to False.")
         settings = cls.settings_class(**config.settings)
         return problems + settings.problems() + cls.location_problems(config)
 
@@ -81,7 +81,7 @@ class Backend(ABC):
     # Upload
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002
-        """Start the upload on the storage, where it must be started: a multipart upload, a session for this origin.
+        """Start the upload on the storage if it needs that: a multipart upload, a session for this browser origin.
 
         The result is JSON and comes back as `upload.begun`. After a crash the same upload is begun again; `assemble`
         must then clean up after the first call, where the storage can list what was begun.

@@ -1,4 +1,4 @@
-"""What the diagnoses of all backends share: try a call, keep going, and report each problem once."""
+"""A probe for the diagnosis of every backend: it tries calls, continues after errors and reports each problem once."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,17 +8,15 @@ from uuid import uuid4
 
 from fileman.errors import StorageError
 
-PROBE: Final = b"fileman probe"
-"""Content of the objects that a diagnosis writes."""
-PROBE_SECONDS: Final = 60
-"""Lifetime of the URLs that a diagnosis signs."""
+PROBE: Final = b"fileman probe"  # content of the objects that a diagnosis writes
+PROBE_SECONDS: Final = 60  # lifetime of the URLs that a diagnosis signs
 _Result = TypeVar("_Result")
 
 
 class Probe:
     """Collects the problems of one configuration, for one use.
 
-    `explain(deed, error)` turns a StorageError into a sentence for an operator; `errors` maps the SDK's errors to it.
+    `explain(deed, error)` turns a StorageError into a sentence for an operator; `errors` maps the SDK's errors to one.
     """
 
     def __init__(
@@ -34,7 +32,7 @@ class Probe:
 
     @property
     def problems(self) -> list[str]:
-        """Sentences in the order they were found, each once."""
+        """Sentences in the order of their discovery, each once."""
         return list(self._problems)
 
     @property

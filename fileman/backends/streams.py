@@ -1,4 +1,4 @@
-"""Bytes of one slice on their way from our upload view into a storage."""
+"""The bytes of one slice on their way from our upload view to a storage."""
 
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
@@ -7,15 +7,14 @@ from fileman.backends.values import Upload
 from fileman.checksums import hasher
 from fileman.errors import SizeMismatch
 
-CHUNK_BYTES: Final = 1024**2
-"""Bytes read at once from a client or from a storage."""
+CHUNK_BYTES: Final = 1024**2  # read at once from a client or a storage
 
 
 class ExactBody:
     """Exactly `length` bytes of a stream, hashed on the way and read once.
 
-    Iterate over it, or `take` from it where an SDK wants a file. A stream that ends early or breaks off raises
-    SizeMismatch, so that the request carrying the body fails and nothing is stored. SDKs wrap that error in their own:
+    Iterate over it, or `take` from it for an SDK that reads a file. A stream that ends early or breaks off raises
+    SizeMismatch, so that the request with the body fails and nothing is stored. SDKs wrap that error in their own;
     `error` keeps it.
     """
 
@@ -34,12 +33,12 @@ class ExactBody:
             yield chunk
 
     def take(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes (all that is left if negative), b"" at the end. Raises SizeMismatch."""
+        """Return up to `size` bytes (all the rest if negative), b"" at the end. Raises SizeMismatch."""
         if self._left == 0:
             return b""
         try:
             chunk = self._stream.read(self._left if size < 0 else min(size, self._left))
-        except OSError as error:  # a client that goes away
+        except OSError as error:  # a client that disconnects
             raise self._ended_early() from error
         if not chunk:
             raise self._ended_early()

@@ -1,4 +1,4 @@
-"""What crosses the border between the domain and a storage backend. No vendor type ever does."""
+"""The values that fileman and its storage backends exchange. No vendor type is among them."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -16,49 +16,49 @@ Disposition = Literal["attachment", "inline"]
 
 
 class Strategy(StrEnum):
-    """How the bytes of one file travel."""
+    """The way that the bytes of one file take."""
 
     SINGLE = "single"
     """One request."""
     PARTS = "parts"
     """Several requests, in any order, assembled by the server."""
     SESSION = "session"
-    """One resumable session: a request for the whole remainder, again from where it broke off."""
+    """One resumable session: a request for the whole remainder, which another continues after an interruption."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What a storage can do. The domain plans by these and never asks for the vendor's name."""
+    """Limits and abilities of a storage. Uploads are planned by these, never by the vendor's name."""
 
     supports_direct_upload: bool
-    """False: clients cannot reach it, the bytes always come through our own upload view."""
+    """False: clients cannot reach it, so the bytes always come through our own upload view."""
     signs_locally: bool = True
-    """False: signing asks the network, so lists do not sign."""
+    """False: signing uses the network, so lists do not sign."""
     max_object_bytes: int
     single_request_max_bytes: int
     """Largest object that one request can carry."""
     large_strategy: Strategy
-    """PARTS or SESSION: how what is larger travels."""
+    """PARTS or SESSION: the strategy for larger files."""
     part_min_bytes: int = 1
-    """All parts but the last have at least this many bytes."""
+    """Smallest size of all parts but the last."""
     part_max_bytes: int
     parts_max: int
     single_checksums: frozenset[str] = frozenset()
-    """Algorithms that the storage itself computes over a whole object sent by one request."""
+    """Algorithms that the storage itself computes over an object sent by one request."""
     parts_checksums: frozenset[str] = frozenset()
     """The same for an object sent in parts or by a session."""
     late_write_seconds: int = 0
-    """How much longer than its signature a grant can still write (a resumable session lives a week)."""
+    """Time after its signature in which a grant can still write (a resumable session lives a week)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendConfig:
-    """What a backend is made from: the storage part of a file manager."""
+    """The part of a file manager that a backend is made from."""
 
     manager_id: UUID
     backend_url: str
     settings: Mapping[str, Any] = field(repr=False)
-    """They hold secrets."""
+    """They contain secrets."""
     supports_direct_upload: bool
 
 
@@ -74,7 +74,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class PartPlan:
-    """How a file is cut. All parts but the last have `part_size` bytes."""
+    """The division of a file into parts. All parts but the last have `part_size` bytes."""
 
     strategy: Strategy
     part_size: int
@@ -87,19 +87,19 @@ class Upload:
 
     file_id: UUID
     upload_path: str
-    """Where signed requests write."""
+    """Path that signed requests write to."""
     file_path: str
-    """Where the verified object is published; no signed request names it, except S3 parts by their upload id."""
+    """Path that the verified object is published to. No signed request names it, except S3 parts by their upload id."""
     filename: str
-    """Name that the uploader gave, for Content-Disposition."""
+    """The uploader's name of the file, for Content-Disposition."""
     size: int
     content_type: str
     checksum: Checksum | None
     plan: PartPlan
     begun: Mapping[str, Any]
-    """What `begin` returned."""
+    """Return value of `begin`."""
     progress: Mapping[str, Any] = field(default_factory=dict)
-    """What an earlier finalize call left in UploadInProgress.progress."""
+    """UploadInProgress.progress of an earlier finalize call."""
     now: datetime
     expires_in: int
     """Seconds that requests signed at `now` live."""
@@ -110,7 +110,7 @@ class Upload:
         return {"sha256"} | ({self.checksum.algorithm} if self.checksum else set())
 
     def slices(self) -> Iterator[Slice]:
-        """All parts, in order."""
+        """Yield all parts in order."""
         for index in range(self.plan.total_parts):
             yield self.slice(index + 1)
 
@@ -121,52 +121,52 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadRequest:
-    """One HTTP request for the client to send, ready signed. The shape is that of the API."""
+    """One signed HTTP request for the client to send, with the fields of the API."""
 
     slice: Slice
     method: Literal["POST", "PUT"]
     url: str
-    """Absolute, or starting with "/" for an address of this server."""
+    """Absolute, or beginning with "/" for a URL of this server."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Never one that browsers forbid to set."""
+    """Without headers that browsers forbid to set."""
     fields: tuple[tuple[str, str], ...] = ()
-    """Not empty: multipart/form-data with these fields in order, then the slice under `file_field`."""
+    """If not empty: multipart/form-data with these fields in order, then the slice as `file_field`."""
     file_field: str | None = None
     success_status: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """What the storage says of one object."""
+    """The storage's facts of one object."""
 
     path: str
     size: int
     etag: str
-    """Changes whenever the bytes do; pins reads and copies."""
+    """Changes with the bytes; pins reads and copies."""
     version: str = ""
-    """Version id or generation, where the storage has them."""
+    """Version id or generation, if the storage has them."""
     content_type: str = ""
-    """Empty where the storage keeps none."""
+    """Empty if the storage keeps none."""
     content_encoding: str = ""
     checksums: Mapping[str, str] = field(default_factory=dict)
-    """Algorithm -> hex, only what the storage computed itself over all bytes. Never what a client said."""
+    """Algorithm -> hex, only as the storage itself computed them over all bytes. Never a client's claim."""
     irregular: str = ""
-    """Not empty: why this cannot be the object that was granted (an append blob, a copy from elsewhere)."""
+    """If not empty: the reason why no signed request made this object (an append blob, a copy from elsewhere)."""
     modified: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeAs:
-    """How a download presents itself to the browser."""
+    """The presentation of a download in the browser."""
 
     disposition: Disposition = "attachment"
     filename: str = ""
-    """Name offered to the user; empty leaves it to the address."""
+    """Name for the downloaded file; empty: the browser takes it from the URL."""
     content_type: str = "application/octet-stream"
 
     @property
     def content_disposition(self) -> str:
-        """The header, with names of any script as RFC 6266 wants them."""
+        """The header, with non-ASCII names encoded per RFC 6266."""
         return content_disposition_header(self.disposition == "attachment", self.filename) or self.disposition
 
 
@@ -175,16 +175,16 @@ SERVE_AS_DOWNLOAD = ServeAs()
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteFailure:
-    """A path that could not be deleted; what is absent counts as deleted."""
+    """A path that could not be deleted. An absent object counts as deleted."""
 
     path: str
     reason: str
-    """For the operator; no secret in it."""
+    """For the operator, without secrets."""
 
 
 @dataclass(kw_only=True)
 class Budget:
-    """The time that one finalize call may take. Long steps look at it between their pieces."""
+    """The time that one finalize call may take. Long steps check it between their pieces."""
 
     seconds: float
     started: float = field(default_factory=time.monotonic)

@@ -97,7 +97,7 @@ class TestEveryType:
         direct = replace(config(vendor), supports_direct_upload=True)
 
         assert backend_class(vendor).configuration_problems(direct) == [
-            "This backend cannot take direct uploads: set supports_direct_upload to False."
+            "This backend cannot take direct uploads. Set supports_direct_upload to False."
         ]
 
     @pytest.mark.parametrize("vendor", GOOD)

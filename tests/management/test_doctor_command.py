@@ -69,7 +69,7 @@ class TestFileManagers:
 
         absent, _, unknown = output.partition("Gone (tape):\n")
         assert absent.startswith(f"Disk (file):\n  The folder {tmp_path}/absent")
-        assert unknown.startswith("  Unknown backend type 'tape'; known are file, ")
+        assert unknown.startswith("  Unknown backend type 'tape'. Known types: file, ")
         assert unknown.endswith("\nMemory (memory): works.\n")
         assert fault == "2 of 3 file managers do not work."
 
