@@ -1,4 +1,4 @@
-"""File rows for lists, written straight to the database: a list of a hundred needs no hundred uploads."""
+"""Rows of files, written straight to the database, so that lists need no uploads."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def file_row(manager: FileManager, user: User, *, age: int = 0, **over: Any) -> File:
-    """A completed file of the user, made `age` minutes before noon; not saved."""
+    """Return an unsaved, completed file of the user, created `age` minutes before noon."""
     name = f"stored_{uuid4().hex}.txt"
     values: dict[str, Any] = {
         "file_manager": manager,
@@ -35,7 +35,7 @@ def file_row(manager: FileManager, user: User, *, age: int = 0, **over: Any) -> 
 
 
 def save_files(manager: FileManager, user: User, count: int, **over: Any) -> list[File]:
-    """That many, each a minute older than the one before."""
+    """Save that many files, each a minute older than the one before."""
     return File.objects.bulk_create([file_row(manager, user, age=age, **over) for age in range(count)])
 
 

@@ -1,4 +1,4 @@
-"""Errors outside payloads: the domain's keep their codes, all others are masked and logged."""
+"""Errors outside payloads: domain errors keep their code, all others are masked and logged."""
 
 import logging
 from typing import Any
@@ -55,10 +55,10 @@ def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
     assert record.exc_info[1] is error
 
 
-def test_an_error_of_the_domain_keeps_its_code_and_message(
+def test_a_domain_error_keeps_its_code_and_message(
     api: Api, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One file that cannot be signed does not blank the others."""
+    """One failed download URL does not blank the rest of the page."""
     save_file(manager, user)
     monkeypatch.setattr(files, "download_url", failing(StorageMisconfigured()))
 
@@ -82,7 +82,7 @@ def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pyte
 
 
 def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """An upload token in a malformed input stays out of the log."""
+    """Upload tokens in malformed inputs must not reach the log."""
     with caplog.at_level(logging.DEBUG):
         response = api.post(
             "mutation ($input: FinalizeUploadInput!) { finalizeUpload(input: $input) { success } }",

@@ -1,4 +1,4 @@
-"""Ids: to_global_id, of one exact form, and a wrong one is answered like one that does not exist."""
+"""Ids are opaque and have one exact form. A malformed id is treated like one that does not exist."""
 
 from base64 import b64encode
 from uuid import UUID
@@ -20,10 +20,10 @@ def encoded(text: str) -> str:
 
 WRONG = {
     "empty": "",
-    "no base64": "%%%",
+    "not base64": "%%%",
     "not ASCII": "é" * 10,
     "surrogate": "\ud800",
-    "base64 of no text": b64encode(b"\xff\xfe").decode(),
+    "base64 of bad UTF-8": b64encode(b"\xff\xfe").decode(),
     "no colon": encoded("File"),
     "another type": encoded(f"User:{KEY}"),
     "integer key": encoded("File:1"),
@@ -31,8 +31,8 @@ WRONG = {
     "without dashes": encoded(f"File:{KEY.hex}"),
     "braces": encoded(f"File:{{{KEY}}}"),
     "urn": encoded(f"File:urn:uuid:{KEY}"),
-    "blank in front": encoded(f"File: {KEY}"),
-    "line break behind": encoded(f"File:{KEY}") + "\n",
+    "leading space": encoded(f"File: {KEY}"),
+    "trailing line break": encoded(f"File:{KEY}") + "\n",
     "no padding": encoded(f"File:{KEY}").rstrip("="),
     "the key itself": str(KEY),
     "huge": encoded("File:" + "9" * 100_000),
@@ -60,7 +60,7 @@ def test_a_group_id_gives_its_key() -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_queries_answer_null_to_a_wrong_id(name: str, api: Api) -> None:
+def test_queries_return_null_for_a_wrong_id(name: str, api: Api) -> None:
     query = "query ($id: ID!) { file(id: $id) { id } fileManager(id: $id) { id } node(id: $id) { id } }"
 
     assert api.call(query, {"id": WRONG[name]}) == {"file": None, "fileManager": None, "node": None}
@@ -69,35 +69,27 @@ def test_queries_answer_null_to_a_wrong_id(name: str, api: Api) -> None:
 def test_an_id_of_another_type_selects_nothing(api: Api, user: User, manager: FileManager) -> None:
     file = save_file(manager, user)
 
-    assert api.call("query ($id: ID!) { file(id: $id) { id } }", {"id": encoded(f"FileManager:{file.pk}")}) == {
-        "file": None
-    }
-    assert api.call("query ($id: ID!) { fileManager(id: $id) { id } }", {"id": encoded(f"File:{manager.pk}")}) == {
-        "fileManager": None
-    }
+    query = "query ($file: ID!, $manager: ID!) { file(id: $file) { id } fileManager(id: $manager) { id } }"
+    swapped = {"file": encoded(f"FileManager:{file.pk}"), "manager": encoded(f"File:{manager.pk}")}
+
+    assert api.call(query, swapped) == {"file": None, "fileManager": None}
 
 
-def test_node_gives_files_and_managers_by_their_ids(api: Api, user: User, manager: FileManager) -> None:
+def test_node_returns_files_and_managers_by_their_ids(api: Api, user: User, manager: FileManager) -> None:
     file = save_file(manager, user)
     shown = "__typename id ... on File { originalFilename } ... on FileManager { name }"
     query = f"query ($id: ID!) {{ node(id: $id) {{ {shown} }} }}"
     file_id, manager_id = encoded(f"File:{file.pk}"), encoded(f"FileManager:{manager.pk}")
 
-    assert api.call(query, {"id": file_id})["node"] == {
-        "__typename": "File",
-        "id": file_id,
-        "originalFilename": "notes.txt",
-    }
-    assert api.call(query, {"id": manager_id})["node"] == {
-        "__typename": "FileManager",
-        "id": manager_id,
-        "name": "Memory",
-    }
+    expected_file = {"__typename": "File", "id": file_id, "originalFilename": "notes.txt"}
+    expected_manager = {"__typename": "FileManager", "id": manager_id, "name": "Memory"}
+    assert api.call(query, {"id": file_id}) == {"node": expected_file}
+    assert api.call(query, {"id": manager_id}) == {"node": expected_manager}
 
 
 @pytest.mark.parametrize("kind", ["User", "Group"])
-def test_users_and_groups_are_no_nodes(kind: str, api: Api, user: User, group: Group) -> None:
-    """Node() must not hand out user names."""
+def test_users_and_groups_are_not_nodes(kind: str, api: Api, user: User, group: Group) -> None:
+    """The node query must not reveal user names."""
     key = {"User": user.pk, "Group": group.pk}[kind]
 
     assert api.call("query ($id: ID!) { node(id: $id) { id } }", {"id": encoded(f"{kind}:{key}")}) == {"node": None}
@@ -106,37 +98,31 @@ def test_users_and_groups_are_no_nodes(kind: str, api: Api, user: User, group: G
 @pytest.mark.parametrize(
     ("mutation", "field"),
     [
-        ("updateFile(input: {id: $id}) { success errors { code field } }", "id"),
-        ("deleteFile(input: {id: $id}) { success errors { code field } }", "id"),
-        ("refreshUpload(input: {fileId: $id}) { success errors { code field } }", "fileId"),
-        (
-            'initiateUpload(input: {files: [{filename: "a.txt", size: 1}], fileManagerId: $id})'
-            " { success errors { code field } }",
-            "fileManagerId",
-        ),
-        (
-            'initiateUpload(input: {files: [{filename: "a.txt", size: 1}], groupId: $id})'
-            " { success errors { code field } }",
-            "groupId",
-        ),
+        ("updateFile(input: {id: $id})", "id"),
+        ("deleteFile(input: {id: $id})", "id"),
+        ("refreshUpload(input: {fileId: $id})", "fileId"),
+        ('initiateUpload(input: {files: [{filename: "a.txt", size: 1}], fileManagerId: $id})', "fileManagerId"),
+        ('initiateUpload(input: {files: [{filename: "a.txt", size: 1}], groupId: $id})', "groupId"),
     ],
 )
 @pytest.mark.parametrize(
     "id_",
     ["", "nonsense", encoded("File:1"), encoded("File:7b1f4a52-0c1e-4f7a-9d39-8f0c2b6e5a11"), encoded("Group:999999")],
 )
-def test_mutations_answer_not_found_to_a_wrong_id(
+def test_mutations_return_not_found_for_a_wrong_id(
     mutation: str, field: str, id_: str, api: Api, manager: FileManager
 ) -> None:
     """A malformed fileManagerId does not fall back to the default manager."""
-    (payload,) = api.call(f"mutation ($id: ID!) {{ {mutation} }}", {"id": id_}).values()
+    document = f"mutation ($id: ID!) {{ {mutation} {{ success errors {{ code field }} }} }}"
+
+    (payload,) = api.call(document, {"id": id_}).values()
 
     assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "field": [field]}]}
     assert File.objects.count() == 0
 
 
-def test_ids_of_files_show_no_order(api: Api, user: User, manager: FileManager) -> None:
-    """Random UUIDs, so neither numbers nor a sequence tell how much is uploaded."""
+def test_ids_of_files_reveal_no_order(api: Api, user: User, manager: FileManager) -> None:
+    """They are random UUIDs, so that nobody can tell how much is uploaded."""
     rows = save_files(manager, user, 1000)
     page = api.call("{ files(first: 100) { edges { node { id } } } }")["files"]["edges"]
     keys = [to_uuid("File", edge["node"]["id"]) for edge in page]

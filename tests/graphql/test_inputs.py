@@ -1,4 +1,4 @@
-"""What the types of the inputs let through, and what they refuse before anything happens."""
+"""Values that the input types accept, and values that refuse the request before anything happens."""
 
 from typing import Any
 
@@ -26,29 +26,10 @@ def _unlimited(manager: FileManager) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [
-        -1,
-        0.5,
-        1.0,
-        1e3,
-        True,
-        "",
-        "-1",
-        "+1",
-        "1.0",
-        "0x1",
-        " 1",
-        "1_0",
-        "٣",
-        "9" * 17,
-        LARGEST + 1,
-        10**400,
-        [1],
-        {},
-        None,
-    ],
-)
-def test_what_is_no_byte_count_refuses_the_request(size: object, api: Api) -> None:
+    [-1, 0.5, 1.0, 1e3, True, "", "-1", "+1", "1.0", "0x1", " 1", "1_0", "٣", "9" * 17,
+     LARGEST + 1, 10**400, [1], {}, None],
+)  # fmt: skip
+def test_an_impossible_byte_count_refuses_the_request(size: object, api: Api) -> None:
     body = api.post(INITIATE, declared(size=size)).json()
 
     assert "data" not in body
@@ -57,7 +38,7 @@ def test_what_is_no_byte_count_refuses_the_request(size: object, api: Api) -> No
 
 
 @pytest.mark.parametrize("literal", ["-1", "1.5", '"x"', "true", "[1]", "{}", "9" * 5000, "1e3"])
-def test_literals_are_held_to_the_same(literal: str, api: Api) -> None:
+def test_an_impossible_literal_refuses_the_request(literal: str, api: Api) -> None:
     document = (
         f'mutation {{ initiateUpload(input: {{files: [{{filename: "a.txt", size: {literal}}}]}}) {{ success }} }}'
     )
@@ -69,15 +50,15 @@ def test_literals_are_held_to_the_same(literal: str, api: Api) -> None:
 
 
 @pytest.mark.parametrize(("size", "stored"), [(1, 1), ("7", 7), (2**31, 2**31), (str(2**31 + 1), 2**31 + 1)])
-def test_byte_counts_come_as_numbers_or_texts_and_leave_as_numbers(size: object, stored: int, api: Api) -> None:
-    """Beyond 2^31."""
+def test_byte_counts_are_numbers_or_strings_and_are_returned_as_numbers(size: object, stored: int, api: Api) -> None:
+    """Also beyond 2^31, where GraphQL's Int ends."""
     payload = api.call(INITIATE, declared(size=size))["initiateUpload"]
 
     assert payload["files"][0]["file"] == {"fileSize": stored, "metadata": {}}
 
 
 @pytest.mark.parametrize("size", [0, "0"])
-def test_an_empty_file_is_the_domains_to_refuse(size: object, api: Api) -> None:
+def test_an_empty_file_is_an_error_of_its_ticket(size: object, api: Api) -> None:
     ticket = api.call(INITIATE, declared(size=size))["initiateUpload"]["files"][0]
 
     assert ticket == {"file": None, "errors": [{"code": "EMPTY_FILE", "field": ["files", "0", "size"]}]}
@@ -85,21 +66,12 @@ def test_an_empty_file_is_the_domains_to_refuse(size: object, api: Api) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    [
-        [],
-        "text",
-        5,
-        True,
-        [{}],
-        {"a": "\0"},
-        {"a": "\ud800"},
-        {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}},
-        {"a": "x" * 9000},
-    ],
-)
+    [[], "text", 5, True, [{}], {"a": "\0"}, {"a": "\ud800"}, {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}},
+     {"a": "x" * 9000}],
+)  # fmt: skip
 @pytest.mark.parametrize("key", [None, "k"])
-def test_metadata_is_the_domains_to_refuse(metadata: object, key: str | None, api: Api) -> None:
-    """With an idempotency key too, which is a digest of the whole input."""
+def test_bad_metadata_is_an_error_of_its_ticket(metadata: object, key: str | None, api: Api) -> None:
+    """Also with an idempotency key, whose digest covers the whole input."""
     variables = declared(metadata=metadata)
     variables["input"]["idempotencyKey"] = key
 
@@ -108,8 +80,8 @@ def test_metadata_is_the_domains_to_refuse(metadata: object, key: str | None, ap
     assert ticket == {"file": None, "errors": [{"code": "INVALID_METADATA", "field": ["files", "0", "metadata"]}]}
 
 
-def test_metadata_of_endless_numbers_is_refused_in_literals(api: Api) -> None:
-    """1e999 is infinite once parsed."""
+def test_infinite_numbers_in_metadata_literals_are_refused(api: Api) -> None:
+    """1e999 is parsed as infinity."""
     document = """mutation { initiateUpload(input: {files: [{filename: "a.txt", size: 1, metadata: {a: 1e999}}]}) {
       files { errors { code } }
     } }"""
@@ -144,20 +116,13 @@ def test_a_malformed_checksum_is_an_error_of_its_ticket(checksum: str, api: Api)
     assert ticket == {"file": None, "errors": [{"code": "INVALID_CHECKSUM", "field": ["files", "0", "checksum"]}]}
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({}, "INVALID_INPUT"),
-        ({"uploadToken": "x", "fileId": "x"}, "INVALID_INPUT"),
-        ({"uploadToken": None}, "INVALID_INPUT"),
-    ],
-)
-def test_refresh_takes_exactly_one_of_token_and_id(fields: dict[str, Any], code: str, api: Api) -> None:
-    assert [error["code"] for error in api.refresh(**fields)["errors"]] == [code]
+@pytest.mark.parametrize("fields", [{}, {"uploadToken": "x", "fileId": "x"}, {"uploadToken": None}])
+def test_refresh_needs_exactly_one_of_token_and_id(fields: dict[str, Any], api: Api) -> None:
+    assert [error["code"] for error in api.refresh(**fields)["errors"]] == ["INVALID_INPUT"]
 
 
 @pytest.mark.parametrize("token", ["", "x", "\0", "\ud800", "x" * 100_000])
-def test_any_text_may_be_tried_as_a_token(token: str, api: Api) -> None:
+def test_an_unknown_token_is_not_found(token: str, api: Api) -> None:
     for payload in (api.refresh(uploadToken=token), api.finalize(token), api.abort(token)):
         assert payload["success"] is False
         assert payload["errors"] == [
@@ -177,7 +142,7 @@ class TestUpdate:
         id_: str = api.upload(b"x", metadata={"a": 1})["id"]
         return id_
 
-    def test_what_is_left_out_stays(self, file_id: str, api: Api) -> None:
+    def test_absent_fields_stay(self, file_id: str, api: Api) -> None:
         file = api.update(file_id)["file"]
 
         assert (file["originalFilename"], file["metadata"], file["isPublic"]) == ("notes.txt", {"a": 1}, False)
@@ -188,7 +153,7 @@ class TestUpdate:
     def test_metadata_null_empties_it(self, file_id: str, api: Api) -> None:
         assert api.update(file_id, metadata=None)["file"]["metadata"] == {}
 
-    def test_the_other_fields_take_null_as_left_out(self, file_id: str, api: Api) -> None:
+    def test_null_in_the_other_fields_counts_as_absent(self, file_id: str, api: Api) -> None:
         file = api.update(file_id, originalFilename=None, isPublic=None)["file"]
 
         assert (file["originalFilename"], file["isPublic"]) == ("notes.txt", False)

@@ -44,7 +44,7 @@ def refusal(api: Api, **variables: Any) -> tuple[str, str]:
 
 
 def save_named(manager: FileManager, user: User, *named: str, **over: Any) -> None:
-    """One file for each name, the first the newest."""
+    """Save one file per name, the newest first."""
     File.objects.bulk_create(
         [file_row(manager, user, age=age, original_filename=name, **over) for age, name in enumerate(named)]
     )
@@ -61,9 +61,7 @@ class TestPages:
         assert found["pageInfo"]["hasNextPage"] is True
         assert found["pageInfo"]["hasPreviousPage"] is False
 
-    def test_pages_follow_one_another_without_gap_or_repetition(
-        self, api: Api, user: User, manager: FileManager
-    ) -> None:
+    def test_pages_have_neither_gaps_nor_repetitions(self, api: Api, user: User, manager: FileManager) -> None:
         save_named(manager, user, *[f"{n}.txt" for n in range(7)])
         seen: list[str] = []
         after = None
@@ -88,7 +86,7 @@ class TestPages:
         assert len(set(seen)) == 9
 
     def test_ties_run_in_the_direction_of_the_index(self, api: Api, user: User, manager: FileManager) -> None:
-        """Newest first has the greatest id first, as the index does; oldest first is the exact reverse."""
+        """Newest first has the greatest id first, as the index has; oldest first is the exact reverse."""
         keys = sorted(row.pk for row in save_files(manager, user, 9, created=NOON))
         query = "query ($by: Ordering!) { files(ordering: [{created: $by}]) { edges { node { id } } } }"
 
@@ -98,7 +96,7 @@ class TestPages:
         assert found("ASC") == keys
         assert found("DESC") == keys[::-1]
 
-    def test_a_file_that_arrives_meanwhile_shifts_nothing(self, api: Api, user: User, manager: FileManager) -> None:
+    def test_a_new_file_does_not_shift_later_pages(self, api: Api, user: User, manager: FileManager) -> None:
         save_named(manager, user, "0.txt", "1.txt", "2.txt")
         first = page(api, first=2)
         save_file(manager, user, age=-1, original_filename="new.txt")
@@ -138,7 +136,7 @@ class TestPages:
     def test_impossible_sizes_are_refused(self, arguments: dict[str, int], message: str, api: Api) -> None:
         assert refusal(api, **arguments) == ("INVALID_INPUT", message)
 
-    def test_managers_are_paged_alike(self, api: Api, db: None) -> None:
+    def test_file_managers_have_pages_too(self, api: Api, db: None) -> None:
         for name in "cab":
             FileManager.objects.create(name=name, backend_type="memory")
         query = """query ($after: String) {
@@ -158,20 +156,20 @@ def cursor(text: str | bytes) -> str:
 
 
 BAD_CURSORS = {
-    "no base64": "%%%",
-    "no text": cursor(b"\xff"),
+    "not base64": "%%%",
+    "bad UTF-8": cursor(b"\xff"),
     "no colon": cursor("orderedcursor"),
     "another prefix": cursor('arrayconnection:["1"]'),
-    "no JSON": cursor("orderedcursor:["),
+    "bad JSON": cursor("orderedcursor:["),
     "object": cursor("orderedcursor:{}"),
     "too few": cursor("orderedcursor:[]"),
     "too many": cursor('orderedcursor:["a","b","c"]'),
     "numbers": cursor("orderedcursor:[1,2]"),
-    "no moment": cursor('orderedcursor:["x","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
-    "no uuid": cursor('orderedcursor:["2026-01-31T12:00:00+00:00","1"]'),
+    "bad time": cursor('orderedcursor:["x","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
+    "bad UUID": cursor('orderedcursor:["2026-01-31T12:00:00+00:00","1"]'),
     "before the calendar": cursor('orderedcursor:["0001-01-01T00:00:00+23:59","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
     "after the calendar": cursor('orderedcursor:["9999-12-31T23:59:59-23:59","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]'),
-    "bottomless": cursor("orderedcursor:" + "[" * 3000),
+    "deep": cursor("orderedcursor:" + "[" * 3000),
     "long": cursor('orderedcursor:["' + "9" * 5000 + '","x"]'),
     "surrogate": "\ud800",
     "NUL": "\0",
@@ -181,7 +179,7 @@ BAD_CURSORS = {
 class TestCursors:
     @pytest.mark.parametrize("name", BAD_CURSORS)
     @pytest.mark.parametrize("argument", ["after", "before"])
-    def test_a_cursor_that_was_not_handed_out_is_refused(
+    def test_a_forged_cursor_is_refused(
         self, name: str, argument: str, api: Api, user: User, manager: FileManager
     ) -> None:
         save_files(manager, user, 2)
@@ -191,7 +189,7 @@ class TestCursors:
         assert code == "INVALID_INPUT"
         assert message == "Unknown cursor. Pass a cursor of this list, with the same ordering."
 
-    def test_a_cursor_serves_only_the_order_it_was_made_in(self, api: Api, user: User, manager: FileManager) -> None:
+    def test_a_cursor_works_only_for_its_ordering(self, api: Api, user: User, manager: FileManager) -> None:
         save_files(manager, user, 2)
         made = page(api, first=1, ordering=[{"fileSize": "ASC"}])["pageInfo"]["endCursor"]
 
@@ -199,7 +197,7 @@ class TestCursors:
         assert refusal(api, after=made)[0] == "INVALID_INPUT"
         assert len(names(page(api, after=made, ordering=[{"fileSize": "ASC"}]))) == 1
 
-    def test_a_cursor_serves_only_the_list_it_was_made_in(self, api: Api, user: User, manager: FileManager) -> None:
+    def test_a_cursor_works_only_for_its_list(self, api: Api, user: User, manager: FileManager) -> None:
         save_files(manager, user, 1)
         made = page(api)["pageInfo"]["endCursor"]
 
@@ -207,8 +205,8 @@ class TestCursors:
 
         assert body["errors"][0]["extensions"] == {"code": "INVALID_INPUT"}
 
-    def test_a_cursor_may_not_be_changed(self, api: Api, user: User, manager: FileManager) -> None:
-        """Its values go into a WHERE clause; NUL and numbers without end are errors of the database there."""
+    def test_a_changed_cursor_is_refused(self, api: Api, user: User, manager: FileManager) -> None:
+        """Its values go into a WHERE clause, where NUL and huge numbers are database errors."""
         save_files(manager, user, 2)
         signature = page(api, first=1)["pageInfo"]["endCursor"].rsplit(":", 1)[1]
         forged = cursor('orderedcursor:["2026-01-31T12:00:00+00:00","0d6ab2f0-4c88-4fb0-8d0d-bd1f2a3b4c5d"]')
@@ -234,7 +232,9 @@ class TestOrders:
             ([{"fileSize": "DESC"}, {"created": "ASC"}], "cab"),
         ],
     )
-    def test_by_each_field_and_by_several(self, ordering: list[dict[str, str]], expected: str, api: Api) -> None:
+    def test_files_are_sorted_by_the_given_fields(
+        self, ordering: list[dict[str, str]], expected: str, api: Api
+    ) -> None:
         assert "".join(names(page(api, ordering=ordering))) == expected
 
     @pytest.mark.parametrize("ordering", [[{"fileSize": "ASC"}], [{"fileSize": "DESC"}, {"originalFilename": "ASC"}]])
@@ -245,7 +245,7 @@ class TestOrders:
 
         assert names(first) + names(second) == whole
 
-    def test_a_field_is_named_once(self, api: Api) -> None:
+    def test_a_field_named_twice_is_refused(self, api: Api) -> None:
         assert refusal(api, ordering=[{"created": "ASC"}, {"created": "DESC"}]) == (
             "INVALID_INPUT",
             "Pass each field of ordering only once.",
@@ -352,7 +352,7 @@ class TestWhoseFiles:
         save_file(manager, other_user, age=1, original_filename="bob's, public", is_public=True)
         save_file(manager, other_user, age=2, original_filename="editors'", group=group)
 
-    def test_lists_show_the_viewers_own_and_no_public_ones(self, api: Api) -> None:
+    def test_lists_show_the_viewers_own_files_and_no_public_ones(self, api: Api) -> None:
         assert names(page(api)) == ["ann's"]
 
     def test_anonymous_lists_are_empty(self, anonymous: Api) -> None:
@@ -365,7 +365,7 @@ class TestWhoseFiles:
         assert names(page(api, filters=filters)) == []
         assert names(page(stranger, filters=filters)) == ["editors'"]
 
-    def test_all_needs_the_permission(self, api: Api, user: User, group: Group) -> None:
+    def test_all_files_need_the_permission(self, api: Api, user: User, group: Group) -> None:
         assert names(page(api, filters={"all": True})) == []
 
         permitted = api_of(grant(user, "view_file"))
@@ -374,7 +374,7 @@ class TestWhoseFiles:
         assert names(page(permitted, filters={"all": False})) == ["ann's"]
         assert names(page(permitted, filters={"all": True, "groupId": to_global_id("Group", group.pk)})) == ["editors'"]
 
-    def test_created_is_compared_in_moments_not_in_text(self, api: Api) -> None:
+    def test_created_is_compared_as_time_not_as_text(self, api: Api) -> None:
         after = (NOON - timedelta(seconds=1)).isoformat()
 
         assert names(page(api, filters={"created": {"gte": after}})) == ["ann's"]

@@ -1,4 +1,4 @@
-"""What the view takes and what it refuses: always JSON, always with a code, never a 500."""
+"""Requests that the view accepts, and refusals: always JSON with a code, never a 500."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def post(client: Client, body: object, content_type: str = "application/json", *
     return client.post("/graphql", data, content_type=content_type, headers=headers)
 
 
-def code_of(response: Any) -> str:
+def get_code(response: Any) -> str:
     body = response.json()
     assert "data" not in body
     (error,) = body["errors"]
@@ -28,12 +28,12 @@ def code_of(response: Any) -> str:
 
 
 BAD_BODIES = {
-    "nothing": (b" ", 400),
+    "blank": (b" ", 400),
     "null": (b"null", 400),
     "number": (b"5", 400),
-    "text": (b'"x"', 400),
-    "truth": (b"true", 400),
-    "no JSON": (b"{", 400),
+    "string": (b'"x"', 400),
+    "boolean": (b"true", 400),
+    "bad JSON": (b"{", 400),
     "list of operations": (json.dumps([VIEWER, VIEWER]).encode(), 400),
     "empty list": (b"[]", 400),
     "no query": (b"{}", 400),
@@ -41,18 +41,18 @@ BAD_BODIES = {
     "query blank": (b'{"query": "  "}', 400),
     "query number": (b'{"query": 1}', 400),
     "variables list": (b'{"query": "{viewer{id}}", "variables": []}', 400),
-    "variables text": (b'{"query": "{viewer{id}}", "variables": "{}"}', 400),
+    "variables string": (b'{"query": "{viewer{id}}", "variables": "{}"}', 400),
     "operationName number": (b'{"query": "{viewer{id}}", "operationName": 1}', 400),
     "unknown operationName": (b'{"query": "{viewer{id}}", "operationName": "Other"}', 400),
     "extensions list": (b'{"query": "{viewer{id}}", "extensions": []}', 400),
     "only a fragment": (b'{"query": "fragment F on File { id }"}', 400),
-    "bottomless": (b"[" * 100_000, 400),
-    "bottomless object": (b'{"a":' * 30_000, 400),
+    "deep list": (b"[" * 100_000, 400),
+    "deep object": (b'{"a":' * 30_000, 400),
     "33 levels in variables": (b'{"query":"{viewer{id}}","variables":' + b'{"a":' * 32 + b"1" + b"}" * 33, 400),
     "integer of 5,000 digits": (b'{"query": "{viewer{id}}", "variables": {"a": ' + b"9" * 5000 + b"}}", 400),
     "NaN": (b'{"query": "{viewer{id}}", "variables": {"a": NaN}}', 400),
     "Infinity": (b'{"query": "{viewer{id}}", "variables": {"a": -Infinity}}', 400),
-    "broken UTF-8": (b'{"query": "\xff{viewer{id}}"}', 400),
+    "bad UTF-8": (b'{"query": "\xff{viewer{id}}"}', 400),
     "UTF-16": ('{"query": "{viewer{id}}"}'.encode("utf-16"), 400),
     "UTF-16 without mark": ('{"query": "{viewer{id}}"}'.encode("utf-16-le"), 400),
     "UTF-32": ('{"query": "{viewer{id}}"}'.encode("utf-32"), 400),
@@ -68,7 +68,7 @@ def test_a_bad_body_is_refused_with_a_code(name: str) -> None:
     response = post(Client(), body)
 
     assert response.status_code == status
-    assert code_of(response) == {400: "BAD_REQUEST", 413: "PAYLOAD_TOO_LARGE"}[status]
+    assert get_code(response) == {400: "BAD_REQUEST", 413: "PAYLOAD_TOO_LARGE"}[status]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", SPEC])
@@ -114,35 +114,35 @@ def test_other_content_types_are_refused(content_type: str) -> None:
     response = Client().generic("POST", "/graphql", json.dumps(VIEWER), content_type)
 
     assert response.status_code == 415
-    assert code_of(response) == "UNSUPPORTED_MEDIA_TYPE"
+    assert get_code(response) == "UNSUPPORTED_MEDIA_TYPE"
 
 
 def test_multipart_operations_are_refused() -> None:
-    """No form, which a foreign page could send without asking first."""
+    """A foreign page could send a form without a CORS preflight."""
     form = {"operations": json.dumps(VIEWER), "map": "{}"}
 
     response = Client().post("/graphql", form, content_type=MULTIPART_CONTENT)
 
     assert response.status_code == 415
-    assert code_of(response) == "UNSUPPORTED_MEDIA_TYPE"
+    assert get_code(response) == "UNSUPPORTED_MEDIA_TYPE"
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", 'application/json;charset="UTF-8"']
 )
 @pytest.mark.django_db
-def test_json_may_name_its_character_set(content_type: str) -> None:
+def test_json_may_declare_utf_8(content_type: str) -> None:
     assert post(Client(), VIEWER, content_type).json() == {"data": {"viewer": None}}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_only_post_is_answered(method: str) -> None:
+def test_other_methods_than_post_are_refused(method: str) -> None:
     response = Client().generic(method, "/graphql?query={viewer{id}}")
 
     assert response.status_code == 405
     assert response["Allow"] == "POST"
     if method != "HEAD":
-        assert code_of(response) == "METHOD_NOT_ALLOWED"
+        assert get_code(response) == "METHOD_NOT_ALLOWED"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_get_shows_nothing_in_production(query: str, accept: str, settings: Sett
     response = Client().get(f"/graphql{query}", headers={"Accept": accept})
 
     assert response.status_code == 405
-    assert code_of(response) == "METHOD_NOT_ALLOWED"
+    assert get_code(response) == "METHOD_NOT_ALLOWED"
 
 
 def test_browsers_get_graphiql_in_development(settings: Settings) -> None:
@@ -219,11 +219,11 @@ def test_the_media_type_is_the_one_that_the_client_prefers(accept: str | None, m
 )
 @pytest.mark.parametrize(("accept", "status"), [(SPEC, 400), ("application/json", 200)])
 def test_a_document_that_cannot_run_has_errors_and_no_data(query: str, code: str, accept: str, status: int) -> None:
-    """GraphQL over HTTP: the older media type answers well-formed requests with 200."""
+    """GraphQL over HTTP: with application/json, well-formed requests have status 200."""
     response = post(Client(), {"query": query}, Accept=accept)
 
     assert response.status_code == status
-    assert code_of(response) == code
+    assert get_code(response) == code
 
 
 @pytest.mark.django_db
@@ -235,7 +235,7 @@ def test_one_of_several_named_operations_runs() -> None:
 
 @pytest.mark.django_db
 def test_a_foreign_host_is_a_bad_request_whatever_the_middleware(settings: Settings) -> None:
-    """Without CommonMiddleware nobody looks at it before the view does."""
+    """Without CommonMiddleware, the view is the first to check it."""
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("CommonMiddleware")]
 
     assert post(Client(), VIEWER, Host="evil.example").status_code == 400
@@ -249,36 +249,27 @@ class TestCsrf:
         client.force_login(user)
         return client
 
-    def test_a_session_without_token_is_refused_as_json(self, client: Client) -> None:
-        response = post(client, VIEWER)
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
+    def test_a_session_without_token_is_refused_as_json(self, headers: dict[str, str], client: Client) -> None:
+        response = post(client, VIEWER, **headers)
 
         assert response.status_code == 403
         assert response["Content-Type"] == "application/json; charset=utf-8"
-        assert code_of(response) == "CSRF_FAILED"
+        assert get_code(response) == "CSRF_FAILED"
+
+    @pytest.mark.parametrize("wrong", [{"X-CSRFToken": "a" * 64}, {"Origin": "https://evil.example"}])
+    def test_a_wrong_token_or_a_foreign_origin_is_refused(self, wrong: dict[str, str], client: Client) -> None:
+        token = client.get("/fileman/csrf/").json()["csrfToken"]
+
+        response = post(client, VIEWER, **{"X-CSRFToken": token, **wrong})
+
+        assert response.status_code == 403
+        assert get_code(response) == "CSRF_FAILED"
 
     def test_a_session_with_its_token_is_served(self, client: Client) -> None:
         token = client.get("/fileman/csrf/").json()["csrfToken"]
 
         assert post(client, VIEWER, **{"X-CSRFToken": token}).json() == {"data": {"viewer": {"username": "ann"}}}
-
-    def test_a_wrong_token_is_refused(self, client: Client) -> None:
-        client.get("/fileman/csrf/")
-
-        response = post(client, VIEWER, **{"X-CSRFToken": "a" * 64})
-
-        assert response.status_code == 403
-        assert code_of(response) == "CSRF_FAILED"
-
-    def test_a_foreign_origin_is_refused_even_with_the_token(self, client: Client) -> None:
-        token = client.get("/fileman/csrf/").json()["csrfToken"]
-
-        response = post(client, VIEWER, **{"X-CSRFToken": token, "Origin": "https://evil.example"})
-
-        assert response.status_code == 403
-        assert code_of(response) == "CSRF_FAILED"
-
-    def test_an_authorization_header_does_not_replace_the_token_of_a_session(self, client: Client) -> None:
-        assert post(client, VIEWER, Authorization="Bearer x").status_code == 403
 
     @pytest.mark.django_db
     def test_requests_without_session_need_no_token(self) -> None:
@@ -287,7 +278,7 @@ class TestCsrf:
         assert response.json() == {"data": {"viewer": None}}
 
     def test_a_host_project_may_sign_in_by_header(self, user: User, settings: Settings) -> None:
-        """Clients with a bearer token send no cookie and need no CSRF token."""
+        """Clients with a bearer token send no session cookie and need no CSRF token."""
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.graphql.test_requests.sign_in_by_header"]
 
         response = post(Client(enforce_csrf_checks=True), VIEWER, Authorization="Bearer ann")
@@ -296,7 +287,7 @@ class TestCsrf:
 
 
 def sign_in_by_header(get_response: Any) -> Any:
-    """A host project's authentication middleware, cut down to what the test needs."""
+    """Stand in for the authentication middleware of a host."""
 
     def middleware(request: Any) -> Any:
         if request.headers.get("Authorization") == "Bearer ann":

@@ -1,4 +1,4 @@
-"""Every way from the schema's roots to a file or a file manager, walked by somebody who may see none."""
+"""Every path from the schema's roots to a file or file manager, tried by a user who may see none."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ SECRET_TYPES = {"File", "FileManager"}
 
 
 def leads_to_secrets(field: GraphQLField) -> bool:
-    """Whether a selection below this field can reach a file or a file manager."""
+    """Return True if a selection below this field can reach a file or a file manager."""
     waiting, seen = [get_named_type(field.type)], set()
     while waiting:
         one = waiting.pop()
@@ -43,7 +43,7 @@ def roots(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
 
 
 def handles(fields: Any) -> list[str]:
-    """Those arguments or input fields that name something which exists already."""
+    """Return the arguments or input fields that name an existing object."""
     return [name for name, one in fields.items() if get_named_type(one.type).name == "ID" or name == "uploadToken"]
 
 
@@ -52,7 +52,7 @@ def by_id() -> list[str]:
 
 
 def lists() -> Iterator[tuple[str, str | None]]:
-    """Each list, without a filter and with each filter that names something."""
+    """Yield each list, without a filter and with each filter that names an object."""
     for name, field in roots(SCHEMA.query_type).items():
         if "id" not in field.args:
             filters = get_named_type(field.args["filters"].type)
@@ -61,7 +61,7 @@ def lists() -> Iterator[tuple[str, str | None]]:
 
 
 def mutations() -> Iterator[tuple[str, str]]:
-    """Each mutation, with each input field that names something."""
+    """Yield each mutation, with each input field that names an object."""
     assert SCHEMA.mutation_type is not None
     for name, field in SCHEMA.mutation_type.fields.items():
         taken = get_named_type(field.args["input"].type)
@@ -71,7 +71,7 @@ def mutations() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def foreign(api: Api, user: User, group: Group) -> dict[str, str]:
-    """What ann has and bob knows the handles of, by the names of the input fields that take them."""
+    """Return handles of ann's objects, which bob knows, by the input fields that take them."""
     user.groups.add(group)
     manager = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
     ids = {"fileManagerId": to_global_id("FileManager", manager.pk), "groupId": to_global_id("Group", group.pk)}
@@ -89,7 +89,7 @@ def test_the_walk_misses_no_root() -> None:
 
 @pytest.mark.parametrize("root", by_id())
 @pytest.mark.parametrize("handle", ["id", "fileManagerId"])
-def test_what_is_named_by_its_id_is_null(root: str, handle: str, stranger: Api, foreign: dict[str, str]) -> None:
+def test_objects_by_their_id_are_null(root: str, handle: str, stranger: Api, foreign: dict[str, str]) -> None:
     assert stranger.call(f'{{ {root}(id: "{foreign[handle]}") {{ id }} }}') == {root: None}
 
 

@@ -1,8 +1,18 @@
-"""The exported SDL: up to date, and without a place where secrets could come out."""
+"""The exported SDL is up to date, described in plain English, and has no field for secrets."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, build_schema
+from graphql import (
+    GraphQLArgument,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
 from strawberry.printer import print_schema
 
 from schema import schema
@@ -12,6 +22,25 @@ NEVER = {
     "settings", "uploadState", "etag", "version", "attemptId", "leaseUntil", "location", "backendUrl", "password",
     "email", "secretAccessKey", "accessKeyId", "accountKey", "connectionString", "idempotencyDigest",
 }  # fmt: skip
+
+
+# Words that the descriptions of an API do not use.
+ODD = re.compile(r"\b(address|addresses|anew|answers?|besides|fault|faults|told|whatever|whoever)\b", re.IGNORECASE)
+
+
+def descriptions() -> Iterator[tuple[str, str | None]]:
+    """Yield each type, field, argument, input field and enum value with its description."""
+    for one in build_schema(SDL.read_text()).type_map.values():
+        if is_introspection_type(one) or is_specified_scalar_type(one):
+            continue
+        yield one.name, one.description
+        for name, child in getattr(one, "fields", getattr(one, "values", {})).items():
+            yield f"{one.name}.{name}", child.description
+            yield from ((f"{one.name}.{name}({key})", taken.description) for key, taken in _arguments(child))
+
+
+def _arguments(field: object) -> list[tuple[str, GraphQLArgument]]:
+    return list(getattr(field, "args", {}).items())
 
 
 def fields_by_type() -> dict[str, set[str]]:
@@ -25,8 +54,24 @@ def test_committed_sdl_is_what_the_code_exports() -> None:
     assert f"{print_schema(schema)}\n" == SDL.read_text()
 
 
+def test_everything_has_a_description() -> None:
+    assert [name for name, text in descriptions() if not text] == []
+
+
+def test_descriptions_are_plain_english() -> None:
+    assert [(name, text) for name, text in descriptions() if text and ODD.search(text)] == []
+
+
+def test_no_two_arguments_of_a_field_have_the_same_description() -> None:
+    """Strawberry describes `last` as `after`."""
+    files = build_schema(SDL.read_text()).query_type.fields["files"]  # type: ignore[union-attr]
+    texts = [argument.description for _, argument in _arguments(files)]
+
+    assert len(set(texts)) == len(texts) == 6
+
+
 def test_no_type_has_a_field_for_secrets() -> None:
-    """Settings, states and keys cannot be asked for."""
+    """Settings, states and keys cannot be queried."""
     leaks = {name: fields & NEVER for name, fields in fields_by_type().items() if fields & NEVER}
 
     assert leaks == {}
@@ -39,13 +84,12 @@ def test_a_file_manager_shows_nothing_beyond_the_contract() -> None:
     }  # fmt: skip
 
 
-def test_users_and_groups_show_a_name_and_an_id() -> None:
+def test_users_and_groups_show_only_a_name_and_an_id() -> None:
     assert fields_by_type()["User"] == {"id", "username"}
     assert fields_by_type()["Group"] == {"id", "name"}
 
 
-def test_upload_tokens_come_out_only_where_they_are_made() -> None:
-    """In a ticket and in the answer of refreshUpload."""
+def test_upload_tokens_are_returned_only_where_they_are_created() -> None:
     outputs = {name for name, fields in fields_by_type().items() if "uploadToken" in fields and "Input" not in name}
 
     assert outputs == {"UploadTicket", "RefreshUploadPayload"}

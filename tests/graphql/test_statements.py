@@ -1,4 +1,4 @@
-"""The number of SQL statements does not depend on how much is asked for."""
+"""The number of SQL statements does not depend on the size of a page or batch."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ RIGHTS = "filePath viewerCanUpdate viewerCanDelete"
 
 
 def statements(api: Api, document: str, variables: dict[str, Any] | None = None) -> int:
-    """How many the operation takes, beside the two that find the session and its user."""
+    """Return the number of statements, without the two that find the session and its user."""
     with CaptureQueriesContext(connection) as captured:
         api.call(document, variables)
     signing_in = ('FROM "django_session"', 'FROM "auth_user" WHERE')
     return len([one for one in captured.captured_queries if not any(part in one["sql"] for part in signing_in)])
 
 
-def page_of(count: int, node: str = NODE, beside: str = "") -> str:
+def build_page(count: int, node: str = NODE, beside: str = "") -> str:
     return f"{{ files(first: {count}) {{ {beside} edges {{ node {{ {node} }} }} }} }}"
 
 
@@ -47,17 +47,17 @@ class TestPage:
         save_files(manager, user, 100)
 
     def test_takes_one_statement(self, count: int, api: Api) -> None:
-        assert statements(api, page_of(count)) == 1
+        assert statements(api, build_page(count)) == 1
 
     def test_takes_one_more_for_the_total(self, count: int, api: Api) -> None:
-        assert statements(api, page_of(count, beside="totalCount")) == 2
+        assert statements(api, build_page(count, beside="totalCount")) == 2
 
-    def test_takes_no_more_for_what_the_uploader_may(self, count: int, api: Api) -> None:
-        assert statements(api, page_of(count, node=NODE + RIGHTS)) == 1
+    def test_takes_no_more_for_the_rights_of_the_uploader(self, count: int, api: Api) -> None:
+        assert statements(api, build_page(count, node=NODE + RIGHTS)) == 1
 
     def test_takes_one_for_each_small_selection(self, count: int, api: Api) -> None:
         for node in ("id", "downloadUrl", "fileManager { name }", "uploadedBy { id }", "group { id }", "permalink"):
-            assert (node, statements(api, page_of(count, node=node))) == (node, 1)
+            assert (node, statements(api, build_page(count, node=node))) == (node, 1)
 
 
 @pytest.mark.parametrize("count", [1, 100])
@@ -66,17 +66,17 @@ def test_a_groups_page_takes_one_more_for_the_viewers_groups(
 ) -> None:
     save_files(editors_manager, user, 100, group=group)
 
-    assert statements(api, page_of(count, node=NODE + RIGHTS)) == 2
+    assert statements(api, build_page(count, node=NODE + RIGHTS)) == 2
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_other_peoples_files_take_the_permissions_once(
+def test_files_of_others_take_the_permissions_once(
     count: int, api: Api, user: User, other_user: User, group: Group, editors_manager: FileManager
 ) -> None:
-    """Beside the page: the viewer's groups, their own permissions, and those of the groups, once each."""
+    """Next to the page: the viewer's groups, own permissions and group permissions, once each."""
     save_files(editors_manager, other_user, 100, group=group)
     filters = f'filters: {{groupId: "{to_global_id("Group", group.pk)}"}}'
-    query = page_of(count, node=NODE + RIGHTS).replace("files(", f"files({filters}, ")
+    query = build_page(count, node=NODE + RIGHTS).replace("files(", f"files({filters}, ")
 
     assert statements(api, query) == 4
 
@@ -107,7 +107,7 @@ def test_a_public_file_takes_an_anonymous_viewer_one_statement(
 def test_a_batch_takes_as_many_statements_for_fifty_files_as_for_one(
     api: Api, user: User, manager: FileManager
 ) -> None:
-    api.start(b"x")  # the row that counts the user's bytes exists from here on
+    api.start(b"x")  # creates the row that counts the user's bytes
     document = f"""mutation ($input: InitiateUploadInput!) {{ initiateUpload(input: $input) {{
       success files {{ {FILE} uploadToken instructions {{ requests {{ url }} }} }}
     }} }}"""

@@ -99,7 +99,7 @@ def _check_csrf(request: HttpRequest) -> None:
 
 
 def _respond(request: HttpRequest, result: ExecutionResult) -> HttpResponse:
-    """Return the result with a status by the GraphQL over HTTP specification, section 6.4."""
+    """Return the result, with the status that the GraphQL over HTTP specification asks for ("Status Codes")."""
     errors: list[GraphQLError] = result.errors or []
     executed = result.data is not None or any(error.path is not None for error in errors)
     body: dict[str, Any] = {"data": result.data} if executed else {}
