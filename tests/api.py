@@ -1,4 +1,4 @@
-"""A client of the GraphQL API for tests: it posts documents and sends bytes where it is told to."""
+"""A client of the GraphQL API for tests. It posts documents and sends bytes as the instructions say."""
 
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -46,26 +46,26 @@ GET_FILE = f"query ($id: ID!) {{ {FILE.replace('file {', 'file(id: $id) {')} }}"
 
 @dataclass
 class Api:
-    """Speaks for whoever the Django test client is signed in as."""
+    """Act as the user that the Django test client is signed in as."""
 
     client: Client
     headers: dict[str, str] = field(default_factory=dict)
-    """Sent with each GraphQL request: Origin, for one."""
+    """Sent with each GraphQL request, such as Origin."""
 
     def post(self, document: str, variables: dict[str, Any] | None = None) -> Any:
-        """The HTTP response of one operation."""
+        """Return the HTTP response of one operation."""
         body = {"query": document, "variables": variables or {}}
         return self.client.post("/graphql", body, content_type="application/json", headers=self.headers)
 
     def call(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The data of one operation; it must have no top-level error."""
-        answer = self.post(document, variables).json()
-        assert "errors" not in answer, answer["errors"]
-        data: dict[str, Any] = answer["data"]
+        """Return the data of one operation, which must have no top-level error."""
+        body = self.post(document, variables).json()
+        assert "errors" not in body, body["errors"]
+        data: dict[str, Any] = body["data"]
         return data
 
     def mutate(self, document: str, **fields: Any) -> dict[str, Any]:
-        """The payload of one mutation."""
+        """Return the payload of one mutation."""
         (payload,) = self.call(document, {"input": fields}).values()
         assert isinstance(payload, dict)
         return payload
@@ -74,7 +74,7 @@ class Api:
         return self.mutate(INITIATE, files=list(files), **fields)
 
     def start(self, data: bytes, filename: str = "notes.txt", **declared: Any) -> dict[str, Any]:
-        """The ticket of one upload; it must have been accepted."""
+        """Return the ticket of one upload, which must be accepted."""
         fields = {key: declared.pop(key) for key in ("fileManagerId", "groupId") if key in declared}
         payload = self.initiate({"filename": filename, "size": len(data), **declared}, **fields)
         assert payload["success"], payload
@@ -101,7 +101,7 @@ class Api:
         return found
 
     def put(self, url: str, data: bytes) -> int:
-        """The status of sending bytes to an address of this server, without any cookie."""
+        """Send bytes to a URL of this server, without cookies. Return the status."""
         bare = Client()
         bare.cookies = SimpleCookie()
         path = "/" + url.split("/", 3)[3]
@@ -109,7 +109,7 @@ class Api:
         return status
 
     def send(self, instructions: dict[str, Any], data: bytes) -> list[int]:
-        """Send all requests of the instructions, as any client would; their statuses."""
+        """Send all requests of the instructions, as any client would. Return their statuses."""
         statuses = []
         for request in instructions["requests"]:
             part = data[request["offset"] : request["offset"] + request["length"]]
@@ -117,7 +117,7 @@ class Api:
         return statuses
 
     def upload(self, data: bytes, filename: str = "notes.txt", **declared: Any) -> dict[str, Any]:
-        """The completed file of one upload from start to end."""
+        """Upload from start to end. Return the completed file."""
         ticket = self.start(data, filename, **declared)
         self.send(ticket["instructions"], data)
         payload = self.finalize(ticket["uploadToken"])
@@ -126,5 +126,5 @@ class Api:
         return completed
 
     def download(self, url: str, **headers: str) -> Any:
-        """The response of an address of this server, without any cookie."""
+        """Return the response to a GET request for a URL of this server, without cookies."""
         return Client().get("/" + url.split("/", 3)[3], headers=headers)

@@ -36,7 +36,7 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 @method_decorator([csrf_exempt, never_cache, transaction.non_atomic_requests], name="dispatch")
 class GraphQLView(View):
-    """`path("graphql", GraphQLView.as_view(schema=schema))`.
+    """Serve a schema: `path("graphql", GraphQLView.as_view(schema=schema))`.
 
     Requests with a session cookie need the CSRF token. Requests without it need none, because only an explicit header
     can authenticate them. With DEBUG, introspection is allowed and browsers get GraphiQL, if the project has the
