@@ -1,7 +1,6 @@
 """Google Cloud Storage. See docs/backends/gcs.md.
 
-Importing this module imports Google's authentication library; `get_backend` does so when a file manager of this type
-is first used.
+Importing this module imports Google's libraries; `get_backend` does so when a file manager of this type is first used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +9,13 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from fileman.backends.base import Backend
-from fileman.backends.gcs.client import GCSConnection
+from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
 from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.gcs.sessions import SESSION_SECONDS, GCSSessions
 from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
 from fileman.backends.gcs.signing import GCSSigner
-from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSRequests
-from fileman.backends.gcs.writing import GCSWriting
+from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSUploads
 from fileman.backends.values import (
     BackendConfig,
     Budget,
@@ -30,17 +28,16 @@ from fileman.backends.values import (
     Upload,
     UploadRequest,
 )
-from fileman.errors import ChecksumMismatch, ObjectChanged, SizeMismatch
+from fileman.errors import ChecksumMismatch, ObjectChanged, SizeMismatch, UploadInProgress, UploadLost
 
 OBJECT_MAX_BYTES = 5 * 1024**4
-"""Google: "Quotas and limits". One request may carry as much."""
+"""Google: "Quotas and limits". One request may carry this much."""
 
 
 class GCSBackend(Backend):
-    """Files go up to the upload path by one signed PUT, large ones by a resumable session.
+    """Clients write to the upload path by one signed PUT, large files by a resumable session.
 
-    Beyond what every backend raises: `publish` SizeMismatch or ChecksumMismatch when another object stands at the file
-    path already.
+    `publish` also raises SizeMismatch or ChecksumMismatch, if another object is at the file path already.
     """
 
     settings_class = GCSSettings
@@ -60,12 +57,12 @@ class GCSBackend(Backend):
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self.capabilities = replace(type(self).capabilities, signs_locally=self.settings.has_private_key)
-        self._connection = GCSConnection(self.settings)
-        self._signer = GCSSigner(self._connection, self.settings)
-        self._objects = GCSObjects(self._connection, self.settings)
-        self._sessions = GCSSessions(self._connection, self.settings, self._objects)
-        self._requests = GCSRequests(self._signer)
-        self._writing = GCSWriting(self._connection, self.settings, self._objects, self._sessions)
+        client = GCSClient(self.settings)
+        self._client = client
+        self._signer = GCSSigner(client, self.settings)
+        self._objects = GCSObjects(client)
+        self._sessions = GCSSessions(client)
+        self._uploads = GCSUploads(client, self._signer, self._sessions)
 
     # Configuration
 
@@ -78,12 +75,12 @@ class GCSBackend(Backend):
         return get_prefix(config.backend_url)
 
     def location(self) -> str:
-        """Such as "gcs:google/bucket/prefix/"."""
+        """Return a name such as "gcs:google/bucket/prefix/"."""
         return f"gcs:{self.settings.place}/{self.settings.bucket_name}/{self.prefix}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Besides reading, writes and deletes objects of a few bytes below `.uploads/`."""
-        diagnosis = GCSDiagnosis(self._connection, self._objects, self._signer, self.settings, self.prefix)
+        """Read, write and delete objects of a few bytes below `.uploads/`."""
+        diagnosis = GCSDiagnosis(self._client, self._objects, self._signer, self.settings, self.prefix)
         problems = diagnosis.problems(direct=self.config.supports_direct_upload)
         return not problems, problems
 
@@ -95,33 +92,38 @@ class GCSBackend(Backend):
         return {"session": self._sessions.begin(upload, origin=origin)}
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        return self._requests.of(upload, missing)
+        return self._uploads.build_requests(upload, missing)
 
     def missing(self, upload: Upload) -> list[Slice]:
-        if upload.plan.strategy is Strategy.SESSION:
-            return self._sessions.missing(upload)
-        return [] if self._objects.find(upload.upload_path) else list(upload.slices())
+        is_session = upload.plan.strategy is Strategy.SESSION
+        if is_session and (remainder := self._sessions.remainder(upload)):
+            return [remainder]
+        if self.find(upload.upload_path):
+            return []
+        if is_session:
+            raise UploadLost
+        return list(upload.slices())
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
-        if upload.plan.strategy is Strategy.SESSION:
-            return self._writing.remainder(upload, part, stream)
-        return self._writing.whole(upload, part, stream)
+        if upload.plan.strategy is Strategy.SINGLE and self.find(upload.upload_path):
+            raise UploadInProgress
+        return self._uploads.write(upload, part, stream)
 
     def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
-        """The last byte has made the object; there is nothing left to do."""
+        """Return the facts of the object: the last byte has made it."""
         return self.stat(upload.upload_path)
 
     def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        standing = self._objects.find(upload.file_path)
-        if standing:
-            return _adopted(verified, standing)
+        published = self.find(upload.file_path)
+        if published:
+            return _adopt(published, verified)
         try:
             return self._objects.rewrite(upload, verified, budget)
         except ObjectChanged:
-            standing = self._objects.find(upload.file_path)
-            if standing is None:
+            published = self.find(upload.file_path)
+            if published is None:
                 raise
-            return _adopted(verified, standing)
+            return _adopt(published, verified)
 
     def abort(self, upload: Upload) -> None:
         self._sessions.cancel(upload)
@@ -142,7 +144,7 @@ class GCSBackend(Backend):
         return self._objects.list(prefix, older_than=older_than)
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        return self._signer.url(
+        return self._signer.sign(
             "GET",
             path,
             query={
@@ -154,11 +156,11 @@ class GCSBackend(Backend):
         )
 
 
-def _adopted(verified: StoredObject, standing: StoredObject) -> StoredObject:
-    """What stands at the file path, published by an earlier attempt. Raises a MismatchError for anything else."""
-    if standing.size != verified.size:
-        raise SizeMismatch("Another file stands where this one belongs.")
-    common = standing.checksums.keys() & verified.checksums.keys()
-    if not common or any(standing.checksums[name] != verified.checksums[name] for name in common):
-        raise ChecksumMismatch("Another file stands where this one belongs.")
-    return standing
+def _adopt(published: StoredObject, verified: StoredObject) -> StoredObject:
+    """Return the object that an earlier attempt published. Raises a MismatchError if it has other bytes."""
+    if published.size != verified.size:
+        raise SizeMismatch("Another file already has this file's path.")
+    common = published.checksums.keys() & verified.checksums.keys()
+    if not common or any(published.checksums[name] != verified.checksums[name] for name in common):
+        raise ChecksumMismatch("Another file already has this file's path.")
+    return published

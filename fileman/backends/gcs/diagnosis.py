@@ -1,176 +1,151 @@
-"""Asks the storage itself what is wrong with a configuration, and says it in sentences for an operator."""
+"""Ask Google what is wrong with a configuration, and report it in sentences for an operator."""
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from django.utils import timezone
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
 from fileman import conf
-from fileman.backends.gcs.client import GCSConnection, json_of
-from fileman.backends.gcs.errors import Refused, is_no_bucket
+from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, missing_permission
+from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
+from fileman.backends.gcs.errors import Refused, gcs_errors
 from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.gcs.settings import GCSSettings
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import LENGTH_RANGE
 from fileman.errors import StorageError, StorageUnavailable
 
-PROBE = b"fileman probe"
-PROBE_SECONDS = 60
 NEEDED_HEADERS = ("Content-Type", LENGTH_RANGE, "x-goog-hash")
-_ANSWER = TypeVar("_ANSWER")
+_PUT = f"to PUT with the headers {', '.join(NEEDED_HEADERS)}"
+_SIGNED_ACCEPT = (400, 403, 404)
 
 
 class GCSDiagnosis:
-    """For one use: `problems` collects."""
+    """Collects the problems of one configuration, for one use."""
 
     def __init__(
-        self,
-        connection: GCSConnection,
-        objects: GCSObjects,
-        signer: GCSSigner,
-        settings: GCSSettings,
-        prefix: str,
+        self, client: GCSClient, objects: GCSObjects, signer: GCSSigner, settings: GCSSettings, prefix: str
     ) -> None:
-        self._connection = connection
+        self._client = client
+        self._bucket = client.bucket
         self._objects = objects
         self._signer = signer
         self._settings = settings
-        self._folder = f"{prefix}.uploads/"
-        self._probe = f"{self._folder}probe-{uuid4()}"
-        self._copy = f"{self._folder}probe-{uuid4()}"
-        self._problems: list[str] = []
+        self._probe = Probe(prefix, self._explain, gcs_errors)
+        self._path = self._probe.new_path()
 
     def problems(self, *, direct: bool) -> list[str]:
-        """One sentence each; none holds a secret. Never raises."""
-        query = {"prefix": self._folder, "maxResults": "1"}
-        listing = self._try("storage.objects.list", lambda: json_of(self._ask("GET", "/o", query=query)))
-        if listing is None and self._problems != [_lacking("storage.objects.list")]:
-            return self._problems
-        self._objects_work()
-        self._signatures_work()
+        """Return one sentence for each problem; none holds a secret. Never raises."""
+        listing = self._probe.attempt("storage.objects.list", self._list)
+        if listing is None and self._probe.problems != [missing_permission("storage.objects.list")]:
+            return self._probe.problems
+        self._check_objects()
+        self._check_signatures()
         if direct:
-            self._browsers_are_let_in()
-        return list(dict.fromkeys(self._problems))
+            self._check_cors()
+        return self._probe.problems
 
-    def _objects_work(self) -> None:
-        if self._try("storage.objects.create", self._put) is None:
-            return
-        self._try("storage.objects.get", lambda: self._objects.stat(self._probe))
-        copy = f"/o/{_quoted(self._probe)}/rewriteTo/b/{self._settings.bucket_name}/o/{_quoted(self._copy)}"
-        self._try("storage.objects.create with storage.objects.get, to copy,", lambda: self._ask("POST", copy))
-        self._try("storage.objects.delete", lambda: self._ask("DELETE", f"/o/{_quoted(self._probe)}"))
-        self._objects_gone()
+    def _list(self) -> list[Any]:
+        return list(self._bucket.list_blobs(prefix=self._probe.folder, max_results=1, **self._client.limits))
 
-    def _objects_gone(self) -> None:
-        """What another problem has left behind, without a word of its own."""
-        try:
-            self._objects.delete([self._probe, self._copy])
-        except StorageError:
+    def _check_objects(self) -> None:
+        attempt, limits = self._probe.attempt, self._client.limits
+        if attempt("storage.objects.create", self._put) is None:
             return
+        probe, copy = self._bucket.blob(self._path), self._bucket.blob(self._probe.new_path())
+        attempt("storage.objects.get", lambda: probe.reload(**limits))
+        attempt("storage.objects.create with storage.objects.get, to copy,", lambda: copy.rewrite(probe, **limits))
+        attempt("storage.objects.delete", lambda: self._bucket.delete_blob(probe.name, **limits))
+        with suppress(StorageError):  # its cause was reported already
+            self._objects.delete([probe.name, copy.name])
 
     def _put(self) -> Any:
-        query = {"uploadType": "media", "name": self._probe}
-        path = f"/upload{self._objects.bucket}/o"
-        return self._connection.send("POST", path, query=query, data=PROBE, headers={"Content-Type": "text/plain"})
+        return self._client.send(
+            "POST",
+            f"/upload/storage/v1{self._bucket.path}/o",
+            params={"uploadType": "media", "name": self._path},
+            data=PROBE,
+            headers={"Content-Type": "text/plain"},
+        )
 
-    def _signatures_work(self) -> None:
-        """A signed address of what is absent: 404 tells that Google took the signature."""
-        url = self._try("iam.serviceAccounts.signBlob", lambda: self._signed("GET", {}))
+    def _check_signatures(self) -> None:
+        """Follow a signed URL of an absent object: 404 tells that Google accepted the signature."""
+        url = self._probe.attempt(
+            "iam.serviceAccounts.signBlob",
+            lambda: self._signer.sign("GET", self._path, expires_in=PROBE_SECONDS, now=timezone.now()),
+        )
         if url is None:
             return
-        accept = (400, 403, 404)
-        answer = self._try("storage.objects.get", lambda: self._connection.send_bare("GET", url, accept=accept))
-        if answer is not None and answer.status_code != 404:
-            self._problems.append(
-                f"Google refuses signed addresses of these credentials (status {answer.status_code})."
-            )
+        response = self._probe.attempt(
+            "storage.objects.get", lambda: self._client.send_bare("GET", url, accept=_SIGNED_ACCEPT)
+        )
+        if response is not None and response.status_code != 404:
+            self._probe.report(f"Google rejects URLs signed by these credentials (status {response.status_code}).")
 
-    def _browsers_are_let_in(self) -> None:
-        """By preflight, which no right is needed for; without known origins by the bucket's own rules."""
+    def _check_cors(self) -> None:
+        """Send preflights, which need no permission; without known origins read the rules of the bucket."""
         origins = conf.settings().ALLOWED_ORIGINS
         for origin in origins:
-            if not self._preflight_passes(origin):
-                self._problems.append(f"No CORS rule of the bucket lets pages of {origin} PUT {_named_headers()}.")
+            if not self._passes_preflight(origin):
+                self._probe.report(f"No CORS rule of the bucket allows {origin} {_PUT}.")
         if not origins:
-            bucket = self._try("storage.buckets.get", lambda: json_of(self._ask("GET", "", query={"fields": "cors"})))
-            rules = (bucket.get("cors") or []) if bucket is not None else None
+            rules = self._probe.attempt("storage.buckets.get", self._get_cors)
             if rules is not None and not any(_allows(rule) for rule in rules):
-                self._problems.append(f"No CORS rule of the bucket lets browsers PUT {_named_headers()}.")
+                self._probe.report(f"No CORS rule of the bucket allows browsers {_PUT}.")
 
-    def _preflight_passes(self, origin: str) -> bool:
-        asked = {
+    def _get_cors(self) -> list[Mapping[str, Any]]:
+        bucket = self._bucket.client.bucket(self._bucket.name)
+        bucket.reload(**self._client.limits)
+        return list(bucket.cors)
+
+    def _passes_preflight(self, origin: str) -> bool:
+        headers = {
             "Origin": origin,
             "Access-Control-Request-Method": "PUT",
             "Access-Control-Request-Headers": ",".join(sorted(header.lower() for header in NEEDED_HEADERS)),
         }
-        url = f"{self._settings.base_url}/{self._settings.bucket_name}/{quote(self._probe)}"
-        accept = (400, 403, 404)
-        answer = self._try("CORS", lambda: self._connection.send_bare("OPTIONS", url, headers=asked, accept=accept))
-        if answer is None:
-            return True  # said already
-        with closing(answer):
-            let_in = answer.headers.get("Access-Control-Allow-Origin") in {"*", origin}
-            listed = _lower(answer.headers.get("Access-Control-Allow-Headers", "").split(","))
-            return let_in and set(_lower(NEEDED_HEADERS)) <= listed
+        url = f"{self._settings.base_url}/{self._settings.bucket_name}/{quote(self._path)}"
+        response = self._probe.attempt(
+            "CORS", lambda: self._client.send_bare("OPTIONS", url, headers=headers, accept=_SIGNED_ACCEPT)
+        )
+        if response is None:
+            return True  # reported already
+        with closing(response):
+            allowed_headers = _lower(response.headers.get("Access-Control-Allow-Headers", "").split(","))
+            allowed_origin = response.headers.get("Access-Control-Allow-Origin")
+            return allowed_origin in {"*", origin} and _lower(NEEDED_HEADERS) <= allowed_headers
 
-    def _signed(self, method: str, headers: Mapping[str, str]) -> str:
-        return self._signer.url(method, self._probe, headers=headers, expires_in=PROBE_SECONDS, now=timezone.now())
-
-    def _ask(self, method: str, below_bucket: str, **options: Any) -> Any:
-        return self._connection.send(method, f"{self._objects.bucket}{below_bucket}", **options)
-
-    def _try(self, right: str, call: Callable[[], _ANSWER]) -> _ANSWER | None:
-        """What the call answers, or None and a problem more."""
-        try:
-            return call()
-        except StorageError as error:
-            self._problems.append(self._sentence(right, error))
-            return None
-
-    def _sentence(self, right: str, error: StorageError) -> str:
+    def _explain(self, deed: str, error: StorageError) -> str:
         cause = error.__cause__
         if isinstance(cause, Refused):
-            return self._sentence_of(right, cause)
+            return self._explain_refusal(deed, cause)
         if isinstance(error, StorageUnavailable):
-            return f"The storage ({self._settings.place}) does not answer."
+            return f"The storage cannot be reached ({self._settings.place})."
         if isinstance(cause, DefaultCredentialsError):
-            return "There are no credentials, neither in the settings nor in the environment."
+            return "No credentials were found in the settings or in the environment."
         if isinstance(cause, GoogleAuthError):
-            return f"Google gives no access for these credentials ({type(cause).__name__})."
+            return f"Google rejects the credentials ({type(cause).__name__})."
         if cause is None:
             return error.message
-        return f"What answers at {self._settings.base_url} is not Google Cloud Storage."
+        return f"The server at {self._settings.base_url} is not Google Cloud Storage."
 
-    def _sentence_of(self, right: str, answer: Refused) -> str:
-        if is_no_bucket(answer) or (answer.status == 404 and right == "storage.objects.list"):
+    def _explain_refusal(self, deed: str, refused: Refused) -> str:
+        if refused.is_no_bucket or (refused.status == 404 and deed == "storage.objects.list"):
             project = f" in the project {self._settings.project_id}" if self._settings.project_id else ""
-            return f"There is no bucket of this name{project}."
-        if answer.status == 401:
-            return "Google does not accept the access token of these credentials."
-        return _lacking(right) if answer.status == 403 else f"Asked for {right}, the storage answered {answer}."
-
-
-def _lacking(right: str) -> str:
-    return f"The credentials lack the right {right}."
-
-
-def _named_headers() -> str:
-    return f"with the headers {', '.join(NEEDED_HEADERS)}"
-
-
-def _lower(names: Any) -> set[str]:
-    return {name.strip().lower() for name in names}
-
-
-def _quoted(path: str) -> str:
-    return quote(path, safe="")
+            return f"The bucket does not exist{project}. Create it, or correct bucket_name."
+        if refused.status == UNAUTHORIZED:
+            return "Google rejects the access token of these credentials."
+        return missing_permission(deed) if refused.status == 403 else f"Google returned {refused} to {deed}."
 
 
 def _allows(rule: Mapping[str, Any]) -> bool:
-    listed = _lower(rule.get("responseHeader", []))
-    every_header = "*" in listed or _lower(NEEDED_HEADERS) <= listed
-    return bool({"PUT", "*"} & set(rule.get("method", []))) and every_header
+    """Return True if a CORS rule allows uploads from the origins it names."""
+    headers = _lower(rule.get("responseHeader", []))
+    return bool({"PUT", "*"} & set(rule.get("method", []))) and ("*" in headers or _lower(NEEDED_HEADERS) <= headers)
+
+
+def _lower(names: Iterable[str]) -> set[str]:
+    return {name.strip().lower() for name in names}

@@ -1,18 +1,16 @@
-"""The objects of one bucket: what metadata, media, rewrite, delete and list of Google's JSON API mean in our words."""
+"""The objects of one bucket: stat, read, rewrite, delete and list, in Google's library but for the reading."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 import requests
+from google.cloud.storage import Blob
 
-from fileman.backends.gcs import batch
-from fileman.backends.gcs.client import GCSConnection, json_of
-from fileman.backends.gcs.errors import error_of, gcs_errors, understood
-from fileman.backends.gcs.settings import GCSSettings
+from fileman.backends.gcs.client import GCSClient
+from fileman.backends.gcs.errors import Refused, gcs_errors
 from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
 from fileman.checksums import hex_of_base64
 from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, UploadInProgress
@@ -22,73 +20,71 @@ DELETE_BATCH = 100
 """Calls in one batch (Google: "Batch requests")."""
 PAGE = 1000
 REWRITE_STEP_BYTES = 256 * 1024**2
-"""Copied by one call where bytes must move at all, so that each call ends within the read timeout."""
-_CHECKSUM_FIELDS = {"crc32c": "crc32c", "md5": "md5Hash"}
+"""Bytes that one call copies at most, so that each call ends within the read time-out. Most copies move no bytes."""
 
 
 class GCSObjects:
-    def __init__(self, connection: GCSConnection, settings: GCSSettings) -> None:
-        self._connection = connection
-        self.bucket = f"/storage/v1/b/{quote(settings.bucket_name, safe='')}"
-        """Path of the bucket's own resource."""
-
-    def at(self, path: str) -> str:
-        """Path of an object's resource."""
-        return f"{self.bucket}/o/{quote(path, safe='')}"
+    def __init__(self, client: GCSClient) -> None:
+        self._client = client
+        self._bucket = client.bucket
 
     def stat(self, path: str) -> StoredObject:
-        return stored_object(json_of(self._connection.send("GET", self.at(path))))
-
-    def find(self, path: str) -> StoredObject | None:
-        """The object, or None."""
-        try:
-            return self.stat(path)
-        except FileMissing:
-            return None
+        """Raises FileMissing."""
+        blob = self._bucket.blob(path)
+        with gcs_errors():
+            blob.reload(**self._client.limits)
+            return to_stored_object(blob)
 
     def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
-        """Asks at once; the chunks come as they are read. The bytes as stored, never decompressed."""
+        """Send the request now and yield chunks as they are read: the bytes as stored, never decompressed."""
         if length == 0:
             return iter(())
         headers = {"Accept-Encoding": "gzip"}
         if start or length is not None:
             headers["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
         query = {"alt": "media"} | ({"ifGenerationMatch": etag} if etag else {})
-        answer = self._connection.send("GET", self.at(path), query=query, headers=headers, accept=(416,), stream=True)
-        if answer.status_code == 416:  # the object ends before `start`
-            answer.close()
+        target = f"/storage/v1{self._bucket.blob(path).path}"
+        response = self._client.send("GET", target, params=query, headers=headers, accept=(416,), stream=True)
+        if response.status_code == 416:  # the object ends before `start`
+            response.close()
             return iter(())
-        return _chunks(answer)
+        return _chunks(response)
 
     def rewrite(self, upload: Upload, source: StoredObject, budget: Budget) -> StoredObject:
-        """Copy `source` to the file path on Google's side, create-only, with nothing of its metadata but the type.
+        """Copy `source` to the file path on Google's side, create-only, keeping nothing of its metadata but the type.
 
-        Raises ObjectChanged when the source has another generation by now or the file path is taken, UploadInProgress
-        with the progress to go on from.
+        Raises ObjectChanged if the source has another generation or the file path is taken, UploadInProgress with the
+        progress to continue from.
         """
         token = upload.progress.get("rewrite_token") if upload.progress.get("source") == source.etag else None
+        target = _RewriteTarget(upload.file_path, self._bucket)
+        target.content_type = upload.content_type
         while True:
-            answer = self._rewrite_step(upload, source, token)
-            with understood():
-                if answer["done"]:
-                    return stored_object(answer["resource"])
-                token = answer["rewriteToken"]
+            token = self._rewrite_step(target, source, token)
+            if token is None:
+                with gcs_errors():
+                    return to_stored_object(target)
             if budget.spent:
                 raise UploadInProgress(progress={"rewrite_token": token, "source": source.etag})
 
-    def _rewrite_step(self, upload: Upload, source: StoredObject, token: str | None) -> Mapping[str, Any]:
-        query = {
-            "ifSourceGenerationMatch": source.etag,
-            "ifGenerationMatch": "0",
-            "maxBytesRewrittenPerCall": str(REWRITE_STEP_BYTES),
-        } | ({"rewriteToken": token} if token else {})
-        to = f"{self.at(source.path)}/rewriteTo{self.at(upload.file_path).removeprefix('/storage/v1')}"
+    def _rewrite_step(self, target: Blob, source: StoredObject, token: str | None) -> str | None:
+        """Return the token of the next step, or None at the end."""
         try:
-            return json_of(self._connection.send("POST", to, query=query, json={"contentType": upload.content_type}))
+            with gcs_errors():
+                next_token: str | None
+                next_token, _, _ = target.rewrite(
+                    self._bucket.blob(source.path),
+                    token=token,
+                    if_source_generation_match=source.etag,
+                    if_generation_match=0,
+                    **self._client.limits,
+                )
+                return next_token
         except FileMissing as error:
             raise ObjectChanged from error
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
+        """Delete objects, their noncurrent versions too. Absent objects count as deleted."""
         failures: list[DeleteFailure] = []
         for first in range(0, len(paths), DELETE_BATCH):
             batch = list(dict.fromkeys(paths[first : first + DELETE_BATCH]))
@@ -98,71 +94,86 @@ class GCSObjects:
         return failures
 
     def _delete_versions(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        versions = [(path, generation) for path in paths for generation in self._generations(path)]
+        with gcs_errors():
+            versions = [(path, generation) for path in paths for generation in self._generations(path)]
         failures: list[DeleteFailure] = []
         for first in range(0, len(versions), DELETE_BATCH):
             failures += self._delete_batch(versions[first : first + DELETE_BATCH])
         return failures
 
-    def _delete_batch(self, versions: Sequence[tuple[str, str | None]]) -> list[DeleteFailure]:
-        """Path and generation of each; None is the live one."""
-        targets = [f"{self.at(path)}{f'?generation={version}' if version else ''}" for path, version in versions]
-        answers = batch.delete(self._connection, targets)
+    def _delete_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[DeleteFailure]:
+        """Delete by path and generation, where None is the live object."""
+        if not versions:
+            return []
+        with gcs_errors(), self._bucket.client.batch(raise_exception=False) as batch:
+            for path, generation in versions:
+                self._bucket.delete_blob(path, generation=generation, **self._client.limits)
+        # Only here does the library keep what became of each call, in the order of the calls.
+        responses: list[requests.Response] = batch._responses  # noqa: SLF001
+        refusals = [None if response.ok else Refused.from_response(response) for response in responses]
         return [
-            DeleteFailure(path=path, reason=str(answer))
-            for (path, _), answer in zip(versions, answers, strict=True)
-            if answer and not isinstance(error_of(answer), FileMissing)
+            DeleteFailure(path=path, reason=str(refused))
+            for (path, _), refused in zip(versions, refusals, strict=True)
+            if refused and not isinstance(refused.to_storage_error(), FileMissing)
         ]
 
     @cached_property
     def _keeps_versions(self) -> bool:
-        """Whether the bucket keeps what is deleted as noncurrent versions. Asked once; without the right to ask: no."""
+        """True if the bucket keeps deleted objects as noncurrent versions. False without the permission to ask."""
+        bucket = self._bucket.client.bucket(self._bucket.name)
         try:
-            bucket = json_of(self._connection.send("GET", self.bucket, query={"fields": "versioning"}))
+            with gcs_errors():
+                bucket.reload(**self._client.limits)
+                return bool(bucket.versioning_enabled)
         except StorageMisconfigured:
             return False
-        return bool((bucket.get("versioning") or {}).get("enabled"))
 
-    def _generations(self, path: str) -> Iterator[str]:
-        for item in self._items(path, versions="true"):
-            if item["name"] == path:
-                yield item["generation"]
+    def _generations(self, path: str) -> Iterator[int]:
+        for blob in self._blobs(path, versions=True):
+            if blob.name == path:
+                yield blob.generation
 
     def list(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
-        for item in self._items(prefix):
-            stored = stored_object(item)
-            if older_than is None or (stored.modified and stored.modified < older_than):
-                yield stored
+        """Yield the objects below a prefix, page by page."""
+        with gcs_errors():
+            for blob in self._blobs(prefix):
+                stored = to_stored_object(blob)
+                if older_than is None or (stored.modified and stored.modified < older_than):
+                    yield stored
 
-    def _items(self, prefix: str, **query: str) -> Iterator[Mapping[str, Any]]:
-        query |= {"prefix": prefix, "maxResults": str(PAGE)}
-        while True:
-            page = json_of(self._connection.send("GET", f"{self.bucket}/o", query=query))
-            yield from page.get("items", [])
-            if not page.get("nextPageToken"):
-                return
-            query["pageToken"] = page["nextPageToken"]
+    def _blobs(self, prefix: str, **options: Any) -> Iterator[Blob]:
+        return iter(self._bucket.list_blobs(prefix=prefix, page_size=PAGE, **options, **self._client.limits))
 
 
-@understood()
-def stored_object(resource: Mapping[str, Any]) -> StoredObject:
-    """From an object's resource. Its checksums were computed by Google over all bytes.
+class _RewriteTarget(Blob):  # type: ignore[misc]  # the library ships no types
+    """A blob to rewrite into. The library has no argument for the limit of one call."""
 
-    The etag is the generation: a new one for every write of the bytes, and what Google's preconditions take.
+    @property
+    def _query_params(self) -> dict[str, Any]:
+        return {**super()._query_params, "maxBytesRewrittenPerCall": REWRITE_STEP_BYTES}
+
+
+def to_stored_object(blob: Blob) -> StoredObject:
+    """Return the facts of a blob. Call it under `gcs_errors`: it raises TypeError or ValueError for a strange response.
+
+    The etag is the generation: a new one for every write of the bytes, and what Google's preconditions take. Google
+    computed the checksums over all bytes.
     """
+    generation = str(int(blob.generation))
+    checksums = {"crc32c": blob.crc32c, "md5": blob.md5_hash}
     return StoredObject(
-        path=resource["name"],
-        size=int(resource["size"]),
-        etag=resource["generation"],
-        version=resource["generation"],
-        content_type=resource.get("contentType") or "",
-        content_encoding=resource.get("contentEncoding") or "",
-        checksums={name: hex_of_base64(resource[key]) for name, key in _CHECKSUM_FIELDS.items() if resource.get(key)},
-        irregular="it was composed of other objects" if resource.get("componentCount") else "",
-        modified=datetime.fromisoformat(resource["updated"]),
+        path=blob.name,
+        size=int(blob.size),
+        etag=generation,
+        version=generation,
+        content_type=blob.content_type or "",
+        content_encoding=blob.content_encoding or "",
+        checksums={name: hex_of_base64(value) for name, value in checksums.items() if value},
+        irregular="it was composed of other objects" if blob.component_count else "",
+        modified=blob.updated,
     )
 
 
-def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    with closing(answer), gcs_errors():
-        yield from answer.raw.stream(CHUNK_BYTES, decode_content=False)
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    with closing(response), gcs_errors():
+        yield from response.raw.stream(CHUNK_BYTES, decode_content=False)

@@ -1,42 +1,48 @@
-"""The requests that clients send to Google themselves."""
+"""How bytes get in: requests that clients send to Google themselves, and bodies that this server streams to it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import BinaryIO
 
-from fileman.backends.gcs.sessions import content_range
+import requests
+
+from fileman.backends.gcs.client import GCSClient
+from fileman.backends.gcs.errors import gcs_errors
+from fileman.backends.gcs.objects import to_stored_object
+from fileman.backends.gcs.sessions import INCOMPLETE, GCSSessions, content_range
 from fileman.backends.gcs.signing import GCSSigner
-from fileman.backends.values import Slice, Strategy, Upload, UploadRequest
+from fileman.backends.streams import ExactBody
+from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.errors import ObjectChanged, StorageUnavailable, UploadInProgress
 
 CHECKED_BY_GOOGLE = frozenset({"crc32c", "md5"})
-"""Checksums that Google computes over every object, and compares with the body when they are declared."""
+"""Checksums that Google computes over every object, and compares with a declared one."""
 LENGTH_RANGE = "x-goog-content-length-range"
 
 
-class GCSRequests:
-    def __init__(self, signer: GCSSigner) -> None:
+class GCSUploads:
+    def __init__(self, client: GCSClient, signer: GCSSigner, sessions: GCSSessions) -> None:
+        self._client = client
         self._signer = signer
+        self._sessions = sessions
 
-    def of(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """One request for each slice. No network where the signer has a private key."""
-        make = self._session_put if upload.plan.strategy is Strategy.SESSION else self._signed_put
-        return [make(upload, part) for part in missing]
+    def build_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
+        """Return one request for each slice. No network if the signer has a private key."""
+        build = self._session_put if upload.plan.strategy is Strategy.SESSION else self._signed_put
+        return [build(upload, part) for part in missing]
 
     def _signed_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Google takes it only with this type, exactly this size and, when declared, this checksum."""
+        """Google accepts exactly this type and size and, when declared, this checksum."""
         headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
         if upload.checksum and upload.checksum.algorithm in CHECKED_BY_GOOGLE:
             headers["x-goog-hash"] = f"{upload.checksum.algorithm}={upload.checksum.base64}"
-        return UploadRequest(
-            slice=part,
-            method="PUT",
-            url=self._signer.url(
-                "PUT", upload.upload_path, headers=headers, expires_in=upload.expires_in, now=upload.now
-            ),
-            headers=tuple(headers.items()),
-            success_status=(200,),
+        url = self._signer.sign(
+            "PUT", upload.upload_path, headers=headers, expires_in=upload.expires_in, now=upload.now
         )
+        return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=(200,))
 
     def _session_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Everything from the offset on; the session knows type and size since it was opened."""
+        """The session was opened for one type and size, so only the offset is left to say."""
         return UploadRequest(
             slice=part,
             method="PUT",
@@ -44,3 +50,46 @@ class GCSRequests:
             headers=tuple(content_range(upload, part).items()),
             success_status=(200, 201),
         )
+
+    def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
+        """Stream one slice to Google, hashed on the way if it is the whole file. Create-only.
+
+        Raises UploadInProgress if another sender was first. If the stream ends early, a session keeps what has arrived.
+        """
+        declared = {upload.checksum.algorithm} if upload.checksum else set()
+        body = ExactBody(stream, part.length, algorithms={"sha256"} | declared if part.length == upload.size else ())
+        send = self._send_remainder if upload.plan.strategy is Strategy.SESSION else self._send_object
+        response = send(upload, part, body)
+        blob = self._client.bucket.blob(upload.upload_path)
+        with gcs_errors():
+            blob._set_properties(response.json())  # noqa: SLF001  as the library does after its own uploads
+            stored = to_stored_object(blob)
+        return replace(stored, checksums={**body.checksums, **stored.checksums})
+
+    def _send_object(self, upload: Upload, part: Slice, body: ExactBody) -> requests.Response:  # noqa: ARG002
+        try:
+            return self._client.send(
+                "POST",
+                f"/upload/storage/v1{self._client.bucket.path}/o",
+                params={"uploadType": "media", "name": upload.upload_path, "ifGenerationMatch": "0"},
+                headers={"Content-Type": upload.content_type},
+                data=body,
+                body_once=True,
+            )
+        except ObjectChanged as error:
+            raise UploadInProgress from error
+
+    def _send_remainder(self, upload: Upload, part: Slice, body: ExactBody) -> requests.Response:
+        if self._sessions.received_bytes(upload) != part.offset:
+            raise UploadInProgress
+        response = self._client.send_bare(
+            "PUT",
+            upload.begun["session"],
+            headers=content_range(upload, part),
+            data=body,
+            accept=(INCOMPLETE,),
+            body_once=True,
+        )
+        if response.status_code == INCOMPLETE:
+            raise StorageUnavailable
+        return response

@@ -4,29 +4,22 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import google.auth.transport.requests
 import pytest
 import requests
-from django.conf import settings as django_settings
-from django.test import override_settings
 from google.auth.compute_engine import _metadata
 
 from fileman.backends.gcs import signing
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.errors import StorageMisconfigured, StorageUnavailable
+from fileman.errors import StorageMisconfigured
 from fileman.models import FileManager
 from tests.api import Api
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import BODY, Store, only_request, send, upload_of
 from tests.servers.gcs_client import credentials_of
-from tests.servers.gcs_faults import Fault
-
-SILENCE_SECONDS = 20
-"""After it the silent storage answers what no backend takes."""
 
 
 @pytest.fixture
@@ -45,7 +38,7 @@ def test_a_key_named_by_the_environment_signs_here(store: Store, adc_file: Path)
     assert backend.capabilities.signs_locally is True
     assert send(only_request(backend, upload), BODY).status_code == 200
     assert backend.validate_configuration()[1] == [
-        "No CORS rule of the bucket lets browsers PUT with the headers "
+        "No CORS rule of the bucket allows browsers to PUT with the headers "
         "Content-Type, x-goog-content-length-range, x-goog-hash."
     ]
 
@@ -65,7 +58,7 @@ def test_no_credentials_anywhere_is_a_fault_of_the_configuration(store: Store) -
     assert backend.capabilities.signs_locally is False
     assert backend.validate_configuration() == (
         False,
-        ["There are no credentials, neither in the settings nor in the environment."],
+        ["No credentials were found in the settings or in the environment."],
     )
 
 
@@ -166,52 +159,9 @@ def test_a_signing_service_that_refuses_is_named(
 
         with pytest.raises(StorageMisconfigured):
             machine.get_url("a")
-        assert "The credentials lack the right iam.serviceAccounts.signBlob." in machine.validate_configuration()[1]
-
-
-def test_one_token_serves_many_requests(store: Store) -> None:
-    backend = store.backend()
-    backend._objects.find("a")
-    store.server.inject(Fault(path_contains="/_front/token", status=500, times=99))
-
-    assert backend._objects.find("a") is None
-
-
-def test_a_token_that_google_takes_back_is_replaced(store: Store) -> None:
-    """By one more request, and not for the rest of its hour."""
-    store.put("a")
-    backend = store.backend()
-    assert backend.stat("a").size == len(BODY)
-    old = backend._connection.credentials.token
-    store.server.inject(Fault(path_contains="/o/a", status=401))
-
-    assert backend.stat("a").size == len(BODY)
-
-    assert backend._connection.credentials.token != old
-
-
-def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store) -> None:
-    """Two attempts are given up while the storage is still silent, and there is no third."""
-    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.5, "STORAGE_READ_TIMEOUT_SECONDS": 0.5}
-    asked: list[str] = []
-    waited_long_enough = Event()
-
-    def silent(question: Asked) -> Answer:
-        asked.append(question.path)
-        waited_long_enough.wait(SILENCE_SECONDS)
-        return json_answer({})
-
-    with answering(silent) as endpoint:
-        backend = store.backend(endpoint=endpoint)
-        backend._connection.authorize({})  # with the ordinary time-outs
-        with (
-            override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times}),
-            pytest.raises(StorageUnavailable),
-        ):
-            backend.stat("a")
-        waited_long_enough.set()
-
-    assert len(asked) == 2
+        assert (
+            "The credentials lack the permission iam.serviceAccounts.signBlob." in machine.validate_configuration()[1]
+        )
 
 
 def test_signed_addresses_name_the_account(store: Store, machine: GCSBackend) -> None:

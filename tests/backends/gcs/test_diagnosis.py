@@ -15,8 +15,8 @@ RULE = {
     "method": ["PUT"],
     "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
 }
-HEADERS = "PUT with the headers Content-Type, x-goog-content-length-range, x-goog-hash."
-ANY_BROWSER = f"No CORS rule of the bucket lets browsers {HEADERS}"
+HEADERS = "to PUT with the headers Content-Type, x-goog-content-length-range, x-goog-hash."
+ANY_BROWSER = f"No CORS rule of the bucket allows browsers {HEADERS}"
 
 
 def allow(store: Store, **changes: Any) -> Store:
@@ -36,58 +36,65 @@ def test_a_good_bucket_has_no_faults_and_nothing_stays_there(store: Store) -> No
     assert store.names() == []
 
 
-def test_a_bucket_that_is_not_there_is_named_with_its_project(store: Store) -> None:
+def test_an_absent_bucket_is_named_with_its_project(store: Store) -> None:
     absent = f"{store.bucket.name}-2"
+    text = "The bucket does not exist{}. Create it, or correct bucket_name."
 
-    assert faults(store, bucket_name=absent) == ["There is no bucket of this name in the project fileman-tests."]
-    assert faults(store, bucket_name=absent, project_id=None) == ["There is no bucket of this name."]
+    assert faults(store, bucket_name=absent) == [text.format(" in the project fileman-tests")]
+    assert faults(store, bucket_name=absent, project_id=None) == [text.format("")]
 
 
 def test_credentials_that_google_does_not_know_are_named_without_being_shown(store: Store) -> None:
     stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
 
-    assert faults(store, credentials=stranger) == ["Google gives no access for these credentials (RefreshError)."]
+    assert faults(store, credentials=stranger) == ["Google rejects the credentials (RefreshError)."]
 
 
 def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
-    assert faults(store, endpoint="http://127.0.0.1:9") == ["The storage (http://127.0.0.1:9) does not answer."]
+    assert faults(store, endpoint="http://127.0.0.1:9") == ["The storage cannot be reached (http://127.0.0.1:9)."]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "right"),
+    ("method", "path", "permission"),
     [
         ("GET", "maxResults=1", "storage.objects.list"),
         ("POST", "uploadType=media", "storage.objects.create"),
         ("POST", "/rewriteTo/", "storage.objects.create with storage.objects.get, to copy,"),
         ("DELETE", "/o/tenant%2F.uploads%2Fprobe", "storage.objects.delete"),
-        ("GET", "fields=cors", "storage.buckets.get"),
     ],
 )
-def test_each_right_that_is_lacking_is_named(store: Store, method: str, path: str, right: str) -> None:
+def test_each_lacking_permission_is_named(store: Store, method: str, path: str, permission: str) -> None:
     allow(store).server.inject(Fault(method=method, path_contains=path, status=403))
 
-    assert faults(store) == [f"The credentials lack the right {right}."]
+    assert faults(store) == [f"The credentials lack the permission {permission}."]
     assert store.names() == []
 
 
-def test_a_lacking_right_to_read_is_named(store: Store) -> None:
+def test_a_lacking_permission_to_look_at_the_bucket_is_named(store: Store) -> None:
+    """Needed for its CORS rules, and to see whether it keeps versions."""
+    allow(store).server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=2))
+
+    assert faults(store) == ["The credentials lack the permission storage.buckets.get."]
+
+
+def test_a_lacking_permission_to_read_is_named(store: Store) -> None:
     """The probe is looked at, and a signed address is tried."""
     allow(store).server.inject(Fault(method="GET", path_contains="/o/tenant%2F.uploads%2Fprobe", status=403))
 
-    assert faults(store) == ["The credentials lack the right storage.objects.get."]
+    assert faults(store) == ["The credentials lack the permission storage.objects.get."]
 
 
 def test_a_token_that_is_not_taken_is_named(store: Store) -> None:
     allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401, times=2))
 
-    assert faults(store) == ["Google does not accept the access token of these credentials."]
+    assert faults(store) == ["Google rejects the access token of these credentials."]
 
 
 def test_signatures_that_are_not_taken_are_named(store: Store) -> None:
     """Such as of a key that was deleted meanwhile, while its last token still works."""
     allow(store).server.inject(Fault(method="GET", path_contains="X-Goog-Signature", status=403))
 
-    assert faults(store) == ["Google refuses signed addresses of these credentials (status 403)."]
+    assert faults(store) == ["Google rejects URLs signed by these credentials (status 403)."]
 
 
 def test_an_answer_that_nobody_expects_is_told(store: Store) -> None:
@@ -95,7 +102,7 @@ def test_an_answer_that_nobody_expects_is_told(store: Store) -> None:
 
     (fault,) = faults(store)
 
-    assert fault == "Asked for storage.objects.create, the storage answered 400 backendError."
+    assert fault == "Google returned 400 backendError to storage.objects.create."
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,7 @@ class TestWithKnownOrigins:
 
     def test_each_origin_that_is_not_let_in_is_named(self, store: Store) -> None:
         """Found by preflight, as a browser would."""
-        second = f"No CORS rule of the bucket lets pages of https://second.example.com {HEADERS}"
+        second = f"No CORS rule of the bucket allows https://second.example.com {HEADERS}"
 
         assert faults(allow(store)) == [second]
         assert faults(allow(store, origin=["https://app.example.com", "https://second.example.com"])) == []
@@ -130,6 +137,6 @@ class TestWithKnownOrigins:
 
     def test_the_right_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
         allow(store, origin=["https://app.example.com", "https://second.example.com"])
-        store.server.inject(Fault(method="GET", path_contains="fields=", status=403, times=99))
+        store.server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=99))
 
         assert faults(store) == []

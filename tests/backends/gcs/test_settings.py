@@ -196,7 +196,7 @@ def test_the_token_address_in_a_key_must_be_https(key: dict[str, str]) -> None:
 def test_no_print_shows_the_private_key(key: dict[str, str]) -> None:
     backend = GCSBackend(config(credentials=key))
 
-    shown = f"{backend!r} {backend.settings!r} {backend.config!r} {backend._connection!r} {vars(backend)!r}"
+    shown = f"{backend!r} {backend.settings!r} {backend.config!r} {backend._client!r} {vars(backend)!r}"
 
     assert key["private_key"] not in shown
     assert key["private_key"].splitlines()[1] not in shown

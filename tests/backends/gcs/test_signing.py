@@ -36,7 +36,7 @@ def googles(store: Store, method: str, name: str, expires_in: int, **signed: Any
 def test_an_upload_address_is_the_one_that_google_signs(store: Store, name: str) -> None:
     headers = {"Content-Type": "image/png", "x-goog-content-length-range": "5,5", "x-goog-hash": "md5=  a  b "}
 
-    ours = store.backend()._signer.url("PUT", name, headers=headers, expires_in=3600, now=NOW)
+    ours = store.backend()._signer.sign("PUT", name, headers=headers, expires_in=3600, now=NOW)
 
     assert ours == googles(store, "PUT", name, 3600, headers=headers)
 
@@ -116,7 +116,7 @@ def test_a_grant_holds_no_secret(store: Store) -> None:
     granted = repr(only_request(backend, upload))
 
     assert store.server.client_email in unquote(granted)
-    assert backend._connection.credentials.token not in granted
+    assert backend._client.credentials.token not in granted
     assert "PRIVATE KEY" not in granted
     assert upload.file_path not in unquote(granted)
 

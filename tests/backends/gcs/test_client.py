@@ -1,0 +1,159 @@
+"""Google's library goes through our connections: nothing redirects it, nothing is asked twice or on the side."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.values import StoredObject
+from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
+from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
+from tests.backends.gcs.stores import Store, begun, budget, upload_of
+from tests.servers.gcs_faults import Fault
+
+SILENCE_SECONDS = 20
+"""After it the silent storage returns what no backend takes."""
+Call = Callable[[GCSBackend], object]
+
+
+def _rewrite(backend: GCSBackend) -> object:
+    return backend._objects.rewrite(upload_of(), StoredObject(path="a", size=1, etag="1"), budget())
+
+
+CALLS: dict[str, Call] = {
+    "stat": lambda backend: backend.stat("a"),
+    "list": lambda backend: list(backend.list_objects("a/")),
+    "rewrite": _rewrite,
+    "delete": lambda backend: backend.delete(["a"]),
+    "read": lambda backend: list(backend.read("a")),
+    "begin": lambda backend: begun(backend, upload_of(session=True)),
+}
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+@contextmanager
+def asked_of(store: Store, answer: Callable[[Asked], Answer]) -> Iterator[tuple[GCSBackend, list[str]]]:
+    """A backend with a token, over a server of the test's, and what that server was asked."""
+    asked: list[str] = []
+
+    def respond(question: Asked) -> Answer:
+        asked.append(f"{question.method} {question.path}")
+        return answer(question)
+
+    with answering(respond) as endpoint:
+        backend = store.backend(endpoint=endpoint)
+        backend._client.authorize({})
+        yield backend, asked
+
+
+@each_call
+def test_each_call_is_one_request_and_starts_no_thread(store: Store, call: Call) -> None:
+    threads: list[set[str]] = []
+
+    def not_found(asked: Asked) -> Answer:
+        threads.append({thread.name for thread in threading.enumerate() if "_fetch_background" in thread.name})
+        return json_answer({"error": {"errors": [{"reason": "notFound", "message": "No such object"}]}}, status=404)
+
+    with asked_of(store, not_found) as (backend, asked), pytest.raises(StorageError):
+        call(backend)
+
+    assert len(asked) == 1
+    assert threads == [set()]
+
+
+@each_call
+def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store, call: Call) -> None:
+    """Both attempts end while the storage is still silent, and there is no third."""
+    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.5, "STORAGE_READ_TIMEOUT_SECONDS": 0.5}
+    tested = Event()
+
+    def silent(asked: Asked) -> Answer:
+        tested.wait(SILENCE_SECONDS)
+        return json_answer({})
+
+    with asked_of(store, silent) as (backend, asked):
+        limited = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
+        with limited, pytest.raises(StorageUnavailable):
+            call(backend)
+        tested.set()
+
+    assert len(asked) == 2
+
+
+@each_call
+def test_a_redirect_is_not_followed(store: Store, call: Call) -> None:
+    """The access token reaches no other host."""
+    followed: list[str] = []
+
+    def elsewhere(asked: Asked) -> Answer:
+        followed.append(asked.path)
+        return json_answer({})
+
+    with answering(elsewhere) as other:
+        redirect = lambda asked: Answer(status=307, headers={"Location": f"{other}{asked.path}"})  # noqa: E731
+        with asked_of(store, redirect) as (backend, _), pytest.raises(StorageMisconfigured):
+            call(backend)
+
+    assert followed == []
+
+
+@each_call
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STORAGE_EMULATOR_HOST", "{other}"),
+        ("API_ENDPOINT_OVERRIDE", "{other}"),
+        ("GOOGLE_API_USE_MTLS_ENDPOINT", "always"),
+        ("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "example.com"),
+        ("GOOGLE_CLOUD_PROJECT", "elsewhere"),
+    ],
+)
+def test_no_variable_of_the_environment_redirects_the_library(
+    store: Store, call: Call, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(asked: Asked) -> Answer:
+        return json_answer({"error": {"errors": [{"reason": "notFound", "message": "No such object"}]}}, status=404)
+
+    with answering(absent) as other:
+        monkeypatch.setenv(name, value.format(other=other))
+        with asked_of(store, absent) as (backend, asked), pytest.raises(StorageError):
+            call(backend)
+
+    assert len(asked) == 1
+
+
+def test_a_copy_is_pinned_create_only_and_limited(store: Store) -> None:
+    with asked_of(store, lambda _: json_answer({})) as (backend, asked), pytest.raises(StorageMisconfigured):
+        _rewrite(backend)
+
+    (request,) = asked
+    for parameter in ("ifSourceGenerationMatch=1", "ifGenerationMatch=0", f"maxBytesRewrittenPerCall={256 * 1024**2}"):
+        assert parameter in request
+
+
+def test_one_token_serves_many_requests(store: Store) -> None:
+    backend = store.backend()
+    assert backend.find("a") is None
+    store.server.inject(Fault(path_contains="/_front/token", status=500, times=99))
+
+    assert backend.find("a") is None
+
+
+@pytest.mark.parametrize("call", [lambda backend: backend.stat("a"), lambda backend: list(backend.read("a"))])
+def test_a_token_that_google_revokes_is_replaced(store: Store, call: Any) -> None:
+    """By one more request, and not for the rest of its hour."""
+    store.put("a")
+    backend = store.backend()
+    call(backend)
+    old = backend._client.credentials.token
+    store.server.inject(Fault(path_contains="/o/a", status=401))
+
+    call(backend)
+
+    assert backend._client.credentials.token != old
