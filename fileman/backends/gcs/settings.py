@@ -1,4 +1,4 @@
-"""What a file manager of type "gcs" is configured with, and what `backend_url` says of it."""
+"""Settings of a file manager of type "gcs", and the rules for its `backend_url`."""
 
 import json
 import os
@@ -17,25 +17,23 @@ from fileman.backends.endpoints import endpoint_problems, folder, get_origin, pa
 from fileman.backends.settings import BackendSettings
 
 GOOGLE = "https://storage.googleapis.com"
+# The roles of the account limit it further; signBlob accepts no narrower scope.
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-"""What the account may really do is up to its roles; signBlob takes no narrower scope."""
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?")
-_BUCKET_FAULT = (
-    "bucket_name must have 3 to 63 lower-case letters, digits, hyphens, underscores and dots, as Google wants it."
-)
-_KEY_FAULT = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
+_BUCKET_PROBLEM = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
+_KEY_PROBLEM = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
 
 
 @dataclass(frozen=True, kw_only=True)
 class GCSSettings(BackendSettings):
     bucket_name: str
-    """By the rules of Google: 3 to 63 lower-case letters, digits, hyphens, underscores and dots."""
+    """3 to 63 lowercase letters, digits, hyphens, underscores and dots (Google: "About Cloud Storage buckets")."""
     project_id: str | None = None
-    """The project of the bucket, named to the operator where something is wrong. No request needs it."""
+    """Project of the bucket, for messages to the operator. No request needs it."""
     credentials: dict[str, Any] | str | None = field(default=None, repr=False)
-    """The JSON key of a service account, or the path of its file. Absent: Google's application default credentials."""
+    """JSON key of a service account, or the path of its file. Default: Google's application default credentials."""
     endpoint: str | None = None
-    """Of an emulator or a private address: "https://host" or "https://host:port". Absent: Google's public one."""
+    """URL of an emulator or a private endpoint: "https://host" or "https://host:port". Default: Google's public one."""
 
     def problems(self) -> list[str]:
         return [
@@ -52,27 +50,27 @@ class GCSSettings(BackendSettings):
                 return []
             _account(info)
         except OSError:
-            return ["credentials is a path, and the file there cannot be read."]
+            return ["credentials is the path of a file that cannot be read."]
         except (GoogleAuthError, ValueError, TypeError, AttributeError):
-            return [_KEY_FAULT]
+            return [_KEY_PROBLEM]
         if parsed(json.loads(info)["token_uri"]).scheme != "https" and not conf.insecure_endpoints_allowed():
             return ["The token_uri in credentials must be https."]
         return []
 
     def _key(self) -> str | None:
-        """The key as JSON, read from its file where `credentials` is a path."""
+        """Return the key as JSON, read from its file if `credentials` is a path. Raises OSError."""
         if isinstance(self.credentials, str):
             return Path(self.credentials).read_text()
         return None if self.credentials is None else json.dumps(self.credentials)
 
     def account(self) -> Any | None:
-        """Google's credentials object of the key. None: the settings hold no key."""
+        """Return Google's credentials object for the key, or None if the settings hold no key."""
         key = self._key()
         return None if key is None else _account(key)
 
     @property
     def has_private_key(self) -> bool:
-        """Whether addresses can be signed without the network. Looks at a file at most."""
+        """True if URLs can be signed without the network. Reads one file at most."""
         if self.credentials is not None:
             return True
         try:
@@ -83,24 +81,24 @@ class GCSSettings(BackendSettings):
 
     @property
     def base_url(self) -> str:
-        """Where requests go, without a slash at its end."""
+        """URL of the endpoint, without a slash at its end."""
         return (self.endpoint or GOOGLE).rstrip("/")
 
     @property
     def place(self) -> str:
-        """The store, for people and for `location()`: "google" or "https://host"."""
+        """Name of the store for `location()` and for messages: "google" or "https://host"."""
         return "google" if not self.endpoint else get_origin(parsed(self.endpoint))
 
 
 @lru_cache(maxsize=256)
 def _account(key: str) -> Any:
-    """Reading a private key costs some 70 ms. Raises what Google's library raises for a key that is none."""
+    """Read a private key, which costs about 70 ms. Raises what Google's library raises for a malformed key."""
     untyped: Any = service_account.Credentials
     return untyped.from_service_account_info(json.loads(key), scopes=[SCOPE])
 
 
 def location_problems(backend_url: str, settings: GCSSettings) -> list[str]:
-    """Where `backend_url` is malformed or disagrees with the settings."""
+    """Return one sentence for each problem of `backend_url`, alone and beside the settings."""
     if not backend_url:
         return []
     url = parsed(backend_url)
@@ -108,12 +106,12 @@ def location_problems(backend_url: str, settings: GCSSettings) -> list[str]:
         return ["backend_url must look like gs://bucket/prefix/."]
     problems = []
     if url.netloc != settings.bucket_name:
-        problems.append(f"backend_url names the bucket {url.netloc!r}, bucket_name is {settings.bucket_name!r}.")
+        problems.append(f"backend_url names the bucket {url.netloc!r}, but bucket_name is {settings.bucket_name!r}.")
     return problems + prefix_problems(get_prefix(backend_url))
 
 
 def get_prefix(backend_url: str) -> str:
-    """ "" or "some/folder/"."""
+    """Return the prefix in `backend_url`: "" or "some/folder/"."""
     return folder(parsed(backend_url).path) if backend_url else ""
 
 
@@ -121,9 +119,9 @@ def _bucket_problems(name: str) -> list[str]:
     parts = name.split(".")
     longest = 222 if len(parts) > 1 else 63
     if not 3 <= len(name) <= longest or not _BUCKET_NAME.fullmatch(name) or any(len(part) > 63 for part in parts):
-        return [_BUCKET_FAULT]
+        return [_BUCKET_PROBLEM]
     if "" in parts or (len(parts) == 4 and all(part.isdecimal() for part in parts)):
         return ["bucket_name must not look like an IP address or have two dots in a row."]
     if name.startswith("goog") or "google" in name:
-        return ['bucket_name must neither begin with "goog" nor contain "google".']
+        return ['bucket_name must not begin with "goog" or contain "google".']
     return []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -43,8 +43,9 @@ def answering(respond: Callable[[Asked], Answer]) -> Iterator[str]:
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body) + answer.missing_bytes))
-            self.end_headers()
-            self.wfile.write(answer.body)
+            with suppress(ConnectionError):  # the client has given up
+                self.end_headers()
+                self.wfile.write(answer.body)
 
         do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815  http.server's names
 

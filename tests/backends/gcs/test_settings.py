@@ -19,9 +19,7 @@ from fileman.errors import StorageMisconfigured
 
 KEY_FAULT = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
 PREFIX_FAULT = "The prefix in backend_url must be plain folder names, each followed by one slash."
-NAME_FAULT = (
-    "bucket_name must have 3 to 63 lower-case letters, digits, hyphens, underscores and dots, as Google wants it."
-)
+NAME_FAULT = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +78,7 @@ def test_backend_url_names_the_folder(backend_url: str, prefix: str) -> None:
 @pytest.mark.parametrize(
     ("backend_url", "fault"),
     [
-        ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', bucket_name is 'my-bucket'."),
+        ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', but bucket_name is 'my-bucket'."),
         ("s3://my-bucket/", "backend_url must look like gs://bucket/prefix/."),
         ("https://storage.googleapis.com/my-bucket/", "backend_url must look like gs://bucket/prefix/."),
         ("gs://[", "backend_url must look like gs://bucket/prefix/."),
@@ -108,8 +106,8 @@ def test_a_wrong_backend_url_is_named(backend_url: str, fault: str) -> None:
         (f"{'a' * 64}.example.com", NAME_FAULT),
         ("192.168.0.1", "bucket_name must not look like an IP address or have two dots in a row."),
         ("two..dots", "bucket_name must not look like an IP address or have two dots in a row."),
-        ("goog-bucket", 'bucket_name must neither begin with "goog" nor contain "google".'),
-        ("my-google-bucket", 'bucket_name must neither begin with "goog" nor contain "google".'),
+        ("goog-bucket", 'bucket_name must not begin with "goog" or contain "google".'),
+        ("my-google-bucket", 'bucket_name must not begin with "goog" or contain "google".'),
     ],
 )
 def test_a_bucket_name_that_google_refuses_is_named(name: str, fault: str) -> None:
@@ -179,7 +177,7 @@ def test_a_file_that_is_no_key_is_named(text: str, tmp_path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    fault = "credentials is a path, and the file there cannot be read."
+    fault = "credentials is the path of a file that cannot be read."
 
     assert faults(credentials=str(tmp_path / "absent.json")) == [fault]
     assert faults(credentials=str(tmp_path)) == [fault]
