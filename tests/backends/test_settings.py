@@ -10,21 +10,22 @@ from django.test import override_settings
 
 from fileman.backends import Backend, BackendConfig, backend_class
 from fileman.errors import StorageMisconfigured
-
-ABSENT = object()
-AZURE_KEY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
-AZURE_HOST = "https://acmefiles.blob.core.windows.net"
-CONNECTION_STRING = (
-    f"DefaultEndpointsProtocol=https;AccountName=acmefiles;AccountKey={AZURE_KEY};EndpointSuffix=core.windows.net"
+from tests.backends.settings_rules import (
+    ABSENT,
+    AZURE_HOST,
+    AZURE_KEY,
+    BY_STRING,
+    CONNECTION_STRING,
+    ENDPOINT_SHAPE,
+    GOOD,
+    LOCATIONS,
+    S3_KEYS,
+    SETTINGS,
+    URLS,
+    Rules,
+    UrlRules,
 )
-BY_STRING = {"connection_string": CONNECTION_STRING, "account_name": ABSENT, "account_key": ABSENT}
-GOOD: Mapping[str, Mapping[str, Any]] = {
-    "file": {"base_path": "/srv/files"},
-    "memory": {},
-    "s3": {"bucket_name": "my-bucket"},
-    "azure": {"account_name": "acmefiles", "account_key": AZURE_KEY, "container_name": "documents"},
-    "gcs": {"bucket_name": "my-bucket"},
-}
+
 REQUIRED = [("file", "base_path"), ("s3", "bucket_name"), ("azure", "container_name"), ("gcs", "bucket_name")]
 # backend_url without a prefix, and the location without one.
 CLOUDS = {
@@ -33,14 +34,7 @@ CLOUDS = {
     "gcs": ("gs://my-bucket", "gcs:google/my-bucket/"),
 }
 ENDPOINT = {"s3": "endpoint_url", "azure": "endpoint", "gcs": "endpoint"}
-ENDPOINT_SHAPE = {
-    "s3": 'endpoint_url must look like "https://host" or "https://host:port".',
-    "azure": 'endpoint must look like "https://host" or "https://host/account".',
-    "gcs": 'endpoint must look like "https://host" or "https://host:port".',
-}
 PLAIN_NAMES = "The prefix in backend_url must be plain folder names, each followed by one slash."
-Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
-UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def config(vendor: str, changes: Mapping[str, Any] | None = None, backend_url: str = "") -> BackendConfig:
@@ -110,6 +104,7 @@ class TestEveryType:
     @pytest.mark.parametrize(
         ("vendor", "changes", "secrets"),
         [
+            ("s3", S3_KEYS, list(S3_KEYS.values())[1:]),
             ("azure", {}, [AZURE_KEY]),
             ("azure", BY_STRING, [AZURE_KEY]),
         ],
@@ -195,71 +190,6 @@ class TestEveryCloud:
             assert problems(vendor, changes) == []
 
 
-BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
-CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
-SETTINGS: Rules = {
-    "file": [
-        ({"base_path": ""}, BASE_PATH),
-        ({"base_path": "relative/folder"}, BASE_PATH),
-        ({"base_path": "/"}, BASE_PATH),
-        ({"base_path": "/srv/../etc"}, BASE_PATH),
-        ({"base_path": "/srv/na\0me"}, BASE_PATH),
-        (
-            {"base_url": "media/uploads"},
-            "base_url must be a path such as '/fileman/content/', or begin with https://.",
-        ),
-        (
-            {"directory_permissions": 0o600},
-            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner.",
-        ),
-        ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
-        ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
-        *[
-            (
-                {"permissions": mode},
-                f"permissions is {shown}; it must be at most 0o777 and include 0o600, the rights of the owner.",
-            )
-            for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), (0o044, "0o44")]
-        ],
-        (
-            {"permissions": "0o400"},
-            "permissions is 0o400; it must be at most 0o777 and include 0o600, the rights of the owner.",
-        ),
-    ],
-    "azure": [
-        *[({"container_name": name}, CONTAINER) for name in ("ab", "a" * 64, "Documents", "a--b", "-a-", "$root")],
-        ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
-        ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
-        ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
-        ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, ENDPOINT_SHAPE["azure"]),
-        ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
-        (
-            {"connection_string": f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
-            "connection_string has no AccountKey.",
-        ),
-        (
-            {"connection_string": CONNECTION_STRING, "account_name": "other"},
-            "account_name is 'other', but connection_string names 'acmefiles'.",
-        ),
-        (
-            {"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"},
-            "account_key and connection_string hold different keys. Set only one of them.",
-        ),
-        (
-            {
-                "connection_string": f"{CONNECTION_STRING};BlobEndpoint={AZURE_HOST}",
-                "endpoint": "https://files.example.com",
-            },
-            "endpoint and the BlobEndpoint of connection_string differ. Set only one of them.",
-        ),
-        (
-            {"endpoint": "https://other.blob.core.windows.net"},
-            "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
-        ),
-    ],
-}
-
-
 @pytest.mark.parametrize(("vendor", "changes", "problem"), rows(SETTINGS))
 def test_an_impossible_setting_is_named_without_its_secret(
     vendor: str, changes: Mapping[str, Any], problem: str
@@ -276,32 +206,11 @@ def test_tokens_are_never_sent_over_plain_http() -> None:
     ]
 
 
-FILE_URL = "backend_url must be empty or look like file:///absolute/path/."
-OTHER_FOLDER = "backend_url and base_path name different folders."
-AZURE_URL = "backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."
-OTHER_CONTAINER = "backend_url names the container 'pictures', but container_name is 'documents'."
-OTHER_ACCOUNT = f"backend_url is not below {AZURE_HOST}, the URL of the account in the settings."
-URLS: UrlRules = {
-    "file": [
-        *[(f"file:///srv/{path}", OTHER_FOLDER) for path in ("other", "filesx", "", "files/../x")],
-        ("s3://bucket/", FILE_URL),
-        ("file://host/srv/files", FILE_URL),
-        ("file://[", FILE_URL),
-        ("/srv/files", FILE_URL),
-        ("file:///srv/files?a=b", FILE_URL),
-    ],
-    "memory": [("s3://bucket/", "backend_url must be empty or memory://.")],
-    "azure": [
-        ("s3://documents/", AZURE_URL),
-        ("https://[", AZURE_URL),
-        ("azure:///documents", AZURE_URL),
-        (f"{AZURE_HOST}/documents/?sig=canary", AZURE_URL),
-        ("azure://pictures/", OTHER_CONTAINER),
-        (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
-        ("https://other.blob.core.windows.net/documents/", OTHER_ACCOUNT),
-        ("http://acmefiles.blob.core.windows.net/documents/", OTHER_ACCOUNT),
-    ],
-}
+@override_settings(FILEMAN_SETTINGS={"SINGLE_REQUEST_MAX_BYTES": 5 * 1024**3 + 1})
+def test_single_requests_are_limited_to_the_largest_copy_of_s3() -> None:
+    assert problems("s3") == [
+        "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."
+    ]
 
 
 @pytest.mark.parametrize(("vendor", "backend_url", "problem"), rows(URLS))
@@ -311,44 +220,15 @@ def test_a_backend_url_that_is_malformed_or_contradicts_the_settings_is_named(
     assert problems(vendor, backend_url=backend_url) == [problem]
 
 
+def test_a_backend_url_on_another_host_than_the_endpoint_is_named() -> None:
+    assert problems("s3", {"endpoint_url": "https://b.example"}, "https://a.example/my-bucket/") == [
+        "backend_url is at https://a.example, but endpoint_url is https://b.example."
+    ]
+
+
 @pytest.mark.parametrize(
     ("vendor", "changes", "backend_url", "location"),
-    [
-        ("file", {"base_path": "/srv/files/"}, "file:///srv/files", "file:/srv/files"),
-        ("file", {}, "file:///srv/files/", "file:/srv/files"),
-        ("file", {}, "file://localhost/srv/files", "file:/srv/files"),
-        ("file", {"base_path": "/srv/my files"}, "file:///srv/my%20files", "file:/srv/my files"),
-        (
-            "file",
-            {
-                "base_path": "/app/media/uploads",
-                "base_url": "/media/uploads/",
-                "create_directories": True,
-                "permissions": 0o644,
-                "directory_permissions": 0o755,
-            },
-            "file:///app/media/uploads/",
-            "file:/app/media/uploads",
-        ),
-        ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
-        ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
-        ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),
-        ("azure", {"endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}, "", f"azure:{AZURE_HOST}/documents/"),
-        ("azure", {}, f"{AZURE_HOST}/documents/", f"azure:{AZURE_HOST}/documents/"),
-        ("azure", {}, f"{AZURE_HOST}/documents/a/b/", f"azure:{AZURE_HOST}/documents/a/b/"),
-        (
-            "azure",
-            {},
-            "https://ACMEfiles.blob.core.windows.net/documents/a/",
-            f"azure:{AZURE_HOST}/documents/a/",
-        ),
-        (
-            "azure",
-            {"endpoint": "https://azurite.internal:10000/acmefiles"},
-            "https://azurite.internal:10000/acmefiles/documents/a/",
-            "azure:https://azurite.internal:10000/acmefiles/documents/a/",
-        ),
-    ],
+    LOCATIONS,
 )
 def test_each_way_to_name_a_place_leads_to_one_location(
     vendor: str, changes: Mapping[str, Any], backend_url: str, location: str

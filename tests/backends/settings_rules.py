@@ -1,0 +1,218 @@
+"""The tables of the settings tests: settings or backend_url, and the reported problem or the named place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ABSENT = object()
+AZURE_KEY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
+AZURE_HOST = "https://acmefiles.blob.core.windows.net"
+CONNECTION_STRING = (
+    f"DefaultEndpointsProtocol=https;AccountName=acmefiles;AccountKey={AZURE_KEY};EndpointSuffix=core.windows.net"
+)
+BY_STRING = {"connection_string": CONNECTION_STRING, "account_name": ABSENT, "account_key": ABSENT}
+S3_KEYS = {"access_key_id": "AKcanary", "secret_access_key": "SKcanary", "session_token": "TOcanary"}
+GOOD: Mapping[str, Mapping[str, Any]] = {
+    "file": {"base_path": "/srv/files"},
+    "memory": {},
+    "s3": {"bucket_name": "my-bucket"},
+    "azure": {"account_name": "acmefiles", "account_key": AZURE_KEY, "container_name": "documents"},
+    "gcs": {"bucket_name": "my-bucket"},
+}
+ENDPOINT_SHAPE = {
+    "s3": 'endpoint_url must look like "https://host" or "https://host:port".',
+    "azure": 'endpoint must look like "https://host" or "https://host/account".',
+    "gcs": 'endpoint must look like "https://host" or "https://host:port".',
+}
+Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
+UrlRules = Mapping[str, Sequence[tuple[str, str]]]
+
+S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
+S3_RESERVED = "bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."
+BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
+CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
+SETTINGS: Rules = {
+    "file": [
+        ({"base_path": ""}, BASE_PATH),
+        ({"base_path": "relative/folder"}, BASE_PATH),
+        ({"base_path": "/"}, BASE_PATH),
+        ({"base_path": "/srv/../etc"}, BASE_PATH),
+        ({"base_path": "/srv/na\0me"}, BASE_PATH),
+        (
+            {"base_url": "media/uploads"},
+            "base_url must be a path such as '/fileman/content/', or begin with https://.",
+        ),
+        (
+            {"directory_permissions": 0o600},
+            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner.",
+        ),
+        ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
+        ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
+        *[
+            (
+                {"permissions": mode},
+                f"permissions is {shown}; it must be at most 0o777 and include 0o600, the rights of the owner.",
+            )
+            for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), (0o044, "0o44")]
+        ],
+        (
+            {"permissions": "0o400"},
+            "permissions is 0o400; it must be at most 0o777 and include 0o600, the rights of the owner.",
+        ),
+    ],
+    "s3": [
+        *[
+            ({"bucket_name": name}, S3_BUCKET)
+            for name in (
+                "ab",
+                "a" * 64,
+                "My-Bucket",
+                "my_bucket",
+                "-bucket",
+                "bucket-",
+                "my..bucket",
+                "my-.bucket",
+                "a/b",
+            )
+        ],
+        *[({"bucket_name": name}, S3_RESERVED) for name in ("192.168.0.1", "xn--bucket", "bucket--x-s3")],
+        ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
+        ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
+        ({"session_token": "T"}, "session_token requires access_key_id and secret_access_key."),
+        ({"kms_key_id": "k"}, 'kms_key_id requires server_side_encryption to be "aws:kms".'),
+        (
+            {"server_side_encryption": "rot13"},
+            "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null.",
+        ),
+        ({"upload_method": "patch"}, "Setting 'upload_method' must be 'post' or 'put'."),
+        ({"addressing_style": "dns"}, "Setting 'addressing_style' must be 'auto', 'path' or 'virtual'."),
+    ],
+    "azure": [
+        *[({"container_name": name}, CONTAINER) for name in ("ab", "a" * 64, "Documents", "a--b", "-a-", "$root")],
+        ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
+        ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
+        ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
+        ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, ENDPOINT_SHAPE["azure"]),
+        ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
+        (
+            {"connection_string": f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
+            "connection_string has no AccountKey.",
+        ),
+        (
+            {"connection_string": CONNECTION_STRING, "account_name": "other"},
+            "account_name is 'other', but connection_string names 'acmefiles'.",
+        ),
+        (
+            {"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"},
+            "account_key and connection_string hold different keys. Set only one of them.",
+        ),
+        (
+            {
+                "connection_string": f"{CONNECTION_STRING};BlobEndpoint={AZURE_HOST}",
+                "endpoint": "https://files.example.com",
+            },
+            "endpoint and the BlobEndpoint of connection_string differ. Set only one of them.",
+        ),
+        (
+            {"endpoint": "https://other.blob.core.windows.net"},
+            "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
+        ),
+    ],
+}
+FILE_URL = "backend_url must be empty or look like file:///absolute/path/."
+OTHER_FOLDER = "backend_url and base_path name different folders."
+S3_URL = "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."
+AZURE_URL = "backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."
+OTHER_CONTAINER = "backend_url names the container 'pictures', but container_name is 'documents'."
+OTHER_ACCOUNT = f"backend_url is not below {AZURE_HOST}, the URL of the account in the settings."
+URLS: UrlRules = {
+    "file": [
+        *[(f"file:///srv/{path}", OTHER_FOLDER) for path in ("other", "filesx", "", "files/../x")],
+        ("s3://bucket/", FILE_URL),
+        ("file://host/srv/files", FILE_URL),
+        ("file://[", FILE_URL),
+        ("/srv/files", FILE_URL),
+        ("file:///srv/files?a=b", FILE_URL),
+    ],
+    "s3": [
+        ("s3://other/", "backend_url names the bucket 'other', but bucket_name is 'my-bucket'."),
+        ("https://a.example/my-bucket/", "backend_url is at https://a.example, but endpoint_url is not set."),
+        *[(url, S3_URL) for url in ("gs://my-bucket/", "https://[", "s3:my-bucket", "s3://my-bucket/?a=b")],
+    ],
+    "memory": [("s3://bucket/", "backend_url must be empty or memory://.")],
+    "azure": [
+        ("s3://documents/", AZURE_URL),
+        ("https://[", AZURE_URL),
+        ("azure:///documents", AZURE_URL),
+        (f"{AZURE_HOST}/documents/?sig=canary", AZURE_URL),
+        ("azure://pictures/", OTHER_CONTAINER),
+        (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
+        ("https://other.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+        ("http://acmefiles.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+    ],
+}
+# Type, settings beside the good ones, backend_url, location.
+LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
+    ("file", {"base_path": "/srv/files/"}, "file:///srv/files", "file:/srv/files"),
+    ("file", {}, "file:///srv/files/", "file:/srv/files"),
+    ("file", {}, "file://localhost/srv/files", "file:/srv/files"),
+    ("file", {"base_path": "/srv/my files"}, "file:///srv/my%20files", "file:/srv/my files"),
+    (
+        "file",
+        {
+            "base_path": "/app/media/uploads",
+            "base_url": "/media/uploads/",
+            "create_directories": True,
+            "permissions": 0o644,
+            "directory_permissions": 0o755,
+        },
+        "file:///app/media/uploads/",
+        "file:/app/media/uploads",
+    ),
+    (
+        "s3",
+        {
+            "region_name": "us-east-1",
+            "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "server_side_encryption": "AES256",
+        },
+        "s3://my-bucket/",
+        "s3:aws/my-bucket/",
+    ),
+    (
+        "s3",
+        {
+            "bucket_name": "my-space",
+            "region_name": "nyc3",
+            "endpoint_url": "https://nyc3.digitaloceanspaces.com",
+            "access_key_id": "DO00EXAMPLE",
+            "secret_access_key": "EXAMPLE_SECRET_KEY",
+        },
+        "https://nyc3.digitaloceanspaces.com/my-space/",
+        "s3:https://nyc3.digitaloceanspaces.com/my-space/",
+    ),
+    (
+        "s3",
+        {"endpoint_url": "https://S3.example.com:9000"},
+        "https://s3.example.com:9000/my-bucket/a/",
+        "s3:https://s3.example.com:9000/my-bucket/a/",
+    ),
+    ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", {"endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}, "", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", {}, f"{AZURE_HOST}/documents/", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", {}, f"{AZURE_HOST}/documents/a/b/", f"azure:{AZURE_HOST}/documents/a/b/"),
+    (
+        "azure",
+        {},
+        "https://ACMEfiles.blob.core.windows.net/documents/a/",
+        f"azure:{AZURE_HOST}/documents/a/",
+    ),
+    (
+        "azure",
+        {"endpoint": "https://azurite.internal:10000/acmefiles"},
+        "https://azurite.internal:10000/acmefiles/documents/a/",
+        "azure:https://azurite.internal:10000/acmefiles/documents/a/",
+    ),
+]
