@@ -9,6 +9,7 @@ from azure.storage.blob import BlobServiceClient, CorsRule
 from django.conf import settings
 from django.test import override_settings
 
+from fileman.backends.azure.backend import AzureBackend
 from tests.backends.azure.response_proxy import Front
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
@@ -35,9 +36,15 @@ def store(azurite_server: AzureServer, azure_service: BlobServiceClient) -> Stor
 
 @pytest.fixture
 def front(azurite_server: AzureServer) -> Iterator[Front]:
-    """A way to Azurite on which answers can be changed: `store.backend(endpoint=front.endpoint_url)`."""
+    """A proxy before Azurite that can change responses: `store.backend(endpoint=front.endpoint_url)`."""
     with Front(azurite_server.endpoint_url).running() as front:
         yield front
+
+
+@pytest.fixture
+def backend(store: Store, front: Front) -> AzureBackend:
+    """A backend whose requests pass the proxy."""
+    return store.backend(endpoint=front.endpoint_url)
 
 
 @pytest.fixture(autouse=True)

@@ -28,11 +28,13 @@ class Rule:
 
     matches: Callable[[Seen], bool]
     status: int | None = None
-    """Answer this at once and forward nothing; None forwards."""
+    """Respond at once and forward nothing; None forwards."""
+    code: str = ""
+    """Azure's error code, with a status."""
     after: bool = False
-    """With a status: forward first, so that the deed is done and only its answer is lost."""
+    """With a status: forward first, so that only the response is lost."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the answer, in place of those that came."""
+    """Headers of the response, in place of those that came."""
     body: bytes = b""
     """What comes with a status."""
     hidden: Collection[str] = ()
@@ -91,7 +93,7 @@ class Front:
             return status, {**shown, **rule.headers}, answer
         if rule.after:
             self.forward(seen, body)
-        return rule.status, dict(rule.headers), rule.body
+        return rule.status, {**({"x-ms-error-code": rule.code} if rule.code else {}), **rule.headers}, rule.body
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self

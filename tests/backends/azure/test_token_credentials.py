@@ -23,7 +23,7 @@ from fileman.backends.values import BackendConfig, Budget
 from fileman.testing.contract import BackendContract
 from tests.backends.azure.stores import BODY, send, upload_of
 from tests.backends.azure.test_contract import REDUCED
-from tests.backends.azure.token_azurite import ACCOUNT, IDENTITY, TENANT, Identity, TokenServer, serve
+from tests.backends.azure.token_azurite import ACCOUNT, TENANT, Identity, TokenServer, serve
 from tests.servers import AzureServer
 
 KNOWN_TO_AZURITE = "2025-11-05"
@@ -119,16 +119,6 @@ def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch:
         False,
         ["No identity to sign in with was found. Set account_key, or give this server a managed identity."],
     )
-
-
-def test_a_signature_is_by_user_delegation_and_for_https_only(token_backend: AzureBackend) -> None:
-    upload = upload_of(token_backend)
-
-    [request] = token_backend.instructions(upload, list(upload.slices()))
-
-    grant = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
-    assert (grant["skoid"], grant["sktid"], grant["spr"]) == (IDENTITY, TENANT, "https")
-    assert (grant["sr"], grant["sp"]) == ("b", "c")
 
 
 @pytest.mark.parametrize(
