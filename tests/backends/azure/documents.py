@@ -1,4 +1,4 @@
-"""What docs/backends/azure.md shows, taken out of it."""
+"""The tables and samples of docs/backends/azure.md."""
 
 import json
 import re
@@ -9,7 +9,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "backends" / "azure.md"
 
 
 def table(text: str, first_heading: str) -> dict[str, str]:
-    """First column -> second column of the table whose first column is headed so."""
+    """Return first column -> second column of the table with this heading."""
     found = re.search(rf"^\| {re.escape(first_heading)} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert found, first_heading
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
@@ -17,10 +17,10 @@ def table(text: str, first_heading: str) -> dict[str, str]:
 
 
 def json_blocks() -> list[Any]:
-    """Every sample in JSON, in order."""
+    """Return every JSON sample, in order."""
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)]
 
 
 def python_blocks() -> list[str]:
-    """Every sample in Python, in order."""
+    """Return every Python sample, in order."""
     return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)

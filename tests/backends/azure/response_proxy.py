@@ -1,4 +1,4 @@
-"""Stands before Azurite and lets a test change chosen answers: what Azure does at times, and Azurite never."""
+"""A proxy before Azurite that changes chosen responses: Azure sends them at times, Azurite never."""
 
 import http.client
 import threading
@@ -14,7 +14,7 @@ _OF_ONE_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A request, as a rule sees it."""
+    """A request that a rule may match."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Seen:
 
 @dataclass(kw_only=True)
 class Rule:
-    """What happens to the first `times` requests that match."""
+    """The treatment of the first `times` requests that match."""
 
     matches: Callable[[Seen], bool]
     status: int | None = None
@@ -36,19 +36,19 @@ class Rule:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the response, in place of those that came."""
     body: bytes = b""
-    """What comes with a status."""
+    """The body, with a status."""
     hidden: Collection[str] = ()
-    """Headers, in lower case, that are left out of a forwarded answer."""
+    """Headers, in lower case, that are removed from a forwarded response."""
     times: int = 1
 
 
 class Front:
-    """Its `endpoint_url` takes the place of the server's."""
+    """Use its `endpoint_url` instead of the server's."""
 
     def __init__(self, upstream: str) -> None:
         self.rules: list[Rule] = []
         self.seen: list[Seen] = []
-        """Every request, from the moment that its headers are there."""
+        """Every request, from the moment its headers have arrived."""
         self._upstream = urlsplit(upstream)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
@@ -76,21 +76,21 @@ class Front:
     def forward(self, seen: Seen, body: bytes) -> tuple[int, dict[str, str], bytes]:
         with closing(http.client.HTTPConnection(self._upstream.netloc, timeout=10)) as connection:
             connection.request(seen.method, seen.path, body=body, headers=dict(seen.headers))
-            answer = connection.getresponse()
-            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OF_ONE_HOP}
+            response = connection.getresponse()
+            headers = {name: value for name, value in response.getheaders() if name.lower() not in _OF_ONE_HOP}
             if seen.method == "HEAD":
-                headers["Content-Length"] = answer.getheader("Content-Length", "0")
-            return answer.status, headers, answer.read()
+                headers["Content-Length"] = response.getheader("Content-Length", "0")
+            return response.status, headers, response.read()
 
-    def answer(self, seen: Seen, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body, as a rule wants them or as they came."""
+    def respond(self, seen: Seen, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body, changed by a rule or as they came."""
         rule = self.rule_for(seen)
         if rule is None:
             return self.forward(seen, body)
         if rule.status is None:
-            status, headers, answer = self.forward(seen, body)
+            status, headers, content = self.forward(seen, body)
             shown = {name: value for name, value in headers.items() if name.lower() not in rule.hidden}
-            return status, {**shown, **rule.headers}, answer
+            return status, {**shown, **rule.headers}, content
         if rule.after:
             self.forward(seen, body)
         return rule.status, {**({"x-ms-error-code": rule.code} if rule.code else {}), **rule.headers}, rule.body
@@ -103,12 +103,12 @@ class Front:
                 seen = Seen(method=self.command, path=self.path, headers=dict(self.headers.items()))
                 front.seen.append(seen)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, headers, answer = front.answer(seen, body)
+                status, headers, content = front.respond(seen, body)
                 self.send_response_only(status)
-                for name, value in {"Content-Length": str(len(answer)), **headers, "Connection": "close"}.items():
+                for name, value in {"Content-Length": str(len(content)), **headers, "Connection": "close"}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
                 return

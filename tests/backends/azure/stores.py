@@ -23,7 +23,7 @@ PART_BYTES = 60
 class Store:
     server: AzureServer
     container: ContainerClient
-    """New and empty, seen with the account key."""
+    """New and empty; opened with the account key."""
 
     @property
     def name(self) -> str:
@@ -31,7 +31,7 @@ class Store:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those of a good file manager."""
+        """Settings of a good file manager."""
         return {
             "account_name": self.server.account_name,
             "account_key": self.server.account_key,
@@ -50,17 +50,17 @@ class Store:
         )
 
     def blob(self, path: str) -> BlobClient:
-        """A blob, seen with the account key."""
+        """Return a client of a blob, opened with the account key."""
         return self.container.get_blob_client(path)
 
     def put(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """What an uploader sends in one request, without asking whether something is there."""
+        """Write a blob in one request, as an uploader could with more permissions than fileman signs."""
         plain = {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": TYPE}
-        answer = requests.put(self.url(path, "cw"), data=body, headers={**plain, **(headers or {})}, timeout=10)
-        assert answer.status_code == 201
+        response = requests.put(self.url(path, "cw"), data=body, headers={**plain, **(headers or {})}, timeout=10)
+        assert response.status_code == 201
 
     def url(self, path: str, permission: str, *, seconds: int = 600) -> str:
-        """An address that the backend would not sign."""
+        """Return a URL with permissions that the backend would not sign."""
         query = generate_blob_sas(
             self.server.account_name,
             self.name,
@@ -72,7 +72,7 @@ class Store:
         return f"{self.server.endpoint_url}/{self.name}/{path}?{query}"
 
 
-def upload_of(
+def make_upload(
     backend: AzureBackend,
     *,
     size: int = len(BODY),
@@ -81,7 +81,7 @@ def upload_of(
     expires_in: int = 600,
     now: datetime | None = None,
 ) -> Upload:
-    """An upload of BODY: in one request, or in two parts."""
+    """Return an upload of BODY: in one request, or in two parts."""
     file_id = uuid4()
     part_size = PART_BYTES if parts else size
     strategy = Strategy.PARTS if parts else Strategy.SINGLE
@@ -101,5 +101,5 @@ def upload_of(
 
 
 def send(request: UploadRequest, body: bytes) -> int:
-    """The status of a request, sent as it is."""
+    """Send a request unchanged and return the status."""
     return requests.put(request.url, data=body, headers=dict(request.headers), timeout=10).status_code

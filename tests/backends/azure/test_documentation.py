@@ -1,4 +1,4 @@
-"""Docs/backends/azure.md: its samples work as they stand."""
+"""The samples of docs/backends/azure.md work as printed."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from fileman import conf
 from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.documents import PAGE, json_blocks, python_blocks, table
-from tests.backends.azure.stores import BODY, Store, send, upload_of
+from tests.backends.azure.stores import BODY, Store, make_upload, send
 
 ORIGIN = "https://app.example.com"
 
@@ -38,7 +38,7 @@ def _rule(given: dict[str, Any]) -> CorsRule:
 
 
 def _preflight(url: str, headers: str, *, origin: str = ORIGIN, method: str = "PUT") -> int:
-    """As browsers ask; they leave the last header out where there is none to name."""
+    """Send a preflight as browsers do, which leave the last header out if there is none to name."""
     asked = {"Origin": origin, "Access-Control-Request-Method": method}
     if headers:
         asked["Access-Control-Request-Headers"] = headers
@@ -48,26 +48,26 @@ def _preflight(url: str, headers: str, *, origin: str = ORIGIN, method: str = "P
 @pytest.mark.usefixtures("_rules_of_the_page")
 class TestCors:
     @pytest.mark.parametrize("parts", [False, True])
-    def test_the_rules_let_every_signed_upload_in(self, store: Store, parts: bool) -> None:
-        """From the page's origin, with exactly the headers that instructions name"""
+    def test_the_rules_allow_every_signed_upload(self, store: Store, parts: bool) -> None:
+        """From the page's origin, with exactly the headers of the instructions"""
         backend = store.backend()
-        upload = upload_of(backend, parts=parts)
+        upload = make_upload(backend, parts=parts)
         request = backend.instructions(upload, list(upload.slices()))[0]
         named = ",".join(sorted(name.lower() for name, _ in request.headers))
 
         assert _preflight(request.url, named) == 200
-        answer = requests.put(request.url, data=BODY, headers={**dict(request.headers), "Origin": ORIGIN}, timeout=10)
-        assert answer.status_code == 201
-        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+        response = requests.put(request.url, data=BODY, headers={**dict(request.headers), "Origin": ORIGIN}, timeout=10)
+        assert response.status_code == 201
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
     @pytest.mark.parametrize(
         "asked",
         [{"origin": "https://elsewhere.example.com"}, {"method": "DELETE"}, {"headers": "x-ms-meta-own"}],
         ids=["origin", "method", "header"],
     )
-    def test_the_rules_let_nothing_else_in(self, store: Store, asked: dict[str, str]) -> None:
+    def test_the_rules_allow_nothing_else(self, store: Store, asked: dict[str, str]) -> None:
         backend = store.backend()
-        upload = upload_of(backend)
+        upload = make_upload(backend)
         [request] = backend.instructions(upload, list(upload.slices()))
 
         assert _preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
@@ -75,11 +75,11 @@ class TestCors:
     def test_a_script_may_read_a_download(self, store: Store) -> None:
         store.put("file", BODY)
 
-        answer = requests.get(store.backend().get_url("file"), headers={"Origin": ORIGIN}, timeout=10)
+        response = requests.get(store.backend().get_url("file"), headers={"Origin": ORIGIN}, timeout=10)
 
-        assert (answer.content, answer.headers["Access-Control-Allow-Origin"]) == (BODY, ORIGIN)
+        assert (response.content, response.headers["Access-Control-Allow-Origin"]) == (BODY, ORIGIN)
 
-    def test_the_diagnosis_is_content_with_the_rules(self, store: Store) -> None:
+    def test_the_diagnosis_accepts_the_rules(self, store: Store) -> None:
         assert store.backend().validate_configuration() == (True, [])
 
 
@@ -93,9 +93,9 @@ def test_the_lifecycle_rule_outlasts_every_upload() -> None:
     assert timedelta(days=days) > limits.PARTS_UPLOAD_DEADLINE + limits.SWEEP_GRACE
 
 
-def test_the_lifecycle_rule_finds_what_is_uploaded(store: Store) -> None:
+def test_the_lifecycle_rule_matches_uploads(store: Store) -> None:
     backend = store.backend(backend_url=f"azure://{store.name}/tenant-1/")
-    upload = upload_of(backend)
+    upload = make_upload(backend)
     [request] = backend.instructions(upload, list(upload.slices()))
     send(request, BODY)
 

@@ -1,4 +1,4 @@
-"""Whatever the SDK raises comes out as one of ours."""
+"""Every error of the SDK becomes one of fileman's."""
 
 import inspect
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ EXPECTED: dict[str, type[StorageError]] = {
     "StreamConsumedError": StorageUnavailable,
     "TooManyRedirectsError": StorageMisconfigured,
 }
-"""Each as it is when no answer came with it; with an answer, the status and code decide."""
+"""Each error without a response; with one, the status and code decide."""
 
 
 def _classes() -> Iterator[tuple[str, type[Exception]]]:
@@ -49,7 +49,7 @@ def _classes() -> Iterator[tuple[str, type[Exception]]]:
 
 
 def _made(kind: type[Exception]) -> Exception:
-    """An instance without its constructor, which wants parts of requests."""
+    """Return an instance without calling its constructor, which needs parts of requests."""
     error = kind.__new__(kind)
     error.args = ("canary",)
     for name in ("status_code", "reason", "response", "error"):
@@ -57,12 +57,12 @@ def _made(kind: type[Exception]) -> Exception:
     return error
 
 
-def test_no_build_error_the_sdk_is_forgotten() -> None:
+def test_no_error_of_the_sdk_is_forgotten() -> None:
     assert {name for name, _ in _classes()} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_becomes_one_of_ours(name: str) -> None:
+def test_each_error_is_mapped(name: str) -> None:
     kind = dict(_classes())[name]
 
     with pytest.raises(StorageError) as raised, azure_errors():
@@ -100,11 +100,11 @@ def test_each_becomes_one_of_ours(name: str) -> None:
         (503, "ServerBusy", StorageUnavailable),
     ],
 )
-def test_each_answer_becomes_one_of_ours(status: int, code: str, expected: type[StorageError]) -> None:
+def test_each_response_is_mapped(status: int, code: str, expected: type[StorageError]) -> None:
     assert type(build_error(status, code)) is expected
 
 
-def test_what_is_not_an_build_error_the_sdk_passes() -> None:
+def test_other_errors_pass() -> None:
     def broken() -> Any:
         raise ZeroDivisionError
 

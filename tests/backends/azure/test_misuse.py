@@ -52,8 +52,8 @@ class Grant:
         return self.urls[0].partition("&comp=block")[0]
 
     def put(self, body: bytes = b"", headers: Mapping[str, str] = PLAIN, *, query: str = "") -> None:
-        answer = requests.put(self.url + query, data=body, headers=dict(headers), timeout=10)
-        assert answer.status_code in {201, 202}
+        response = requests.put(self.url + query, data=body, headers=dict(headers), timeout=10)
+        assert response.status_code in {201, 202}
 
     def put_blocks(self) -> None:
         for index, url in enumerate(self.urls):

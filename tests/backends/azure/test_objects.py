@@ -17,7 +17,7 @@ from fileman.errors import (
     UploadInProgress,
 )
 from tests.backends.azure.response_proxy import Front, Rule, Seen
-from tests.backends.azure.stores import BODY, PART_BYTES, Store, send, upload_of
+from tests.backends.azure.stores import BODY, PART_BYTES, Store, make_upload, send
 
 DAY = timedelta(days=1)
 
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def half_sent(backend: AzureBackend) -> Upload:
     """The first of two blocks has arrived."""
-    upload = upload_of(backend, parts=True)
+    upload = make_upload(backend, parts=True)
     first, _ = backend.instructions(upload, backend.missing(upload))
     assert send(first, BODY[:PART_BYTES]) == 201
     return upload
@@ -53,17 +53,17 @@ class TestUncommitted:
     def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
-        """Azure answers 404 to deleting what has blocks only; Azurite deletes it"""
+        """Azure answers 404 while there are blocks only; Azurite deletes them"""
         front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="BlobNotFound")]
 
         backend.abort(half_sent)
 
         assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
 
-    def test_a_commit_never_replaces_what_came_a_moment_ago(
+    def test_a_commit_never_replaces_a_blob_that_has_just_been_committed(
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
-        """The commit itself is create-only: it meets what a faster call has committed"""
+        """The commit itself is create-only: it finds the blob of a faster call"""
         [request] = backend.instructions(half_sent, backend.missing(half_sent))
         send(request, BODY[PART_BYTES:])
         first = store.backend().assemble(half_sent, Budget(seconds=20))
@@ -71,7 +71,7 @@ class TestUncommitted:
 
         assert backend.assemble(half_sent, Budget(seconds=20)).etag == first.etag
 
-    def test_a_commit_whose_answer_got_lost_is_found(
+    def test_a_commit_whose_response_was_lost_is_found(
         self, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
         [request] = backend.instructions(half_sent, backend.missing(half_sent))
@@ -96,10 +96,10 @@ class TestDeleting:
 
         assert list(store.container.list_blobs(include=["snapshots"])) == []
 
-    def test_a_leased_blob_of_which_azure_tells_nothing_is_deleted(
+    def test_a_leased_blob_that_azure_does_not_describe_is_deleted(
         self, store: Store, backend: AzureBackend, front: Front
     ) -> None:
-        """Under a key of the uploader's own, Azure refuses to describe it, not to break the lease"""
+        """Azure describes no blob under an uploader's own key, but it breaks the lease"""
         store.put("file", BODY)
         BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
         own_key = "BlobUsesCustomerSpecifiedEncryption"
@@ -140,9 +140,7 @@ class TestDeleting:
         assert [seen.method for seen in front.seen] == ["POST"]
         assert list(store.container.list_blobs()) == []
 
-    def test_a_copy_that_is_still_going_on_is_stopped_first(
-        self, store: Store, backend: AzureBackend, front: Front
-    ) -> None:
+    def test_a_pending_copy_is_stopped_first(self, store: Store, backend: AzureBackend, front: Front) -> None:
         """A slow copy from elsewhere would keep its target from being deleted"""
         store.put("source", BODY)
         store.blob("target").start_copy_from_url(store.blob("source").url)
@@ -157,7 +155,7 @@ class TestDeleting:
         assert [rule.times for rule in front.rules] == [0, 0, 0]
         assert not store.blob("target").exists()
 
-    def test_what_cannot_be_deleted_is_named(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_a_blob_that_cannot_be_deleted_is_named(self, store: Store, backend: AzureBackend, front: Front) -> None:
         store.put("kept", BODY)
         front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=403, code="BlobImmutableDueToPolicy")]
 
@@ -175,14 +173,14 @@ class TestDeleting:
 
 class TestFacts:
     def test_no_checksum_of_azure_is_believed(self, store: Store, backend: AzureBackend) -> None:
-        """Content-MD5 is what the writer says it is"""
+        """Content-MD5 is the writer's own claim"""
         store.put("file", BODY)
 
         assert store.blob("file").get_blob_properties().content_settings.content_md5
         assert backend.stat("file").checksums == {}
 
     def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: AzureBackend, front: Front) -> None:
-        """Azure shows nothing of it without that key; it can never complete"""
+        """Azure does not describe it without that key; it can never complete"""
         own_key = "BlobUsesCustomerSpecifiedEncryption"
         front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=409, code=own_key)]
 
@@ -197,7 +195,7 @@ class TestFacts:
             backend.stat("file")
 
     def test_encoded_bytes_are_read_as_they_are_stored(self, store: Store, backend: AzureBackend) -> None:
-        """What is hashed is what is stored, not what it would unpack to"""
+        """Checksums are of the stored bytes, not of the unpacked ones"""
         store.put("file", BODY, {"x-ms-blob-content-encoding": "gzip"})
 
         assert b"".join(backend.read("file")) == BODY
@@ -219,7 +217,7 @@ class TestFacts:
 class TestThroughUs:
     def test_the_storage_sees_one_block_and_one_commit(self, store: Store, front: Front, backend: AzureBackend) -> None:
         """Streamed on with its exact length, never sent chunked"""
-        upload = upload_of(backend)
+        upload = make_upload(backend)
 
         stored = backend.write(upload, upload.slice(1), io.BytesIO(BODY + b"more"))
 
@@ -231,8 +229,8 @@ class TestThroughUs:
         assert not any("Transfer-Encoding" in seen.headers for seen in puts)
 
     def test_a_body_is_never_sent_twice(self, backend: AzureBackend, front: Front) -> None:
-        """The stream is spent after the first try: a second would send nothing"""
-        upload = upload_of(backend)
+        """The stream is spent after the first attempt"""
+        upload = make_upload(backend)
         front.rules = [Rule(matches=lambda seen: "comp=block&" in seen.path, status=503)]
 
         with pytest.raises(StorageUnavailable):
@@ -241,9 +239,9 @@ class TestThroughUs:
         assert len([seen for seen in front.seen if "comp=block&" in seen.path]) == 1
         assert backend.missing(upload) == [upload.slice(1)]
 
-    def test_who_comes_second_is_told_so(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        """Even when both had begun before either was done"""
-        upload = upload_of(backend)
+    def test_the_second_writer_is_refused(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        """Even if both began before either was done"""
+        upload = make_upload(backend)
         store.put(upload.upload_path, BODY)
         front.rules = [
             Rule(matches=lambda seen: seen.method == "HEAD", status=404, code="BlobNotFound"),
@@ -254,10 +252,10 @@ class TestThroughUs:
 
         assert store.blob(upload.upload_path).download_blob().readall() == BODY
 
-    def test_of_many_who_come_at_once_one_wins(self, store: Store) -> None:
-        """The others are told so, and bytes and checksum are one sender's"""
+    def test_one_of_many_writers_at_once_wins(self, store: Store) -> None:
+        """The others are refused, and bytes and checksum are those of one sender"""
         backend = store.backend()
-        upload = upload_of(backend)
+        upload = make_upload(backend)
         bodies = [bytes([n]) * len(BODY) for n in range(8)]
 
         def write(body: bytes) -> StoredObject | None:
@@ -275,7 +273,7 @@ class TestThroughUs:
 
 
 class TestTrouble:
-    def test_a_busy_storage_is_asked_twice(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_a_busy_storage_is_tried_twice(self, store: Store, backend: AzureBackend, front: Front) -> None:
         store.put("file", BODY)
         front.rules = [Rule(matches=_any, status=503)]
 
@@ -290,7 +288,7 @@ class TestTrouble:
             backend.stat("file")
 
     def test_a_download_that_breaks_off_is_unavailable(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        """Also when the chunks are read long after the first answer"""
+        """Also when the chunks are read long after the first response"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
         chunks = backend.read("large")
         front.rules = [Rule(matches=_any, status=503, times=10)]

@@ -1,4 +1,4 @@
-"""Copies that take their time, break off, or meet something at the file path."""
+"""Copies that are slow, break off, or find another blob at the file path."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,14 +17,14 @@ from fileman.errors import (
     UploadInProgress,
 )
 from tests.backends.azure.response_proxy import Front, Rule, Seen
-from tests.backends.azure.stores import BODY, Store, upload_of
+from tests.backends.azure.stores import BODY, Store, make_upload
 
 SPENT = Budget(seconds=0)
 
 
 @pytest.fixture
 def upload(store: Store, backend: AzureBackend) -> Upload:
-    upload = upload_of(backend)
+    upload = make_upload(backend)
     store.put(upload.upload_path, BODY)
     return upload
 
@@ -39,10 +39,10 @@ def looks_at(path: str) -> Callable[[Seen], bool]:
 
 
 @pytest.mark.parametrize("hidden", [(), ("x-ms-meta-fileman_copying",)], ids=["marked at once", "marked at its end"])
-def test_a_copy_that_takes_its_time_is_awaited_over_several_calls(
+def test_a_slow_copy_is_awaited_over_several_calls(
     backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject, hidden: tuple[str, ...]
 ) -> None:
-    """Until it is there, nothing is seen at the file path, whenever Azure shows its metadata"""
+    """Until it is finished the file path looks empty, whenever Azure shows its metadata"""
     pending = Rule(
         matches=looks_at(upload.file_path),
         headers={"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"},
@@ -74,7 +74,7 @@ def test_a_copy_is_awaited_within_the_budget(
 
 
 @pytest.mark.parametrize("status", ["failed", "aborted"])
-def test_a_copy_that_failed_is_begun_anew_by_the_next_call(
+def test_a_failed_copy_is_started_again_by_the_next_call(
     backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject, status: str
 ) -> None:
     front.rules = [
@@ -88,10 +88,10 @@ def test_a_copy_that_failed_is_begun_anew_by_the_next_call(
     assert b"".join(backend.read(backend.publish(upload, verified, SPENT).path)) == BODY
 
 
-def test_a_copy_whose_answer_got_lost_is_found(
+def test_a_copy_whose_response_was_lost_is_found(
     backend: AzureBackend, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """The second try meets what the first has done"""
+    """The second attempt finds the copy of the first"""
     front.rules = [Rule(matches=lambda seen: "x-ms-copy-source" in seen.headers, status=503, after=True)]
 
     assert backend.publish(upload, verified, SPENT).size == len(BODY)
@@ -99,7 +99,7 @@ def test_a_copy_whose_answer_got_lost_is_found(
 
 
 @pytest.mark.parametrize("step", ["comp=properties", "comp=metadata"])
-def test_what_broke_off_after_the_copy_is_finished_by_the_next_call(
+def test_a_call_that_broke_off_after_the_copy_is_completed_by_the_next(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, step: str
 ) -> None:
     """A copy with the uploader's own headers is not yet the file"""
@@ -119,7 +119,7 @@ def test_what_broke_off_after_the_copy_is_finished_by_the_next_call(
 def test_a_copy_that_azure_no_longer_calls_one_is_finished(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """Once the headers are rewritten Azure shows no x-ms-copy-*; Azurite goes on to do so"""
+    """Once the headers are rewritten Azure shows no x-ms-copy-*; Azurite still does"""
     front.rules = [Rule(matches=lambda seen: "comp=metadata" in seen.path, status=403)]
     with pytest.raises(StorageMisconfigured):
         backend.publish(upload, verified, SPENT)
@@ -133,10 +133,10 @@ def test_a_copy_that_azure_no_longer_calls_one_is_finished(
     assert not any("x-ms-copy-source" in seen.headers or seen.method == "DELETE" for seen in front.seen)
 
 
-def test_the_unfinished_copy_of_another_object_is_thrown_away(
+def test_the_unfinished_copy_of_a_replaced_object_is_deleted(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """An earlier call copied what the uploader has replaced since; only what was verified now is published"""
+    """The uploader replaced the object that an earlier call copied; only the verified one is published"""
     front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
     with pytest.raises(StorageMisconfigured):
         backend.publish(upload, verified, SPENT)
@@ -147,10 +147,10 @@ def test_the_unfinished_copy_of_another_object_is_thrown_away(
     assert b"".join(backend.read(published.path)) == BODY[::-1]
 
 
-def test_a_late_mark_of_another_object_is_noticed(
+def test_a_late_mark_of_a_replaced_object_is_noticed(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
-    """A copy of what the uploader has replaced since, of another size, that Azure marks when it ends only"""
+    """The copy of an object that was replaced by one of another size, marked by Azure only when it ends"""
     front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
     with pytest.raises(StorageMisconfigured):
         backend.publish(upload, verified, SPENT)
@@ -165,7 +165,7 @@ def test_a_late_mark_of_another_object_is_noticed(
     assert b"".join(backend.read(backend.publish(upload, replaced, SPENT).path)) == BODY[1:]
 
 
-def test_a_source_that_is_gone_is_missing(
+def test_a_deleted_source_is_missing(
     backend: AzureBackend, store: Store, upload: Upload, verified: StoredObject
 ) -> None:
     store.blob(upload.upload_path).delete_blob()
@@ -192,7 +192,7 @@ def test_a_foreign_file_is_left_alone(
     assert b"".join(backend.read(upload.file_path)) == body
 
 
-def test_a_file_that_came_a_moment_ago_is_not_overwritten(
+def test_a_file_that_has_just_been_stored_is_not_overwritten(
     backend: AzureBackend, store: Store, front: Front, upload: Upload, verified: StoredObject
 ) -> None:
     """The copy itself is create-only"""
@@ -206,7 +206,7 @@ def test_a_file_that_came_a_moment_ago_is_not_overwritten(
 
 
 def test_two_uploads_do_not_share_a_copy(backend: AzureBackend, store: Store, upload: Upload) -> None:
-    other = replace(upload_of(backend), file_path=upload.file_path)
+    other = replace(make_upload(backend), file_path=upload.file_path)
     store.put(other.upload_path, BODY)
     backend.publish(upload, backend.stat(upload.upload_path), SPENT)
 

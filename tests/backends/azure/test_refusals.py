@@ -1,4 +1,4 @@
-"""What Azure itself refuses of what clients are given, by exact status. The page for operators shows the same table."""
+"""Requests that Azure itself refuses, by exact status. The page for operators shows the same table."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import requests
 from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.azure.documents import PAGE, table
-from tests.backends.azure.stores import BODY, Store, send, upload_of
+from tests.backends.azure.stores import BODY, Store, make_upload, send
 
 BLOCK = {"x-ms-blob-type": "BlockBlob"}
 EMPTY_MD5 = "1B2M2Y8AsgTpgAmY7PhCfg=="
@@ -19,12 +19,12 @@ LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
 class Target:
-    """One upload and its address; `stored` tells whether anything came of it."""
+    """One upload and its signed request."""
 
     def __init__(self, store: Store, *, parts: bool, now: datetime | None = None) -> None:
         self.store = store
         self.backend = store.backend()
-        self.upload: Upload = upload_of(self.backend, parts=parts, now=now)
+        self.upload: Upload = make_upload(self.backend, parts=parts, now=now)
         self.request = self.backend.instructions(self.upload, list(self.upload.slices()))[0]
         self.body = BODY[: self.request.slice.length]
 
@@ -60,7 +60,7 @@ SINGLE: dict[str, tuple[int, Attempt]] = {
     "Put Block with the signature for PUT": (403, lambda t: t.put(t.url + "&comp=block&blockid=MDAwMDE%3D", {})),
     "List of the container with the signature for PUT": (403, lambda t: t.ask("GET", _container_list(t))),
 }
-TWICE = "PUT again, once it is there"
+TWICE = "PUT again, after it is stored"
 EXPIRED = "PUT after the expiry"
 PARTS: dict[str, tuple[int, Attempt]] = {
     "Put Block as granted": (201, lambda t: t.put()),
@@ -75,7 +75,7 @@ PARTS: dict[str, tuple[int, Attempt]] = {
 }
 EXPIRED_BLOCK = "Put Block after the expiry"
 DOWNLOADS: dict[str, tuple[int, Callable[[str, str], int]]] = {
-    "GET of a download address": (200, lambda url, _: _status("GET", url)),
+    "GET of a download URL": (200, lambda url, _: _status("GET", url)),
     "GET of another blob": (403, lambda url, other: _status("GET", _swapped(url, other))),
     "GET with another type": (403, lambda url, _: _status("GET", _changed(url, "rsct", "text%2Fhtml"))),
     "GET with another disposition": (403, lambda url, _: _status("GET", _changed(url, "rscd", "inline"))),
@@ -126,12 +126,12 @@ def test_blocks(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("parts", [False, True])
 def test_an_expired_signature_is_refused(store: Store, parts: bool) -> None:
-    """The time is that of `now`, not of the clock"""
+    """The time is `now`, not the clock"""
     _check(Target(store, parts=parts, now=LONG_AGO), 403, lambda t: t.put())
 
 
-def test_what_is_there_is_not_overwritten(store: Store) -> None:
-    """`c` creates only"""
+def test_a_stored_blob_is_not_overwritten(store: Store) -> None:
+    """The permission `c` only creates"""
     target = Target(store, parts=False)
     assert target.put() == 201
 
@@ -168,4 +168,4 @@ def test_the_page_shows_the_same_statuses() -> None:
     expected = {name: str(status) for name, (status, _) in {**SINGLE, **PARTS, **DOWNLOADS}.items()}
     expected |= dict.fromkeys((TWICE, EXPIRED, EXPIRED_BLOCK, EXPIRED_DOWNLOAD), "403")
 
-    assert table(PAGE.read_text(), "what a client sends") == expected
+    assert table(PAGE.read_text(), "request") == expected

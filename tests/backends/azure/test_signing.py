@@ -1,4 +1,4 @@
-"""Shared access signatures: what they say, how long, and that they cost nothing."""
+"""Shared access signatures: their content, their lifetime and their cost."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.values import BackendConfig, ServeAs, Slice
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
-from tests.backends.azure.stores import upload_of
+from tests.backends.azure.stores import make_upload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GOOD = {"account_name": "acmefiles", "account_key": "Y2FuYXJ5", "container_name": "documents"}
@@ -23,7 +23,7 @@ BY_TOKEN = {name: value for name, value in GOOD.items() if name != "account_key"
 WEEK = 604_800
 
 
-def backend_of(settings: Mapping[str, Any]) -> AzureBackend:
+def make_backend(settings: Mapping[str, Any]) -> AzureBackend:
     config = BackendConfig(
         manager_id=uuid4(), backend_url="azure://documents/a b/", settings=settings, supports_direct_upload=True
     )
@@ -36,9 +36,9 @@ def said(url: str) -> dict[str, str]:
 
 class TestUploads:
     def test_one_request_may_create_one_blob(self) -> None:
-        """Sr=b, sp=c, spr=https, and the time of the upload"""
-        backend = backend_of(GOOD)
-        upload = upload_of(backend, now=NOW, expires_in=600)
+        """For this blob alone, to create it, over https, until the upload expires"""
+        backend = make_backend(GOOD)
+        upload = make_upload(backend, now=NOW, expires_in=600)
 
         [request] = backend.instructions(upload, list(upload.slices()))
 
@@ -58,8 +58,8 @@ class TestUploads:
 
     def test_a_block_is_named_in_base64_once(self) -> None:
         """Ids of one length, up to the last of 50,000"""
-        backend = backend_of(GOOD)
-        upload = upload_of(backend, parts=True, now=NOW)
+        backend = make_backend(GOOD)
+        upload = make_upload(backend, parts=True, now=NOW)
         last = Slice(part_number=50_000, offset=0, length=1)
 
         first, final = backend.instructions(upload, [upload.slice(1), last])
@@ -71,8 +71,8 @@ class TestUploads:
 
     def test_signing_a_window_takes_milliseconds(self) -> None:
         """One hundred parts are one signature; of processor time, which a busy machine does not stretch"""
-        backend = backend_of(GOOD)
-        upload = upload_of(backend, size=6000, parts=True, now=NOW)
+        backend = make_backend(GOOD)
+        upload = make_upload(backend, size=6000, parts=True, now=NOW)
         parts = list(upload.slices())
         started = time.thread_time()
 
@@ -87,7 +87,7 @@ class TestDownloads:
     def test_type_and_name_are_signed_in(self) -> None:
         serve_as = ServeAs(disposition="attachment", filename="Übersicht.pdf", content_type="application/pdf")
 
-        url = backend_of(GOOD).get_url("uploads/one", expires_in=3600, serve_as=serve_as, now=NOW)
+        url = make_backend(GOOD).get_url("uploads/one", expires_in=3600, serve_as=serve_as, now=NOW)
 
         grant = said(url)
         assert (grant["sr"], grant["sp"], grant["spr"], grant["rsct"]) == ("b", "r", "https", "application/pdf")
@@ -104,22 +104,22 @@ class TestDownloads:
         ],
     )
     def test_lifetimes_are_clamped(self, expires_in: int | None, ends: str) -> None:
-        assert said(backend_of(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
+        assert said(make_backend(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
 
     def test_an_endpoint_in_capitals_is_signed_for_https(self) -> None:
-        url = backend_of({**GOOD, "endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}).get_url("uploads/one")
+        url = make_backend({**GOOD, "endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}).get_url("uploads/one")
 
         assert url.startswith("https://acmefiles.blob.core.windows.net/documents/")
         assert said(url)["spr"] == "https"
 
 
 class Keys:
-    """Gives user delegation keys as Azure does, and counts them."""
+    """Returns user delegation keys as Azure does, and counts them."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[datetime, datetime]] = []
         self.error: Exception | None = None
-        """Raised in place of an answer."""
+        """Raised instead, if set."""
 
     def get_user_delegation_key(self, starts_at: datetime, ends_at: datetime) -> UserDelegationKey:
         self.asked.append((starts_at, ends_at))
@@ -141,15 +141,15 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
 
 class TestByUserDelegation:
     def test_the_signature_names_the_key_and_not_the_account_key(self, keys: Keys) -> None:
-        grant = said(backend_of(BY_TOKEN).get_url("uploads/one", 60, now=NOW))
+        grant = said(make_backend(BY_TOKEN).get_url("uploads/one", 60, now=NOW))
 
         assert (grant["skoid"], grant["sktid"], grant["sks"], grant["spr"]) == ("oid", "tid", "b", "https")
         assert grant["ske"] == "2026-01-09T02:59:05Z"
         assert (grant["sr"], grant["sp"], grant["se"]) == ("b", "r", "2026-01-02T03:05:05Z")
 
     def test_one_key_signs_for_days(self, keys: Keys) -> None:
-        """From a little before, because clocks differ, and for as long as Azure gives one"""
-        backend = backend_of(BY_TOKEN)
+        """It starts a little earlier, because clocks differ, and lasts as long as Azure allows"""
+        backend = make_backend(BY_TOKEN)
 
         for hours in range(0, 6 * 24, 12):
             backend.get_url("uploads/one", 3600, now=NOW + timedelta(hours=hours))
@@ -159,15 +159,15 @@ class TestByUserDelegation:
     @pytest.mark.parametrize(
         ("error", "ours"),
         [
-            (ServiceRequestError("no answer"), StorageUnavailable),
+            (ServiceRequestError("no response"), StorageUnavailable),
             (ClientAuthenticationError("no identity"), StorageMisconfigured),
         ],
     )
-    def test_many_signatures_wait_once_for_a_key_that_cannot_be_had(
+    def test_many_signatures_wait_once_for_a_failing_key(
         self, keys: Keys, error: Exception, ours: type[StorageError]
     ) -> None:
-        """A page of files, or a batch of uploads, would else hang for each"""
-        backend = backend_of(BY_TOKEN)
+        """A page of files, or a batch of uploads, would otherwise hang for each"""
+        backend = make_backend(BY_TOKEN)
         keys.error = error
 
         for seconds in (0, 0, 29):
@@ -180,9 +180,9 @@ class TestByUserDelegation:
         grant = said(backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=30)))
         assert (len(keys.asked), grant["se"]) == (2, "2026-01-02T04:04:35Z")
 
-    def test_a_key_that_would_end_first_is_renewed(self, keys: Keys) -> None:
-        """What is signed lives as long as was asked for"""
-        backend = backend_of(BY_TOKEN)
+    def test_a_key_that_would_expire_first_is_renewed(self, keys: Keys) -> None:
+        """A signature lives as long as requested"""
+        backend = make_backend(BY_TOKEN)
         backend.get_url("uploads/one", 3600, now=NOW)
         late = NOW + timedelta(days=6, hours=23, minutes=30)
 
@@ -192,8 +192,8 @@ class TestByUserDelegation:
         assert grant["se"] == "2026-01-09T03:34:05Z"
 
     def test_the_longest_life_is_that_of_a_new_key(self, keys: Keys) -> None:
-        """A quarter of an hour of a week is lost at most, and not every address costs a new key"""
-        backend = backend_of(BY_TOKEN)
+        """At most a quarter of an hour of a week is lost, and not every URL costs a new key"""
+        backend = make_backend(BY_TOKEN)
 
         grants = [said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(minutes=m))) for m in (0, 5, 10)]
 
@@ -201,7 +201,7 @@ class TestByUserDelegation:
         assert {grant["se"] for grant in grants} == {"2026-01-09T02:59:05Z"}
 
     def test_a_week_later_the_longest_life_is_a_week_again(self, keys: Keys) -> None:
-        backend = backend_of(BY_TOKEN)
+        backend = make_backend(BY_TOKEN)
         backend.get_url("uploads/one", WEEK, now=NOW)
 
         grant = said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(days=1)))

@@ -21,19 +21,19 @@ from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.base import Backend
 from fileman.backends.values import BackendConfig, Budget
 from fileman.testing.contract import BackendContract
-from tests.backends.azure.stores import BODY, send, upload_of
+from tests.backends.azure.stores import BODY, make_upload, send
 from tests.backends.azure.test_contract import REDUCED
 from tests.backends.azure.token_azurite import ACCOUNT, TENANT, Identity, TokenServer, serve
 from tests.servers import AzureServer
 
 KNOWN_TO_AZURITE = "2025-11-05"
 NEWER_LINES = slice(21, 23)
-"""Where the signed text has the names of headers and of parameters."""
+"""Lines of the signed string that name headers and parameters."""
 
 
 @pytest.fixture(scope="module")
 def token_server(azurite_server: AzureServer) -> Iterator[TokenServer]:
-    """A second Azurite, where the first one could be started."""
+    """A second Azurite, if the first one could be started."""
     with serve() as server:
         yield server
 
@@ -83,15 +83,15 @@ class TestAzureByToken(BackendContract):
 
     @pytest.fixture
     def backend(self, token_backend: AzureBackend) -> Backend:
-        """It holds its signing key already, as all but the first signatures of a week find it."""
+        """It holds its signing key already, as for all but the first signature of a week."""
         token_backend.get_url("any")
         return token_backend
 
 
 @pytest.mark.parametrize("parts", [False, True], ids=["one request", "blocks"])
 def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: bool) -> None:
-    """The copy reads its source by a signature, the batch deletes by token"""
-    upload = upload_of(token_backend, parts=parts)
+    """The copy reads its source by signature, the batch deletes by token"""
+    upload = make_upload(token_backend, parts=parts)
     for request in token_backend.instructions(upload, token_backend.missing(upload)):
         assert send(request, BODY[request.slice.offset : request.slice.offset + request.slice.length]) == 201
 
@@ -108,7 +108,7 @@ def test_the_storage_finds_a_good_configuration_good(token_backend: AzureBackend
     assert token_backend.validate_configuration() == (True, [])
 
 
-def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_named(token_backend: AzureBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     class Nobody(Identity):
         def get_token(self, *_: str, **__: Any) -> AccessToken:
             raise CredentialUnavailableError(message="canary")
@@ -125,7 +125,7 @@ def test_nobody_to_sign_in_as_is_named(token_backend: AzureBackend, monkeypatch:
     ("name", "value"), [("sig", "AAAA"), ("se", "2099-01-01T00%3A00%3A00Z"), ("sp", "cw"), ("skoid", TENANT)]
 )
 def test_a_tampered_signature_is_refused(token_backend: AzureBackend, name: str, value: str) -> None:
-    upload = upload_of(token_backend)
+    upload = make_upload(token_backend)
     [request] = token_backend.instructions(upload, list(upload.slices()))
     given = parse_qs(urlsplit(request.url).query)[name][0]
     place, _, query = request.url.partition("?")

@@ -1,4 +1,4 @@
-"""Azurite as those see it who come with tokens in place of a key: over TLS, with a certificate of its own."""
+"""Azurite for clients with tokens instead of a key: over TLS, with a certificate of its own."""
 
 import base64
 import datetime as dt
@@ -33,11 +33,11 @@ class TokenServer:
     endpoint_url: str
     """`https://127.0.0.1:<port>/<account name>`."""
     certificate: Path
-    """To be trusted."""
+    """The certificate to trust."""
 
 
 class Identity:
-    """Stands for DefaultAzureCredential: a token as Entra ID makes them, but signed by nobody."""
+    """Replaces DefaultAzureCredential: a token like those of Entra ID, but not signed."""
 
     def get_token(self, *_: str, **__: Any) -> AccessToken:
         now = int(time.time())
@@ -86,7 +86,7 @@ def _answers(port: int) -> bool:
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for the loopback address, and its key."""
+    """Write a certificate for the loopback address and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
     now = dt.datetime.now(dt.UTC)
