@@ -68,7 +68,7 @@ class AzureBackend(Backend):
         return get_prefix(config.backend_url, AzureSettings(**config.settings))
 
     def location(self) -> str:
-        """Return such as "azure:https://account.blob.core.windows.net/container/prefix/"."""
+        """Return, for example, "azure:https://account.blob.core.windows.net/container/prefix/"."""
         return f"azure:{self._client.account.url}/{self.settings.container_name}/{self.prefix}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:

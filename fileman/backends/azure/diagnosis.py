@@ -95,7 +95,7 @@ class AzureDiagnosis:
             return _SENTENCES.get(code, f"Azure returned {status} {code} when asked to {deed}.")
         if isinstance(error, StorageUnavailable):
             return f"Azure cannot be reached at {self._client.account.url}."
-        return f"Azure cannot be asked to {deed}: {type(cause).__name__}."
+        return f"The request to {deed} could not be sent: {type(cause).__name__}."
 
 
 def _allows_uploads(rule: CorsRule) -> bool:
