@@ -7,7 +7,6 @@ Membership gives reading only; changing takes the uploader or a permission. A fi
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 
 from fileman.caller import Caller
@@ -121,7 +120,7 @@ def _own(caller: Caller) -> Q:
 
 def _group_subquery(caller: Caller) -> Any:
     """Return the caller's groups as a subquery, for filters that must not cost a statement."""
-    return Group.objects.filter(user=caller.user).values("pk")
+    return caller.groups.values("pk")
 
 
 def _in_scope(caller: Caller, group_id: object) -> bool:

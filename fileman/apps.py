@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 
 
 class FilemanConfig(AppConfig):
@@ -8,3 +9,6 @@ class FilemanConfig(AppConfig):
 
     def ready(self) -> None:
         from fileman import checks  # noqa: F401
+        from fileman.uploads.disposal import settle_deleted_row
+
+        post_delete.connect(settle_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.settle")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
+from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
 
 from fileman import conf
@@ -31,13 +32,22 @@ class Caller:
     def is_signed_in(self) -> bool:
         return bool(self.user.is_authenticated and self.user.is_active)
 
+    @property
+    def groups(self) -> QuerySet[Group]:
+        """The user's groups by the user model's own relation, whatever its name; none without such a relation."""
+        relation = getattr(self.user, "groups", None)
+        if self.is_signed_in and isinstance(relation, Manager) and issubclass(relation.model, Group):
+            return relation.all()
+        return Group.objects.none()
+
     @cached_property
     def group_ids(self) -> frozenset[Any]:
         """Primary keys of the user's groups; one SQL statement, once."""
-        return frozenset(self.user.groups.values_list("pk", flat=True)) if self.is_signed_in else frozenset()
+        return frozenset(self.groups.values_list("pk", flat=True))
 
     def has_perm(self, permission: str) -> bool:
-        return self.is_signed_in and self.user.has_perm(permission)
+        # A user model without PermissionsMixin has no permissions.
+        return self.is_signed_in and hasattr(self.user, "has_perm") and self.user.has_perm(permission)
 
 
 ANONYMOUS = Caller(user=AnonymousUser())

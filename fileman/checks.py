@@ -3,8 +3,12 @@
 from typing import Any
 
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.conf import settings as django_settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import CASCADE, ForeignObjectRel
 from django.utils.module_loading import import_string
 
 from fileman import conf
@@ -62,3 +66,33 @@ def _is_fernet_key(key: str) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+@register("fileman")
+def check_database(**_: Any) -> list[CheckMessage]:
+    """fileman.E005: a database that fileman cannot use, or not the default one. fileman.E006: USE_TZ is off."""
+    errors: list[CheckMessage] = []
+    alias = router.db_for_write(apps.get_model("fileman", "File"))
+    if alias != DEFAULT_DB_ALIAS:
+        message = f"The models of fileman are routed to the database {alias!r}."
+        errors.append(Error(message, hint="Keep them in the database 'default'.", id="fileman.E005"))
+    elif connections[alias].vendor not in ("postgresql", "sqlite"):
+        message = f"fileman does not run on {connections[alias].display_name}."
+        hint = "Use PostgreSQL or SQLite. Uploads need conditional unique constraints and upserts on named columns."
+        errors.append(Error(message, hint=hint, id="fileman.E005"))
+    if not django_settings.USE_TZ:
+        errors.append(Error("fileman needs USE_TZ = True: its API returns times with an offset.", id="fileman.E006"))
+    return errors
+
+
+@register("fileman")
+def check_foreign_keys(**_: Any) -> list[CheckMessage]:
+    """fileman.W001: a row of the host project that would disappear together with a file."""
+    relations = apps.get_model("fileman", "File")._meta.get_fields(include_hidden=True)  # noqa: SLF001
+    pointing = [relation for relation in relations if isinstance(relation, ForeignObjectRel)]
+    fields = [relation.field for relation in pointing if relation.on_delete is CASCADE]
+    hint = "Use PROTECT or RESTRICT, so that a file in use cannot be deleted, or SET_NULL."
+    return [
+        checks.Warning(f"Deleting a file deletes rows of {field}.", hint=hint, obj=field, id="fileman.W001")
+        for field in fields
+    ]

@@ -11,16 +11,17 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from fileman import conf, deletion_queue
 from fileman.deletion_queue import Worked
-from fileman.errors import StorageError
-from fileman.models import File, StorageDeletion
+from fileman.errors import FileInUse, StorageError
+from fileman.models import File, StorageDeletion, StorageUsage
 from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
@@ -57,6 +58,8 @@ class Report:
     """Stored objects that were deleted."""
     failed: int = 0
     """Objects and uploads that the storage could not delete; a later run retries them."""
+    in_use: int = 0
+    """Ended uploads whose row a row of the host project protects; they stay."""
     by_status: dict[str, int] = field(default_factory=dict)
     """Files by the status they had."""
 
@@ -118,6 +121,9 @@ def _guarded(report: Report, file: File, step: Callable[..., bool], *arguments: 
     """Return True if the step was done. A broken file manager must not stop the rest."""
     try:
         return step(file, *arguments)
+    except FileInUse:
+        report.in_use += 1
+        return False
     except (StorageError, ImproperlyConfigured) as error:
         report.failed += 1
         logger.warning("file %s: cleanup failed: %s", file.pk, error)
@@ -139,3 +145,19 @@ def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
             return
         last = batch[-1].pk
         yield batch
+
+
+def assign_ownerless(user: Any, *, now: datetime) -> int:
+    """Make a user the uploader of all files whose uploader was deleted. Return the number of files.
+
+    Their bytes count against the user's quota, which they may exceed.
+    """
+    assigned = 0
+    while batch := dict(File.objects.filter(uploaded_by=None).values_list("pk", "file_size")[:BATCH]):
+        with transaction.atomic():
+            rows = File.objects.select_for_update().filter(pk__in=batch, uploaded_by=None)
+            sizes = {file.pk: file.file_size for file in rows if file.upload_status not in File.ENDED}
+            StorageUsage.objects.reserve(user, sum(sizes.values()), limit=None)
+            # Idempotency keys are the uploader's: those of the deleted user must not meet the new one's.
+            assigned += rows.update(uploaded_by=user, idempotency_digest="", modified=now)
+    return assigned

@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -131,6 +132,8 @@ def _value_problems(values: FilemanSettings) -> list[str]:
         problems.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
     if values.PUBLIC_URL and not values.PUBLIC_URL.startswith(("https://", "http://")):
         problems.append("PUBLIC_URL must begin with https:// or http://.")
+    elif urlsplit(values.PUBLIC_URL).path not in {"", "/"}:
+        problems.append("PUBLIC_URL must not have a path. Set FORCE_SCRIPT_NAME in Django's settings for that.")
     return problems
 
 

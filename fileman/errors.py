@@ -5,7 +5,7 @@ FilemanError
 ├── RefusedError         the request is not acceptable; nothing was changed
 │     NoFileManager, FileManagerInactive, TooManyFiles, TooManyPending, InvalidFilename, InvalidMetadata,
 │     InvalidChecksum, InvalidInput, EmptyFile, FileTooLarge, QuotaExceeded, ExtensionNotAllowed,
-│     MimeTypeNotAllowed, IdempotencyKeyReused
+│     MimeTypeNotAllowed, FileInUse, IdempotencyKeyReused
 ├── MismatchError        the stored object is not the declared file; the upload has failed for good
 │     SizeMismatch, ChecksumMismatch, ContentTypeMismatch, RejectedByValidator
 ├── UploadStateError     the upload is in another state than the call requires
@@ -56,6 +56,7 @@ class ErrorCode(StrEnum):
     UPLOAD_ABORTED = ("UPLOAD_ABORTED", "The upload was aborted.")
     UPLOAD_FAILED = ("UPLOAD_FAILED", "The upload failed verification.")
     UPLOAD_IN_PROGRESS = ("UPLOAD_IN_PROGRESS", "The upload is being verified. Call again after retryAfterSeconds.")
+    FILE_IN_USE = ("FILE_IN_USE", "A record of the application needs the file, so it cannot be deleted.")
     IDEMPOTENCY_KEY_REUSED = ("IDEMPOTENCY_KEY_REUSED", "The idempotency key was already used with a different input.")
     STORAGE_UNAVAILABLE = ("STORAGE_UNAVAILABLE", "The storage failed or did not respond. Call again later.")
     STORAGE_MISCONFIGURED = ("STORAGE_MISCONFIGURED", "The storage rejected the server's credentials or settings.")
@@ -160,6 +161,13 @@ class ExtensionNotAllowed(RefusedError):
 
 class MimeTypeNotAllowed(RefusedError):
     code = ErrorCode.MIME_TYPE_NOT_ALLOWED
+
+
+class FileInUse(RefusedError):
+    """A row of the host project protects the file's row."""
+
+    code = ErrorCode.FILE_IN_USE
+    message = "This file is in use. Remove it from where it is attached first."
 
 
 class IdempotencyKeyReused(RefusedError):

@@ -1,20 +1,31 @@
 """The use cases of an existing file: find, update, delete, and URLs to download it."""
 
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from io import SEEK_END
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Final
 from urllib.parse import urljoin
 from uuid import UUID
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
-from fileman import access, deletion_queue
+from fileman import access, deletion_queue, uploads
 from fileman.backends import get_backend
+from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import Caller
 from fileman.errors import NotFound, PermissionDenied, UploadInProgress
-from fileman.models import File, StorageUsage
-from fileman.uploads import disposal, transitions
+from fileman.models import File, FileManager, StorageUsage
+from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
+from fileman.uploads.instructions import build_upload
 from fileman.validation import acceptance, content_types, filenames, json_metadata
 
 UNCHANGED: Final = object()
@@ -33,6 +44,67 @@ DOWNLOAD_COLUMNS = (
     *(f"file_manager__{column}" for column in (*MANAGER_COLUMNS, "group_id", "is_active")),
 )
 """Columns that a download URL is built from."""
+
+
+def store(
+    source: BinaryIO | str | PathLike[str],
+    *,
+    user: Any,
+    filename: str = "",
+    manager: FileManager | None = None,
+    clock: Callable[[], datetime] = timezone.now,
+    **declared: Any,
+) -> File:
+    """Store a file that this server made, through the same checks as any upload, and return it completed.
+
+    `source`: a path, or a binary stream read from its position to its end. `filename`: required for a stream.
+    `manager`: one that the user may upload to; None is the user's default. `declared`: further fields of DeclaredFile,
+    such as `content_type`, `checksum`, `metadata` and `is_public`. Streams of any size pass in bounded memory.
+    Raises the FilemanError of the step that failed; then nothing is stored.
+    """
+    with _opened(source) as stream:
+        start = stream.tell()
+        size = stream.seek(0, SEEK_END) - start
+        caller = Caller(user=user)
+        one = DeclaredFile(filename=filename or Path(getattr(stream, "name", "")).name, size=size, **declared)
+        request = InitiateRequest(files=(one,), file_manager_id=None if manager is None else manager.pk)
+        (ticket,) = uploads.initiate(caller=caller, request=request, now=clock()).tickets
+        if ticket.file is None or ticket.upload_token is None:
+            raise ticket.errors[0]
+        try:
+            for part in build_upload(ticket.file, now=clock()).slices():
+                stream.seek(start + part.offset)
+                uploads.receive(file_id=ticket.file.pk, part=part, stream=stream, now=clock())
+            return _finalize_patiently(caller, ticket.upload_token, clock)
+        except BaseException:
+            uploads.abort(caller=caller, upload_token=ticket.upload_token, now=clock())
+            raise
+
+
+@contextmanager
+def _opened(source: BinaryIO | str | PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield a stream that can seek. One that cannot is copied to a temporary file first."""
+    if isinstance(source, str | PathLike):
+        with Path(source).open("rb") as stream:
+            yield stream
+    elif source.seekable():
+        yield source
+    else:
+        with TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy, CHUNK_BYTES)
+            copy.seek(0)
+            yield copy
+
+
+def _finalize_patiently(caller: Caller, upload_token: str, clock: Callable[[], datetime]) -> File:
+    """Finalize until it is over. It is over by the upload's deadline."""
+    while True:
+        outcome = uploads.finalize(caller=caller, upload_token=upload_token, now=clock())
+        if outcome.error is None:
+            return outcome.file
+        if not isinstance(outcome.error, UploadInProgress):
+            raise outcome.error
+        time.sleep(outcome.error.retry_after_seconds or 1)
 
 
 def find(caller: Caller, file_id: UUID) -> File:
@@ -94,8 +166,9 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
 def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
 
-    Raises Unauthenticated, NotFound, PermissionDenied, UploadInProgress while a finalize call holds the upload, and
-    StorageError if an ended upload cannot be aborted on the storage.
+    Raises Unauthenticated, NotFound, PermissionDenied, FileInUse if a row of the host project protects it,
+    UploadInProgress while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted on
+    the storage.
     """
     access.require_signed_in(caller)
     file = find(caller, file_id)
@@ -114,8 +187,7 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
 
 def _delete_completed(file: File, *, now: datetime) -> None:
     with transaction.atomic():
-        gone, _ = File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete()
-        if not gone:
+        if not File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete_settled():
             raise NotFound(field=("id",))
         StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
         deletion_queue.enqueue_all_paths(file, now=now)

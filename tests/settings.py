@@ -6,8 +6,9 @@ import tempfile
 os.environ.setdefault("DEBUG", "1")
 
 from project.settings import *  # noqa: F403
-from project.settings import FILEMAN_SETTINGS
+from project.settings import FILEMAN_SETTINGS, INSTALLED_APPS
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop.apps.ShopConfig"]
 FILEMAN_SETTINGS = {**FILEMAN_SETTINGS, "ENCRYPTION_KEYS": ["T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="]}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = tempfile.mkdtemp(prefix="fileman-tests-")

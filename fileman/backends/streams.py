@@ -1,13 +1,59 @@
 """The bytes of one slice on their way from our upload view to a storage."""
 
+import io
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from fileman.backends.values import Upload
 from fileman.checksums import hasher
 from fileman.errors import SizeMismatch
 
 CHUNK_BYTES: Final = 1024**2  # read at once from a client or a storage
+
+
+class ReadableStorage(Protocol):
+    """The part of a Backend that an ObjectReader uses."""
+
+    def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]: ...
+
+
+class ObjectReader(io.RawIOBase):
+    """A stored object as a read-only file that can seek, pinned to its etag. Each read is one ranged request.
+
+    Reading raises FileMissing if the object is gone, ObjectChanged if it was replaced, and StorageError.
+    """
+
+    def __init__(self, storage: ReadableStorage, path: str, *, size: int, etag: str) -> None:
+        self._storage = storage
+        self._path = path
+        self._size = size
+        self._etag = etag
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("The position would be negative.")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), max(0, self._size - self._position))
+        if length == 0:
+            return 0
+        data = b"".join(self._storage.read(self._path, start=self._position, length=length, etag=self._etag))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 class ExactBody:

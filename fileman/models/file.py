@@ -1,5 +1,6 @@
 """File: one row per upload, from pending to its end."""
 
+import io
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import uuid4
@@ -12,8 +13,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from fileman.backends import get_backend
+from fileman.backends.streams import CHUNK_BYTES, ObjectReader
 from fileman.caller import Caller
 from fileman.encryption import EncryptedJSONField
+from fileman.errors import FileInUse, NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import UploadTokenField
 
@@ -26,9 +29,24 @@ def _no_state() -> dict[str, Any]:
 
 
 class FileQuerySet(models.QuerySet["File"]):
+    is_settled = False
+    """True while a use case deletes rows whose objects it queues itself."""
+
     def unfinished(self) -> Self:
         """Return the uploads that are pending or verifying."""
         return self.filter(upload_status__in=File.UNFINISHED)
+
+    def delete_settled(self) -> bool:
+        """Delete the rows; the caller queues their objects and frees the quota. Return True if a row was deleted.
+
+        Raises FileInUse if a row of the host project protects one of them.
+        """
+        self.is_settled = True  # `settle_deleted_row` finds it as the origin of the deletion
+        try:
+            _, counts = self.delete()
+        except (models.ProtectedError, models.RestrictedError) as error:
+            raise FileInUse from error
+        return counts.get("fileman.File", 0) > 0
 
     def overdue(self, before: datetime, *, now: datetime) -> Self:
         """Return unfinished uploads with a deadline earlier than `before` that no finalize call holds at `now`."""
@@ -157,6 +175,13 @@ class File(models.Model):
         """Return True if this user may see the file. `group` narrows that to the group's files, never widens it."""
         may_see = import_string(_MAY_SEE)
         return bool(may_see(Caller(user=user or AnonymousUser()), self, group_id=group.pk if group else None))
+
+    def open(self) -> io.BufferedReader:
+        """Open the stored bytes of a completed file for reading and seeking. Raises NotUploaded, StorageError."""
+        if self.upload_status != self.COMPLETED:
+            raise NotUploaded("This file is not completed.")
+        reader = ObjectReader(get_backend(self.file_manager), self.file_path, size=self.file_size, etag=self.etag)
+        return io.BufferedReader(reader, CHUNK_BYTES)
 
     @property
     def upload_path(self) -> str:

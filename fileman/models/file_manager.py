@@ -127,6 +127,7 @@ class FileManager(models.Model):
         if problems:
             raise ValidationError(problems)
         self.location = kind(build_config(self)).location()
+        self._refuse_taken_name()
         self._refuse_foreign_location()
         self._refuse_move()
 
@@ -139,6 +140,11 @@ class FileManager(models.Model):
         if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems
+
+    def _refuse_taken_name(self) -> None:
+        """Raise ValidationError if another file manager of the scope has the name."""
+        if type(self).objects.same_scope_as(self).filter(name=self.name).exclude(pk=self.pk).exists():
+            raise ValidationError({"name": "Another file manager of this group, or without a group, has this name."})
 
     def _refuse_foreign_location(self) -> None:
         """Raise ValidationError if a file manager of another group uses the same place."""

@@ -2,14 +2,16 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from fileman import deletion_queue
 from fileman.backends import get_backend
 from fileman.backends.values import Strategy
 from fileman.errors import StorageError
-from fileman.models import File
+from fileman.models import File, StorageUsage
 from fileman.uploads.instructions import build_upload
 
 logger = logging.getLogger("fileman.lifecycle")
@@ -29,12 +31,26 @@ def _stop_quietly(file: File, now: datetime) -> None:
 
 
 def remove_ended(file: File, now: datetime) -> bool:
-    """Delete the row of a failed, aborted or expired upload after aborting it on the storage. Raises StorageError.
+    """Delete the row of a failed, aborted or expired upload after aborting it on the storage. Raises StorageError
+    and FileInUse.
 
     Its objects have been in the deletion queue since it ended.
     """
     upload = build_upload(file, now=now)
     if upload.plan.strategy is not Strategy.SINGLE:
         get_backend(file.file_manager).abort(upload)
-    deleted, _ = File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete()
-    return bool(deleted)
+    return File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete_settled()
+
+
+def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
+    """Queue the objects and free the quota of a row that Django deletes: by a queryset, an instance or a cascade.
+
+    A receiver of `post_delete`. The use cases settle their own deletions in the statement that proves them theirs.
+    """
+    if getattr(origin, "is_settled", False) or instance.upload_status in File.ENDED:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        StorageUsage.objects.release(instance.uploaded_by_id, instance.file_size)
+        deletion_queue.enqueue_all_paths(instance, now=now)
+        drop_soon(instance, now=now)

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
+from django.test import RequestFactory
 from django.urls import resolve
+from strawberry.relay import to_base64
 
 from fileman import conf, tokens
 from fileman.models import File, FileManager
@@ -95,6 +97,21 @@ class TestPython:
             [],
             ["EXTENSION_NOT_ALLOWED"],
         ]
+
+    def test_its_invoice_is_stored_opened_and_found(
+        self, page: list[str], user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory
+    ) -> None:
+        store, model, find = page[-3:]
+        (tmp_path / "invoice.pdf").write_bytes(b"%PDF-1.7 invoice")
+
+        names = run(store.replace("/tmp/", f"{tmp_path}/"), user=user, documents=manager)
+
+        assert (names["first_bytes"], names["invoice"].metadata) == (b"%PDF", {"made_by": "billing"})
+        assert 'ForeignKey("fileman.File", null=True, on_delete=models.PROTECT, related_name="+")' in model
+        request, order = rf.get("/"), SimpleNamespace(invoice=None)
+        request.user = user
+        run(find, request=request, order=order, global_id=to_base64("File", names["invoice"].pk))
+        assert order.invoice == names["invoice"]
 
     def test_its_file_is_found_gets_a_url_and_becomes_public(
         self, page: list[str], user: User, manager: FileManager, group: Group

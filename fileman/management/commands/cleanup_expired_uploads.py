@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -44,10 +45,17 @@ class Command(BaseCommand):
             choices=cleanup.CLEANABLE,
             help="only uploads in this status; the deletion queue is worked in any case",
         )
+        parser.add_argument(
+            "--assign-ownerless",
+            metavar="USERNAME",
+            help="first make this user the uploader of all files whose uploader was deleted",
+        )
         parser.add_argument("--verbose", action="store_true", help="list each file")
 
     def handle(self, *_: Any, **options: Any) -> None:
         self._listing = options["verbose"]
+        if options["assign_ownerless"] is not None:
+            self._assign_ownerless(options["assign_ownerless"], dry_run=options["dry_run"])
         request = Request(
             older_than=options["hours"],
             statuses=(options["status"],) if options["status"] else cleanup.CLEANABLE,
@@ -59,6 +67,18 @@ class Command(BaseCommand):
         self._show_summary(report, dry_run=options["dry_run"])
         if report.failed:
             raise CommandError(f"{report.failed} could not be cleaned up. The log names them. Run this again later.")
+
+    def _assign_ownerless(self, username: str, *, dry_run: bool) -> None:
+        users = get_user_model()
+        try:
+            user = users.objects.get_by_natural_key(username)
+        except users.DoesNotExist:
+            raise CommandError(f"No user is named {username!r}.") from None
+        if dry_run:
+            count = File.objects.filter(uploaded_by=None).count()
+            self.stdout.write(f"Would assign {count} files to {username}.")
+        else:
+            self.stdout.write(f"Assigned {cleanup.assign_ownerless(user, now=timezone.now())} files to {username}.")
 
     def _show_file(self, file: File, verb: str) -> None:
         if self._listing:
@@ -76,7 +96,8 @@ class Command(BaseCommand):
         expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
         self.stdout.write(
             f"{expire} {report.expired} uploads{_by_status(report, File.UNFINISHED)}, {remove} {report.removed} rows"
-            f"{_by_status(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed."
+            f"{_by_status(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed"
+            f"{f', {report.in_use} in use' if report.in_use else ''}."
         )
 
 

@@ -1,0 +1,56 @@
+"""Foreign keys to File as host projects write them, and users without Django's own group relation."""
+
+from uuid import uuid4
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import Group
+from django.db import models
+
+from fileman.models import File
+
+
+class Invoice(models.Model):  # noqa: DJ008
+    scan = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
+
+
+class Receipt(models.Model):  # noqa: DJ008
+    scan = models.ForeignKey(File, on_delete=models.RESTRICT, related_name="+")
+
+
+class Comment(models.Model):  # noqa: DJ008
+    attachment = models.ForeignKey(File, on_delete=models.CASCADE, related_name="+")
+
+
+class Profile(models.Model):  # noqa: DJ008
+    picture = models.ForeignKey(File, null=True, on_delete=models.SET_NULL, related_name="+")
+
+
+class PlainUser(AbstractBaseUser):
+    """No groups, no permissions, a character key."""
+
+    id = models.CharField(primary_key=True, max_length=26)
+    email = models.CharField(max_length=100, unique=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "email"
+
+
+class Customer(AbstractBaseUser):
+    """Groups under another reverse name, as projects do to avoid a clash; a UUID key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4)
+    email = models.CharField(max_length=100, unique=True)
+    groups = models.ManyToManyField(Group, related_name="customers", related_query_name="customer")
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "email"
+
+
+class Courier(AbstractBaseUser):
+    """Groups without any reverse relation."""
+
+    email = models.CharField(max_length=100, unique=True)
+    groups = models.ManyToManyField(Group, related_name="+")
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "email"

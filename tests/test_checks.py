@@ -1,0 +1,59 @@
+"""System checks of what a host project has around fileman: its database, its time zone, its public URL."""
+
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import override_settings
+
+from fileman import conf
+from fileman.checks import check_database
+
+
+class ElsewhereRouter:
+    """Sends every model to another database."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "main"
+
+
+def found() -> list[tuple[str | None, str]]:
+    return [(message.id, message.msg) for message in check_database()]
+
+
+def test_the_projects_own_database_is_accepted() -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize("vendor", ["mysql", "oracle"])
+def test_other_databases_are_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, vendor: str) -> None:
+    monkeypatch.setattr(connections["default"], "vendor", vendor)
+    monkeypatch.setattr(connections["default"], "display_name", "MySQL")
+
+    (message,) = check_database()
+
+    assert (message.id, message.msg) == ("fileman.E005", "fileman does not run on MySQL.")
+    assert message.hint is not None
+    assert message.hint.startswith("Use PostgreSQL or SQLite.")
+
+
+@override_settings(DATABASE_ROUTERS=["tests.test_checks.ElsewhereRouter"])
+def test_another_database_than_the_default_one_is_refused() -> None:
+    assert found() == [("fileman.E005", "The models of fileman are routed to the database 'main'.")]
+
+
+@override_settings(USE_TZ=False)
+def test_naive_times_are_refused() -> None:
+    assert found() == [("fileman.E006", "fileman needs USE_TZ = True: its API returns times with an offset.")]
+
+
+@pytest.mark.parametrize("url", ["https://files.example.com", "https://files.example.com/"])
+def test_a_public_url_without_a_path_is_accepted(url: str) -> None:
+    assert conf.find_problems({"PUBLIC_URL": url}) == []
+
+
+@pytest.mark.parametrize("url", ["https://example.com/app/", "https://example.com/app"])
+def test_a_public_url_with_a_path_is_refused_with_the_cure(url: str) -> None:
+    assert conf.find_problems({"PUBLIC_URL": url}) == [
+        "PUBLIC_URL must not have a path. Set FORCE_SCRIPT_NAME in Django's settings for that."
+    ]
