@@ -1,14 +1,17 @@
-"""The access policy: who may do what. Querysets and predicates of one rule stand side by side.
+"""The access policy: who may do what. The single home of that rule.
 
 A file that a group owns belongs to the group: its members see it, and its uploader only while still a member.
 Membership gives reading only; changing takes the uploader or a permission. A file without a group is its uploader's.
 """
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.module_loading import import_string
 
+from fileman import conf
 from fileman.caller import Caller
 from fileman.errors import Unauthenticated
 from fileman.models import File, FileManager
@@ -22,96 +25,102 @@ def require_signed_in(caller: Caller) -> None:
         raise Unauthenticated
 
 
-# Lists of files
+def policy() -> "AccessPolicy":
+    """Return the policy that ACCESS_POLICY of FILEMAN_SETTINGS names."""
+    return _load(conf.settings().ACCESS_POLICY)
 
 
-def own_files(caller: Caller) -> QuerySet[File]:
-    """Return the caller's uploads: personal ones, and those of groups that the caller is still in."""
-    return File.objects.filter(_own(caller)) if caller.is_signed_in else File.objects.none()
+@lru_cache(maxsize=8)
+def _load(path: str) -> "AccessPolicy":
+    made: AccessPolicy = import_string(path)()
+    return made
 
 
-def group_files(caller: Caller, group_id: Any) -> QuerySet[File]:
-    """Return a group's files, for its members and for holders of the view permission."""
-    if caller.has_perm(VIEW):
-        return File.objects.filter(group=group_id)
-    if not caller.is_signed_in:
-        return File.objects.none()
-    return File.objects.filter(group=group_id).filter(group__in=_group_subquery(caller))
+class AccessPolicy:
+    """The default rule. A project with another one names a subclass in ACCESS_POLICY.
 
-
-def all_files(caller: Caller) -> QuerySet[File]:
-    """Return all files for holders of the view permission, none for others."""
-    return File.objects.all() if caller.has_perm(VIEW) else File.objects.none()
-
-
-# One file by its id
-
-
-def visible_files(caller: Caller) -> QuerySet[File]:
-    """Return the files that the caller may see when they know an id, public ones included."""
-    public = Q(is_public=True, upload_status=File.COMPLETED)
-    if not caller.is_signed_in:
-        return File.objects.filter(public)
-    if caller.has_perm(VIEW):
-        return File.objects.all()
-    return File.objects.filter(_own(caller) | Q(group__in=_group_subquery(caller)) | public)
-
-
-def may_see(caller: Caller, file: File, *, group_id: UUID | int | None = None) -> bool:
-    """Apply the rule of `visible_files` to one file. `group_id` narrows it to that group's files, never widens it."""
-    if group_id is not None and file.group_id != group_id:
-        return False
-    if file.is_public and file.upload_status == File.COMPLETED:
-        return True
-    if is_uploader(caller, file) or (file.group_id is not None and file.group_id in caller.group_ids):
-        return True
-    return caller.has_perm(VIEW)
-
-
-def is_uploader(caller: Caller, file: File) -> bool:
-    """Return True if the caller uploaded the file and still belongs to its group."""
-    return caller.is_signed_in and file.uploaded_by_id == caller.user.pk and _in_scope(caller, file.group_id)
-
-
-def may_continue(caller: Caller, file: File) -> bool:
-    """Return True if the caller may refresh, finalize or abort this upload.
-
-    The uploader must still belong to the file's group and to the file manager's.
+    Querysets and predicates of one rule stand side by side: a subclass that changes one changes the other too.
     """
-    return is_uploader(caller, file) and _in_scope(caller, file.file_manager.group_id)
 
+    # Lists of files
 
-def may_update(caller: Caller, file: File) -> bool:
-    """Return True if the caller may rename the file, replace its metadata or publish it."""
-    return is_uploader(caller, file) or caller.has_perm(CHANGE)
+    def own_files(self, caller: Caller) -> QuerySet[File]:
+        """Return the caller's uploads: personal ones, and those of groups that the caller is still in."""
+        return File.objects.filter(_own(caller)) if caller.is_signed_in else File.objects.none()
 
+    def group_files(self, caller: Caller, group_id: Any) -> QuerySet[File]:
+        """Return a group's files, for its members and for holders of the view permission."""
+        if caller.has_perm(VIEW):
+            return File.objects.filter(group=group_id)
+        if not caller.is_signed_in:
+            return File.objects.none()
+        return File.objects.filter(group=group_id).filter(group__in=_group_subquery(caller))
 
-def may_delete(caller: Caller, file: File) -> bool:
-    """Return True if the caller may delete the file."""
-    return is_uploader(caller, file) or caller.has_perm(DELETE)
+    def all_files(self, caller: Caller) -> QuerySet[File]:
+        """Return all files for holders of the view permission, none for others."""
+        return File.objects.all() if caller.has_perm(VIEW) else File.objects.none()
 
+    # One file by its id
 
-def may_publish(caller: Caller) -> bool:
-    """Return True if the caller may make files public."""
-    return caller.has_perm(PUBLISH)
+    def visible_files(self, caller: Caller) -> QuerySet[File]:
+        """Return the files that the caller may see when they know an id, public ones included."""
+        public = Q(is_public=True, upload_status=File.COMPLETED)
+        if not caller.is_signed_in:
+            return File.objects.filter(public)
+        if caller.has_perm(VIEW):
+            return File.objects.all()
+        return File.objects.filter(_own(caller) | Q(group__in=_group_subquery(caller)) | public)
 
+    def may_see(self, caller: Caller, file: File, *, group_id: UUID | int | None = None) -> bool:
+        """Apply the rule of `visible_files` to one file. `group_id` narrows it to a group's files, never widens it."""
+        if group_id is not None and file.group_id != group_id:
+            return False
+        if file.is_public and file.upload_status == File.COMPLETED:
+            return True
+        if self.is_uploader(caller, file) or (file.group_id is not None and file.group_id in caller.group_ids):
+            return True
+        return caller.has_perm(VIEW)
 
-# File managers
+    def is_uploader(self, caller: Caller, file: File) -> bool:
+        """Return True if the caller uploaded the file and still belongs to its group."""
+        return caller.is_signed_in and file.uploaded_by_id == caller.user.pk and _in_scope(caller, file.group_id)
 
+    def may_continue(self, caller: Caller, file: File) -> bool:
+        """Return True if the caller may refresh, finalize or abort this upload.
 
-def open_managers(caller: Caller) -> QuerySet[FileManager]:
-    """Return the file managers that the caller may upload to."""
-    return reachable_managers(caller).filter(is_active=True) if caller.is_signed_in else FileManager.objects.none()
+        The uploader must still belong to the file's group and to the file manager's.
+        """
+        return self.is_uploader(caller, file) and _in_scope(caller, file.file_manager.group_id)
 
+    def may_update(self, caller: Caller, file: File) -> bool:
+        """Return True if the caller may rename the file, replace its metadata or publish it."""
+        return self.is_uploader(caller, file) or caller.has_perm(CHANGE)
 
-def reachable_managers(caller: Caller) -> QuerySet[FileManager]:
-    """Return site-wide file managers and those of the caller's groups, active or not."""
-    return FileManager.objects.filter(Q(group=None) | Q(group__in=_group_subquery(caller)))
+    def may_delete(self, caller: Caller, file: File) -> bool:
+        """Return True if the caller may delete the file."""
+        return self.is_uploader(caller, file) or caller.has_perm(DELETE)
 
+    def may_publish(self, caller: Caller) -> bool:
+        """Return True if the caller may make files public."""
+        return caller.has_perm(PUBLISH)
 
-def may_use_manager(caller: Caller, manager: FileManager) -> bool:
-    """Apply the rule of `open_managers` to one file manager; costs at most the statement for the caller's groups."""
-    return caller.is_signed_in and manager.is_active and _in_scope(caller, manager.group_id)
+    # File managers
+
+    def open_managers(self, caller: Caller) -> QuerySet[FileManager]:
+        """Return the file managers that the caller may upload to."""
+        return (
+            self.reachable_managers(caller).filter(is_active=True)
+            if caller.is_signed_in
+            else FileManager.objects.none()
+        )
+
+    def reachable_managers(self, caller: Caller) -> QuerySet[FileManager]:
+        """Return site-wide file managers and those of the caller's groups, active or not."""
+        return FileManager.objects.filter(Q(group=None) | Q(group__in=_group_subquery(caller)))
+
+    def may_use_manager(self, caller: Caller, manager: FileManager) -> bool:
+        """Apply the rule of `open_managers` to one file manager; at most one statement, for the caller's groups."""
+        return caller.is_signed_in and manager.is_active and _in_scope(caller, manager.group_id)
 
 
 def _own(caller: Caller) -> Q:

@@ -38,11 +38,12 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 
 @register("fileman")
 def check_dotted_paths(**_: Any) -> list[CheckMessage]:
-    """Return fileman.E004 for each validator or backend that cannot be imported, before the first upload fails."""
+    """Return fileman.E004 for each validator, policy or backend that cannot be imported."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
     if conf.find_problems(given):
         return []
     named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in given.get(key, ())]
+    named += [("ACCESS_POLICY", given["ACCESS_POLICY"])] if "ACCESS_POLICY" in given else []
     named += [("BACKENDS", path) for path in given.get("BACKENDS", {}).values()]
     problems = [(key, path, _import_problem(path)) for key, path in named]
     return [

@@ -69,6 +69,8 @@ class FilemanSettings:
     """Unfinished uploads of one user."""
     USER_QUOTA_BYTES: int | None = None
     """Bytes that the files and unfinished uploads of one user may have; None is no quota."""
+    ACCESS_POLICY: str = "fileman.access.AccessPolicy"
+    """Dotted path of the AccessPolicy that says who may see, change and upload what."""
     UPLOAD_VALIDATORS: Sequence[str] = ()
     """Dotted paths of `validate(request, file_data)`, run at initiate. They raise ValidationError to refuse."""
     CONTENT_VALIDATORS: Sequence[str] = ()

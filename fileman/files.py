@@ -109,7 +109,7 @@ def _finalize_patiently(caller: Caller, upload_token: str, clock: Callable[[], d
 
 def find(caller: Caller, file_id: UUID) -> File:
     """Return a file that the caller may see. Raises NotFound."""
-    rows = access.visible_files(caller).select_related("file_manager__group", "group", "uploaded_by")
+    rows = access.policy().visible_files(caller).select_related("file_manager__group", "group", "uploaded_by")
     file = rows.filter(pk=file_id).first()
     if file is None:
         raise NotFound(field=("id",))
@@ -132,7 +132,7 @@ def update(
     """
     access.require_signed_in(caller)
     file = find(caller, file_id)
-    if not access.may_update(caller, file):
+    if not access.policy().may_update(caller, file):
         raise PermissionDenied
     changes = _checked_changes(caller, file, original_filename, metadata, is_public)
     File.objects.filter(pk=file.pk).update(**changes, modified=now)
@@ -148,7 +148,7 @@ def _checked_changes(
     if new_metadata is not UNCHANGED:
         changes["metadata"] = json_metadata.clean(new_metadata, field=("metadata",))
     if is_public is not None:
-        allowed = access.may_publish(caller) or file.file_manager.is_public_default
+        allowed = access.policy().may_publish(caller) or file.file_manager.is_public_default
         if is_public and not file.is_public and not allowed:
             raise PermissionDenied("You do not have permission to make files public.", field=("isPublic",))
         changes["is_public"] = is_public
@@ -172,7 +172,7 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     """
     access.require_signed_in(caller)
     file = find(caller, file_id)
-    if not access.may_delete(caller, file):
+    if not access.policy().may_delete(caller, file):
         raise PermissionDenied
     if file.upload_status in File.UNFINISHED:
         if not transitions.abort(file, now=now):
@@ -208,7 +208,7 @@ def download_url(
     If signing needs the network, return the stable link instead. `expires_in`: seconds, clamped to 1 to 604,800. Only
     raster images are served inline; a type that browsers can run is served as an attachment of unknown type.
     """
-    if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
+    if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
         return None
     backend = get_backend(file.file_manager)
     if not backend.capabilities.signs_locally:
@@ -230,6 +230,6 @@ def signed_download(file: File, *, expires_in: int | None = None, disposition: D
 
 def permalink(*, caller: Caller, file: File) -> str | None:
     """Return the stable link, which checks access on each use. None unless completed and visible to the caller."""
-    if file.upload_status != File.COMPLETED or not access.may_see(caller, file):
+    if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
         return None
     return urljoin(caller.site_url, reverse("fileman:download", args=[file.pk]))

@@ -126,8 +126,8 @@ def test_who_sees_which_file(world: World, name: str) -> None:
     """The rule for one file and the one for lists say the same."""
     as_owned_by(world, name)
     caller = world.caller(name)
-    assert those(world, lambda file: access.may_see(caller, file)) == SEE[name]
-    listed = set(access.visible_files(caller).values_list("pk", flat=True))
+    assert those(world, lambda file: access.policy().may_see(caller, file)) == SEE[name]
+    listed = set(access.policy().visible_files(caller).values_list("pk", flat=True))
     assert those(world, lambda file: file.pk in listed) == SEE[name]
     assert those(world, lambda file: file.can_be_accessed_by(user=world.users[name])) == SEE[name]
 
@@ -137,8 +137,8 @@ def test_who_changes_which_file(world: World, name: str) -> None:
     """A group gives reading only."""
     as_owned_by(world, name)
     caller = world.caller(name)
-    assert those(world, lambda file: access.may_update(caller, file)) == CHANGE.get(name, set())
-    assert those(world, lambda file: access.may_delete(caller, file)) == DELETE.get(name, set())
+    assert those(world, lambda file: access.policy().may_update(caller, file)) == CHANGE.get(name, set())
+    assert those(world, lambda file: access.policy().may_delete(caller, file)) == DELETE.get(name, set())
 
 
 @pytest.mark.parametrize("name", CALLERS)
@@ -195,17 +195,17 @@ def test_foreign_and_absent_look_the_same(world: World) -> None:
 )
 def test_own_files_are_those_one_has_uploaded(world: World, name: str, listed: set[str]) -> None:
     """Public files of others are never in a list."""
-    found = set(access.own_files(world.caller(name)).values_list("pk", flat=True))
+    found = set(access.policy().own_files(world.caller(name)).values_list("pk", flat=True))
     assert those(world, lambda file: file.pk in found) == listed
 
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_a_groups_files_are_for_members_and_for_who_may_view_all(world: World, name: str) -> None:
     as_owned_by(world, name)
-    found = set(access.group_files(world.caller(name), world.group.pk).values_list("pk", flat=True))
+    found = set(access.policy().group_files(world.caller(name), world.group.pk).values_list("pk", flat=True))
     sees = name in ("owner", "member", "viewer", "superuser")
     assert those(world, lambda file: file.pk in found) == ({"of the group"} if sees else set())
-    all_files = access.all_files(world.caller(name)).count()
+    all_files = access.policy().all_files(world.caller(name)).count()
     assert all_files == (5 if name in ("viewer", "superuser") else 0)
 
 
@@ -317,13 +317,13 @@ def test_a_manager_is_open_to_everybody_or_to_the_members_of_its_group(
     site_wide = FileManager.objects.create(name="Site", backend_type="memory")
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
     FileManager.objects.create(name="Off", backend_type="memory", is_active=False)
-    assert set(access.open_managers(caller_of(user))) == {site_wide, of_group}
-    assert set(access.open_managers(caller_of(other_user))) == {site_wide}
-    assert set(access.open_managers(ANONYMOUS)) == set()
+    assert set(access.policy().open_managers(caller_of(user))) == {site_wide, of_group}
+    assert set(access.policy().open_managers(caller_of(other_user))) == {site_wide}
+    assert set(access.policy().open_managers(ANONYMOUS)) == set()
     for one in FileManager.objects.all():
         for each in (user, other_user):
-            is_open = access.open_managers(caller_of(each)).filter(pk=one.pk).exists()
-            assert access.may_use_manager(caller_of(each), one) is is_open
+            is_open = access.policy().open_managers(caller_of(each)).filter(pk=one.pk).exists()
+            assert access.policy().may_use_manager(caller_of(each), one) is is_open
 
 
 def test_a_foreign_manager_or_group_looks_absent(user: User, group: Group) -> None:

@@ -18,11 +18,11 @@ _ID = Annotated[strawberry.ID, argument(description="The id of the object.")]
 
 
 def _get_file(info: Info, id: _ID) -> QuerySet[models.File]:
-    return access.visible_files(info.context.caller).filter(pk=to_uuid("File", id))
+    return access.policy().visible_files(info.context.caller).filter(pk=to_uuid("File", id))
 
 
 def _get_file_manager(info: Info, id: _ID) -> QuerySet[models.FileManager]:
-    return access.open_managers(info.context.caller).filter(pk=to_uuid("FileManager", id))
+    return access.policy().open_managers(info.context.caller).filter(pk=to_uuid("FileManager", id))
 
 
 def _get_files(info: Info, filters: FileFilter) -> QuerySet[models.File]:
@@ -30,9 +30,9 @@ def _get_files(info: Info, filters: FileFilter) -> QuerySet[models.File]:
     caller = info.context.caller
     group = None if filters.group_id is None else to_group_key(filters.group_id)
     if filters.all:
-        everyones = access.all_files(caller)
+        everyones = access.policy().all_files(caller)
         return everyones if group is None else everyones.filter(group=group)
-    return access.own_files(caller) if group is None else access.group_files(caller, group)
+    return access.policy().own_files(caller) if group is None else access.policy().group_files(caller, group)
 
 
 @strawberry_django.field(
@@ -79,5 +79,5 @@ def file_managers(
         FileManagerFilter | None, argument(description="Conditions that the file managers must meet.")
     ] = None,
 ) -> QuerySet[models.FileManager]:
-    rows = access.open_managers(info.context.caller)
+    rows = access.policy().open_managers(info.context.caller)
     return rows.filter((filters or FileManagerFilter()).to_q())

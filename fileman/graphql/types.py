@@ -101,7 +101,7 @@ class File(relay.Node):
     @strawberry_django.field(description="Path in the storage. Null unless the viewer may update the file.")
     @staticmethod
     def file_path(root: Parent[models.File], info: Info) -> str | None:
-        return root.file_path if access.may_update(info.context.caller, root) else None
+        return root.file_path if access.policy().may_update(info.context.caller, root) else None
 
     @strawberry_django.field(
         only=["detected_content_type"],
@@ -160,7 +160,7 @@ class File(relay.Node):
     )
     @staticmethod
     def file_manager(root: Parent[models.File], info: Info) -> models.FileManager | None:
-        return root.file_manager if access.may_use_manager(info.context.caller, root.file_manager) else None
+        return root.file_manager if access.policy().may_use_manager(info.context.caller, root.file_manager) else None
 
     @strawberry_django.field(
         description="Stable link that checks access, then redirects to a download URL. Share it with users who may see "
@@ -196,9 +196,9 @@ class File(relay.Node):
     @strawberry_django.field(description="True if the viewer may call updateFile on this file.")
     @staticmethod
     def viewer_can_update(root: Parent[models.File], info: Info) -> bool:
-        return access.may_update(info.context.caller, root)
+        return access.policy().may_update(info.context.caller, root)
 
     @strawberry_django.field(description="True if the viewer may call deleteFile on this file.")
     @staticmethod
     def viewer_can_delete(root: Parent[models.File], info: Info) -> bool:
-        return access.may_delete(info.context.caller, root)
+        return access.policy().may_delete(info.context.caller, root)

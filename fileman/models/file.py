@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from fileman import conf
 from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES, ObjectReader
 from fileman.caller import Caller
@@ -19,9 +20,6 @@ from fileman.encryption import EncryptedJSONField
 from fileman.errors import FileInUse, NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import UploadTokenField
-
-_MAY_SEE = "fileman.access.may_see"
-# By its dotted path, because the policy stands above the models and imports them.
 
 
 def _no_state() -> dict[str, Any]:
@@ -173,8 +171,9 @@ class File(models.Model):
 
     def can_be_accessed_by(self, user: Any = None, group: Group | None = None) -> bool:
         """Return True if this user may see the file. `group` narrows that to the group's files, never widens it."""
-        may_see = import_string(_MAY_SEE)
-        return bool(may_see(Caller(user=user or AnonymousUser()), self, group_id=group.pk if group else None))
+        policy = import_string(conf.settings().ACCESS_POLICY)()  # it stands above the models, which it imports
+        caller = Caller(user=user or AnonymousUser())
+        return bool(policy.may_see(caller, self, group_id=group.pk if group else None))
 
     def open(self) -> io.BufferedReader:
         """Open the stored bytes of a completed file for reading and seeking. Raises NotUploaded, StorageError."""

@@ -105,7 +105,7 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
             declared,
             manager=plan.manager,
             shared=plan.shared_metadata,
-            may_publish=access.may_publish(plan.caller),
+            may_publish=access.policy().may_publish(plan.caller),
             at=at,
         )
         validators.check_declared(plan.caller, accepted, manager=plan.manager, at=at)

@@ -21,7 +21,7 @@ def choose(caller: Caller, *, file_manager_id: UUID | None, group_id: Any | None
 
 
 def _named(caller: Caller, file_manager_id: UUID) -> FileManager:
-    found = access.reachable_managers(caller).select_related("group").filter(pk=file_manager_id).first()
+    found = access.policy().reachable_managers(caller).select_related("group").filter(pk=file_manager_id).first()
     if found is None:
         raise NotFound(field=("fileManagerId",))
     if not found.is_active:
@@ -33,7 +33,7 @@ def _default(caller: Caller, group_id: Any | None) -> FileManager:
     """Return a group's default, else the site-wide one; without a group the site-wide one, else the only group's."""
     defaults = {
         manager.group_id: manager
-        for manager in access.open_managers(caller).select_related("group").filter(is_default=True)
+        for manager in access.policy().open_managers(caller).select_related("group").filter(is_default=True)
     }
     only_group = next(iter(caller.group_ids)) if len(caller.group_ids) == 1 else None
     order = [group_id, None] if group_id is not None else [None, only_group]

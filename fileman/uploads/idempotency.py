@@ -43,7 +43,7 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
     files = {row.idempotency_index: row for row in rows.select_related(*WITH_RELATED)}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
         raise IdempotencyKeyReused(field=("idempotencyKey",))
-    if not all(access.may_continue(caller, row) for row in files.values()):
+    if not all(access.policy().may_continue(caller, row) for row in files.values()):
         raise NotFound(field=("idempotencyKey",))
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
 

@@ -15,6 +15,6 @@ def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: 
     """Return the caller's upload. Raises NotFound if it is absent, somebody else's, or of a group the caller left."""
     key = {"upload_token": upload_token} if upload_token is not None else {"pk": file_id}
     file = File.objects.select_related(*WITH_RELATED).filter(uploaded_by=caller.user, **key).first()
-    if file is None or not access.may_continue(caller, file):
+    if file is None or not access.policy().may_continue(caller, file):
         raise NotFound(field=("uploadToken",) if upload_token is not None else ("fileId",))
     return file

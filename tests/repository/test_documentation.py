@@ -101,7 +101,7 @@ class TestPython:
     def test_its_invoice_is_stored_opened_and_found(
         self, page: list[str], user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory
     ) -> None:
-        store, model, find = page[-3:]
+        store, model, find = page[-5:-2]
         (tmp_path / "invoice.pdf").write_bytes(b"%PDF-1.7 invoice")
 
         names = run(store.replace("/tmp/", f"{tmp_path}/"), user=user, documents=manager)
@@ -112,6 +112,12 @@ class TestPython:
         request.user = user
         run(find, request=request, order=order, global_id=to_base64("File", names["invoice"].pk))
         assert order.invoice == names["invoice"]
+
+    def test_its_policy_is_the_one_that_the_tests_prove(self, page: list[str]) -> None:
+        policy, setting = page[-2:]
+        proven = (ROOT / "tests/shop/policy.py").read_text()
+        assert [line for line in policy.splitlines() if line.startswith("        ") and line not in proven] == []
+        assert conf.find_problems(run(setting)["FILEMAN_SETTINGS"]) == []
 
     def test_its_file_is_found_gets_a_url_and_becomes_public(
         self, page: list[str], user: User, manager: FileManager, group: Group

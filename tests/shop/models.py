@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group
 from django.db import models
@@ -11,6 +12,13 @@ from fileman.models import File
 
 class Invoice(models.Model):  # noqa: DJ008
     scan = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
+
+
+class Order(models.Model):  # noqa: DJ008
+    """A customer's order with the invoice that somebody else uploaded."""
+
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    invoice = models.ForeignKey(File, null=True, on_delete=models.PROTECT, related_name="+")
 
 
 class Receipt(models.Model):  # noqa: DJ008

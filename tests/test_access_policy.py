@@ -1,0 +1,68 @@
+"""A policy of the host project, named in ACCESS_POLICY: everybody who may see an order may see its file."""
+
+import pytest
+from django.contrib.auth.models import User
+from strawberry.relay import to_base64
+
+from fileman.conf import find_problems
+from fileman.models import File, FileManager
+from tests.api import Api
+from tests.conftest import api_of
+from tests.shop.models import Order
+from tests.uploads.driver import configured, upload
+
+POLICY = "tests.shop.policy.OrderPolicy"
+QUERY = "query ($id: ID!) { file(id: $id) { originalFilename downloadUrl viewerCanDelete } node(id: $id) { id } }"
+
+
+@pytest.fixture
+def invoice(user: User, manager: FileManager) -> File:
+    return upload(user, filename="invoice.txt")
+
+
+def seen(api: Api, file: File) -> dict[str, object]:
+    return api.call(QUERY, {"id": to_base64("File", file.pk)})
+
+
+def test_the_customer_sees_the_invoice_of_the_order(invoice: File, other_user: User, stranger: Api) -> None:
+    Order.objects.create(customer=other_user, invoice=invoice)
+
+    with configured(ACCESS_POLICY=POLICY):
+        answer = seen(stranger, invoice)
+        link = stranger.client.get(f"/fileman/download/{invoice.pk}/")
+        allowed = invoice.can_be_accessed_by(user=other_user)
+
+    file = answer["file"]
+    assert isinstance(file, dict)
+    assert (file["originalFilename"], file["viewerCanDelete"]) == ("invoice.txt", False)
+    assert answer["node"] == {"id": to_base64("File", invoice.pk)}
+    assert stranger.download(file["downloadUrl"]).getvalue() == b"hello"
+    assert (link.status_code, allowed) == (302, True)
+
+
+def test_nobody_else_does(invoice: File, other_user: User, stranger: Api, anonymous: Api) -> None:
+    Order.objects.create(customer=User.objects.create_user("cid"), invoice=invoice)
+
+    with configured(ACCESS_POLICY=POLICY):
+        for api in (stranger, anonymous):
+            assert seen(api, invoice) == {"file": None, "node": None}
+            assert api.client.get(f"/fileman/download/{invoice.pk}/").status_code == 404
+        assert not invoice.can_be_accessed_by(user=other_user)
+
+
+def test_without_the_policy_the_order_counts_for_nothing(invoice: File, other_user: User, stranger: Api) -> None:
+    Order.objects.create(customer=other_user, invoice=invoice)
+
+    assert seen(stranger, invoice) == {"file": None, "node": None}
+
+
+def test_the_uploader_keeps_all_rights(invoice: File, user: User) -> None:
+    with configured(ACCESS_POLICY=POLICY):
+        answer = seen(api_of(user), invoice)
+
+    assert isinstance(answer["file"], dict)
+    assert answer["file"]["viewerCanDelete"] is True
+
+
+def test_a_policy_must_be_a_dotted_path() -> None:
+    assert find_problems({"ACCESS_POLICY": 5}) == ["Setting 'ACCESS_POLICY' must be a string."]
