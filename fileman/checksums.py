@@ -70,6 +70,6 @@ def hasher(algorithm: str) -> Hasher:
     return _HASHERS[algorithm]()
 
 
-def hex_of_base64(value: str) -> str:
+def base64_to_hex(value: str) -> str:
     """Return a storage's base64 checksum in lowercase hex."""
     return base64.b64decode(value).hex()

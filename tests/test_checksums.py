@@ -2,7 +2,7 @@
 
 import pytest
 
-from fileman.checksums import HEX_DIGITS, Checksum, hasher, hex_of_base64
+from fileman.checksums import HEX_DIGITS, Checksum, base64_to_hex, hasher
 from fileman.errors import InvalidChecksum
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -76,5 +76,5 @@ def test_an_algorithm_that_cannot_be_verified_here_is_refused_and_the_possible_o
 @pytest.mark.parametrize(("algorithm", "digits"), HEX_DIGITS.items())
 def test_storages_write_the_same_value_in_base64(algorithm: str, digits: int) -> None:
     checksum = Checksum.parse(f"{algorithm}:{'5a' * (digits // 2)}")
-    assert hex_of_base64(checksum.base64) == checksum.hexdigest
+    assert base64_to_hex(checksum.base64) == checksum.hexdigest
     assert Checksum.parse(f"md5:{MD5_OF_ABC}").base64 == "kAFQmDzST7DWlj99KOF/cg=="

@@ -28,6 +28,9 @@ UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 
 S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
 S3_RESERVED = "bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."
+GCS_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
+GCS_ADDRESS = "bucket_name must not look like an IP address or have two dots in a row."
+GCS_GOOGLE = 'bucket_name must not begin with "goog" or contain "google".'
 BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
 CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
 SETTINGS: Rules = {
@@ -117,10 +120,20 @@ SETTINGS: Rules = {
             "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
         ),
     ],
+    "gcs": [
+        *[
+            ({"bucket_name": name}, GCS_BUCKET)
+            for name in ("ab", "a" * 64, "Upper", "-edge", "edge_", "has space", f"{'a' * 64}.example.com")
+        ],
+        *[({"bucket_name": name}, GCS_ADDRESS) for name in ("192.168.0.1", "two..dots")],
+        *[({"bucket_name": name}, GCS_GOOGLE) for name in ("goog-bucket", "my-google-bucket")],
+        ({"credentials": 5}, "Setting 'credentials' must be an object, a string or null."),
+    ],
 }
 FILE_URL = "backend_url must be empty or look like file:///absolute/path/."
 OTHER_FOLDER = "backend_url and base_path name different folders."
 S3_URL = "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."
+GCS_URL = "backend_url must look like gs://bucket/prefix/."
 AZURE_URL = "backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."
 OTHER_CONTAINER = "backend_url names the container 'pictures', but container_name is 'documents'."
 OTHER_ACCOUNT = f"backend_url is not below {AZURE_HOST}, the URL of the account in the settings."
@@ -148,6 +161,14 @@ URLS: UrlRules = {
         (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
         ("https://other.blob.core.windows.net/documents/", OTHER_ACCOUNT),
         ("http://acmefiles.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+    ],
+    "gcs": [
+        ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', but bucket_name is 'my-bucket'."),
+        ("s3://my-bucket/", GCS_URL),
+        ("https://storage.googleapis.com/my-bucket/", GCS_URL),
+        ("gs://[", GCS_URL),
+        ("gs:///a/", GCS_URL),
+        ("gs://my-bucket/a?b", GCS_URL),
     ],
 }
 # Type, settings beside the good ones, backend_url, location.
@@ -214,5 +235,15 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
         {"endpoint": "https://azurite.internal:10000/acmefiles"},
         "https://azurite.internal:10000/acmefiles/documents/a/",
         "azure:https://azurite.internal:10000/acmefiles/documents/a/",
+    ),
+    *[
+        ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
+        for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")
+    ],
+    (
+        "gcs",
+        {"endpoint": "https://Storage.Example.com:8443"},
+        "",
+        "gcs:https://storage.example.com:8443/my-bucket/",
     ),
 ]

@@ -1,5 +1,7 @@
 """The rules for settings and backend_url of each type of file manager, and the problem that each violation reports."""
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -234,3 +236,26 @@ def test_each_way_to_name_a_place_leads_to_one_location(
     vendor: str, changes: Mapping[str, Any], backend_url: str, location: str
 ) -> None:
     assert make(vendor, changes, backend_url).location() == location
+
+
+@pytest.mark.parametrize(
+    ("vendor", "package"), [("s3", "boto3"), ("azure", "azure.storage.blob"), ("gcs", "google.auth")]
+)
+def test_a_missing_sdk_is_named(vendor: str, package: str) -> None:
+    """In a process of its own, because the SDKs are loaded in this one."""
+    code = f"""
+import sys
+import django
+from fileman.backends import backend_class
+from fileman.errors import StorageMisconfigured
+django.setup()
+sys.modules[{package!r}] = None
+try:
+    backend_class({vendor!r})
+except StorageMisconfigured as error:
+    print(error.message)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"Backend {vendor!r} needs the package {package!r}.\n"

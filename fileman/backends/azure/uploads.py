@@ -78,8 +78,7 @@ class AzureUploads:
 
         The block has an id of its own, so the checksums are those of the bytes that are committed.
         """
-        algorithms = {"sha256"} | ({upload.checksum.algorithm} if upload.checksum else set())
-        body = ExactBody(stream, part.length, algorithms=algorithms)
+        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms)
         block = uuid4().hex
         self._stage(upload.upload_path, block, body)
         etag = self._commit(upload, [block])

@@ -159,8 +159,8 @@ class GCSBackend(Backend):
 def _adopt(published: StoredObject, verified: StoredObject) -> StoredObject:
     """Return the object that an earlier attempt published. Raises a MismatchError if it has other bytes."""
     if published.size != verified.size:
-        raise SizeMismatch("Another file already has this file's path.")
+        raise SizeMismatch("Another file is already stored at this path.")
     common = published.checksums.keys() & verified.checksums.keys()
     if not common or any(published.checksums[name] != verified.checksums[name] for name in common):
-        raise ChecksumMismatch("Another file already has this file's path.")
+        raise ChecksumMismatch("Another file is already stored at this path.")
     return published

@@ -12,7 +12,7 @@ from google.cloud.storage import Blob
 from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.errors import Refused, gcs_errors
 from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
-from fileman.checksums import hex_of_base64
+from fileman.checksums import base64_to_hex
 from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, UploadInProgress
 
 CHUNK_BYTES = 256 * 1024
@@ -168,7 +168,7 @@ def to_stored_object(blob: Blob) -> StoredObject:
         version=generation,
         content_type=blob.content_type or "",
         content_encoding=blob.content_encoding or "",
-        checksums={name: hex_of_base64(value) for name, value in checksums.items() if value},
+        checksums={name: base64_to_hex(value) for name, value in checksums.items() if value},
         irregular="it was composed of other objects" if blob.component_count else "",
         modified=blob.updated,
     )

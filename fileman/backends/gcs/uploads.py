@@ -56,8 +56,8 @@ class GCSUploads:
 
         Raises UploadInProgress if another sender was first. If the stream ends early, a session keeps what has arrived.
         """
-        declared = {upload.checksum.algorithm} if upload.checksum else set()
-        body = ExactBody(stream, part.length, algorithms={"sha256"} | declared if part.length == upload.size else ())
+        algorithms = upload.checksum_algorithms if part.length == upload.size else ()
+        body = ExactBody(stream, part.length, algorithms=algorithms)
         send = self._send_remainder if upload.plan.strategy is Strategy.SESSION else self._send_object
         response = send(upload, part, body)
         blob = self._client.bucket.blob(upload.upload_path)

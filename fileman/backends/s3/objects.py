@@ -12,7 +12,7 @@ from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.values import DeleteFailure, StoredObject, Upload
-from fileman.checksums import hex_of_base64
+from fileman.checksums import base64_to_hex
 from fileman.errors import FileMissing, ObjectChanged
 
 # Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
@@ -194,7 +194,7 @@ def computed_checksums(head: Mapping[str, Any]) -> dict[str, str]:
     if head.get("ChecksumType") == "FULL_OBJECT":
         for algorithm, field in _CHECKSUM_FIELDS.items():
             if head.get(field):
-                checksums[algorithm] = hex_of_base64(head[field])
+                checksums[algorithm] = base64_to_hex(head[field])
     # An ETag is an MD5 if the object was sent by one request and no KMS or customer key encrypts it (AWS: "Object").
     has_key = head.get("ServerSideEncryption", "").startswith("aws:kms") or "SSECustomerAlgorithm" in head
     if not has_key and _MD5.fullmatch(unquoted(head["ETag"])):
