@@ -56,7 +56,7 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "fault"),
+    ("given", "problem"),
     [
         ({"DEFAULT_UPLOAD_EXPIRES_IN": 0}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
         ({"DEFAULT_UPLOAD_EXPIRES_IN": 604_801}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
@@ -83,12 +83,12 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"SWEEP_GRACE": 1800}, "Setting 'SWEEP_GRACE' must be a timedelta."),
     ],
 )
-def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], fault: str) -> None:
+def test_an_impossible_value_is_refused_by_its_name(given: dict[str, Any], problem: str) -> None:
     with override_settings(FILEMAN_SETTINGS=given):
         with pytest.raises(ImproperlyConfigured) as refusal:
             conf.settings()
-        assert found() == [("fileman.E001", fault)]
-    assert str(refusal.value) == f"FILEMAN_SETTINGS: {fault}"
+        assert found() == [("fileman.E001", problem)]
+    assert str(refusal.value) == f"FILEMAN_SETTINGS: {problem}"
 
 
 def test_the_settings_of_this_project_pass_every_check() -> None:
@@ -112,7 +112,7 @@ def test_the_secret_key_is_no_encryption_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, KEY[:-2], "schlüssel", None, 5])
-def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
+def test_an_invalid_key_is_named_by_its_index_and_not_shown(key: Any) -> None:
     with configured(ENCRYPTION_KEYS=[key]):
         assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] must be a Fernet key other than SECRET_KEY.")]
 
@@ -125,7 +125,7 @@ def test_what_is_no_key_is_refused_by_its_place_and_not_shown(key: Any) -> None:
         {"BACKENDS": {"ftp": "fileman.nowhere"}},
     ],
 )
-def test_a_dotted_path_that_leads_nowhere_is_found_before_the_first_upload(given: dict[str, Any]) -> None:
+def test_a_dotted_path_that_cannot_be_imported_is_found_before_the_first_upload(given: dict[str, Any]) -> None:
     (key,) = given
     with configured(**given):
         ((check, message),) = found()
@@ -133,7 +133,7 @@ def test_a_dotted_path_that_leads_nowhere_is_found_before_the_first_upload(given
     assert message.startswith(f"FILEMAN_SETTINGS['{key}']: 'fileman.nowhere' cannot be imported: ")
 
 
-def test_dotted_paths_that_lead_somewhere_pass() -> None:
+def test_importable_dotted_paths_pass() -> None:
     with configured(
         UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.testing.memory.MemoryBackend"}
     ):

@@ -1,4 +1,4 @@
-"""Every backend runs every case of the contract: none is replaced, and what a storage cannot keep is named here."""
+"""Every backend runs every case of the contract. None is replaced, and the reductions are listed here."""
 
 from collections.abc import Iterator
 
@@ -25,13 +25,13 @@ SUITES: dict[type[BackendContract], set[Reduction]] = {
 }
 
 
-def cases_of(suite: type[BackendContract]) -> dict[str, object]:
-    """Name -> function of every case, inherited ones included."""
+def get_cases(suite: type[BackendContract]) -> dict[str, object]:
+    """Return name -> function of every case, inherited ones included."""
     return {name: getattr(suite, name) for name in dir(suite) if name.startswith("test_")}
 
 
 def suites(base: type[BackendContract] = BackendContract) -> Iterator[type[BackendContract]]:
-    """What runs as a suite, in the modules of this folder."""
+    """Yield the classes that run as suites in the modules of this folder."""
     for kind in base.__subclasses__():
         yield from suites(kind)
         if kind.__name__.startswith("Test") and kind.__module__.startswith("tests.backends."):
@@ -39,8 +39,8 @@ def suites(base: type[BackendContract] = BackendContract) -> Iterator[type[Backe
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_a_suite_has_the_cases_of_the_contract_as_they_are(suite: type[BackendContract]) -> None:
-    assert cases_of(suite) == cases_of(BackendContract)
+def test_a_suite_has_the_get_cases_the_contract_as_they_are(suite: type[BackendContract]) -> None:
+    assert get_cases(suite) == get_cases(BackendContract)
     assert suite.reduced == SUITES[suite]
 
 

@@ -1,4 +1,4 @@
-"""The backends that live on this machine pass the contract."""
+"""The contract of the backends that need no server."""
 
 from pathlib import Path
 from uuid import uuid4

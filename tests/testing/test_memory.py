@@ -51,7 +51,7 @@ def backend() -> Iterator[MemoryBackend]:
     MemoryBackend.forget_all()
 
 
-def test_every_operation_tells_the_faults_before_and_after(backend: MemoryBackend) -> None:
+def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBackend) -> None:
     upload = upload_of(backend, 3)
     calls: list[tuple[str, str, str]] = []
     MemoryBackend.faults.append(lambda operation, path, when: calls.append((operation, path, when)))
@@ -71,7 +71,7 @@ def test_every_operation_tells_the_faults_before_and_after(backend: MemoryBacken
     assert calls == [(*call, when) for call in expected for when in ("before", "after")]
 
 
-def test_a_fault_before_an_operation_keeps_it_from_happening(backend: MemoryBackend) -> None:
+def test_a_fault_before_an_operation_prevents_it(backend: MemoryBackend) -> None:
     upload = upload_of(backend, 3)
     MemoryBackend.faults.append(_unavailable("before"))
 
@@ -83,7 +83,7 @@ def test_a_fault_before_an_operation_keeps_it_from_happening(backend: MemoryBack
 
 
 def test_a_fault_after_an_operation_hides_that_it_has_happened(backend: MemoryBackend) -> None:
-    """As when the answer of a storage is lost."""
+    """As if the response of a storage were lost."""
     upload = upload_of(backend, 3)
     MemoryBackend.faults.append(_unavailable("after"))
 
@@ -136,7 +136,7 @@ def test_the_store_outlives_the_backend_object(backend: MemoryBackend) -> None:
     assert b"".join(make(backend.config.manager_id).read(upload.upload_path)) == b"abc"
 
 
-def test_forgetting_empties_stores_and_takes_faults_away(backend: MemoryBackend) -> None:
+def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) -> None:
     put(backend, upload_of(backend, 3), b"abc")
     MemoryBackend.faults.append(_unavailable("never"))
 

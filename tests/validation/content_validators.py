@@ -6,7 +6,7 @@ from fileman.models import File
 from fileman.validation.validators import Content
 
 SEEN: list[tuple[str, int, bytes, bytes]] = []
-"""What `remember` was given: name, size, all bytes, bytes 1 to 3."""
+"""Arguments of `remember`: name, size, all bytes, bytes 1 to 3."""
 
 
 def remember(file: File, content: Content) -> None:

@@ -1,4 +1,4 @@
-"""What a file manager lets in. Everything is decided before anything is stored or signed."""
+"""The checks of a file manager. They run before anything is stored or signed."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_the_default_limit_is_100_mib() -> None:
     assert unsaved().max_file_bytes == 100 * MIB
 
 
-def test_zero_is_no_limit_but_that_of_the_storage() -> None:
+def test_zero_leaves_only_the_limit_of_the_storage() -> None:
     assert unsaved(max_file_size=0).max_file_bytes == 5 * GIB
     assert refusal(unsaved(max_file_size=0), size=5 * GIB + 1)[0] == ErrorCode.FILE_TOO_LARGE
     with configured(DEFAULT_MAX_FILE_SIZE=0):
@@ -134,7 +134,7 @@ def test_a_type_that_contradicts_the_extension_is_refused() -> None:
 
 
 def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
-    """Up to 100 MiB the server reads the object itself, above only what the storage computes counts."""
+    """Up to 100 MiB the server reads the object itself, above that, only the storage computes it."""
     manager = unsaved(max_file_size=0)
     assert acceptance.checksum_algorithms(manager, 100 * MIB) == ["sha256", "md5", "crc32c"]
     assert acceptance.checksum_algorithms(manager, 100 * MIB + 1) == []
@@ -200,7 +200,7 @@ def test_a_batch_has_1_to_50_files(user: User, manager: FileManager, count: int,
 
 
 @configured(MAX_PENDING_UPLOADS=3)
-def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_user: User, manager: FileManager) -> None:
+def test_unfinished_uploads_of_a_user_are_limited(user: User, other_user: User, manager: FileManager) -> None:
     initiate(user, declared(), declared())
     with pytest.raises(FilemanError) as caught:
         initiate(user, declared(), declared())
@@ -211,8 +211,8 @@ def test_a_user_has_so_many_unfinished_uploads_and_no_more(user: User, other_use
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: FileManager) -> None:
-    """The quota counts what all but three had reserved back out."""
+def test_concurrent_calls_cannot_exceed_the_limit_together(user: User, manager: FileManager) -> None:
+    """The quota gets back the reservations of all but three."""
     with configured(MAX_PENDING_UPLOADS=3):
         answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
     assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
@@ -229,7 +229,7 @@ def test_twelve_calls_at_once_cannot_exceed_it_together(user: User, manager: Fil
         ("a/b.png", "INVALID_FILENAME"),
     ],
 )
-def test_a_file_cannot_be_renamed_to_what_no_upload_may_be_called(
+def test_a_file_cannot_be_renamed_to_a_name_that_uploads_may_not_have(
     user: User, manager: FileManager, name: str, code: str
 ) -> None:
     manager.allowed_extensions = ["png", "txt"]

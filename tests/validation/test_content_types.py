@@ -1,4 +1,4 @@
-"""Declared types, patterns of allowed types, and what the first bytes of a file really are."""
+"""Declared types, patterns of allowed types, and detection from the first bytes."""
 
 import gzip
 import json
@@ -48,7 +48,7 @@ def docx() -> bytes:
         ),
     ],
 )
-def test_a_declared_type_is_normalised_or_told_from_the_name(given: str, filename: str, expected: str) -> None:
+def test_a_declared_type_is_normalized_or_guessed_from_the_name(given: str, filename: str, expected: str) -> None:
     assert content_types.normalize(given, filename=filename) == expected
 
 
@@ -56,7 +56,7 @@ def test_a_declared_type_is_normalised_or_told_from_the_name(given: str, filenam
     "given",
     ["image", "image/", "/png", "a/b/c", "image/png\r\nX: y", "imäge/png", "a b/c", "\ud800/x", "a/" + "b" * 128],
 )
-def test_what_is_no_type_is_refused(given: str) -> None:
+def test_a_malformed_type_is_refused(given: str) -> None:
     with pytest.raises(InvalidInput, match="type/subtype"):
         content_types.normalize(given, filename="a.png")
 

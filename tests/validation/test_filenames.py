@@ -1,4 +1,4 @@
-"""Display names that clients give, and the names under which storages keep their files."""
+"""Display names from clients, and the unique names on the storage."""
 
 import re
 import unicodedata
@@ -100,7 +100,7 @@ def test_the_joiners_that_scripts_and_emoji_need_are_kept(name: str) -> None:
         ("a:b.txt", "a_b.txt"),
     ],
 )
-def test_a_harmless_peculiarity_is_mended(name: str, mended: str) -> None:
+def test_a_harmless_defect_is_repaired(name: str, mended: str) -> None:
     assert filenames.display_name(name) == mended
 
 
@@ -130,7 +130,7 @@ def test_both_spellings_of_an_umlaut_give_the_same_name() -> None:
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_given_a_display_name_is_safe_or_refused(given_name: str) -> None:
+def test_any_name_becomes_safe_or_is_refused(given_name: str) -> None:
     try:
         name = filenames.display_name(given_name)
     except InvalidFilename:
@@ -151,7 +151,7 @@ def test_whatever_is_given_a_display_name_is_safe_or_refused(given_name: str) ->
         ("README", "", []),
     ],
 )
-def test_suffixes_are_told_in_lower_case(name: str, last: str, inner: list[str]) -> None:
+def test_suffixes_are_returned_in_lowercase(name: str, last: str, inner: list[str]) -> None:
     assert filenames.get_extension(name) == last
     assert filenames.inner_extensions(name) == inner
 

@@ -1,4 +1,4 @@
-"""Metadata: a small JSON object of the user's, whose keys mean nothing to fileman."""
+"""Metadata: a small JSON object of the user. Its keys have no meaning to fileman."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def test_a_small_object_is_kept_as_it_is(given: dict[str, Any]) -> None:
     assert json_metadata.clean(given) == given
 
 
-def test_nothing_is_the_empty_object() -> None:
+def test_none_is_the_empty_object() -> None:
     assert json_metadata.clean(None) == {}
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_the_empty_object() -> None:
         ({"a": ["\x00"]}, "NUL"),
     ],
 )
-def test_what_a_database_or_a_reader_could_not_take_is_refused(given: object, message: str) -> None:
+def test_values_that_databases_or_readers_cannot_handle_are_refused(given: object, message: str) -> None:
     with pytest.raises(InvalidMetadata, match=message) as refusal:
         json_metadata.clean(given, field=("files", "0", "metadata"))
     assert refusal.value.field == ("files", "0", "metadata")
@@ -91,7 +91,7 @@ def test_keys_of_the_file_win_over_those_of_the_batch(user: User, manager: FileM
     assert ticket.file.metadata == {"source": "web_upload", "category": "letters"}
 
 
-def test_what_is_too_large_together_is_refused(user: User, manager: FileManager) -> None:
+def test_metadata_that_is_too_large_together_is_refused(user: User, manager: FileManager) -> None:
     half = {"a": "x" * 5000}
     (ticket,) = initiate(user, declared(metadata={"b": "x" * 5000}), metadata=half).tickets
     assert [error.code for error in ticket.errors] == ["INVALID_METADATA"]
@@ -107,7 +107,7 @@ def test_names_that_look_reserved_are_plain_data_and_change_nothing(user: User, 
     assert (completed.file_size, completed.is_public) == (5, False)
 
 
-def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, manager: FileManager) -> None:
+def test_metadata_at_finalize_wins_over_metadata_at_initiate(user: User, manager: FileManager) -> None:
     ticket = start(user, metadata={"source": "web_upload", "step": 1})
     send(ticket)
     outcome = finish(user, ticket, metadata={"processing_complete": True, "step": 2})
@@ -115,7 +115,7 @@ def test_finalize_lays_its_metadata_over_what_initiate_was_given(user: User, man
 
 
 def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, manager: FileManager) -> None:
-    """Finalize was given none, so it has none to write."""
+    """Finalize got no metadata, so it writes none."""
     ticket = start(user, metadata={"step": 1})
     send(ticket)
 

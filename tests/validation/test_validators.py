@@ -1,4 +1,4 @@
-"""Validators of the host project: what they are shown, and that none is passed over."""
+"""Validators of the host project: their arguments, and that none is skipped."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileMan
     assert content_validators.SEEN == [("notes.txt", 5, b"hello", b"el")]
 
 
-def test_what_a_content_validator_refuses_is_never_published(user: User, manager: FileManager) -> None:
+def test_a_file_that_a_content_validator_refuses_is_never_published(user: User, manager: FileManager) -> None:
     ticket = start(user, b"an EICAR test")
     send(ticket, b"an EICAR test")
     with configured(CONTENT_VALIDATORS=[f"{HERE}.remember", f"{HERE}.find_virus"]):
@@ -29,7 +29,7 @@ def test_what_a_content_validator_refuses_is_never_published(user: User, manager
     assert failed.file_path not in stored_paths(manager)
 
 
-def test_a_scanner_that_does_not_answer_lets_nothing_through(user: User, manager: FileManager) -> None:
+def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: FileManager) -> None:
     """The upload waits until it does."""
     ticket = start(user)
     send(ticket)
@@ -40,7 +40,7 @@ def test_a_scanner_that_does_not_answer_lets_nothing_through(user: User, manager
     assert finish(user, ticket).file.upload_status == "completed"
 
 
-def test_a_validator_that_cannot_be_found_stops_everything(user: User, manager: FileManager) -> None:
+def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, manager: FileManager) -> None:
     with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.misspelt"]), pytest.raises(ImportError):
         start(user)
     assert not File.objects.exists()

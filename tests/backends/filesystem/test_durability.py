@@ -1,4 +1,4 @@
-"""Whole files or none: what the filesystem backend leaves behind when the disk, the client or the process fails."""
+"""Whole files or none after a failure of the disk, the client or the process."""
 
 import errno
 import io
@@ -59,7 +59,7 @@ class TestFaults:
         assert b"".join(backend.read(upload.upload_path)) == b"abc"
 
     @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-    def test_a_disk_that_takes_nothing_needs_an_operator(
+    def test_an_unwritable_disk_needs_an_operator(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         """The message names no path of the server."""
@@ -76,7 +76,7 @@ class TestFaults:
 
         assert files_below(root) == []
 
-    def test_a_path_longer_than_the_disk_takes_needs_an_operator(self, backend: FilesystemBackend) -> None:
+    def test_a_path_that_is_too_long_for_the_disk_needs_an_operator(self, backend: FilesystemBackend) -> None:
         upload = upload_of(backend, 3, upload_path=f"uploads/{'n' * 300}")
 
         with pytest.raises(StorageMisconfigured):
@@ -105,10 +105,10 @@ class TestWriting:
         assert files_below(root) == [upload.upload_path]
 
     @pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
-    def test_who_is_overtaken_while_sending_loses(
+    def test_a_sender_that_is_overtaken_loses(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
-        """However late the other one comes, nothing is replaced."""
+        """Nothing is replaced, however late the other sender comes."""
         if not links:
             monkeypatch.setattr(os, "link", failing(errno.EOPNOTSUPP))
         upload = upload_of(backend, 3)
@@ -158,7 +158,7 @@ class TestWriting:
         assert calls == ["fsync of a file", "fsync of a file", "fsync of a file", *named, *named]
         assert removed_parts == "fsync of a folder"
 
-    def test_a_killed_process_leaves_no_file_but_what_cleanup_finds(
+    def test_a_killed_process_leaves_only_files_that_cleanup_finds(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
         """Kill -9 in the middle of 200 MB."""

@@ -1,4 +1,4 @@
-"""From files that have arrived to one that is published: joining parts, linking, listing, deleting."""
+"""Assembly of parts, publishing by links, lists and deletion on the local disk."""
 
 import errno
 import fcntl
@@ -32,8 +32,8 @@ def backend(root: Path) -> FilesystemBackend:
     return make(root)
 
 
-class TestAssembling:
-    def test_each_call_without_time_copies_one_part_and_says_how_far_it_came(self, backend: FilesystemBackend) -> None:
+class TestAssembly:
+    def test_each_call_without_time_copies_one_part_and_reports_progress(self, backend: FilesystemBackend) -> None:
         upload = _sent_in_parts(backend)
 
         progress = []
@@ -48,7 +48,7 @@ class TestAssembling:
         assert progress == [{"assembled_bytes": 3}, {"assembled_bytes": 6}]
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
-    def test_progress_that_is_not_on_the_disk_is_not_believed(self, backend: FilesystemBackend) -> None:
+    def test_progress_that_is_not_on_the_disk_is_ignored(self, backend: FilesystemBackend) -> None:
         """As after a restored database."""
         upload = replace(_sent_in_parts(backend), progress={"assembled_bytes": 6})
 
@@ -56,8 +56,8 @@ class TestAssembling:
 
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
-    def test_bytes_that_no_progress_speaks_of_are_copied_again(self, backend: FilesystemBackend, root: Path) -> None:
-        """After a power cut a file may be long and hold zeros."""
+    def test_bytes_beyond_the_recorded_progress_are_copied_again(self, backend: FilesystemBackend, root: Path) -> None:
+        """After a power cut, a file may contain zeros."""
         upload = _sent_in_parts(backend)
         (root / f"{upload.upload_path}.parts" / "assembled.tmp").write_bytes(bytes(8))
 
@@ -77,7 +77,7 @@ class TestAssembling:
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
     @pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP])
-    def test_a_kernel_that_cannot_copy_is_done_without(
+    def test_assembly_works_without_copies_by_the_kernel(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         monkeypatch.setattr(os, "copy_file_range", failing(number))
@@ -86,10 +86,8 @@ class TestAssembling:
 
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
-    def test_of_many_that_assemble_at_once_all_end_with_one_object(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
-        """Who comes while another is at it is told to wait."""
+    def test_concurrent_assemblies_end_with_one_object(self, backend: FilesystemBackend, root: Path) -> None:
+        """A second caller is told to wait."""
         upload = _sent_in_parts(backend)
         start = Barrier(10)
 
@@ -108,7 +106,7 @@ class TestAssembling:
         assert b"".join(backend.read(upload.upload_path)) == b"abcdefgh"
         assert files_below(root) == [upload.upload_path]
 
-    def test_while_another_process_assembles_the_call_says_so(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_call_during_another_assembly_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
         upload = _sent_in_parts(backend)
         with (root / f"{upload.upload_path}.parts" / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,10 +169,10 @@ class TestPublishing:
 
         assert not (root / upload.file_path).exists()
 
-    def test_what_was_swapped_before_is_not_even_linked(
+    def test_an_object_that_was_swapped_before_is_not_linked(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Not for a moment does it stand at the file path."""
+        """It is never at the file path."""
         upload = upload_of(backend, 3)
         put(backend, upload, b"abc")
         verified = backend.stat(upload.upload_path)
@@ -185,7 +183,7 @@ class TestPublishing:
         with pytest.raises(ObjectChanged):
             backend.publish(upload, verified, Budget(seconds=1))
 
-    def test_of_many_that_publish_at_once_all_end_with_one_file(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_concurrent_publishes_end_with_one_file(self, backend: FilesystemBackend, root: Path) -> None:
         upload = upload_of(backend, 3)
         put(backend, upload, b"abc")
         verified = backend.stat(upload.upload_path)
@@ -209,10 +207,10 @@ class TestObjects:
         assert (root / upload.file_path).samefile(root / upload.upload_path)
         assert published.etag == backend.stat(upload.upload_path).etag
 
-    def test_files_made_within_one_tick_of_the_clock_have_times_of_their_own(
+    def test_files_made_within_one_tick_of_the_clock_have_different_times(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A file may get the inode of one just deleted; its time keeps the etags apart."""
+        """A file may get the inode of a deleted one; its time keeps their etags apart."""
         uploads = [upload_of(backend, 3) for _ in range(50)]
         with monkeypatch.context() as fast:
             fast.setattr(os, "fsync", lambda descriptor: None)
@@ -222,7 +220,7 @@ class TestObjects:
         times = {backend.stat(upload.upload_path).etag.split("-")[2] for upload in uploads}
         assert len(times) == 50
 
-    def test_deleting_an_upload_path_takes_everything_of_that_upload(
+    def test_deleting_an_upload_path_deletes_everything_of_that_upload(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
         """Parts, temporary files and lock, but nothing of another upload."""

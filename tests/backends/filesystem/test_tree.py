@@ -1,4 +1,4 @@
-"""Safe paths, exact modes, and what is created: where the filesystem backend writes, and where it never does."""
+"""Safe paths, exact modes and the creation of folders."""
 
 import os
 import stat
@@ -233,7 +233,7 @@ class TestCreateDirectories:
         assert list(root.iterdir()) == []
 
     def test_with_the_folders_there_everything_works(self, root: Path) -> None:
-        """The folder of one unfinished upload is the backend's own affair."""
+        """The backend creates the folder of an unfinished upload itself."""
         backend = make(root, create_directories=False)
         (root / "uploads").mkdir(parents=True)
         (root / ".uploads" / str(backend.config.manager_id)).mkdir(parents=True)
