@@ -71,7 +71,7 @@ def _is_fernet_key(key: str) -> bool:
 
 @register("fileman")
 def check_database(**_: Any) -> list[CheckMessage]:
-    """fileman.E005: a database that fileman cannot use, or not the default one. fileman.E006: USE_TZ is off."""
+    """Return fileman.E005 for a database that fileman cannot use, fileman.E006 if USE_TZ is off."""
     errors: list[CheckMessage] = []
     alias = router.db_for_write(apps.get_model("fileman", "File"))
     if alias != DEFAULT_DB_ALIAS:
@@ -88,7 +88,7 @@ def check_database(**_: Any) -> list[CheckMessage]:
 
 @register("fileman")
 def check_foreign_keys(**_: Any) -> list[CheckMessage]:
-    """fileman.W001: a row of the host project that would disappear together with a file."""
+    """Return fileman.W001 for each foreign key of the host project that deletes its row together with a file."""
     relations = apps.get_model("fileman", "File")._meta.get_fields(include_hidden=True)  # noqa: SLF001
     pointing = [relation for relation in relations if isinstance(relation, ForeignObjectRel)]
     fields = [relation.field for relation in pointing if relation.on_delete is CASCADE]
