@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 from django.db.models import Q
+from strawberry import field
 
 from fileman import models
 from fileman.errors import InvalidInput
@@ -15,33 +16,27 @@ _MAX_LENGTH = 255
 
 @strawberry.input(description="A range of time.")
 class DateTimeRange:
-    gte: datetime | None = strawberry.field(default=None, description="Start of the range, included.")
-    lt: datetime | None = strawberry.field(default=None, description="End of the range, excluded.")
+    gte: datetime | None = field(default=None, description="Start of the range, included.")
+    lt: datetime | None = field(default=None, description="End of the range, excluded.")
 
 
 @strawberry.input(description="A condition on a string.")
 class TextLookup:
-    contains: str = strawberry.field(
-        description="A part of the string. Case is ignored; on SQLite, for the letters A to Z only."
-    )
+    contains: str = field(description="A part of the string. Case is ignored; on SQLite, for the letters A to Z only.")
 
 
 @strawberry.input(description="Conditions on files. A file must meet all of them.")
 class FileFilter:
-    upload_status: models.File.Status | None = strawberry.field(default=None, description="Files in this state.")
-    content_type: str | None = strawberry.field(
-        default=None, description="Files of exactly this content type, such as image/png."
-    )
-    created: DateTimeRange | None = strawberry.field(default=None, description="Files created in this range of time.")
-    original_filename: TextLookup | None = strawberry.field(
-        default=None, description="Files whose original filename matches."
-    )
-    file_manager: strawberry.ID | None = strawberry.field(default=None, description="Files of this file manager.")
-    is_public: bool | None = strawberry.field(default=None, description="Only public, or only private files.")
-    group_id: strawberry.ID | None = strawberry.field(
+    upload_status: models.File.Status | None = field(default=None, description="Files in this state.")
+    content_type: str | None = field(default=None, description="Files of exactly this content type, such as image/png.")
+    created: DateTimeRange | None = field(default=None, description="Files created in this range of time.")
+    original_filename: TextLookup | None = field(default=None, description="Files whose original filename matches.")
+    file_manager: strawberry.ID | None = field(default=None, description="Files of this file manager.")
+    is_public: bool | None = field(default=None, description="Only public, or only private files.")
+    group_id: strawberry.ID | None = field(
         default=None, description="Files of this group, in place of the viewer's own."
     )
-    all: bool | None = strawberry.field(
+    all: bool | None = field(
         default=None,
         description="True: files of all users, in place of the viewer's own. Empty without the view_file permission.",
     )
@@ -62,10 +57,10 @@ class FileFilter:
 
 @strawberry.input(description="Conditions on file managers. A file manager must meet all of them.")
 class FileManagerFilter:
-    backend_type: str | None = strawberry.field(default=None, description="File managers of this backend type.")
-    is_default: bool | None = strawberry.field(default=None, description="Only defaults, or only others.")
-    name: TextLookup | None = strawberry.field(default=None, description="File managers whose name matches.")
-    group_id: strawberry.ID | None = strawberry.field(default=None, description="File managers of this group.")
+    backend_type: str | None = field(default=None, description="File managers of this backend type.")
+    is_default: bool | None = field(default=None, description="Only defaults, or only others.")
+    name: TextLookup | None = field(default=None, description="File managers whose name matches.")
+    group_id: strawberry.ID | None = field(default=None, description="File managers of this group.")
 
     def to_q(self) -> Q:
         """Return the condition on rows."""
@@ -92,9 +87,9 @@ def _check_text(value: str | None, name: str) -> str | None:
     one_of=True, description="Exactly one field to sort by. Strings are sorted by the database's collation."
 )
 class FileOrder:
-    created: strawberry.Maybe[Ordering] = strawberry.field(description="By time of creation.")
-    original_filename: strawberry.Maybe[Ordering] = strawberry.field(description="By original filename.")
-    file_size: strawberry.Maybe[Ordering] = strawberry.field(description="By size.")
+    created: strawberry.Maybe[Ordering] = field(description="By time of creation.")
+    original_filename: strawberry.Maybe[Ordering] = field(description="By original filename.")
+    file_size: strawberry.Maybe[Ordering] = field(description="By size.")
 
     def to_column(self) -> str:
         """Return the column, as `order_by` takes it."""

@@ -1,6 +1,7 @@
 """Inputs of the mutations. The domain, not these types, decides which values are allowed."""
 
 import strawberry
+from strawberry import field
 from strawberry.scalars import JSON
 
 from fileman.graphql.ids import to_group_key, to_uuid
@@ -12,20 +13,20 @@ _CHECKSUM = "Checksum of the whole file as '<algorithm>:<hex>'. The algorithm is
 
 @strawberry.input(description="A file to upload, as the client declares it.")
 class UploadFileInput:
-    filename: str = strawberry.field(description="Name of the file on the client, without a path.")
-    content_type: str = strawberry.field(
+    filename: str = field(description="Name of the file on the client, without a path.")
+    content_type: str = field(
         default="", description="Content type, such as image/png. Empty: derived from the filename."
     )
-    size: BigInt = strawberry.field(description="Exact size in bytes.")
-    checksum: str | None = strawberry.field(default=None, description=_CHECKSUM)
-    metadata: JSON | None = strawberry.field(
+    size: BigInt = field(description="Exact size in bytes.")
+    checksum: str | None = field(default=None, description=_CHECKSUM)
+    metadata: JSON | None = field(
         default=None, description="JSON object to keep with the file. Its keys win over the metadata of the batch."
     )
-    is_public: bool | None = strawberry.field(
+    is_public: bool | None = field(
         default=None,
         description="True: users who are not signed in may download the file. Absent: the default of the file manager.",
     )
-    client_ref: str | None = strawberry.field(
+    client_ref: str | None = field(
         default=None, description="Any string. The ticket returns it, to match results with local files."
     )
 
@@ -35,16 +36,16 @@ class UploadFileInput:
 
 @strawberry.input(description="A batch of files to upload.")
 class InitiateUploadInput:
-    files: list[UploadFileInput] = strawberry.field(description="The files: 1 to fileManager.maxFilesPerBatch.")
-    file_manager_id: strawberry.ID | None = strawberry.field(
+    files: list[UploadFileInput] = field(description="The files: 1 to fileManager.maxFilesPerBatch.")
+    file_manager_id: strawberry.ID | None = field(
         default=None, description="The file manager to upload to. Absent: the default of the group, or the site's."
     )
-    group_id: strawberry.ID | None = strawberry.field(
+    group_id: strawberry.ID | None = field(
         default=None, description="The group that will own the files. The viewer must be a member."
     )
-    metadata: JSON | None = strawberry.field(default=None, description="JSON object to keep with each file.")
-    atomic: bool = strawberry.field(default=False, description="True: if one file is refused, all are refused.")
-    idempotency_key: str | None = strawberry.field(
+    metadata: JSON | None = field(default=None, description="JSON object to keep with each file.")
+    atomic: bool = field(default=False, description="True: if one file is refused, all are refused.")
+    idempotency_key: str | None = field(
         default=None,
         description="1 to 128 characters. A call with the same key and input returns the same uploads with new tokens; "
         "the earlier tokens stop working. A file that is no longer pending is returned without token and instructions.",
@@ -63,8 +64,8 @@ class InitiateUploadInput:
 
 @strawberry.input(description="An unfinished upload of the viewer. Pass exactly one of the two fields.")
 class RefreshUploadInput:
-    upload_token: str | None = strawberry.field(default=None, description="The token that initiateUpload returned.")
-    file_id: strawberry.ID | None = strawberry.field(
+    upload_token: str | None = field(default=None, description="The token that initiateUpload returned.")
+    file_id: strawberry.ID | None = field(
         default=None,
         description="The id of the file, to resume on another page or device. A new token is issued; the earlier one "
         "stops working.",
@@ -73,31 +74,31 @@ class RefreshUploadInput:
 
 @strawberry.input(description="An upload whose bytes were sent.")
 class FinalizeUploadInput:
-    upload_token: str = strawberry.field(description="The token that initiateUpload or refreshUpload returned.")
-    file_size: BigInt | None = strawberry.field(
+    upload_token: str = field(description="The token that initiateUpload or refreshUpload returned.")
+    file_size: BigInt | None = field(
         default=None, description="Number of bytes sent. The upload fails if the storage has another number."
     )
-    checksum: str | None = strawberry.field(default=None, description=_CHECKSUM)
-    metadata: JSON | None = strawberry.field(
+    checksum: str | None = field(default=None, description=_CHECKSUM)
+    metadata: JSON | None = field(
         default=None, description="JSON object that is merged over the metadata of initiateUpload."
     )
 
 
 @strawberry.input(description="An unfinished upload to abort.")
 class AbortUploadInput:
-    upload_token: str = strawberry.field(description="The token that initiateUpload or refreshUpload returned.")
+    upload_token: str = field(description="The token that initiateUpload or refreshUpload returned.")
 
 
 @strawberry.input(description="Changes to a file. Absent fields stay as they are.")
 class UpdateFileInput:
-    id: strawberry.ID = strawberry.field(description="The id of the file.")
-    original_filename: str | None = strawberry.field(
+    id: strawberry.ID = field(description="The id of the file.")
+    original_filename: str | None = field(
         default=None, description="New name to show and to download under. Its extension must be allowed too."
     )
-    metadata: JSON | None = strawberry.field(
+    metadata: JSON | None = field(
         default=strawberry.UNSET, description="JSON object that replaces the metadata. Null: remove all metadata."
     )
-    is_public: bool | None = strawberry.field(
+    is_public: bool | None = field(
         default=None,
         description="True: publish the file, which may need the publish_file permission. False: withdraw it.",
     )
@@ -105,4 +106,4 @@ class UpdateFileInput:
 
 @strawberry.input(description="A file to delete.")
 class DeleteFileInput:
-    id: strawberry.ID = strawberry.field(description="The id of the file.")
+    id: strawberry.ID = field(description="The id of the file.")

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Self
 
 import strawberry
+from strawberry import field
 
 from fileman import models, uploads
 from fileman.errors import FilemanError
@@ -15,8 +16,8 @@ from fileman.graphql.types import File, FileManager
 
 @strawberry.type(description="A name and a value.")
 class NameValue:
-    name: str = strawberry.field(description="The name.")
-    value: str = strawberry.field(description="The value.")
+    name: str = field(description="The name.")
+    value: str = field(description="The value.")
 
     @classmethod
     def from_pairs(cls, pairs: tuple[tuple[str, str], ...]) -> list[Self]:
@@ -25,20 +26,20 @@ class NameValue:
 
 @strawberry.type(description="One signed HTTP request that carries a slice of the file.")
 class UploadRequest:
-    part_number: int = strawberry.field(description="Number of the slice within the file, from 1.")
-    offset: BigInt = strawberry.field(description="Start of the slice in the file, in bytes.")
-    length: BigInt = strawberry.field(description="Length of the slice in bytes.")
-    method: HttpMethod = strawberry.field(description="HTTP method of the request.")
-    url: str = strawberry.field(description="Signed URL to send the request to.")
-    headers: list[NameValue] = strawberry.field(
+    part_number: int = field(description="Number of the slice within the file, from 1.")
+    offset: BigInt = field(description="Start of the slice in the file, in bytes.")
+    length: BigInt = field(description="Length of the slice in bytes.")
+    method: HttpMethod = field(description="HTTP method of the request.")
+    url: str = field(description="Signed URL to send the request to.")
+    headers: list[NameValue] = field(
         description="Headers to set, without those that browsers set themselves, such as Content-Length and Host."
     )
-    fields: list[NameValue] = strawberry.field(
+    fields: list[NameValue] = field(
         description="Form fields. With fields, send multipart/form-data: these fields in order, then the slice as "
         "fileField. Without fields, the slice is the body."
     )
-    file_field: str | None = strawberry.field(description="Name of the form field for the slice. Null without fields.")
-    success_status: list[int] = strawberry.field(description="HTTP status codes that mean success.")
+    file_field: str | None = field(description="Name of the form field for the slice. Null without fields.")
+    success_status: list[int] = field(description="HTTP status codes that mean success.")
 
     @classmethod
     def from_request(cls, request: uploads.UploadRequest) -> Self:
@@ -61,17 +62,13 @@ class UploadRequest:
     "refreshUpload for the next requests. When all bytes are sent, call finalizeUpload."
 )
 class UploadInstructions:
-    requests: list[UploadRequest] = strawberry.field(description="The requests to send.")
-    ordered: bool = strawberry.field(
-        description="True: send one request after another. False: send up to maxConcurrency at once."
-    )
-    max_concurrency: int = strawberry.field(description="Maximum number of requests to send at once.")
-    part_size: BigInt = strawberry.field(description="Length of each slice but the last, in bytes.")
-    total_parts: int = strawberry.field(description="Number of slices of the whole file.")
-    has_more: bool = strawberry.field(
-        description="True: more requests follow. Call refreshUpload for them once these are sent."
-    )
-    expires_at: datetime = strawberry.field(
+    requests: list[UploadRequest] = field(description="The requests to send.")
+    ordered: bool = field(description="True: send one request after another. False: send up to maxConcurrency at once.")
+    max_concurrency: int = field(description="Maximum number of requests to send at once.")
+    part_size: BigInt = field(description="Length of each slice but the last, in bytes.")
+    total_parts: int = field(description="Number of slices of the whole file.")
+    has_more: bool = field(description="True: more requests follow. Call refreshUpload for them once these are sent.")
+    expires_at: datetime = field(
         description="Time when the signatures of these requests expire. refreshUpload signs new ones until "
         "file.expiresAt."
     )
@@ -93,19 +90,17 @@ class UploadInstructions:
 
 @strawberry.type(description="The result for one file of the batch: a file with instructions, or errors.")
 class UploadTicket:
-    index: int = strawberry.field(description="Position of the file in the input, from 0.")
-    client_ref: str | None = strawberry.field(description="The clientRef of the input.")
-    file: models.File | None = strawberry.field(
-        graphql_type=File | None, description="The reserved file. Null if it was refused."
-    )
-    upload_token: str | None = strawberry.field(
+    index: int = field(description="Position of the file in the input, from 0.")
+    client_ref: str | None = field(description="The clientRef of the input.")
+    file: models.File | None = field(graphql_type=File | None, description="The reserved file. Null if it was refused.")
+    upload_token: str | None = field(
         description="Secret token for refreshUpload, finalizeUpload and abortUpload. It is not shown again."
     )
-    instructions: UploadInstructions | None = strawberry.field(
+    instructions: UploadInstructions | None = field(
         description="How to send the bytes. Null if the file was refused, or is no longer pending."
     )
-    replayed: bool = strawberry.field(description="True if the idempotency key matched an earlier upload.")
-    errors: list[UploadError] = strawberry.field(description="Why the file was refused. Empty if it was accepted.")
+    replayed: bool = field(description="True if the idempotency key matched an earlier upload.")
+    errors: list[UploadError] = field(description="Why the file was refused. Empty if it was accepted.")
 
     @classmethod
     def from_ticket(cls, ticket: uploads.Ticket) -> Self:
@@ -122,8 +117,8 @@ class UploadTicket:
 
 @strawberry.type
 class Payload:
-    success: bool = strawberry.field(description="True if there are no errors.")
-    errors: list[UploadError] = strawberry.field(description="Why the call did not succeed. Empty if it did.")
+    success: bool = field(description="True if there are no errors.")
+    errors: list[UploadError] = field(description="Why the call did not succeed. Empty if it did.")
 
     @classmethod
     def from_error(cls, error: FilemanError) -> Self:
@@ -132,15 +127,15 @@ class Payload:
 
 @strawberry.type(description="The result of initiateUpload.")
 class InitiateUploadPayload(Payload):
-    success: bool = strawberry.field(description="True if every file was accepted.")
-    errors: list[UploadError] = strawberry.field(
+    success: bool = field(description="True if every file was accepted.")
+    errors: list[UploadError] = field(
         description="Why the whole batch was refused. Errors of single files are in their tickets."
     )
-    files: list[UploadTicket] = strawberry.field(
+    files: list[UploadTicket] = field(
         default_factory=list,
         description="One ticket per file of the input, in the same order. Empty if the whole batch was refused.",
     )
-    file_manager: models.FileManager | None = strawberry.field(
+    file_manager: models.FileManager | None = field(
         graphql_type=FileManager | None,
         default=None,
         description="The file manager that was chosen. Null if the whole batch was refused.",
@@ -158,7 +153,7 @@ class InitiateUploadPayload(Payload):
 
 @strawberry.type
 class FilePayload(Payload):
-    file: models.File | None = strawberry.field(
+    file: models.File | None = field(
         graphql_type=File | None, default=None, description="The file as it is now. Null if the call was refused."
     )
 
@@ -169,35 +164,38 @@ class FilePayload(Payload):
         return cls(success=not errors, file=outcome.file, errors=errors)
 
 
-@strawberry.type(description="The result of refreshUpload.")
-class RefreshUploadPayload(FilePayload):
-    upload_token: str | None = strawberry.field(
-        default=None, description="A new token, if the call passed fileId. The earlier token no longer works."
-    )
-    instructions: UploadInstructions | None = strawberry.field(
+@strawberry.type
+class InstructionsPayload(FilePayload):
+    instructions: UploadInstructions | None = field(
         default=None,
-        description="Requests for the missing slices. Null with success: nothing is missing, call finalizeUpload.",
+        description="Requests for the missing slices. Null if there are none.",
+    )
+
+    @classmethod
+    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
+        payload = super().from_outcome(outcome)
+        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
+        return payload
+
+
+@strawberry.type(
+    description="The result of refreshUpload. Success without instructions: nothing is missing, call finalizeUpload."
+)
+class RefreshUploadPayload(InstructionsPayload):
+    upload_token: str | None = field(
+        default=None, description="A new token, if the call passed fileId. The earlier token no longer works."
     )
 
     @classmethod
     def from_outcome(cls, outcome: uploads.Outcome) -> Self:
         payload = super().from_outcome(outcome)
         payload.upload_token = outcome.upload_token
-        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
         return payload
 
 
 @strawberry.type(description="The result of finalizeUpload.")
-class FinalizeUploadPayload(FilePayload):
-    instructions: UploadInstructions | None = strawberry.field(
-        default=None, description="Requests for the missing slices. Null if nothing is missing."
-    )
-
-    @classmethod
-    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
-        payload = super().from_outcome(outcome)
-        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
-        return payload
+class FinalizeUploadPayload(InstructionsPayload):
+    pass
 
 
 @strawberry.type(description="The result of abortUpload.")
@@ -212,6 +210,6 @@ class UpdateFilePayload(FilePayload):
 
 @strawberry.type(description="The result of deleteFile.")
 class DeleteFilePayload(Payload):
-    deleted_file_id: strawberry.ID | None = strawberry.field(
+    deleted_file_id: strawberry.ID | None = field(
         default=None, description="The id of the deleted file. Null if it was not deleted."
     )

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group as GroupModel
 from django.utils import timezone
 from strawberry import Parent, relay
 from strawberry.scalars import JSON
+from strawberry_django import field
 
 from fileman import access, conf, files, models
 from fileman.graphql.context import Info
@@ -22,40 +23,36 @@ from fileman.validation import acceptance
 @strawberry_django.type(models.FileManager, description="A place where files are stored, and what it accepts.")
 class FileManager(relay.Node):
     id: relay.NodeID[UUID]
-    name: str = strawberry_django.field(description="Name of the file manager.")
-    backend_type: str = strawberry_django.field(
+    name: str = field(description="Name of the file manager.")
+    backend_type: str = field(
         description="The kind of storage: file, s3, azure, gcs, or the key of a registered backend."
     )
-    is_active: bool = strawberry_django.field(description="True if the file manager accepts uploads.")
-    is_default: bool = strawberry_django.field(
+    is_active: bool = field(description="True if the file manager accepts uploads.")
+    is_default: bool = field(
         description="True if uploads go here when they name no file manager, within its group or site-wide."
     )
-    supports_direct_upload: bool = strawberry_django.field(
+    supports_direct_upload: bool = field(
         description="True if clients send the bytes to the storage, false if they send them to this server."
     )
-    allowed_extensions: list[str] = strawberry_django.field(description="Accepted file extensions. Empty: all.")
-    allowed_mime_types: list[str] = strawberry_django.field(
+    allowed_extensions: list[str] = field(description="Accepted file extensions. Empty: all.")
+    allowed_mime_types: list[str] = field(
         description="Accepted content types, such as image/png or image/*. Empty: all."
     )
-    group: GroupModel | None = strawberry_django.field(
+    group: GroupModel | None = field(
         graphql_type=GroupType | None, description="The group that may use the file manager. Null: all signed-in users."
     )
 
-    @strawberry_django.field(
-        only=["max_file_size", *files.MANAGER_COLUMNS], description="Maximum size of a file in bytes."
-    )
+    @field(only=["max_file_size", *files.MANAGER_COLUMNS], description="Maximum size of a file in bytes.")
     @staticmethod
     def max_file_size(root: Parent[models.FileManager]) -> BigInt:
         return BigInt(root.max_file_bytes)
 
-    @strawberry_django.field(description="Maximum number of files in one initiateUpload.")
+    @field(description="Maximum number of files in one initiateUpload.")
     @staticmethod
     def max_files_per_batch() -> int:
         return conf.settings().MAX_BATCH_FILES
 
-    @strawberry_django.field(
-        only=files.MANAGER_COLUMNS, description="Algorithms of checksums that can be verified, such as sha256."
-    )
+    @field(only=files.MANAGER_COLUMNS, description="Algorithms of checksums that can be verified, such as sha256.")
     @staticmethod
     def checksum_algorithms(
         root: Parent[models.FileManager],
@@ -75,35 +72,29 @@ class FileManager(relay.Node):
 )
 class File(relay.Node):
     id: relay.NodeID[UUID]
-    filename: str = strawberry_django.field(
+    filename: str = field(
         description="Name in the storage, with a date and a random part: report_20231201_<random>.pdf."
     )
-    original_filename: str = strawberry_django.field(description="Name that the uploader chose.")
-    file_size: BigInt = strawberry_django.field(
-        description="Size in bytes: declared until completed, then as the storage reported it."
-    )
-    content_type: str = strawberry_django.field(
-        description="Content type: declared until completed, then as the storage reported it."
-    )
-    upload_status: models.File.Status = strawberry_django.field(description="State of the upload.")
-    checksum_verified: bool = strawberry_django.field(
+    original_filename: str = field(description="Name that the uploader chose.")
+    file_size: BigInt = field(description="Size in bytes: declared until completed, then as the storage reported it.")
+    content_type: str = field(description="Content type: declared until completed, then as the storage reported it.")
+    upload_status: models.File.Status = field(description="State of the upload.")
+    checksum_verified: bool = field(
         description="True only if the server or the storage computed the checksum over the stored bytes."
     )
-    is_public: bool = strawberry_django.field(
+    is_public: bool = field(
         description="True if users who are not signed in may download the file once it is completed."
     )
-    created: datetime = strawberry_django.field(description="Time of initiateUpload.")
-    modified: datetime = strawberry_django.field(description="Time of the last change.")
-    completed_at: datetime | None = strawberry_django.field(
-        description="Time when the upload was completed. Null until then."
-    )
+    created: datetime = field(description="Time of initiateUpload.")
+    modified: datetime = field(description="Time of the last change.")
+    completed_at: datetime | None = field(description="Time when the upload was completed. Null until then.")
 
-    @strawberry_django.field(description="Path in the storage. Null unless the viewer may update the file.")
+    @field(description="Path in the storage. Null unless the viewer may update the file.")
     @staticmethod
     def file_path(root: Parent[models.File], info: Info) -> str | None:
         return root.file_path if access.policy().may_update(info.context.caller, root) else None
 
-    @strawberry_django.field(
+    @field(
         only=["detected_content_type"],
         description="Content type detected from the first bytes. Null until completed, or if unknown.",
     )
@@ -111,31 +102,27 @@ class File(relay.Node):
     def detected_content_type(root: Parent[models.File]) -> str | None:
         return root.detected_content_type or None
 
-    @strawberry_django.field(only=["failure_reason"], description="Why the upload failed. Null unless it did.")
+    @field(only=["failure_reason"], description="Why the upload failed. Null unless it did.")
     @staticmethod
     def failure_reason(root: Parent[models.File]) -> str | None:
         return root.failure_reason or None
 
-    @strawberry_django.field(
-        only=["checksum"], description="Checksum as '<algorithm>:<hex>'. Null if none was declared or computed."
-    )
+    @field(only=["checksum"], description="Checksum as '<algorithm>:<hex>'. Null if none was declared or computed.")
     @staticmethod
     def checksum(root: Parent[models.File]) -> str | None:
         return root.checksum or None
 
-    @strawberry_django.field(
-        only=["metadata"], description="JSON object set by the uploader. Null if the viewer is not signed in."
-    )
+    @field(only=["metadata"], description="JSON object set by the uploader. Null if the viewer is not signed in.")
     @staticmethod
     def metadata(root: Parent[models.File], info: Info) -> JSON | None:
         return JSON(root.metadata) if info.context.caller.is_signed_in else None
 
-    @strawberry_django.field(only=["expires_at"], description="Deadline of the upload. Null unless it is unfinished.")
+    @field(only=["expires_at"], description="Deadline of the upload. Null unless it is unfinished.")
     @staticmethod
     def expires_at(root: Parent[models.File]) -> datetime | None:
         return root.expires_at if root.upload_status in models.File.UNFINISHED else None
 
-    @strawberry_django.field(
+    @field(
         select_related=["uploaded_by"],
         graphql_type=UserType | None,
         description="The uploader. Null if the viewer is not signed in, or the user was deleted.",
@@ -144,7 +131,7 @@ class File(relay.Node):
     def uploaded_by(root: Parent[models.File], info: Info) -> object:
         return root.uploaded_by if info.context.caller.is_signed_in else None
 
-    @strawberry_django.field(
+    @field(
         select_related=["group"],
         graphql_type=GroupType | None,
         description="The group that owns the file. Null for personal files, or if the viewer is not signed in.",
@@ -153,7 +140,7 @@ class File(relay.Node):
     def group(root: Parent[models.File], info: Info) -> GroupModel | None:
         return root.group if info.context.caller.is_signed_in else None
 
-    @strawberry_django.field(
+    @field(
         select_related=["file_manager"],
         graphql_type=FileManager | None,
         description="The file manager that stores the file. Null if the viewer may not use it.",
@@ -162,7 +149,7 @@ class File(relay.Node):
     def file_manager(root: Parent[models.File], info: Info) -> models.FileManager | None:
         return root.file_manager if access.policy().may_use_manager(info.context.caller, root.file_manager) else None
 
-    @strawberry_django.field(
+    @field(
         description="Stable link that checks access, then redirects to a download URL. Share it with users who may see "
         "the file. Null unless completed."
     )
@@ -170,9 +157,7 @@ class File(relay.Node):
     def permalink(root: Parent[models.File], info: Info) -> str | None:
         return files.permalink(caller=info.context.caller, file=root)
 
-    @strawberry_django.field(
-        description="Signed URL to download the file. Null unless completed and visible to the viewer."
-    )
+    @field(description="Signed URL to download the file. Null unless completed and visible to the viewer.")
     @staticmethod
     def download_url(
         root: Parent[models.File],
@@ -193,12 +178,12 @@ class File(relay.Node):
             now=timezone.now(),
         )
 
-    @strawberry_django.field(description="True if the viewer may call updateFile on this file.")
+    @field(description="True if the viewer may call updateFile on this file.")
     @staticmethod
     def viewer_can_update(root: Parent[models.File], info: Info) -> bool:
         return access.policy().may_update(info.context.caller, root)
 
-    @strawberry_django.field(description="True if the viewer may call deleteFile on this file.")
+    @field(description="True if the viewer may call deleteFile on this file.")
     @staticmethod
     def viewer_can_delete(root: Parent[models.File], info: Info) -> bool:
         return access.policy().may_delete(info.context.caller, root)

@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group as GroupModel
 from strawberry import Parent
+from strawberry_django import field
 
 from fileman import conf
 from fileman.graphql.ids import to_global_id
@@ -17,12 +18,12 @@ UserModel = get_user_model()
 
 @strawberry_django.type(UserModel, description="A user. Not a Node: the id is opaque.")
 class User:
-    @strawberry_django.field(only=[UserModel.USERNAME_FIELD], description="Opaque id.")
+    @field(only=[UserModel.USERNAME_FIELD], description="Opaque id.")
     @staticmethod
     def id(root: Parent[AbstractBaseUser]) -> strawberry.ID:
         return to_global_id("User", root.pk)
 
-    @strawberry_django.field(only=[UserModel.USERNAME_FIELD], description="The name that the user signs in with.")
+    @field(only=[UserModel.USERNAME_FIELD], description="The name that the user signs in with.")
     @staticmethod
     def username(root: Parent[AbstractBaseUser]) -> str:
         return str(root.get_username())
@@ -30,9 +31,9 @@ class User:
 
 @strawberry_django.type(GroupModel, description="A group of users. Not a Node: the id is opaque.")
 class Group:
-    name: str = strawberry_django.field(description="Name of the group.")
+    name: str = field(description="Name of the group.")
 
-    @strawberry_django.field(only=["id"], description="Opaque id, as the groupId of inputs and filters takes it.")
+    @field(only=["id"], description="Opaque id, as the groupId of inputs and filters takes it.")
     @staticmethod
     def id(root: Parent[GroupModel]) -> strawberry.ID:
         return to_global_id("Group", root.pk)
