@@ -18,7 +18,7 @@ class Context:
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> Self:
-        """Build the context. Raise Django's DisallowedHost for an unknown host, before anything runs."""
+        """Build the context. Raises Django's DisallowedHost for an unknown host, before anything runs."""
         return cls(request=request, caller=Caller.from_request(request))
 
 

@@ -77,7 +77,7 @@ def _combine(**lookups: object) -> Q:
 
 
 def _check_text(value: str | None, name: str) -> str | None:
-    """Return the value. Raise InvalidInput for strings that databases refuse: too long, with NUL or surrogates."""
+    """Return the value. Raises InvalidInput for strings that databases refuse: too long, with NUL or surrogates."""
     if value is not None and (len(value) > _MAX_LENGTH or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)):
         raise InvalidInput(f"{name} must be a string of at most {_MAX_LENGTH} characters.", field=("filters", name))
     return value
@@ -100,7 +100,7 @@ class FileOrder:
 def to_columns(ordering: list[FileOrder]) -> list[str]:
     """Return columns for `order_by`, newest first by default. The primary key, in the last direction, breaks ties.
 
-    Raise InvalidInput if a field is named twice.
+    Raises InvalidInput if a field is named twice.
     """
     columns = [order.to_column() for order in ordering] or ["-created"]
     if len({column.lstrip("-") for column in columns}) < len(columns):

@@ -40,7 +40,7 @@ class Page(DjangoCursorConnection[relay.NodeType]):
         last: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Return the requested page. Raise InvalidInput for sizes out of range and unknown cursors."""
+        """Return the requested page. Raises InvalidInput for sizes out of range and unknown cursors."""
         first = _check_size(first, last)
         signer = _get_signer(cast("QuerySet[Any]", nodes))
         found = super().resolve_connection(

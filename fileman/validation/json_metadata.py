@@ -24,7 +24,7 @@ def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise InvalidMetadata("Metadata must be a JSON object.", field=field)
-    if _depth(given) > MAX_DEPTH:
+    if is_deeper_than(MAX_DEPTH, given):
         raise InvalidMetadata(f"Metadata is nested deeper than {MAX_DEPTH} levels.", field=field)
     if _count_keys(given) > MAX_KEYS:
         raise InvalidMetadata(f"Metadata has more than {MAX_KEYS} keys.", field=field)
@@ -45,21 +45,20 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any], *, field: tuple[str
     return clean({**under, **over}, field=field)
 
 
+def is_deeper_than(levels: int, value: object) -> bool:
+    """Return True if objects and lists are nested deeper. Looks no further down, so that hostile values cost little."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
 def _children(value: object) -> list[object]:
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else []
-
-
-def _depth(value: object) -> int:
-    """Return the levels of nesting, at most MAX_DEPTH + 1, so that a hostile value costs nothing."""
-    level, depth = [value], 0
-    while depth <= MAX_DEPTH:
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            break
-        depth += 1
-    return depth
 
 
 def _count_keys(value: object) -> int:

@@ -8,6 +8,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
 from fileman.graphql.errors import RequestErrorCode
+from fileman.validation.json_metadata import is_deeper_than
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_JSON_DEPTH: Final = 32
@@ -32,7 +33,7 @@ class Operation:
 
 
 def read_operation(request: HttpRequest) -> Operation:
-    """Return the operation of a request. Raise Refusal for anything else."""
+    """Return the operation of a request. Raises Refusal for anything else."""
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
         message = "Send POST requests with Content-Type: application/json, in UTF-8."
@@ -59,7 +60,7 @@ def _parse(body: bytes) -> object:
         value: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # bad UTF-8 or JSON, integers of thousands of digits, deep nesting
         raise _bad_request("The body is not valid JSON in UTF-8.") from None
-    if _deeper_than(MAX_JSON_DEPTH, value):
+    if is_deeper_than(MAX_JSON_DEPTH, value):
         raise _bad_request(f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
     return value
 
@@ -88,19 +89,3 @@ def _bad_request(message: str) -> Refusal:
 def _refuse_constant(name: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python's JSON parser accepts."""
     raise ValueError(name)
-
-
-def _deeper_than(levels: int, value: object) -> bool:
-    """Return True if lists and objects are nested deeper. Look no further down than that."""
-    level = [value]
-    for _ in range(levels + 1):
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
