@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from azure.storage.blob import BlobServiceClient
-
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.backends.s3.stores import new_store
 from tests.servers import AzureServer, S3Server
+from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket
 from tests.servers.gcs import GcsServer
-from tests.servers.gcs_client import client_of
 
 MIB = 1024**2
 PREFIX = "tenant/"
@@ -84,39 +82,17 @@ def s3_storage(server: S3Server, *, direct: bool = True, **settings: Any) -> Sto
 
 
 def azure_storage(server: AzureServer, **settings: Any) -> Storage:
-    name = uuid4().hex
-
-    def everything() -> list[str]:
-        with BlobServiceClient.from_connection_string(server.connection_string) as service:
-            return sorted(b.name for b in service.get_container_client(name).list_blobs(include=["uncommittedblobs"]))
-
-    with BlobServiceClient.from_connection_string(server.connection_string) as service:
-        service.create_container(name)
-    manager = _manager(
-        "azure",
-        backend_url=f"azure://{name}/{PREFIX}",
-        settings={"connection_string": server.connection_string, "container_name": name, **settings},
-    )
-    return Storage(manager=manager, method="PUT", everything=everything, prefix=PREFIX)
+    return _cloud_storage(create_azure_container(server, uuid4().hex), settings)
 
 
 def gcs_storage(server: GcsServer, **settings: Any) -> Storage:
-    name = f"bucket-{uuid4().hex}"
-    client = client_of(server)
-    client.create_bucket(name)
-    client.close()
+    return _cloud_storage(create_gcs_bucket(server, f"bucket-{uuid4().hex}"), settings)
 
-    def everything() -> list[str]:
-        looking = client_of(server)
-        names = sorted(blob.name for blob in looking.list_blobs(name))
-        looking.close()
-        return names
 
-    configured = {
-        "bucket_name": name,
-        "project_id": server.project_id,
-        "credentials": server.service_account_info,
-        "endpoint": server.endpoint,
-    }
-    manager = _manager("gcs", backend_url=f"gs://{name}/{PREFIX}", settings={**configured, **settings})
-    return Storage(manager=manager, method="PUT", everything=everything, prefix=PREFIX)
+def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:
+    manager = _manager(
+        bucket.backend_type,
+        backend_url=f"{bucket.backend_url}{PREFIX}",
+        settings={**bucket.settings, **settings},
+    )
+    return Storage(manager=manager, method="PUT", everything=bucket.get_paths, prefix=PREFIX)

@@ -1,21 +1,12 @@
 """Several files in one request: places, limits, all or nothing, replays, metadata, and what they cost."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
-
-import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
-from tests.conftest import api_of
 from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
-from tests.statements import extra_inserts
 
 GOOD: Json = {"filename": "good.txt", "size": 3}
 BAD: Json = {"filename": "b/ad.txt", "size": 3}
@@ -61,16 +52,6 @@ def test_of_fifty_files_with_a_bad_one_forty_nine_are_accepted(api: Api, manager
     assert len({ticket["uploadToken"] for ticket in payload["files"]}) == 50
 
 
-@pytest.mark.parametrize(("count", "code"), [(0, "INVALID_INPUT"), (51, "TOO_MANY_FILES")])
-def test_a_batch_has_one_to_fifty_files(count: int, code: str, api: Api, manager: FileManager) -> None:
-    """The whole request is refused, and nothing is written."""
-    payload = api.initiate(*[GOOD] * count)
-
-    assert (payload["success"], payload["files"]) == (False, [])
-    assert [(e["code"], e["field"]) for e in payload["errors"]] == [(code, ["files"])]
-    assert (File.objects.count(), reserved_bytes()) == (0, 0)
-
-
 def test_the_cap_follows_the_setting(api: Api, manager: FileManager, configure: Configure) -> None:
     """MAX_BATCH_FILES files are accepted, one more is not."""
     configure(MAX_BATCH_FILES=2)
@@ -93,13 +74,6 @@ def test_an_atomic_batch_with_a_refusal_starts_nothing(api: Api, manager: FileMa
     assert [ticket["file"] for ticket in payload["files"]] == [None] * 3
     assert [ticket["uploadToken"] for ticket in payload["files"]] == [None] * 3
     assert (File.objects.count(), reserved_bytes()) == (0, 0)
-
-
-def test_an_atomic_batch_without_a_refusal_starts_all(api: Api, manager: FileManager) -> None:
-    payload = api.initiate(GOOD, GOOD, atomic=True)
-
-    assert payload["success"]
-    assert File.objects.filter(upload_status=File.PENDING).count() == 2
 
 
 class TestIdempotencyKeys:
@@ -143,131 +117,39 @@ class TestIdempotencyKeys:
             (None, None, True)
         ] * 2
 
-    def test_a_file_that_was_refused_is_looked_at_again(self, api: Api, manager: FileManager) -> None:
-        """Its place in the batch has no row to replay."""
-        first = api.initiate(GOOD, BAD, idempotencyKey="k")
 
-        again = api.initiate(GOOD, BAD, idempotencyKey="k")
+def test_metadata_is_merged_from_batch_file_and_finalize(api: Api, manager: FileManager) -> None:
+    """That of the file wins over that of the batch, and that of finalize over both."""
+    own = {"category": "invoice", "page": 1}
+    payload = api.initiate(
+        {**GOOD, "metadata": own}, GOOD, metadata={"source": "web", "category": "any", "deep": {"a": [1, None]}}
+    )
+    first, second = payload["files"]
+    shared = {"source": "web", "category": "any", "deep": {"a": [1, None]}}
+    assert first["file"]["metadata"] == {**shared, **own}
+    assert second["file"]["metadata"] == shared
+    api.send(first["instructions"], b"abc")
 
-        assert [codes(ticket) for ticket in again["files"]] == [[], ["INVALID_FILENAME"]]
-        assert again["files"][0]["file"]["id"] == first["files"][0]["file"]["id"]
-        assert File.objects.count() == 1
+    done = api.finalize(first["uploadToken"], metadata={"processing_complete": True, "page": 2})["file"]
 
-    def test_keys_of_different_users_are_different(self, api: Api, stranger: Api, manager: FileManager) -> None:
-        """A guessed key shows nothing of another's upload."""
-        mine = api.initiate(GOOD, idempotencyKey="k")["files"][0]
-
-        theirs = stranger.initiate({**GOOD, "size": 9}, idempotencyKey="k")["files"][0]
-
-        assert (theirs["replayed"], theirs["file"]["id"] == mine["file"]["id"]) == (False, False)
-        assert File.objects.count() == 2
-
-    @pytest.mark.parametrize("key", ["", "k" * 129])
-    def test_a_key_has_1_to_128_characters(self, key: str, api: Api, manager: FileManager) -> None:
-        payload = api.initiate(GOOD, idempotencyKey=key)
-
-        assert [(e["code"], e["field"]) for e in payload["errors"]] == [("INVALID_INPUT", ["idempotencyKey"])]
-        assert File.objects.count() == 0
-
-    @pytest.mark.django_db(transaction=True)
-    def test_parallel_calls_with_the_same_key_make_the_files_once(self, user: User, manager: FileManager) -> None:
-        """Eight at once: each answers the same two files."""
-
-        def call(_: int) -> list[str]:
-            try:
-                payload = api_of(user).initiate(GOOD, GOOD, idempotencyKey="k")
-                return [ticket["file"]["id"] for ticket in payload["files"]]
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(call, range(8)))
-
-        assert len({tuple(answer) for answer in answers}) == 1
-        assert (File.objects.count(), reserved_bytes()) == (2, 6)
+    assert done["metadata"] == {**shared, "category": "invoice", "page": 2, "processing_complete": True}
+    again = api.file(done["id"])
+    assert again is not None
+    assert again == {**done, "downloadUrl": again["downloadUrl"]}  # signed anew, perhaps in another second
+    assert File.objects.get(original_filename="good.txt", upload_status="pending").metadata == shared
 
 
-class TestMetadata:
-    """Metadata of the batch lies under the file's own; that of finalize lies over both."""
-
-    def test_keys_are_merged_from_batch_file_and_finalize(self, api: Api, manager: FileManager) -> None:
-        own = {"category": "invoice", "page": 1}
-        payload = api.initiate(
-            {**GOOD, "metadata": own}, GOOD, metadata={"source": "web", "category": "any", "deep": {"a": [1, None]}}
-        )
-        first, second = payload["files"]
-        shared = {"source": "web", "category": "any", "deep": {"a": [1, None]}}
-        assert first["file"]["metadata"] == {**shared, **own}
-        assert second["file"]["metadata"] == shared
-        api.send(first["instructions"], b"abc")
-
-        done = api.finalize(first["uploadToken"], metadata={"processing_complete": True, "page": 2})["file"]
-
-        assert done["metadata"] == {**shared, "category": "invoice", "page": 2, "processing_complete": True}
-        again = api.file(done["id"])
-        assert again is not None
-        assert again == {**done, "downloadUrl": again["downloadUrl"]}  # signed anew, perhaps in another second
-        assert File.objects.get(original_filename="good.txt", upload_status="pending").metadata == shared
-
-    def test_names_that_look_reserved_change_nothing(self, api: Api, manager: FileManager) -> None:
-        """They are the user's data."""
-        claimed = {"status": "completed", "upload_status": "COMPLETED", "checksum_verified": True, "file_path": "x"}
-
-        file = api.initiate({**GOOD, "metadata": claimed})["files"][0]["file"]
-
-        assert (file["metadata"], file["uploadStatus"], file["checksumVerified"]) == (claimed, "PENDING", False)
-        assert file["filePath"].startswith("uploads/good_")
-
-    def test_refused_metadata_at_finalize_changes_nothing(self, api: Api, manager: FileManager) -> None:
-        """The upload can still be finalized."""
-        ticket = api.start(b"abc")
-        api.send(ticket["instructions"], b"abc")
-
-        payload = api.finalize(ticket["uploadToken"], metadata=["no object"])
-
-        assert [(e["code"], e["field"]) for e in payload["errors"]] == [("INVALID_METADATA", ["metadata"])]
-        assert File.objects.get().upload_status == File.PENDING
-        assert api.finalize(ticket["uploadToken"])["success"]
-
-
-class TestStatements:
-    """The number of SQL statements is the same whatever the batch."""
-
-    def _cost(self, action: Callable[[], Any]) -> int:
+def test_finalize_takes_as_many_statements_for_fifty_parts_as_for_one(
+    api: Api, manager: FileManager, configure: Configure
+) -> None:
+    configure(SINGLE_REQUEST_MAX_BYTES=1, PART_SIZE_BYTES=2)
+    counts = []
+    for size in (2, 100):
+        ticket = api.start(bytes(size))
+        api.send(ticket["instructions"], bytes(size))
         with CaptureQueriesContext(connection) as captured:
-            action()
-        return len(captured)
+            api.finalize(ticket["uploadToken"])
+        counts.append(len(captured))
 
-    def test_a_batch_in_parts_costs_the_same_for_one_and_fifty(
-        self, api: Api, manager: FileManager, configure: Configure
-    ) -> None:
-        """What the storage has begun is saved in one statement."""
-        configure(SINGLE_REQUEST_MAX_BYTES=2, PART_SIZE_BYTES=2)
-        api.initiate(GOOD)
-
-        one, fifty = self._cost(lambda: api.initiate(GOOD)), self._cost(lambda: api.initiate(*[GOOD] * 50))
-
-        assert fifty == one + extra_inserts(50)
-        assert File.objects.count() == 52
-
-    def test_a_replay_costs_the_same_for_one_and_fifty(self, api: Api, manager: FileManager) -> None:
-        api.initiate(GOOD, idempotencyKey="one")
-        api.initiate(*[GOOD] * 50, idempotencyKey="fifty")
-
-        one = self._cost(lambda: api.initiate(GOOD, idempotencyKey="one"))
-        fifty = self._cost(lambda: api.initiate(*[GOOD] * 50, idempotencyKey="fifty"))
-
-        assert fifty == one
-
-    def test_finalize_costs_the_same_for_one_part_and_fifty(
-        self, api: Api, manager: FileManager, configure: Configure
-    ) -> None:
-        configure(SINGLE_REQUEST_MAX_BYTES=1, PART_SIZE_BYTES=2)
-        costs = []
-        for size in (2, 100):
-            ticket = api.start(bytes(size))
-            api.send(ticket["instructions"], bytes(size))
-            costs.append(self._cost(partial(api.finalize, ticket["uploadToken"])))
-
-        assert costs[1] == costs[0]
-        assert File.objects.filter(upload_status=File.COMPLETED).count() == 2
+    assert counts[1] == counts[0]
+    assert File.objects.filter(upload_status=File.COMPLETED).count() == 2

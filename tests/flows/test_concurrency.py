@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -13,14 +14,13 @@ from django.utils import timezone
 
 from fileman import cleanup
 from fileman.models import File, StorageDeletion, StorageUsage
-from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of
-from tests.flows.concurrency import at_once
 from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
 from tests.flows.storages import Storage, memory_storage
+from tests.uploads.driver import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"the bytes of the upload"
@@ -52,6 +52,11 @@ def calls() -> Counter[tuple[str, str]]:
     return counted
 
 
+def all_at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returned or raised; all begin together."""
+    return at_once(len(calls), lambda number: calls[number]())
+
+
 def clean(now: datetime, **request: Any) -> cleanup.Report:
     return cleanup.run(cleanup.Request(older_than=timedelta(0), **request), now=now)
 
@@ -69,29 +74,6 @@ def assert_completed_means_stored(storage: Storage) -> None:
     assert not File.objects.filter(upload_status=File.VERIFYING).exists()
 
 
-def test_twenty_who_finalize_one_upload_complete_it_once(
-    user: User, sent: Json, calls: Counter[tuple[str, str]]
-) -> None:
-    """One copy, one event; everybody is shown the completed file, or told to come again."""
-    completed: list[object] = []
-
-    def observe(file_id: object, **_: Any) -> None:
-        completed.append(file_id)
-
-    file_completed.connect(observe)
-    apis = [api_of(user) for _ in range(20)]
-    answers = at_once(*[partial(api.finalize, sent["uploadToken"]) for api in apis])
-    file_completed.disconnect(observe)
-
-    file = File.objects.get()
-    shown = {answer_of(answer) for answer in answers}
-    assert shown <= {("COMPLETED", ""), ("VERIFYING", "UPLOAD_IN_PROGRESS"), ("PENDING", "UPLOAD_IN_PROGRESS")}
-    assert ("COMPLETED", "") in shown
-    assert completed == [file.pk]
-    assert calls["publish", file.file_path] == 1
-    assert b"".join(apis[0].download(apis[0].finalize(sent["uploadToken"])["file"]["downloadUrl"])) == DATA
-
-
 @pytest.mark.parametrize("attempt", range(3))
 def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
     attempt: int, user: User, memory: Storage, sent: Json
@@ -102,7 +84,7 @@ def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
     apis = [api_of(user) for _ in range(10)]
     sweep = partial(clean, now + timedelta(seconds=911))
 
-    answers = at_once(*[partial(api.finalize, sent["uploadToken"]) for api in apis], *[sweep] * 10)
+    answers = all_at_once(*[partial(api.finalize, sent["uploadToken"]) for api in apis], *[sweep] * 10)
 
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
     assert_completed_means_stored(memory)
@@ -126,7 +108,7 @@ def test_two_cleanups_at_once_delete_each_object_once(
     File.objects.update(expires_at=timezone.now() - timedelta(hours=3))
     command = partial(call_command, "cleanup_expired_uploads", "--hours=0")
 
-    ended = at_once(*[partial(command, stdout=io.StringIO()) for _ in range(2)])
+    ended = all_at_once(*[partial(command, stdout=io.StringIO()) for _ in range(2)])
 
     assert ended == [None, None]
     assert memory.everything() == []
@@ -142,7 +124,7 @@ def test_abort_and_finalize_at_once_have_one_winner(attempt: int, user: User, me
     """Completed and stored, or aborted and gone; nobody is told otherwise."""
     apis = [api_of(user) for _ in range(6)]
 
-    answers = at_once(
+    answers = all_at_once(
         *[partial(api.finalize, sent["uploadToken"]) for api in apis[:3]],
         *[partial(api.abort, sent["uploadToken"]) for api in apis[3:]],
     )
@@ -168,20 +150,8 @@ def test_delete_by_ten_at_once_deletes_once(user: User, memory: Storage, sent: J
     file_id = sent["file"]["id"]
     apis = [api_of(user) for _ in range(10)]
 
-    answers = at_once(*[partial(api.delete, file_id) for api in apis])
+    answers = all_at_once(*[partial(api.delete, file_id) for api in apis])
 
     told = Counter("".join(error["code"] for error in answer["errors"]) for answer in answers)
     assert told == {"": 1, "NOT_FOUND": 9}
     assert (memory.everything(), StorageUsage.objects.get().bytes) == ([], 0)
-
-
-def test_parallel_initiates_never_exceed_the_quota(user: User, memory: Storage, configure: Configure) -> None:
-    """Twenty of three bytes each, ten bytes allowed: three are accepted."""
-    configure(USER_QUOTA_BYTES=10)
-    apis = [api_of(user) for _ in range(20)]
-
-    answers = at_once(*[partial(api.initiate, {"filename": "a.txt", "size": 3}) for api in apis])
-
-    told = Counter("".join(error["code"] for error in answer["errors"]) for answer in answers)
-    assert told == {"": 3, "QUOTA_EXCEEDED": 17}
-    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 9)

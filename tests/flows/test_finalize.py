@@ -209,22 +209,10 @@ def test_parts_that_are_not_what_was_declared_are_gone(
     assert_failed(site.finalize(ticket["uploadToken"]), "CHECKSUM_MISMATCH", storage)
 
 
-DISGUISES = {
-    "page": b"<!DOCTYPE html><script>alert(1)</script>",
-    "byte order mark": b"\xef\xbb\xbf<html>",
-    "white space": b" \r\n\t <script>alert(1)</script>",
-    "comment": b"<!-- x --><script>alert(1)</script>",
-    "vector image": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
-    "behind a signature": PNG + b"\0" * 3072 + b"<script>alert(1)</script>",
-    "utf-16": "<html><script>".encode("utf-16"),
-    "another picture": b"GIF89a" + b"\0" * 20,
-}
-
-
-@pytest.mark.parametrize("name", DISGUISES)
-def test_what_is_no_picture_is_refused_under_the_name_of_one(name: str, api: Api, memory: Storage) -> None:
-    ticket = api.start(DISGUISES[name], "photo.png", contentType="image/png")
-    assert api.send(ticket["instructions"], DISGUISES[name]) == [201]
+@pytest.mark.parametrize("disguised", [PNG + b"\0" * 3072 + b"<script>alert(1)</script>", b"GIF89a" + b"\0" * 20])
+def test_a_file_that_is_not_a_png_is_refused_as_one(disguised: bytes, api: Api, memory: Storage) -> None:
+    ticket = api.start(disguised, "photo.png", contentType="image/png")
+    assert api.send(ticket["instructions"], disguised) == [201]
 
     assert_failed(api.finalize(ticket["uploadToken"]), "CONTENT_TYPE_MISMATCH", memory)
 
@@ -291,14 +279,6 @@ def test_on_s3_no_part_is_taken_once_its_upload_is_completed(
 # Time
 
 
-@pytest.mark.parametrize("ago", [timedelta(seconds=1), timedelta(seconds=880)])
-def test_bytes_that_have_arrived_may_be_finalized_within_the_grace(ago: timedelta, api: Api, sent: str) -> None:
-    """When every address has expired."""
-    put_deadline(ago)
-
-    assert api.finalize(sent)["file"]["uploadStatus"] == "COMPLETED"
-
-
 def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: str) -> None:
     """Finalize and refresh say so, cleanup ends it and takes the bytes away."""
     put_deadline(timedelta(seconds=901))
@@ -314,17 +294,6 @@ def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: s
     assert [file.upload_status for file in File.objects.all()] in ([], ["expired"])
     assert errors_of(api.finalize(sent))[0][0] in {"UPLOAD_EXPIRED", "NOT_FOUND"}
     assert StorageUsage.objects.get().bytes == 0
-
-
-def test_after_the_deadline_nothing_more_is_signed(api: Api, memory: Storage) -> None:
-    """What was not sent in time is not asked for any more."""
-    ticket = api.start(DATA)
-    put_deadline(timedelta(seconds=1))
-
-    payload = api.refresh(uploadToken=ticket["uploadToken"])
-
-    assert (errors_of(payload), payload["instructions"]) == ([("UPLOAD_EXPIRED", None)], None)
-    assert memory.everything() == []
 
 
 def test_a_long_verification_goes_on_in_the_next_call(api: Api, memory: Storage, configure: Configure) -> None:

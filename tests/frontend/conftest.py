@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tests.frontend.browser_page import Watched, watching
 from tests.frontend.demo_server import demo_served
-from tests.frontend.requirements import missing
 from tests.frontend.upload_page import open_page
+from tests.servers.fixtures import give_up
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
-        missing("Chromium is not installed")
+        give_up("Chromium is not installed")
     with sync_playwright() as playwright:
         switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-extensions"]
         browser = playwright.chromium.launch(executable_path=chromium, args=switches)

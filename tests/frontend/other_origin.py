@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,14 +11,11 @@ from threading import Thread
 from typing import Any
 from uuid import uuid4
 
-import boto3
-from azure.storage.blob import BlobServiceClient, CorsRule
-
 from tests.frontend.demo_server import demo_served
 from tests.servers import AzureServer, S3Server
 from tests.servers.availability import REPOSITORY
+from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.servers.gcs import GcsServer
-from tests.servers.gcs_client import client_of
 from tests.servers.process import LOOPBACK
 
 FOLDERS = {"uploader": REPOSITORY / "frontend_examples" / "uploader"}
@@ -57,22 +53,6 @@ def api_served(folder: Path, *origins: str) -> Iterator[str]:
         yield f"http://{LOOPBACK}:{port}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Storage:
-    """A new, empty storage whose CORS rules are those of its page in docs/backends, for one origin."""
-
-    backend_type: str
-    """As a file manager names it."""
-    backend_url: str
-    """Likewise."""
-    settings: dict[str, Any]
-    """Likewise."""
-    origin: str
-    """Where browsers send the bytes."""
-    everything: Callable[[], list[str]]
-    """Names of all objects in it."""
-
-
 def documented_rules(backend: str, origin: str) -> Any:
     """The JSON below the heading CORS of the backend's page, with our origin for the example's."""
     text = (REPOSITORY / "docs" / "backends" / f"{backend}.md").read_text().partition("\n## CORS\n")[2]
@@ -82,68 +62,13 @@ def documented_rules(backend: str, origin: str) -> Any:
     return json.loads(found[1].replace(DOCUMENTED_ORIGIN, origin))
 
 
-def s3_storage(server: S3Server, origin: str) -> Storage:
-    name = f"bucket-{uuid4().hex}"
-    keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint_url,
-        region_name=server.region_name,
-        aws_access_key_id=server.access_key_id,
-        aws_secret_access_key=server.secret_access_key,
-    )
-    client.create_bucket(Bucket=name)
-    client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": documented_rules("s3", origin)})
-    return Storage(
-        backend_type="s3",
-        backend_url=f"s3://{name}/",
-        settings={"bucket_name": name, "region_name": server.region_name, "endpoint_url": server.endpoint_url, **keys},
-        origin=server.endpoint_url,
-        everything=lambda: [entry["Key"] for entry in client.list_objects_v2(Bucket=name).get("Contents", [])],
-    )
+def s3_storage(server: S3Server, origin: str) -> Bucket:
+    return create_s3_bucket(server, f"bucket-{uuid4().hex}", documented_rules("s3", origin))
 
 
-def azure_storage(server: AzureServer, origin: str) -> Storage:
-    name = uuid4().hex
-    service = BlobServiceClient.from_connection_string(server.connection_string)
-    container = service.create_container(name)
-    rules = documented_rules("azure", origin)["cors"]["corsRules"]
-    service.set_service_properties(
-        cors=[
-            CorsRule(
-                rule["allowedOrigins"],
-                rule["allowedMethods"],
-                allowed_headers=rule["allowedHeaders"],
-                exposed_headers=rule["exposedHeaders"],
-                max_age_in_seconds=rule["maxAgeInSeconds"],
-            )
-            for rule in rules
-        ]
-    )
-    return Storage(
-        backend_type="azure",
-        backend_url=f"azure://{name}/",
-        settings={"connection_string": server.connection_string, "container_name": name},
-        origin=server.endpoint_url.removesuffix(f"/{server.account_name}"),
-        everything=lambda: [str(blob.name) for blob in container.list_blobs(include=["uncommittedblobs"])],
-    )
+def azure_storage(server: AzureServer, origin: str) -> Bucket:
+    return create_azure_container(server, uuid4().hex, documented_rules("azure", origin)["cors"]["corsRules"])
 
 
-def gcs_storage(server: GcsServer, origin: str) -> Storage:
-    name = f"bucket-{uuid4().hex}"
-    client = client_of(server)
-    bucket = client.create_bucket(name)
-    bucket.cors = documented_rules("gcs", origin)
-    bucket.patch()
-    return Storage(
-        backend_type="gcs",
-        backend_url=f"gs://{name}/",
-        settings={
-            "bucket_name": name,
-            "project_id": server.project_id,
-            "credentials": server.service_account_info,
-            "endpoint": server.endpoint,
-        },
-        origin=server.endpoint,
-        everything=lambda: [str(blob.name) for blob in client.list_blobs(name)],
-    )
+def gcs_storage(server: GcsServer, origin: str) -> Bucket:
+    return create_gcs_bucket(server, f"bucket-{uuid4().hex}", documented_rules("gcs", origin))

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import Watched, watching
-from tests.frontend.other_origin import Storage, api_served, azure_storage, gcs_storage, page_served, s3_storage
+from tests.frontend.other_origin import api_served, azure_storage, gcs_storage, page_served, s3_storage
+from tests.servers.buckets import Bucket
 
 pytestmark = pytest.mark.browser
 MIB = 1024**2
@@ -21,7 +22,7 @@ SINGLE, IN_PARTS = 20_000_000, 70 * MIB
 FEW_BYTES = 40_000
 """More than the calls of one upload, far less than a file."""
 LOCAL = "Local disk"
-CLOUDS: dict[str, Callable[[Any, str], Storage]] = {
+CLOUDS: dict[str, Callable[[Any, str], Bucket]] = {
     "radosgw": s3_storage,
     "azurite": azure_storage,
     "gcs": gcs_storage,
@@ -74,7 +75,7 @@ def signed_in_at(browser: Browser, api: str) -> StorageState:
 
 
 @pytest.fixture(scope="module", params=CLOUDS)
-def cloud(request: pytest.FixtureRequest, world: World) -> tuple[str, Storage]:
+def cloud(request: pytest.FixtureRequest, world: World) -> tuple[str, Bucket]:
     """Each cloud in turn: the name of its file manager, and what stands behind it."""
     name = str(request.param)
     storage = CLOUDS[name](request.getfixturevalue(f"{name}_server"), world.page)
@@ -113,7 +114,7 @@ def assert_downloads(page: Page, path: Path) -> None:
 
 @pytest.mark.parametrize("size", [SINGLE, IN_PARTS], ids=["one request", "parts"])
 def test_with_the_documented_rules_a_page_uploads_to_the_cloud(
-    watched: Watched, world: World, cloud: tuple[str, Storage], tmp_path: Path, size: int
+    watched: Watched, world: World, cloud: tuple[str, Bucket], tmp_path: Path, size: int
 ) -> None:
     """Signed in by cookie and X-CSRFToken; no byte of the file reaches the API."""
     name, storage = cloud
@@ -129,11 +130,11 @@ def test_with_the_documented_rules_a_page_uploads_to_the_cloud(
 
 
 def test_the_documented_rules_let_no_other_origin_upload(
-    watched: Watched, world: World, cloud: tuple[str, Storage], tmp_path: Path
+    watched: Watched, world: World, cloud: tuple[str, Bucket], tmp_path: Path
 ) -> None:
     """The browser asks first and is told no; the page says what it may be."""
     name, storage = cloud
-    before = storage.everything()
+    before = storage.get_paths()
     watched.page.add_init_script("Math.random = () => 0")  # no waiting between the tries
 
     upload(watched.page, world.unknown_to_storages, world, name, random_file(tmp_path, 100_000))
@@ -142,7 +143,7 @@ def test_the_documented_rules_let_no_other_origin_upload(
     refusals = [text for text in watched.complaints if "has been blocked by CORS policy" in text]
     assert len(refusals) > 0
     assert all(f"from origin '{world.unknown_to_storages}'" in text for text in refusals)
-    assert storage.everything() == before
+    assert storage.get_paths() == before
 
 
 def test_a_page_uploads_through_the_api_of_another_origin(watched: Watched, world: World, tmp_path: Path) -> None:

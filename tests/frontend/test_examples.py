@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, throttled, watching
-from tests.frontend.requirements import missing
 from tests.servers.availability import REPOSITORY
+from tests.servers.fixtures import give_up
 
 pytestmark = pytest.mark.browser
 LOCAL = "Local disk"
@@ -43,7 +43,7 @@ def storage(request: pytest.FixtureRequest, administrator: Administrator) -> str
     """Each storage of the demo in turn, made the default."""
     name = str(request.param)
     if not administrator.offers(name):
-        missing(f"{name} is not running")
+        give_up(f"{name} is not running")
     administrator.make_default(name)
     return name
 
@@ -58,7 +58,7 @@ def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Wa
 
 def built(example: str) -> str:
     if not (REPOSITORY / "frontend_examples" / example / "dist" / "index.html").is_file():
-        missing(f"{example} is not built: make run builds it, with Node 20.19 or newer")
+        give_up(f"{example} is not built: make run builds it, with Node 20.19 or newer")
     return f"/examples/{example}/"
 
 

@@ -10,7 +10,7 @@ from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
 from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, watching
-from tests.frontend.requirements import missing
+from tests.servers.fixtures import give_up
 
 pytestmark = pytest.mark.browser
 POLICY = {
@@ -30,7 +30,7 @@ BODY = b"Hello, world!"
 @pytest.fixture(autouse=True, scope="module")
 def _built() -> None:
     if finders.find("graphiql/graphiql.js") is None:
-        missing("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
+        give_up("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
 
 
 def cut_off(watched: Watched) -> None:

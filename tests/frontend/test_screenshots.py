@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.frontend.browser_page import come_to_rest, throttled, watching
-from tests.frontend.requirements import missing
+from tests.servers.fixtures import give_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 WIDTH = 1280
@@ -110,7 +110,7 @@ def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, f
 def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
     """An example and its answer."""
     if finders.find("graphiql/graphiql.js") is None:
-        missing("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
+        give_up("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
     page.set_viewport_size({"width": WIDTH, "height": 760})
     page.goto("/graphql")
     expect(page.get_by_text("Signed in as demo")).to_be_visible()

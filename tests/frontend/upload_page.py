@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.frontend.browser_page import Watched
-from tests.frontend.requirements import missing
+from tests.servers.fixtures import give_up
 
 LOCAL, S3, AZURE, GOOGLE = "Local disk", "Amazon S3", "Azure Blob", "Google Cloud"
 STORAGES = [LOCAL, S3, AZURE, GOOGLE]
@@ -29,7 +29,7 @@ def expect_complaints(watched: Watched, *texts: str) -> None:
 def choose(page: Page, storage: str) -> None:
     radio = page.locator(".storage", has_text=storage).locator("input")
     if radio.count() == 0 or radio.is_disabled():
-        missing(f"{storage} is not running")
+        give_up(f"{storage} is not running")
     radio.check()
 
 

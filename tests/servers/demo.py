@@ -12,82 +12,48 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any, NoReturn, cast
-from urllib.parse import urlsplit
-
-import boto3
-from azure.storage.blob import BlobServiceClient, CorsRule
 
 from tests.servers import ServerFailed, ServerMissing, azurite, gcs, moto
 from tests.servers.availability import REPOSITORY
-from tests.servers.gcs_client import client_of
+from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.servers.process import with_starter
 
 NAME = "fileman-demo"
-Described = dict[str, Any]
 
 
 @contextmanager
-def _s3(origin: str) -> Iterator[Described]:
+def _s3(origin: str) -> Iterator[Bucket]:
+    rule = {"AllowedOrigins": [origin], "AllowedMethods": ["GET", "POST", "PUT"], "AllowedHeaders": ["content-type"]}
     with moto.serve() as server:
-        keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
-        client = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint_url,
-            region_name=server.region_name,
-            aws_access_key_id=server.access_key_id,
-            aws_secret_access_key=server.secret_access_key,
-        )
-        client.create_bucket(Bucket=NAME)
-        rule = {
-            "AllowedOrigins": [origin],
-            "AllowedMethods": ["GET", "POST", "PUT"],
-            "AllowedHeaders": ["content-type"],
-        }
-        client.put_bucket_cors(Bucket=NAME, CORSConfiguration={"CORSRules": [rule]})
-        settings = {"bucket_name": NAME, "region_name": server.region_name, "endpoint_url": server.endpoint_url, **keys}
-        yield {"endpoint": server.endpoint_url, "backend_url": f"s3://{NAME}/", "settings": settings}
+        yield create_s3_bucket(server, NAME, [rule])
 
 
 @contextmanager
-def _azure(origin: str) -> Iterator[Described]:
+def _azure(origin: str) -> Iterator[Bucket]:
+    rule = {
+        "allowedOrigins": [origin],
+        "allowedMethods": ["GET", "PUT"],
+        "allowedHeaders": ["content-type", "x-ms-*"],
+        "exposedHeaders": [],
+        "maxAgeInSeconds": 600,
+    }
     with azurite.serve() as server:
-        client = BlobServiceClient.from_connection_string(server.connection_string)
-        client.create_container(NAME)
-        rule = CorsRule(
-            [origin],
-            ["GET", "PUT"],
-            allowed_headers=["content-type", "x-ms-*"],
-            exposed_headers=[],
-            max_age_in_seconds=600,
-        )
-        client.set_service_properties(cors=[rule])
-        settings = {"connection_string": server.connection_string, "container_name": NAME}
-        yield {"endpoint": server.endpoint_url, "backend_url": f"azure://{NAME}/", "settings": settings}
+        yield create_azure_container(server, NAME, [rule])
 
 
 @contextmanager
-def _gcs(origin: str) -> Iterator[Described]:
+def _gcs(origin: str) -> Iterator[Bucket]:
+    rule = {
+        "origin": [origin],
+        "method": ["GET", "PUT"],
+        "responseHeader": ["Content-Type", "Range", "x-goog-content-length-range", "x-goog-hash"],
+        "maxAgeSeconds": 600,
+    }
     with gcs.serve() as server:
-        bucket = client_of(server).create_bucket(NAME)
-        bucket.cors = [
-            {
-                "origin": [origin],
-                "method": ["GET", "PUT"],
-                "responseHeader": ["Content-Type", "Range", "x-goog-content-length-range", "x-goog-hash"],
-                "maxAgeSeconds": 600,
-            }
-        ]
-        bucket.patch()
-        settings = {
-            "bucket_name": NAME,
-            "project_id": server.project_id,
-            "credentials": server.service_account_info,
-            "endpoint": server.endpoint,
-        }
-        yield {"endpoint": server.endpoint, "backend_url": f"gs://{NAME}/", "settings": settings}
+        yield create_gcs_bucket(server, NAME, [rule])
 
 
-StartStorage = Callable[[str], AbstractContextManager[Described]]
+StartStorage = Callable[[str], AbstractContextManager[Bucket]]
 STORAGES: tuple[tuple[str, str, StartStorage], ...] = (
     ("Amazon S3 (moto)", "s3", _s3),
     ("Azure Blob (Azurite)", "azure", _azure),
@@ -108,16 +74,15 @@ def main(port: int) -> int:
         return _serve(port, storages)
 
 
-def _start(stack: ExitStack, start: StartStorage, origin: str) -> Described:
+def _start(stack: ExitStack, start: StartStorage, origin: str) -> dict[str, Any]:
     try:
-        described = stack.enter_context(start(origin))
+        bucket = stack.enter_context(start(origin))
     except (ServerMissing, ServerFailed) as error:
         return {"reason": str(error)}
-    endpoint = urlsplit(described.pop("endpoint"))
-    return {**described, "origin": f"{endpoint.scheme}://{endpoint.netloc}"}
+    return {"backend_url": bucket.backend_url, "settings": bucket.settings, "origin": bucket.origin}
 
 
-def _serve(port: int, storages: list[Described]) -> int:
+def _serve(port: int, storages: list[dict[str, Any]]) -> int:
     manage = str(REPOSITORY / "manage.py")
     command = with_starter([sys.executable, manage, "demo", "--port", str(port), "--storages", "/dev/stdin"])
     process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)

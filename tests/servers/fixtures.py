@@ -54,6 +54,7 @@ def _started(name: str) -> Iterator[Any]:
 
 
 def give_up(reason: str) -> NoReturn:
+    """Skip the test, or fail it in CI, because something is not installed."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

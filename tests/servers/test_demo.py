@@ -1,8 +1,6 @@
-"""The stand-ins of the demo: what `make run` offers works by its own judgement."""
+"""The storages that `make run` offers pass the configuration check of their own backends."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +8,7 @@ from django.test import override_settings
 
 from fileman.backends import BackendConfig, backend_class
 from tests.servers import ServerMissing
-from tests.servers.demo import STORAGES
+from tests.servers.demo import STORAGES, StartStorage
 from tests.servers.fixtures import give_up
 
 ORIGIN = "http://localhost:8000"
@@ -18,17 +16,17 @@ ORIGIN = "http://localhost:8000"
 
 @override_settings(DEBUG=True)
 @pytest.mark.parametrize(("title", "backend_type", "start"), STORAGES, ids=[title for title, *_ in STORAGES])
-def test_a_storage_of_the_demo_has_no_fault(title: str, backend_type: str, start: Callable[[str], Any]) -> None:
-    """Browsers are let in, too."""
+def test_a_storage_of_the_demo_has_no_fault(title: str, backend_type: str, start: StartStorage) -> None:
+    """The CORS rules are part of the check."""
     with ExitStack() as stack:
         try:
-            described = stack.enter_context(start(ORIGIN))
+            bucket = stack.enter_context(start(ORIGIN))
         except ServerMissing as reason:
             give_up(str(reason))
         config = BackendConfig(
             manager_id=uuid4(),
-            backend_url=described["backend_url"],
-            settings=described["settings"],
+            backend_url=bucket.backend_url,
+            settings=bucket.settings,
             supports_direct_upload=True,
         )
 

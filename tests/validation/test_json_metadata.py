@@ -59,6 +59,7 @@ def test_none_is_the_empty_object() -> None:
         ([], "JSON object"),
         ("text", "JSON object"),
         (5, "JSON object"),
+        (True, "JSON object"),
         (nested(6), "deeper than 5"),
         ({"a": [[[[[1]]]]]}, "deeper than 5"),
         (nested(100_000), "deeper than 5"),

@@ -1,0 +1,92 @@
+"""New buckets on the servers, each with what a file manager needs to use it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from azure.storage.blob import BlobServiceClient, CorsRule
+
+from tests.servers.endpoints import AzureServer, S3Server
+from tests.servers.gcs import GcsServer
+from tests.servers.gcs_client import client_of
+
+# CORS rules, as the documentation of each storage writes them in JSON.
+Rules = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A bucket or container, and the fields of a file manager for it."""
+
+    backend_type: str
+    backend_url: str
+    settings: dict[str, Any]
+    origin: str
+    """The origin that browsers send the bytes to."""
+    get_paths: Callable[[], list[str]]
+    """Returns the names of all objects, sorted; on Azure also of those that are not committed."""
+
+
+def create_s3_bucket(server: S3Server, name: str, cors: Rules) -> Bucket:
+    keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        region_name=server.region_name,
+        aws_access_key_id=server.access_key_id,
+        aws_secret_access_key=server.secret_access_key,
+    )
+    client.create_bucket(Bucket=name)
+    client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors})
+    return Bucket(
+        backend_type="s3",
+        backend_url=f"s3://{name}/",
+        settings={"bucket_name": name, "region_name": server.region_name, "endpoint_url": server.endpoint_url, **keys},
+        origin=server.endpoint_url,
+        get_paths=lambda: [entry["Key"] for entry in client.list_objects_v2(Bucket=name).get("Contents", [])],
+    )
+
+
+def create_azure_container(server: AzureServer, name: str, cors: Rules = ()) -> Bucket:
+    """The CORS rules are those of the whole service; none leaves them as they are."""
+    service = BlobServiceClient.from_connection_string(server.connection_string)
+    container = service.create_container(name)
+    if cors:
+        service.set_service_properties(cors=[_build_azure_rule(rule) for rule in cors])
+    return Bucket(
+        backend_type="azure",
+        backend_url=f"azure://{name}/",
+        settings={"connection_string": server.connection_string, "container_name": name},
+        origin=server.endpoint_url.removesuffix(f"/{server.account_name}"),
+        get_paths=lambda: sorted(str(blob.name) for blob in container.list_blobs(include=["uncommittedblobs"])),
+    )
+
+
+def _build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
+    return CorsRule(
+        rule["allowedOrigins"],
+        rule["allowedMethods"],
+        allowed_headers=rule["allowedHeaders"],
+        exposed_headers=rule["exposedHeaders"],
+        max_age_in_seconds=rule["maxAgeInSeconds"],
+    )
+
+
+def create_gcs_bucket(server: GcsServer, name: str, cors: Rules = ()) -> Bucket:
+    client = client_of(server)
+    bucket = client.create_bucket(name)
+    bucket.cors = list(cors)
+    bucket.patch()
+    return Bucket(
+        backend_type="gcs",
+        backend_url=f"gs://{name}/",
+        settings={
+            "bucket_name": name,
+            "project_id": server.project_id,
+            "credentials": server.service_account_info,
+            "endpoint": server.endpoint,
+        },
+        origin=server.endpoint,
+        get_paths=lambda: sorted(str(blob.name) for blob in client.list_blobs(name)),
+    )
