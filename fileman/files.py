@@ -66,7 +66,7 @@ def store(
         start = stream.tell()
         size = stream.seek(0, SEEK_END) - start
         caller = Caller(user=user)
-        one = DeclaredFile(filename=filename or Path(getattr(stream, "name", "")).name, size=size, **declared)
+        one = DeclaredFile(filename=filename or _own_name(stream), size=size, **declared)
         request = InitiateRequest(files=(one,), file_manager_id=None if manager is None else manager.pk)
         (ticket,) = uploads.initiate(caller=caller, request=request, now=clock()).tickets
         if ticket.file is None or ticket.upload_token is None:
@@ -79,6 +79,11 @@ def store(
         except BaseException:
             uploads.abort(caller=caller, upload_token=ticket.upload_token, now=clock())
             raise
+
+
+def _own_name(stream: BinaryIO) -> str:
+    name = getattr(stream, "name", "")  # a file descriptor for files without a name
+    return Path(name).name if isinstance(name, str) else ""
 
 
 @contextmanager
