@@ -1,23 +1,19 @@
 """Calls that race: exactly one wins, and a completed file always has its object."""
 
-import io
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.utils import timezone
 
 from fileman import cleanup
-from fileman.models import File, StorageDeletion, StorageUsage
-from fileman.testing.memory import MemoryBackend
+from fileman.models import File, StorageUsage
 from tests.api import Api
 from tests.conftest import api_of
-from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
 from tests.flows.storages import Storage, memory_storage
 from tests.uploads.driver import at_once
@@ -37,19 +33,6 @@ def sent(api: Api, memory: Storage) -> Json:
     ticket = api.start(DATA)
     assert api.send(ticket["instructions"], DATA) == [201]
     return ticket
-
-
-@pytest.fixture
-def calls() -> Counter[tuple[str, str]]:
-    """How often each operation of the storage succeeded, by path."""
-    counted: Counter[tuple[str, str]] = Counter()
-
-    def count(operation: str, path: str, moment: Literal["before", "after"]) -> None:
-        if moment == "after":
-            counted[operation, path] += 1
-
-    MemoryBackend.faults.append(count)
-    return counted
 
 
 def all_at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -95,28 +78,6 @@ def test_finalize_and_cleanup_on_the_edge_of_the_deadline_leave_all_or_nothing(
     clean(now + timedelta(days=1))
     clean(now + timedelta(days=2))
     assert (memory.everything(), File.objects.count(), StorageUsage.objects.get().bytes) == ([], 0, 0)
-
-
-def test_two_cleanups_at_once_delete_each_object_once(
-    api: Api, memory: Storage, calls: Counter[tuple[str, str]], configure: Configure
-) -> None:
-    """Sixty overdue uploads; both commands end well, none is done twice."""
-    configure(MAX_BATCH_FILES=60)
-    tickets = api.initiate(*[{"filename": "a.txt", "size": 1}] * 60)["files"]
-    for ticket in tickets:
-        assert api.send(ticket["instructions"], b"x") == [201]
-    File.objects.update(expires_at=timezone.now() - timedelta(hours=3))
-    command = partial(call_command, "cleanup_expired_uploads", "--hours=0")
-
-    ended = all_at_once(*[partial(command, stdout=io.StringIO()) for _ in range(2)])
-
-    assert ended == [None, None]
-    assert memory.everything() == []
-    deleted = {path: count for (operation, path), count in calls.items() if operation == "delete"}
-    assert set(deleted.values()) == {1}
-    assert len(deleted) == 120
-    assert StorageUsage.objects.get().bytes == 0
-    assert not StorageDeletion.objects.exclude(attempts=0).exists()
 
 
 @pytest.mark.parametrize("attempt", range(3))

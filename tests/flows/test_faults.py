@@ -35,7 +35,6 @@ CALLS_OF_FINALIZE = {
 }
 """In parts or not, and the moment of the fault. Where nothing stands yet, stat has no effect to come after."""
 at_every_moment = pytest.mark.parametrize("moment", MOMENTS)
-in_one_or_many = pytest.mark.parametrize("in_parts", [False, True], ids=["one_request", "parts"])
 
 
 @pytest.fixture
@@ -47,9 +46,23 @@ def memory(transactional_db: None, configure: Configure) -> Storage:
     return storage
 
 
-def prepare(configure: Configure, *, in_parts: bool) -> None:
-    if in_parts:
-        configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=10)
+def send_parts(configure: Configure) -> None:
+    configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=10)
+
+
+@pytest.fixture(params=[False, True], ids=["one_request", "parts"])
+def in_parts(request: pytest.FixtureRequest, configure: Configure) -> bool:
+    """Whether DATA travels in parts."""
+    if request.param:
+        send_parts(configure)
+    return bool(request.param)
+
+
+def start_and_send(api: Api) -> Json:
+    """The ticket of an upload whose bytes have arrived."""
+    ticket = api.start(DATA)
+    api.send(ticket["instructions"], DATA)
+    return ticket
 
 
 def codes(payload: Json) -> list[str]:
@@ -79,6 +92,13 @@ def assert_completed(api: Api, payload: Json, storage: Storage) -> None:
     assert StorageUsage.objects.get().bytes == len(DATA)
 
 
+def assert_can_be_completed_and_deleted(api: Api, ticket: Json, storage: Storage) -> None:
+    done = api.finalize(ticket["uploadToken"])
+    assert_completed(api, done, storage)
+    api.delete(done["file"]["id"])
+    assert_nothing_is_left(storage)
+
+
 def faults_at_every_call(run: Callable[[Fault], None], **how: Any) -> list[str]:
     """Run with a fault at the first call, then at the second, until there is no such call. The operations that failed.
 
@@ -99,7 +119,7 @@ def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
     moment: Moment, api: Api, memory: Storage, configure: Configure
 ) -> None:
     """Begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
-    prepare(configure, in_parts=True)
+    send_parts(configure)
     declared = [{"filename": "a.txt", "size": len(DATA)}] * 3
     configure(MAX_CONCURRENCY=1)
 
@@ -121,12 +141,10 @@ def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
 
 
 @at_every_moment
-@in_one_or_many
 def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+    moment: Moment, in_parts: bool, api: Api, memory: Storage
 ) -> None:
     """Each write fails once. The client refreshes, sends what is asked for, and the upload ends well."""
-    prepare(configure, in_parts=in_parts)
     ticket = api.start(DATA)
 
     for request in ticket["instructions"]["requests"]:
@@ -150,7 +168,7 @@ def test_refresh_says_that_the_storage_does_not_answer(
     by: str, moment: Moment, api: Api, memory: Storage, configure: Configure
 ) -> None:
     """Missing fails. The row is as it was, its token works; the next call answers."""
-    prepare(configure, in_parts=True)
+    send_parts(configure)
     ticket = api.start(DATA)
     before = File.objects.values().get()
 
@@ -165,16 +183,13 @@ def test_refresh_says_that_the_storage_does_not_answer(
 
 
 @at_every_moment
-@in_one_or_many
 def test_finalize_can_be_repeated_whatever_call_has_failed(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+    moment: Moment, in_parts: bool, api: Api, memory: Storage
 ) -> None:
     """Every storage call of finalize fails once. The claim is given back; the next finalize completes."""
-    prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
-        ticket = api.start(DATA)
-        api.send(ticket["instructions"], DATA)
+        ticket = start_and_send(api)
         with injected(fault):
             payload = api.finalize(ticket["uploadToken"])
         if fault.fired:
@@ -182,25 +197,17 @@ def test_finalize_can_be_repeated_whatever_call_has_failed(
             assert payload["file"]["uploadStatus"] == "PENDING"
             assert File.objects.get().lease_until is None
             assert payload["file"]["downloadUrl"] is None
-        done = api.finalize(ticket["uploadToken"])
-        assert_completed(api, done, memory)
-        api.delete(done["file"]["id"])
-        assert_nothing_is_left(memory)
+        assert_can_be_completed_and_deleted(api, ticket, memory)
 
     assert faults_at_every_call(run, moment=moment) == CALLS_OF_FINALIZE[in_parts, moment]
 
 
 @at_every_moment
-@in_one_or_many
-def test_after_a_killed_finalize_a_new_one_completes(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
-) -> None:
+def test_after_a_killed_finalize_a_new_one_completes(moment: Moment, in_parts: bool, api: Api, memory: Storage) -> None:
     """The process dies at each call, between assemble, publish and commit too, and gives no claim back."""
-    prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
-        ticket = api.start(DATA)
-        api.send(ticket["instructions"], DATA)
+        ticket = start_and_send(api)
         with injected(fault):
             try:
                 api.finalize(ticket["uploadToken"])
@@ -208,10 +215,7 @@ def test_after_a_killed_finalize_a_new_one_completes(
                 _as_a_kill_leaves_it(timedelta(seconds=30))
                 assert codes(api.finalize(ticket["uploadToken"])) == ["UPLOAD_IN_PROGRESS"]
                 _as_a_kill_leaves_it(timedelta(seconds=-1))
-        done = api.finalize(ticket["uploadToken"])
-        assert_completed(api, done, memory)
-        api.delete(done["file"]["id"])
-        assert_nothing_is_left(memory)
+        assert_can_be_completed_and_deleted(api, ticket, memory)
 
     assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE[in_parts, moment]
 
@@ -222,16 +226,13 @@ def _as_a_kill_leaves_it(lease: timedelta) -> None:
 
 
 @at_every_moment
-@in_one_or_many
 def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+    moment: Moment, in_parts: bool, api: Api, memory: Storage
 ) -> None:
     """The process dies at each call and the client gives up; cleanup takes parts, object and published copy."""
-    prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
-        ticket = api.start(DATA)
-        api.send(ticket["instructions"], DATA)
+        ticket = start_and_send(api)
         with injected(fault), suppress(SystemExit):
             api.finalize(ticket["uploadToken"])
         if fault.fired:
@@ -244,17 +245,14 @@ def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
 
 
 @at_every_moment
-@in_one_or_many
 @pytest.mark.parametrize("verb", ["delete", "abort"])
 def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
-    verb: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+    verb: str, moment: Moment, in_parts: bool, api: Api, memory: Storage
 ) -> None:
     """Every storage call of delete and abort fails once. The caller has success; the queue has the rest."""
-    prepare(configure, in_parts=in_parts)
 
     def run(fault: Fault) -> None:
-        ticket = api.start(DATA)
-        api.send(ticket["instructions"], DATA)
+        ticket = start_and_send(api)
         if verb == "delete":
             assert api.finalize(ticket["uploadToken"])["success"]
         with injected(fault):
@@ -271,19 +269,16 @@ def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
 
 
 @at_every_moment
-@in_one_or_many
 @pytest.mark.parametrize("error", ["fault", "kill"])
 def test_a_disturbed_cleanup_is_made_good_by_the_next(
-    error: str, moment: Moment, in_parts: bool, api: Api, memory: Storage, configure: Configure
+    error: str, moment: Moment, in_parts: bool, api: Api, memory: Storage
 ) -> None:
     """Every storage call of cleanup fails, or kills it, once; the next runs converge."""
-    prepare(configure, in_parts=in_parts)
     request = cleanup.Request(older_than=timedelta(0))
 
     def run(fault: Fault) -> None:
         for _ in range(2):
-            ticket = api.start(DATA)
-            api.send(ticket["instructions"], DATA)
+            ticket = start_and_send(api)
         assert api.finalize(ticket["uploadToken"])["success"]
         kept = File.objects.get(upload_status=File.COMPLETED).file_path
         with injected(fault):
@@ -312,7 +307,7 @@ def test_no_transaction_is_open_while_the_storage_works(
     monkeypatch.setitem(database.settings_dict, "ATOMIC_REQUESTS", atomic_requests)
     seen: dict[str, set[bool]] = {}
     MemoryBackend.faults.append(lambda name, *_: seen.setdefault(name, set()).add(database.in_atomic_block))
-    prepare(configure, in_parts=True)
+    send_parts(configure)
 
     done = api.upload(DATA)
     assert b"".join(api.download(done["downloadUrl"])) == DATA
