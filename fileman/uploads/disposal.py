@@ -31,10 +31,9 @@ def _stop_quietly(file: File, now: datetime) -> None:
 
 
 def remove_ended(file: File, now: datetime) -> bool:
-    """Delete the row of a failed, aborted or expired upload after aborting it on the storage. Raises StorageError
-    and FileInUse.
+    """Delete the row of a failed, aborted or expired upload after aborting it on the storage.
 
-    Its objects have been in the deletion queue since it ended.
+    Its objects have been in the deletion queue since it ended. Raises StorageError and FileInUse.
     """
     upload = build_upload(file, now=now)
     if upload.plan.strategy is not Strategy.SINGLE:

@@ -38,7 +38,7 @@ class Tree:
 
     @contextmanager
     def at(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """THE CHOKE POINT OF PATH SAFETY: yield the open folder that contains a path, and the last name of the path.
+        """Yield the open folder that contains a path, and the last name of the path. THE CHOKE POINT OF PATH SAFETY.
 
         Walks from the root by descriptors and never through a symbolic link, so a path cannot leave the root, not even
         when a folder is replaced meanwhile. The caller opens the last name and must not follow a link either.

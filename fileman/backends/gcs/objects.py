@@ -29,7 +29,7 @@ class GCSObjects:
         self._bucket = client.bucket
 
     def stat(self, path: str) -> StoredObject:
-        """Raises FileMissing."""
+        """Describe an object; raise FileMissing if there is none."""
         blob = self._bucket.blob(path)
         with gcs_errors():
             blob.reload(**self._client.limits)

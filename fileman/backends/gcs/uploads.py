@@ -42,7 +42,7 @@ class GCSUploads:
         return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=(200,))
 
     def _session_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """The session was opened for one type and size, so only the offset is left to say."""
+        """Return one request for the rest of a session, which has fixed type and size already."""
         return UploadRequest(
             slice=part,
             method="PUT",
