@@ -172,4 +172,4 @@ class S3Backend(Backend):
 
 def _conflict(verified: StoredObject, existing: StoredObject) -> SizeMismatch | ChecksumMismatch:
     error = SizeMismatch if verified.size != existing.size else ChecksumMismatch
-    return error("A different file is already stored at the path of this one. Start a new upload.")
+    return error("Another file is already stored at this path.")

@@ -24,7 +24,7 @@ _EXPLANATIONS = {
     "InvalidToken": "session_token is not valid.",
     "ExpiredToken": "session_token has expired.",
     "RequestTimeTooSkewed": "The clock of this server is wrong, so the storage rejects its signatures.",
-    "NoSuchBucket": "The bucket does not exist. Check bucket_name.",
+    "NoSuchBucket": "The bucket does not exist. Create it, or correct bucket_name.",
     "PermanentRedirect": "The bucket is in another region. Set region_name.",
     "AuthorizationHeaderMalformed": "The bucket is in another region. Set region_name.",
 }

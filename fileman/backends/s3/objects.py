@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
+from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.values import DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
 from fileman.errors import FileMissing, ObjectChanged
 
 # Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
 DELETE_BATCH = 1000
-CHUNK_BYTES = 256 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
 _NO_SUCH_ETAG = '"00000000000000000000000000000000"'
@@ -122,8 +122,7 @@ class S3Objects:
         return failures
 
     def _delete_with_versions(self, batch: list[dict[str, str]]) -> list[DeleteFailure]:
-        # A new delete marker means that the bucket keeps versions.
-        marked, failures = self._delete_batch(batch)
+        marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
         versions = [version for path in marked for version in self._versions(path)]
         for first in range(0, len(versions), DELETE_BATCH):
             failures += self._delete_batch(versions[first : first + DELETE_BATCH])[1]

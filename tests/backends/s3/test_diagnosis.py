@@ -81,7 +81,7 @@ def test_a_good_configuration_has_no_problems_and_leaves_nothing_behind(store: S
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"bucket_name": "no-such-bucket-anywhere"}, "The bucket does not exist. Check bucket_name."),
+        ({"bucket_name": "no-such-bucket-anywhere"}, "The bucket does not exist. Create it, or correct bucket_name."),
         ({"secret_access_key": "wrong"}, "secret_access_key does not match access_key_id."),
         ({"access_key_id": "nobody"}, "The storage does not know this access_key_id."),
         (

@@ -70,7 +70,7 @@ def test_another_object_at_the_file_path_fails_the_file(store: Store, existing: 
     upload = uploaded(backend)
     store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=existing)
 
-    with pytest.raises(error, match="A different file is already stored"):
+    with pytest.raises(error, match="Another file is already stored"):
         backend.publish(upload, backend.assemble(upload, budget()), budget())
 
     assert served(backend, upload.file_path) == existing
