@@ -22,12 +22,12 @@ class ContentDisposition(Enum):
     INLINE = "inline"
 
 
-class HttpMethod(Enum):
+class UploadMethod(Enum):
     POST = "POST"
     PUT = "PUT"
 
 
-class Ordering(Enum):
+class FileOrdering(Enum):
     ASC = ""
     DESC = "-"
 
@@ -40,13 +40,15 @@ describe(
     INLINE="Show the file in the browser. Applies to raster images only; other files are saved.",
 )
 describe(
-    HttpMethod,
-    name="HttpMethod",
+    UploadMethod,
+    name="UploadMethod",
     description="The HTTP method of an upload request.",
     POST="Send a POST request with the fields as multipart/form-data.",
     PUT="Send a PUT request with the slice of the file as the body.",
 )
-describe(Ordering, name="Ordering", description="A sort direction.", ASC="Smallest first.", DESC="Largest first.")
+describe(
+    FileOrdering, name="FileOrdering", description="A sort direction.", ASC="Smallest first.", DESC="Largest first."
+)
 describe(
     File.Status,
     name="UploadStatus",

@@ -8,20 +8,20 @@ from strawberry import field
 
 from fileman import models
 from fileman.errors import InvalidInput
-from fileman.graphql.enums import Ordering
+from fileman.graphql.enums import FileOrdering
 from fileman.graphql.ids import to_group_key, to_uuid
 
 _MAX_LENGTH = 255
 
 
 @strawberry.input(description="A range of time.")
-class DateTimeRange:
+class FileDateTimeRange:
     gte: datetime | None = field(default=None, description="Start of the range, included.")
     lt: datetime | None = field(default=None, description="End of the range, excluded.")
 
 
 @strawberry.input(description="A condition on a string.")
-class TextLookup:
+class FileTextLookup:
     contains: str = field(description="A part of the string. Case is ignored; on SQLite, for the letters A to Z only.")
 
 
@@ -29,8 +29,8 @@ class TextLookup:
 class FileFilter:
     upload_status: models.File.Status | None = field(default=None, description="Files in this state.")
     content_type: str | None = field(default=None, description="Files of exactly this content type, such as image/png.")
-    created: DateTimeRange | None = field(default=None, description="Files created in this range of time.")
-    original_filename: TextLookup | None = field(default=None, description="Files whose original filename matches.")
+    created: FileDateTimeRange | None = field(default=None, description="Files created in this range of time.")
+    original_filename: FileTextLookup | None = field(default=None, description="Files whose original filename matches.")
     file_manager: strawberry.ID | None = field(default=None, description="Files of this file manager.")
     is_public: bool | None = field(default=None, description="Only public, or only private files.")
     group_id: strawberry.ID | None = field(
@@ -59,7 +59,7 @@ class FileFilter:
 class FileManagerFilter:
     backend_type: str | None = field(default=None, description="File managers of this backend type.")
     is_default: bool | None = field(default=None, description="Only defaults, or only others.")
-    name: TextLookup | None = field(default=None, description="File managers whose name matches.")
+    name: FileTextLookup | None = field(default=None, description="File managers whose name matches.")
     group_id: strawberry.ID | None = field(default=None, description="File managers of this group.")
 
     def to_q(self) -> Q:
@@ -87,9 +87,9 @@ def _check_text(value: str | None, name: str) -> str | None:
     one_of=True, description="Exactly one field to sort by. Strings are sorted by the database's collation."
 )
 class FileOrder:
-    created: strawberry.Maybe[Ordering] = field(description="By time of creation.")
-    original_filename: strawberry.Maybe[Ordering] = field(description="By original filename.")
-    file_size: strawberry.Maybe[Ordering] = field(description="By size.")
+    created: strawberry.Maybe[FileOrdering] = field(description="By time of creation.")
+    original_filename: strawberry.Maybe[FileOrdering] = field(description="By original filename.")
+    file_size: strawberry.Maybe[FileOrdering] = field(description="By size.")
 
     def to_column(self) -> str:
         """Return the column, as `order_by` takes it."""

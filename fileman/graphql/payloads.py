@@ -8,14 +8,14 @@ from strawberry import field
 
 from fileman import models, uploads
 from fileman.errors import FilemanError
-from fileman.graphql.enums import HttpMethod
+from fileman.graphql.enums import UploadMethod
 from fileman.graphql.errors import UploadError
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.types import File, FileManager
 
 
 @strawberry.type(description="A name and a value.")
-class NameValue:
+class UploadNameValue:
     name: str = field(description="The name.")
     value: str = field(description="The value.")
 
@@ -29,12 +29,12 @@ class UploadRequest:
     part_number: int = field(description="Number of the slice within the file, from 1.")
     offset: BigInt = field(description="Start of the slice in the file, in bytes.")
     length: BigInt = field(description="Length of the slice in bytes.")
-    method: HttpMethod = field(description="HTTP method of the request.")
+    method: UploadMethod = field(description="HTTP method of the request.")
     url: str = field(description="Signed URL to send the request to.")
-    headers: list[NameValue] = field(
+    headers: list[UploadNameValue] = field(
         description="Headers to set, without those that browsers set themselves, such as Content-Length and Host."
     )
-    fields: list[NameValue] = field(
+    fields: list[UploadNameValue] = field(
         description="Form fields. With fields, send multipart/form-data: these fields in order, then the slice as "
         "fileField. Without fields, the slice is the body."
     )
@@ -47,10 +47,10 @@ class UploadRequest:
             part_number=request.slice.part_number,
             offset=BigInt(request.slice.offset),
             length=BigInt(request.slice.length),
-            method=HttpMethod(request.method),
+            method=UploadMethod(request.method),
             url=request.url,
-            headers=NameValue.from_pairs(request.headers),
-            fields=NameValue.from_pairs(request.fields),
+            headers=UploadNameValue.from_pairs(request.headers),
+            fields=UploadNameValue.from_pairs(request.fields),
             file_field=request.file_field,
             success_status=list(request.success_status),
         )

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {object} NameValue
+ * @typedef {object} UploadNameValue
  * @property {string} name
  * @property {string} value
  */
@@ -17,8 +17,8 @@
  * @property {number} length  bytes in the slice
  * @property {"POST" | "PUT"} method
  * @property {string} url
- * @property {NameValue[]} headers  to set as they are
- * @property {NameValue[]} fields  not empty: send a form, these in order, then the slice under `fileField`
+ * @property {UploadNameValue[]} headers  to set as they are
+ * @property {UploadNameValue[]} fields  not empty: send a form, these in order, then the slice under `fileField`
  * @property {string | null} fileField
  * @property {number[]} successStatus  any other status means: refresh
  */

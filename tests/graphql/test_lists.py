@@ -88,7 +88,7 @@ class TestPages:
     def test_ties_run_in_the_direction_of_the_index(self, api: Api, user: User, manager: FileManager) -> None:
         """Newest first has the greatest id first, as the index has; oldest first is the exact reverse."""
         keys = sorted(row.pk for row in save_files(manager, user, 9, created=NOON))
-        query = "query ($by: Ordering!) { files(ordering: [{created: $by}]) { edges { node { id } } } }"
+        query = "query ($by: FileOrdering!) { files(ordering: [{created: $by}]) { edges { node { id } } } }"
 
         def found(by: str) -> list[UUID]:
             return [to_uuid("File", edge["node"]["id"]) for edge in api.call(query, {"by": by})["files"]["edges"]]
