@@ -6,6 +6,7 @@ Read them as `conf.settings().MAX_BATCH_FILES`; the value follows Django's setti
 `find_type_problems` checks these settings and those of a file manager's storage.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
@@ -83,6 +84,8 @@ class FilemanSettings:
     """Dotted path of the strawberry type that the API shows for users. Read once, when Django starts."""
     GRAPHQL_GROUP_TYPE: str = "fileman.graphql.users.Group"
     """The same, for groups."""
+    GRAPHQL_PREFIX: str = ""
+    """Put before the names of fileman's types in the schema, except inputs of mutations. Read once, as those are."""
     ALLOW_INSECURE_ENDPOINTS: bool | None = None
     """Accept plain http in endpoints of storages. None: only under DEBUG."""
 
@@ -92,6 +95,7 @@ _NONE_GIVEN: dict[str, Any] = {}
 _at_start: Mapping[str, Any] = getattr(django_settings, "FILEMAN_SETTINGS", _NONE_GIVEN)
 GRAPHQL_USER_TYPE: str = _at_start.get("GRAPHQL_USER_TYPE", FilemanSettings.GRAPHQL_USER_TYPE)
 GRAPHQL_GROUP_TYPE: str = _at_start.get("GRAPHQL_GROUP_TYPE", FilemanSettings.GRAPHQL_GROUP_TYPE)
+GRAPHQL_PREFIX: str = _at_start.get("GRAPHQL_PREFIX", FilemanSettings.GRAPHQL_PREFIX)
 # The dictionary that was read last, and the settings made from it.
 _read: tuple[Mapping[str, Any], FilemanSettings] | None = None
 
@@ -132,6 +136,8 @@ def _value_problems(values: FilemanSettings) -> list[str]:
         problems.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
     if values.SWEEP_GRACE < values.FINALIZE_GRACE:
         problems.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
+    if not re.fullmatch("[A-Za-z0-9_]*", values.GRAPHQL_PREFIX) or values.GRAPHQL_PREFIX[:1].isdigit():
+        problems.append("GRAPHQL_PREFIX must be letters, digits and underscores, and must not begin with a digit.")
     if values.PUBLIC_URL and not values.PUBLIC_URL.startswith(("https://", "http://")):
         problems.append("PUBLIC_URL must begin with https:// or http://.")
     elif urlsplit(values.PUBLIC_URL).path not in {"", "/"}:

@@ -79,6 +79,11 @@ class FilemanError(Exception):
         self.retry_after_seconds = retry_after_seconds
         super().__init__(self.message)
 
+    @property
+    def extensions(self) -> dict[str, str]:
+        """Return what graphql-core copies into the error of a field, so that any view shows the code."""
+        return {"code": str(self.code)}
+
 
 class AccessError(FilemanError):
     """The caller is not allowed to access this."""

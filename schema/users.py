@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from strawberry import Parent
 
-from fileman.graphql.context import Info
+from fileman.graphql.context import Info, get_caller
 from fileman.graphql.ids import to_global_id
 
 
@@ -22,5 +22,5 @@ class User:
 
 @strawberry_django.field(graphql_type=User | None, description="The signed-in user. Null if nobody is signed in.")
 def viewer(info: Info) -> object:
-    caller = info.context.caller
+    caller = get_caller(info)
     return caller.user if caller.is_signed_in else None

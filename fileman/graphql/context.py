@@ -1,25 +1,51 @@
-"""The context of a GraphQL request."""
+"""The context of a GraphQL request, and the caller under any strawberry view."""
 
-from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import strawberry
-from django.http import HttpRequest
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from strawberry.django.context import StrawberryDjangoContext
 
 from fileman.caller import Caller
 
+Info = strawberry.Info[Any, Any]
+"""A host's view brings a context of its own."""
+_CALLER = "fileman_caller"
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """One instance per request, shared by all its resolvers."""
 
-    request: HttpRequest
-    caller: Caller
+class Context(StrawberryDjangoContext):
+    """One instance per request of our view, shared by all its resolvers."""
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> Self:
         """Build the context. Raises Django's DisallowedHost for an unknown host, before anything runs."""
-        return cls(request=request, caller=Caller.from_request(request))
+        _get_from_request(request)
+        return cls(request=request, response=HttpResponse())
 
 
-Info = strawberry.Info[Context, None]
+def get_caller(info: Any) -> Caller:
+    """Return who sent the request, under any view."""
+    return _get_from_request(get_request(info))
+
+
+def get_request(info: Any) -> HttpRequest:
+    """Return Django's request: `info.context.request` or `info.context["request"]`, as the view provides it."""
+    context = info.context
+    request: HttpRequest = context["request"] if isinstance(context, dict) else context.request
+    return request
+
+
+def runs_in_transaction(view: Any) -> bool:
+    """Return True if ATOMIC_REQUESTS makes Django wrap the view in a transaction."""
+    exempt = getattr(view, "_non_atomic_requests", ())
+    return bool(connection.settings_dict["ATOMIC_REQUESTS"]) and connection.alias not in exempt
+
+
+def _get_from_request(request: HttpRequest) -> Caller:
+    """Return the caller, built once per request: it keeps the user's groups."""
+    caller = vars(request).get(_CALLER)
+    # A host's resolver may sign a user in or out in the middle of a request.
+    if caller is None or caller.user is not request.user:
+        caller = vars(request)[_CALLER] = Caller.from_request(request)
+    return caller

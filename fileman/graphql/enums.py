@@ -6,12 +6,13 @@ from typing import Any
 import strawberry
 
 from fileman.errors import ErrorCode
+from fileman.graphql.names import prefixed
 from fileman.models import File
 
 
 def describe(enum: type[Enum], *, name: str, description: str, **values: str) -> None:
     """Make a GraphQL enum of a Python enum, with a description of each value."""
-    strawberry.enum(enum, name=name, description=description)
+    strawberry.enum(enum, name=prefixed(name), description=description)
     definition: Any = enum.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
         value.description = values[value.name]

@@ -9,6 +9,7 @@ import strawberry
 from django.conf import settings
 from graphql import GraphQLError, GraphQLSyntaxError
 
+import fileman.graphql.enums  # noqa: F401 - gives ErrorCode its name before a field has it
 from fileman.errors import ErrorCode, FilemanError
 
 logger = logging.getLogger("fileman.graphql")

@@ -1,6 +1,6 @@
 """Filters and orderings of lists. Few fields, listed by hand, so that each is known to be cheap and safe."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import strawberry
 from django.db.models import Q
@@ -46,8 +46,8 @@ class FileFilter:
         return _combine(
             upload_status=self.upload_status,
             content_type=_check_text(self.content_type, "contentType"),
-            created__gte=self.created and self.created.gte,
-            created__lt=self.created and self.created.lt,
+            created__gte=self.created and _to_aware(self.created.gte),
+            created__lt=self.created and _to_aware(self.created.lt),
             original_filename__icontains=self.original_filename
             and _check_text(self.original_filename.contains, "originalFilename"),
             file_manager=None if self.file_manager is None else to_uuid("FileManager", self.file_manager),
@@ -74,6 +74,11 @@ class FileManagerFilter:
 
 def _combine(**lookups: object) -> Q:
     return Q(**{name: value for name, value in lookups.items() if value is not None})
+
+
+def _to_aware(moment: datetime | None) -> datetime | None:
+    """Return the moment. The DateTime of a host's schema may let one without an offset pass: it is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _check_text(value: str | None, name: str) -> str | None:

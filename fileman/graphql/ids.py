@@ -4,11 +4,16 @@ A malformed id becomes a key that no row has, so that the domain treats it like 
 """
 
 import re
+from functools import cache
 from typing import Final
 from uuid import UUID
 
 import strawberry
+from django.utils.module_loading import import_string
 from strawberry.relay import from_base64, to_base64
+
+from fileman import conf
+from fileman.graphql.names import prefixed
 
 # Keys that no row has.
 NO_UUID: Final = UUID(int=0)
@@ -17,8 +22,8 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 def to_global_id(kind: str, key: object) -> strawberry.ID:
-    """Return the id of an object whose type is not a Node."""
-    return strawberry.ID(to_base64(kind, str(key)))
+    """Return the id of an object of one of our types."""
+    return strawberry.ID(to_base64(prefixed(kind), str(key)))
 
 
 def get_kind(global_id: str) -> str:
@@ -28,7 +33,7 @@ def get_kind(global_id: str) -> str:
 
 def to_uuid(kind: str, global_id: str) -> UUID:
     """Return the key of a File or FileManager; NO_UUID for anything else."""
-    key = _get_key(kind, global_id)
+    key = _get_key(prefixed(kind), global_id)
     try:
         found = UUID(key)
     except ValueError:
@@ -39,8 +44,15 @@ def to_uuid(kind: str, global_id: str) -> UUID:
 
 def to_group_key(global_id: str) -> int:
     """Return the key of a Group; NO_NUMBER for anything else."""
-    key = _get_key("Group", global_id)
+    key = _get_key(_get_group_kind(), global_id)
     return int(key) if _NUMBER.fullmatch(key) else NO_NUMBER
+
+
+@cache
+def _get_group_kind() -> str:
+    """Return the name of the type that the schema shows for groups. Imported late: ours needs this module."""
+    name: str = import_string(conf.GRAPHQL_GROUP_TYPE).__strawberry_definition__.name
+    return name
 
 
 def _get_key(kind: str, global_id: str) -> str:

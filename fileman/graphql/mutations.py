@@ -6,10 +6,11 @@ from typing import Any
 
 import strawberry
 from django.utils import timezone
+from strawberry_django.resolvers import django_resolver
 
 from fileman import files, uploads
-from fileman.errors import FilemanError
-from fileman.graphql.context import Info
+from fileman.errors import FilemanError, StorageMisconfigured
+from fileman.graphql.context import Info, get_caller, get_request, runs_in_transaction
 from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.graphql.inputs import (
     AbortUploadInput,
@@ -40,11 +41,12 @@ def _mutation(description: str) -> Callable[[Callable[..., Payload]], Any]:
         @wraps(resolver)
         def resolve(info: Info, input: Any) -> Payload:
             try:
+                _require_no_transaction(info)
                 return resolver(info, input)
             except FilemanError as error:
                 return payload.from_error(error)
 
-        field = strawberry.mutation(resolve, description=description)
+        field = strawberry.mutation(django_resolver(resolve), description=description)
         (argument,) = field.arguments
         input_type: Any = argument.type
         argument.description = input_type.__strawberry_definition__.description
@@ -53,11 +55,21 @@ def _mutation(description: str) -> Callable[[Callable[..., Payload]], Any]:
     return decorate
 
 
+def _require_no_transaction(info: Info) -> None:
+    """Raise StorageMisconfigured under ATOMIC_REQUESTS: what a storage did cannot be rolled back."""
+    match = get_request(info).resolver_match
+    if match is not None and runs_in_transaction(match.func):
+        raise StorageMisconfigured(
+            "The server runs this request in a transaction, which file storage does not allow. Ask an administrator to "
+            "wrap the GraphQL view in django.db.transaction.non_atomic_requests."
+        )
+
+
 @_mutation(
     "Reserve one upload per file and return signed requests. The tickets have the length and order of the input."
 )
 def initiate_upload(info: Info, input: InitiateUploadInput) -> InitiateUploadPayload:
-    batch = uploads.initiate(caller=info.context.caller, request=input.to_request(), now=timezone.now())
+    batch = uploads.initiate(caller=get_caller(info), request=input.to_request(), now=timezone.now())
     return InitiateUploadPayload.from_batch(batch)
 
 
@@ -67,7 +79,7 @@ def initiate_upload(info: Info, input: InitiateUploadInput) -> InitiateUploadPay
 )
 def refresh_upload(info: Info, input: RefreshUploadInput) -> RefreshUploadPayload:
     outcome = uploads.refresh(
-        caller=info.context.caller,
+        caller=get_caller(info),
         upload_token=input.upload_token,
         file_id=None if input.file_id is None else to_uuid("File", input.file_id),
         now=timezone.now(),
@@ -77,20 +89,20 @@ def refresh_upload(info: Info, input: RefreshUploadInput) -> RefreshUploadPayloa
 
 @_mutation("Verify the stored bytes and publish the file. Safe to repeat.")
 def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
-    outcome = uploads.finalize(caller=info.context.caller, now=timezone.now(), **vars(input))
+    outcome = uploads.finalize(caller=get_caller(info), now=timezone.now(), **vars(input))
     return FinalizeUploadPayload.from_outcome(outcome)
 
 
 @_mutation("Abort an upload and delete its stored bytes. Safe to repeat.")
 def abort_upload(info: Info, input: AbortUploadInput) -> AbortUploadPayload:
-    outcome = uploads.abort(caller=info.context.caller, upload_token=input.upload_token, now=timezone.now())
+    outcome = uploads.abort(caller=get_caller(info), upload_token=input.upload_token, now=timezone.now())
     return AbortUploadPayload.from_outcome(outcome)
 
 
 @_mutation("Rename a file, replace its metadata, publish or withdraw it.")
 def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
     file = files.update(
-        caller=info.context.caller,
+        caller=get_caller(info),
         file_id=to_uuid("File", input.id),
         original_filename=input.original_filename,
         metadata=files.UNCHANGED if input.metadata is strawberry.UNSET else input.metadata,
@@ -102,5 +114,5 @@ def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
 
 @_mutation("Delete a file and its stored bytes. An unfinished upload is aborted.")
 def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
-    key = files.delete(caller=info.context.caller, file_id=to_uuid("File", input.id), now=timezone.now())
+    key = files.delete(caller=get_caller(info), file_id=to_uuid("File", input.id), now=timezone.now())
     return DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])

@@ -1,5 +1,7 @@
 """Pages of lists: Relay connections with key-set cursors."""
 
+from functools import partial
+from inspect import isawaitable
 from typing import Any, Final, Self, cast
 
 import strawberry
@@ -10,6 +12,8 @@ from strawberry import relay
 from strawberry.extensions import FieldExtension
 from strawberry.relay.types import NodeIterableType
 from strawberry.types.field import StrawberryField
+from strawberry.utils.aio import resolve_awaitable
+from strawberry.utils.await_maybe import AwaitableOrValue
 from strawberry_django.relay import DjangoCursorConnection
 
 from fileman.errors import InvalidInput
@@ -39,7 +43,7 @@ class Page(DjangoCursorConnection[relay.NodeType]):
         first: int | None = None,
         last: int | None = None,
         **kwargs: Any,
-    ) -> Self:
+    ) -> AwaitableOrValue[Self]:
         """Return the requested page. Raises InvalidInput for sizes out of range and unknown cursors."""
         first = _check_size(first, last)
         signer = _get_signer(cast("QuerySet[Any]", nodes))
@@ -52,13 +56,8 @@ class Page(DjangoCursorConnection[relay.NodeType]):
             last=last,
             **kwargs,
         )
-        page = cast("Self", found)  # awaitable only under an asynchronous view
-        for edge in page.edges:
-            edge.cursor = signer.sign(edge.cursor)
-        if page.edges:
-            page.page_info.start_cursor = page.edges[0].cursor
-            page.page_info.end_cursor = page.edges[-1].cursor
-        return page
+        sign = partial(_sign_cursors, signer)
+        return resolve_awaitable(found, sign) if isawaitable(found) else sign(found)
 
 
 class _PageArguments(FieldExtension):
@@ -71,13 +70,22 @@ class _PageArguments(FieldExtension):
 
 def connection(node: type[relay.Node], *, description: str) -> Any:
     """Return a field, to decorate a resolver that returns a queryset."""
-    field = strawberry_django.connection(Page[node], description=description)  # type: ignore[valid-type]
+    field = strawberry_django.connection(Page[node], max_results=MAX_SIZE, description=description)  # type: ignore[valid-type]
     field.extensions.append(_PageArguments())
     return field
 
 
 def _get_signer(rows: QuerySet[Any]) -> Signer:
     return Signer(salt=f"fileman.cursor {rows.query.order_by}")
+
+
+def _sign_cursors(signer: Signer, page: Any) -> Any:
+    for edge in page.edges:
+        edge.cursor = signer.sign(edge.cursor)
+    if page.edges:
+        page.page_info.start_cursor = page.edges[0].cursor
+        page.page_info.end_cursor = page.edges[-1].cursor
+    return page
 
 
 def _unsign(signer: Signer, cursor: str | None) -> str | None:

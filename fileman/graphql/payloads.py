@@ -10,6 +10,7 @@ from fileman import models, uploads
 from fileman.errors import FilemanError
 from fileman.graphql.enums import UploadMethod
 from fileman.graphql.errors import UploadError
+from fileman.graphql.guard import mark_row
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.types import File, FileManager
 
@@ -107,7 +108,7 @@ class UploadTicket:
         return cls(
             index=ticket.index,
             client_ref=ticket.client_ref,
-            file=ticket.file,
+            file=ticket.file and mark_row(ticket.file),
             upload_token=ticket.upload_token,
             instructions=UploadInstructions.from_instructions(ticket.instructions),
             replayed=ticket.replayed,
@@ -146,7 +147,7 @@ class InitiateUploadPayload(Payload):
         return cls(
             success=batch.success,
             files=[UploadTicket.from_ticket(ticket) for ticket in batch.tickets],
-            file_manager=batch.file_manager,
+            file_manager=mark_row(batch.file_manager),
             errors=[],
         )
 
@@ -161,7 +162,7 @@ class FilePayload(Payload):
     def from_outcome(cls, outcome: uploads.Outcome) -> Self:
         """Return the file as it is now, and the error that stopped the call."""
         errors = [UploadError.from_error(outcome.error)] if outcome.error else []
-        return cls(success=not errors, file=outcome.file, errors=errors)
+        return cls(success=not errors, file=mark_row(outcome.file), errors=errors)
 
 
 @strawberry.type

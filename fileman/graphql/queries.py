@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 from strawberry import argument, relay
 
 from fileman import access, models
-from fileman.graphql.context import Info
+from fileman.graphql.context import Info, get_caller
 from fileman.graphql.filters import FileFilter, FileManagerFilter, FileOrder, to_columns
+from fileman.graphql.guard import mark_rows
 from fileman.graphql.ids import get_kind, to_group_key, to_uuid
+from fileman.graphql.names import prefixed
 from fileman.graphql.pages import connection
 from fileman.graphql.types import File, FileManager
 
@@ -18,16 +20,16 @@ _ID = Annotated[strawberry.ID, argument(description="The id of the object.")]
 
 
 def _get_file(info: Info, id: _ID) -> QuerySet[models.File]:
-    return access.policy().visible_files(info.context.caller).filter(pk=to_uuid("File", id))
+    return mark_rows(access.policy().visible_files(get_caller(info)).filter(pk=to_uuid("File", id)))
 
 
 def _get_file_manager(info: Info, id: _ID) -> QuerySet[models.FileManager]:
-    return access.policy().open_managers(info.context.caller).filter(pk=to_uuid("FileManager", id))
+    return mark_rows(access.policy().open_managers(get_caller(info)).filter(pk=to_uuid("FileManager", id)))
 
 
 def _get_files(info: Info, filters: FileFilter) -> QuerySet[models.File]:
     """Return the rows of a list before filtering: the viewer's own, a group's or everyone's."""
-    caller = info.context.caller
+    caller = get_caller(info)
     group = None if filters.group_id is None else to_group_key(filters.group_id)
     if filters.all:
         everyones = access.policy().all_files(caller)
@@ -40,7 +42,7 @@ def _get_files(info: Info, filters: FileFilter) -> QuerySet[models.File]:
     description="A file or file manager by its id. Null if it does not exist or the viewer may not see it.",
 )
 def node(info: Info, id: _ID) -> QuerySet[models.File] | QuerySet[models.FileManager]:
-    return _get_file_manager(info, id) if get_kind(id) == "FileManager" else _get_file(info, id)
+    return _get_file_manager(info, id) if get_kind(id) == prefixed("FileManager") else _get_file(info, id)
 
 
 file = strawberry_django.field(
@@ -69,7 +71,7 @@ def files(
     ] = [],  # noqa: B006 - the default of the contract, never changed
 ) -> QuerySet[models.File]:
     filters = filters or FileFilter()
-    return _get_files(info, filters).filter(filters.to_q()).order_by(*to_columns(ordering))
+    return mark_rows(_get_files(info, filters).filter(filters.to_q()).order_by(*to_columns(ordering)))
 
 
 @connection(FileManager, description="The file managers that the viewer may upload to, by name.")
@@ -79,5 +81,5 @@ def file_managers(
         FileManagerFilter | None, argument(description="Conditions that the file managers must meet.")
     ] = None,
 ) -> QuerySet[models.FileManager]:
-    rows = access.policy().open_managers(info.context.caller)
-    return rows.filter((filters or FileManagerFilter()).to_q())
+    rows = access.policy().open_managers(get_caller(info))
+    return mark_rows(rows.filter((filters or FileManagerFilter()).to_q()))

@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from fileman.graphql.names import prefixed
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
 
 _DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -33,14 +34,16 @@ def _parse_datetime(value: object) -> datetime:
     raise GraphQLError("DateTime must be in ISO 8601 format, such as 2026-01-31T12:00:00Z.")
 
 
+# As strawberry.federation.types does, so that any schema knows the scalar without a scalar_map.
+BigInt._scalar_definition = strawberry.scalar(  # type: ignore[attr-defined]  # noqa: SLF001
+    name=prefixed("BigInt"),
+    description="A number of bytes from 0 to 2^53-1, as a JSON number or a decimal string. Other values are "
+    "refused. GraphQL's Int ends at 2 GiB.",
+    serialize=int,
+    parse_value=_parse_big_int,
+)
+# Not for a host's schema: its own DateTime stays as it is.
 SCALARS: dict[object, ScalarDefinition] = {
-    BigInt: strawberry.scalar(
-        name="BigInt",
-        description="A number of bytes from 0 to 2^53-1, as a JSON number or a decimal string. Other values are "
-        "refused. GraphQL's Int ends at 2 GiB.",
-        serialize=int,
-        parse_value=_parse_big_int,
-    ),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A date and time in ISO 8601 format with a UTC offset. Without an offset it is taken as UTC.",

@@ -10,7 +10,6 @@ from strawberry_django.optimizer import DjangoOptimizerExtension
 from fileman.graphql import mutations, queries
 from fileman.graphql.extensions import LimitedValidation
 from fileman.graphql.http.query_limits import CACHED_DOCUMENTS
-from fileman.graphql.pages import MAX_SIZE
 from fileman.graphql.scalars import SCALARS
 
 
@@ -41,7 +40,7 @@ class Schema(strawberry.Schema):
             query=query,
             mutation=mutation,
             extensions=[lambda: ParserCache(maxsize=CACHED_DOCUMENTS), LimitedValidation, DjangoOptimizerExtension],
-            config=StrawberryConfig(scalar_map=SCALARS, relay_max_results=MAX_SIZE),
+            config=StrawberryConfig(scalar_map=SCALARS),
         )
 
     def process_errors(self, *_: Any) -> None:

@@ -13,15 +13,19 @@ from strawberry.scalars import JSON
 from strawberry_django import field
 
 from fileman import access, conf, files, models
-from fileman.graphql.context import Info
+from fileman.graphql.context import Info, get_caller
 from fileman.graphql.enums import ContentDisposition
+from fileman.graphql.guard import Guarded
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.users import GroupType, UserType
 from fileman.validation import acceptance
 
 
 @strawberry_django.type(models.FileManager, description="A place where files are stored, and what it accepts.")
-class FileManager(relay.Node):
+class FileManager(Guarded, relay.Node):
+    find_visible = staticmethod(lambda caller: access.policy().open_managers(caller))
+    may_see = staticmethod(lambda caller, row: access.policy().may_use_manager(caller, row))
+
     id: relay.NodeID[UUID]
     name: str = field(description="Name of the file manager.")
     backend_type: str = field(
@@ -70,7 +74,10 @@ class FileManager(relay.Node):
     select_related=("file_manager",),
     description="An upload and, once completed, a stored file.",
 )
-class File(relay.Node):
+class File(Guarded, relay.Node):
+    find_visible = staticmethod(lambda caller: access.policy().visible_files(caller))
+    may_see = staticmethod(lambda caller, row: access.policy().may_see(caller, row))
+
     id: relay.NodeID[UUID]
     filename: str = field(
         description="Name in the storage, with a date and a random part: report_20231201_<random>.pdf."
@@ -92,7 +99,7 @@ class File(relay.Node):
     @field(description="Path in the storage. Null unless the viewer may update the file.")
     @staticmethod
     def file_path(root: Parent[models.File], info: Info) -> str | None:
-        return root.file_path if access.policy().may_update(info.context.caller, root) else None
+        return root.file_path if access.policy().may_update(get_caller(info), root) else None
 
     @field(
         only=["detected_content_type"],
@@ -115,7 +122,7 @@ class File(relay.Node):
     @field(only=["metadata"], description="JSON object set by the uploader. Null if the viewer is not signed in.")
     @staticmethod
     def metadata(root: Parent[models.File], info: Info) -> JSON | None:
-        return JSON(root.metadata) if info.context.caller.is_signed_in else None
+        return JSON(root.metadata) if get_caller(info).is_signed_in else None
 
     @field(only=["expires_at"], description="Deadline of the upload. Null unless it is unfinished.")
     @staticmethod
@@ -129,7 +136,7 @@ class File(relay.Node):
     )
     @staticmethod
     def uploaded_by(root: Parent[models.File], info: Info) -> object:
-        return root.uploaded_by if info.context.caller.is_signed_in else None
+        return root.uploaded_by if get_caller(info).is_signed_in else None
 
     @field(
         select_related=["group"],
@@ -138,16 +145,19 @@ class File(relay.Node):
     )
     @staticmethod
     def group(root: Parent[models.File], info: Info) -> GroupModel | None:
-        return root.group if info.context.caller.is_signed_in else None
+        return root.group if get_caller(info).is_signed_in else None
 
+    # Not called file_manager: the optimizer would fetch the managers apart, because their type has a get_queryset.
     @field(
-        select_related=["file_manager"],
+        name="fileManager",
+        only=[f"file_manager__{column.name}" for column in models.FileManager._meta.concrete_fields],  # noqa: SLF001
+        select_related=["file_manager__group"],
         graphql_type=FileManager | None,
         description="The file manager that stores the file. Null if the viewer may not use it.",
     )
     @staticmethod
-    def file_manager(root: Parent[models.File], info: Info) -> models.FileManager | None:
-        return root.file_manager if access.policy().may_use_manager(info.context.caller, root.file_manager) else None
+    def shown_manager(root: Parent[models.File], info: Info) -> models.FileManager | None:
+        return root.file_manager if access.policy().may_use_manager(get_caller(info), root.file_manager) else None
 
     @field(
         description="Stable link that checks access, then redirects to a download URL. Share it with users who may see "
@@ -155,7 +165,7 @@ class File(relay.Node):
     )
     @staticmethod
     def permalink(root: Parent[models.File], info: Info) -> str | None:
-        return files.permalink(caller=info.context.caller, file=root)
+        return files.permalink(caller=get_caller(info), file=root)
 
     @field(description="Signed URL to download the file. Null unless completed and visible to the viewer.")
     @staticmethod
@@ -171,7 +181,7 @@ class File(relay.Node):
         ] = ContentDisposition.ATTACHMENT,
     ) -> str | None:
         return files.download_url(
-            caller=info.context.caller,
+            caller=get_caller(info),
             file=root,
             expires_in=expires_in,
             disposition=disposition.value,
@@ -181,9 +191,9 @@ class File(relay.Node):
     @field(description="True if the viewer may call updateFile on this file.")
     @staticmethod
     def viewer_can_update(root: Parent[models.File], info: Info) -> bool:
-        return access.policy().may_update(info.context.caller, root)
+        return access.policy().may_update(get_caller(info), root)
 
     @field(description="True if the viewer may call deleteFile on this file.")
     @staticmethod
     def viewer_can_delete(root: Parent[models.File], info: Info) -> bool:
-        return access.policy().may_delete(info.context.caller, root)
+        return access.policy().may_delete(get_caller(info), root)

@@ -55,10 +55,16 @@ class GraphQLView(View):
         try:
             operation = read_operation(request)
             _check_csrf(request)
-            result = self._execute(request, operation)
+            context = Context.from_request(request)
+            result = self._execute(context, operation)
         except Refusal as refusal:
             return _refuse(request, refusal)
-        return _respond(request, result)
+        response = _respond(request, result)
+        # A host's resolvers may have set headers and cookies.
+        for name, value in context.response.items():
+            response.setdefault(name, value)
+        response.cookies.update(context.response.cookies)
+        return response
 
     def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
         message = "Send POST requests with Content-Type: application/json."
@@ -68,13 +74,13 @@ class GraphQLView(View):
 
     head = options = put = patch = delete = trace = http_method_not_allowed
 
-    def _execute(self, request: HttpRequest, operation: Operation) -> ExecutionResult:
+    def _execute(self, context: Context, operation: Operation) -> ExecutionResult:
         try:
             return self.schema.execute_sync(
                 operation.query,
                 variable_values=operation.variables,
                 operation_name=operation.operation_name,
-                context_value=Context.from_request(request),
+                context_value=context,
             )
         except (MissingQueryError, CannotGetOperationTypeError):
             message = "operationName does not match any operation of the document."
