@@ -1,4 +1,4 @@
-"""Run pytest on PostgreSQL: `python -m tests.on_postgres [pytest arguments]`. DATABASE_URL is used where it is set."""
+"""Run pytest on PostgreSQL: `python -m tests.on_postgres [pytest arguments]`. DATABASE_URL may name the server."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
             command = [sys.executable, "-m", "pytest", *arguments]
             return subprocess.run(command, env=environment, check=False).returncode
     except ServerMissing as error:
-        sys.stderr.write(f"No PostgreSQL: {error}\n")
+        sys.stderr.write(f"PostgreSQL is not available: {error}\n")
         return int(os.environ.get("CI") == "true")
 
 

@@ -1,4 +1,4 @@
-"""The project's settings as the tests run them: its own keys, fast passwords, a throw-away folder."""
+"""The project's settings for tests: other keys, fast password hashes, a temporary folder."""
 
 import os
 import tempfile
@@ -13,5 +13,5 @@ FILEMAN_SETTINGS = {**FILEMAN_SETTINGS, "ENCRYPTION_KEYS": ["T3pjZ2xkY0VqM1JmS0p
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = tempfile.mkdtemp(prefix="fileman-tests-")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
-    # A file: threads that share SQLite in memory lock each other out without waiting.
+    # Threads that share a database in memory do not wait for each other's locks; with a file they do.
     DATABASES["default"]["TEST"] = {"NAME": f"{MEDIA_ROOT}/tests.sqlite3"}  # noqa: F405

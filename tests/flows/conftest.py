@@ -1,4 +1,4 @@
-"""`storage` is each kind of storage in turn, `site` the API over real HTTP; nothing is left in memory afterwards."""
+"""`storage` is each kind of storage in turn, `site` the API over real HTTP."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,14 +36,14 @@ def configure(settings: Settings) -> Configure:
 
 @pytest.fixture
 def clouds(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The servers of the tests speak no TLS, and no SDK may look for credentials of this machine."""
+    """Allow servers without TLS, and keep the SDKs from looking for credentials of this machine."""
     configure(ALLOW_INSECURE_ENDPOINTS=True)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
 
 
 def storage_of(kind: str, request: pytest.FixtureRequest, **settings: Any) -> Storage:
-    """A new storage of that kind; its server is started, or the test skipped."""
+    """Create a storage of that kind. Starts its server, or skips the test."""
     if kind == "memory":
         return storages.memory_storage()
     if kind == "file":
@@ -71,7 +71,7 @@ def site(live_server: live_server_helper.LiveServer, user: User) -> Site:
 
 @pytest.fixture
 def uploader(site: Site, tmp_path: Path) -> Iterator[Uploader]:
-    """Of a file `large.bin`, which the test has to write."""
+    """Uploads the file `large.bin`, which the test must write."""
     made = Uploader(site, tmp_path / "large.bin")
     yield made
     made.stop()

@@ -1,4 +1,4 @@
-"""Faults on demand: the n-th call of the storage fails, before or after it has had its effect."""
+"""Fault injection: the n-th call of the storage fails, before or after its effect."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ MOMENTS: tuple[Moment, ...] = ("before", "after")
 
 
 class Beginning(MemoryBackend):
-    """A storage that has to be told of an upload in parts, and keeps that until it is ended or aborted."""
+    """A storage where an upload in parts must be begun, and that remembers it until it is completed or aborted."""
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:
         with self._operation("begin", upload.upload_path) as store:
@@ -27,13 +27,13 @@ class Fault:
     """Raises `error` at one call, once."""
 
     index: int
-    """Of the call, from 0."""
+    """Number of the call, from 0."""
     moment: Moment
     error: type[BaseException] = StorageUnavailable
     fired: str = ""
-    """The operation that failed."""
+    """Name of the operation that failed."""
     seen: list[str] = field(default_factory=list)
-    """Operations that have begun."""
+    """Names of the operations that have begun."""
 
     def __call__(self, operation: str, path: str, moment: str) -> None:
         if moment == "before":
@@ -45,7 +45,7 @@ class Fault:
 
 @contextmanager
 def injected(fault: Fault) -> Iterator[Fault]:
-    """Inside the block the storage has this fault."""
+    """Inject a fault into the storage during the block."""
     MemoryBackend.faults.append(fault)
     try:
         yield fault

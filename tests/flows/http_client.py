@@ -1,4 +1,4 @@
-"""A client over real HTTP that knows no storage: it sends what it is told to send, and fetches what it is given."""
+"""A client over real HTTP that knows nothing about storages and follows the instructions."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def content(size: int, *, head: bytes = b"") -> bytes:
-    """The same bytes for the same size; `head` comes first."""
+    """Return bytes that depend on the size alone, except for `head` in front."""
     return head + hashlib.shake_128(b"flows").digest(size - len(head))
 
 
@@ -26,13 +26,13 @@ def sha256(data: bytes) -> str:
 
 
 def slice_of(request: Json, data: bytes) -> bytes:
-    """What a request of the instructions asks for."""
+    """Return the bytes that a request of the instructions asks for."""
     piece: bytes = data[request["offset"] : request["offset"] + request["length"]]
     return piece
 
 
 def send(request: Json, body: bytes) -> int:
-    """The status of one request: the body raw, or as the last field of a form."""
+    """Send one request and return its status. The body is raw, or the last field of a form."""
     how: Json = {"headers": {header["name"]: header["value"] for header in request["headers"]}}
     if request["fields"]:
         fields = [(one["name"], (None, one["value"])) for one in request["fields"]]
@@ -43,13 +43,13 @@ def send(request: Json, body: bytes) -> int:
 
 
 def send_all(instructions: Json, data: bytes) -> None:
-    """Send everything that is asked for; each request must be taken."""
+    """Send all requests of the instructions; each must succeed."""
     for request in instructions["requests"]:
         assert send(request, slice_of(request, data)) in request["successStatus"]
 
 
 def fetch(url: str, **headers: str) -> requests.Response:
-    """The answer to a plain GET, without cookies and without following redirects."""
+    """Return the response to a plain GET without cookies. Redirects are not followed."""
     return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
 
 
@@ -73,12 +73,12 @@ class Site(Api):
         )
 
     def get(self, url: str) -> requests.Response:
-        """A plain GET with this session's cookies."""
+        """Return the response to a plain GET with the cookies of this session."""
         return requests.get(url, cookies=self.cookies, timeout=TIMEOUT_SECONDS, allow_redirects=False)
 
 
 def site_of(user: Any, url: str) -> Site:
-    """A session of that user."""
+    """Return a session of that user."""
     client = Client()
     client.force_login(user)
     return Site(client=client, url=url, cookies={"sessionid": client.cookies["sessionid"].value})
@@ -86,7 +86,7 @@ def site_of(user: Any, url: str) -> Site:
 
 @contextmanager
 def counted_bodies() -> Iterator[Json]:
-    """How many bytes of request bodies reach Django meanwhile, by view: "/graphql", "/fileman/upload"."""
+    """Count the bytes of request bodies that reach Django, by view: "/graphql", "/fileman/upload"."""
     seen: Json = {}
 
     def count(environ: Json, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""The reference client in Python as processes that can be killed at a chosen byte."""
+"""The reference client in Python, in processes that a test can kill at a chosen byte."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def opened(path, mode="r", *more, **options):
 pathlib.Path.open = opened
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs the program with a disk that hangs at that position of the file."""
+"""Runs the program on a disk that hangs at that position of the file."""
 
 
 class Uploader:
@@ -48,13 +48,13 @@ class Uploader:
         self._running: subprocess.Popen[str] | None = None
 
     def run(self, *, password: str = "ann") -> tuple[int, str, str]:
-        """Exit status, output and messages of one that is left alone."""
+        """Run a client to its end. Returns its exit status, output and messages."""
         process = self._start(str(PROGRAM), password=password)
         output, messages = process.communicate(timeout=END_SECONDS)
         return process.returncode, output, messages
 
     def kill_after(self, more_bytes: int) -> int:
-        """Kill a new one in the middle of a request, so much further on; how much has arrived in all."""
+        """Kill a new client in the middle of a request, so many bytes later; return how many have arrived in all."""
         before = arrived_bytes()
         process = self._start("-c", _STALLING, str(before + more_bytes), str(PROGRAM))
         assert process.stdout is not None
@@ -70,7 +70,7 @@ class Uploader:
 
     @property
     def kept(self) -> Path:
-        """What is left for the next process."""
+        """The file that the next process reads."""
         return self.path.with_name(f"{self.path.name}.upload")
 
     @property
@@ -91,7 +91,7 @@ class Uploader:
 
 
 def arrived_bytes() -> int:
-    """Of the only upload, as the storage says."""
+    """Return how many bytes of the only upload the storage holds."""
     file = File.objects.select_related("file_manager").first()
     if file is None or UploadState.from_file(file).needs_begin:
         return 0
@@ -100,7 +100,7 @@ def arrived_bytes() -> int:
 
 
 def _arrived_beyond(before: int) -> int:
-    """What a killed process had put on the wire still arrives."""
+    """Wait for the bytes that a killed process has sent already."""
     deadline = time.monotonic() + DRAIN_SECONDS
     while (arrived := arrived_bytes()) <= before:
         assert time.monotonic() < deadline, "nothing of what was sent has arrived"

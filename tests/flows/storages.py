@@ -1,4 +1,4 @@
-"""A new, empty storage of each kind with its file manager, and what it holds seen behind the backend's back."""
+"""A new, empty storage of each kind with its file manager, and a view of its contents that bypasses the backend."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ class Storage:
     manager: FileManager
     """Site-wide default."""
     method: str
-    """How bytes are sent: POST or PUT."""
+    """The method of uploads in one request: POST or PUT."""
     everything: Callable[[], list[str]]
-    """Paths of all that is stored: objects, parts, uploads that were begun."""
+    """Returns the paths of everything stored: objects, parts and unfinished uploads."""
     prefix: str = ""
-    """Of all paths."""
+    """All paths begin with it."""
     is_direct: bool = True
-    """Bytes go to the storage itself, not through this server."""
+    """Browsers send the bytes to the storage, not to this server."""
     verifies_signatures: bool = True
-    """Addresses that are expired or forged are refused."""
+    """Refuses expired and forged URLs."""
     part_bytes: int = 64 * 1024
-    """Smallest part of this storage, or a small one."""
+    """The smallest part that this storage accepts, or a small one."""
 
 
 def _manager(backend_type: str, **values: Any) -> FileManager:

@@ -1,4 +1,4 @@
-"""What an administrator does in the admin, in the browser."""
+"""An administrator who uses the admin in the browser."""
 
 import json
 from typing import Any
@@ -23,19 +23,19 @@ class Administrator:
         self._page.context.close()
 
     def offers(self, name: str) -> bool:
-        """Whether there is a file manager of that name."""
+        """Return True if there is a file manager with that name."""
         self._go_to_list()
         return self._page.get_by_role("link", name=name, exact=True).count() == 1
 
     def make_default(self, name: str) -> None:
-        """Uploads that name no file manager go there from now on."""
+        """Make it the file manager of uploads that name none."""
         self._go_to_list()
         self._page.get_by_role("link", name=name, exact=True).click()
         self._page.get_by_label("Is default").check()
         self._save()
 
     def add(self, *, name: str, backend_type: str, backend_url: str, settings: dict[str, Any]) -> None:
-        """A site-wide file manager without limits, to which browsers upload directly."""
+        """Add a site-wide file manager without limits that browsers upload to directly."""
         self._page.goto(f"{MANAGERS}add/")
         self._page.get_by_label("Name:").fill(name)
         self._page.get_by_label("Backend type").select_option(backend_type)
@@ -46,7 +46,7 @@ class Administrator:
         self._save()
 
     def _go_to_list(self) -> None:
-        """Where signing in and saving lead anyway."""
+        """Open the list, unless signing in or saving has opened it already."""
         if not self._page.url.endswith(MANAGERS):
             self._page.goto(MANAGERS)
 

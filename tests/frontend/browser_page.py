@@ -1,4 +1,4 @@
-"""A page in Chromium, and all that it complains about and sends."""
+"""A page in Chromium with its complaints and its requests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,16 +16,16 @@ Scheme = Literal["light", "dark"]
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """A page of a browser profile of its own."""
+    """A page with its own browser profile."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
-    """Errors and warnings of the console, and what scripts threw."""
+    """Errors and warnings of the console, and uncaught exceptions of scripts."""
     requests: list[Request] = field(default_factory=list)
     """In the order in which they were sent."""
 
     def bytes_sent(self) -> Counter[str]:
-        """Bytes of request bodies for each origin, as the network stack announced them."""
+        """Return the bytes of request bodies for each origin, by their Content-Length."""
         sent: Counter[str] = Counter()
         for request in self.requests:
             address = urlsplit(request.url)
@@ -35,7 +35,7 @@ class Watched:
 
 @contextmanager
 def watching(browser: Browser, site: str, state: StorageState | None, *, scheme: Scheme = "light") -> Iterator[Watched]:
-    """A new page that is still empty; addresses may leave out the site."""
+    """Yield a new, empty page. Its URLs may be relative to the site."""
     context = browser.new_context(
         base_url=site, storage_state=state, color_scheme=scheme, viewport={"width": 1280, "height": 800}
     )
@@ -60,16 +60,15 @@ AT_REST = """async () => {
 
 
 def come_to_rest(page: Page) -> None:
-    """Wait until the last change is drawn and nothing fades or moves any more. An animation may also be cancelled, or
-    start another."""
+    """Wait until the last change is drawn and all animations have ended, also those that others start."""
     page.evaluate(AT_REST)
 
 
 def accessibility_faults(
     page: Page, *, schemes: Sequence[Scheme] = ("light", "dark"), without: str | None = None
 ) -> list[tuple[str, str, Scheme]]:
-    """Rule, selector and colours of everything that axe finds against WCAG 2.2 AA and good practice; `without` names
-    what is left out."""
+    """Return rule, selector and colours of each violation of WCAG 2.2 AA and good practice that axe finds; `without`
+    selects elements to skip."""
     context = {"exclude": [[without]]} if without else None
     faults = []
     for scheme in schemes:
@@ -82,7 +81,7 @@ def accessibility_faults(
 
 @contextmanager
 def throttled(page: Page, bytes_per_second: int) -> Iterator[Callable[[int], None]]:
-    """Uploads are that slow until the end of the block; what it yields sets another speed."""
+    """Slow uploads down until the end of the block. Yields a function that sets another speed."""
     session = page.context.new_cdp_session(page)
 
     def limit(bytes_per_second: int) -> None:

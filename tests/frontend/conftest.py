@@ -1,4 +1,4 @@
-"""The demo as a user starts it, and Debian's Chromium to look at it."""
+"""The demo as a user starts it, and the Chromium of Debian."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.servers.fixtures import give_up
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the running demo, with a folder of its own."""
+    """The URL of the running demo, which has a folder of its own."""
     with demo_served(tmp_path_factory.mktemp("demo")) as port:
         yield f"http://localhost:{port}"
 
@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser, site: str) -> StorageState:
-    """Cookies of demo, who signed in through the form."""
+    """The cookies of the user demo after signing in with the form."""
     context = browser.new_context(base_url=site)
     page = context.new_page()
     page.goto("/")
@@ -49,7 +49,7 @@ def signed_in(browser: Browser, site: str) -> StorageState:
 
 @pytest.fixture
 def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
-    """The page at `/`, signed in as demo; it must not complain beyond what a test expects."""
+    """The page at `/`, signed in as demo. It may not complain, except where a test expects it."""
     with watching(browser, site, signed_in) as watched:
         open_page(watched.page)
         yield watched

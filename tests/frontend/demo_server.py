@@ -1,4 +1,4 @@
-"""The demo as a user starts it, in a process of its own."""
+"""Run the demo as a user starts it."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.servers.process import Program, answers_http, free_port, running
 
 @contextmanager
 def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") -> Iterator[int]:
-    """The port of the demo, which keeps everything in this folder; `origins`: of pages elsewhere that it lets in."""
+    """Run the demo in a folder and yield its port; `origins` are those of other pages that may use it."""
     port = free_port()
     demo = ["-m", "tests.servers.demo"] if with_clouds else [str(REPOSITORY / "manage.py"), "demo"]
     program = Program(

@@ -1,4 +1,4 @@
-"""A small page on origins of its own, an API that names some of them, and storages that name one."""
+"""A small page on other origins, an API that allows some of them, and storages that allow one."""
 
 import json
 import re
@@ -34,7 +34,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def page_served() -> Iterator[str]:
-    """The origin at which the page stands, until the end of the block."""
+    """Serve the page until the end of the block and yield its origin."""
     handler = partial(_Handler, directory=str(Path(__file__).with_name("other_origin_page")))
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
@@ -48,7 +48,7 @@ def page_served() -> Iterator[str]:
 
 @contextmanager
 def api_served(folder: Path, *origins: str) -> Iterator[str]:
-    """The demo with its local disk only, for pages of these origins too, and on their host, which cookies go by."""
+    """Run the demo with its local disk only, for pages of these origins. Cookies need it on the same host."""
     with demo_served(folder, with_clouds=False, origins=",".join(origins)) as port:
         yield f"http://{LOOPBACK}:{port}"
 

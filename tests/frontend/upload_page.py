@@ -1,4 +1,4 @@
-"""What tests do with the page at `/`."""
+"""Steps of tests on the page at `/`."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ def open_page(page: Page) -> None:
 
 
 def expect_complaints(watched: Watched, *texts: str) -> None:
-    """What the browser itself reports of requests that failed on purpose."""
+    """Expect what the browser itself reports about requests that failed on purpose."""
     assert [text in complaint for text, complaint in zip(texts, watched.complaints, strict=True)] == [True] * len(texts)
     watched.complaints.clear()
 

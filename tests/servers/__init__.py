@@ -1,7 +1,7 @@
-"""The real servers that the tests and the demo start as processes of their own.
+"""Real servers that the tests and the demo start as processes. README.md describes each.
 
-Each module named in `REGISTRY` has a context manager `serve()` that starts one server on free loopback ports, yields a
-frozen dataclass saying how to reach it, and stops it at the end. What is not installed raises `ServerMissing`.
+Each module in `REGISTRY` has a context manager `serve()`. It starts one server on free loopback ports, yields a frozen
+dataclass with its endpoint and credentials, and stops it at the end. It raises `ServerMissing` if it is not installed.
 """
 
 from collections.abc import Callable
@@ -26,6 +26,6 @@ REGISTRY = {
 
 
 def server(name: str) -> AbstractContextManager[Any]:
-    """The context manager that runs the named server; nothing is imported for the others."""
+    """Return the context manager that runs the named server, without importing the others."""
     serve: Callable[[], AbstractContextManager[Any]] = import_module(REGISTRY[name]).serve
     return serve()

@@ -1,7 +1,7 @@
-"""Start servers and keep them until standard input closes: `python -m tests.servers moto azurite`.
+"""Run servers until standard input closes or SIGTERM arrives: `python -m tests.servers moto azurite`.
 
-Prints one line of JSON per server, in the order asked for, as soon as it is up: its name, endpoint and credentials, or
-`{"name": ..., "missing": reason}`. SIGTERM ends it too.
+Prints one line of JSON per server as soon as it is up, in the order of the arguments: its name, endpoint and
+credentials, or `{"name": ..., "missing": reason}`.
 """
 
 import argparse

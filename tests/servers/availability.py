@@ -1,4 +1,4 @@
-"""Is a server installed? If not: why it cannot run, and how to get it."""
+"""Find the program of a server, or say what is missing and how to install it."""
 
 import shutil
 from pathlib import Path
@@ -9,15 +9,15 @@ INSTALL = "run .ci/install"
 
 
 class ServerMissing(RuntimeError):
-    """A server cannot run here because something is not installed; the message says what, and how to install it."""
+    """Raised if a server cannot run because something is not installed. The message says how to install it."""
 
 
 class ServerFailed(RuntimeError):
-    """A server is installed but did not start, or stopped by itself; the message ends with the tail of its log."""
+    """Raised if a server did not start, or ended by itself. The message ends with the tail of its log."""
 
 
 def from_servers_environment(program: str) -> Path:
-    """The path of a program of `.venv-servers`."""
+    """Return the path of a program in `.venv-servers`."""
     path = SERVERS_ENVIRONMENT / "bin" / program
     if not path.exists():
         raise ServerMissing(f"{program} is not in {SERVERS_ENVIRONMENT.name}: {INSTALL}")
@@ -25,7 +25,7 @@ def from_servers_environment(program: str) -> Path:
 
 
 def from_system(program: str, *, debian_package: str) -> Path:
-    """The path of a program that the operating system provides."""
+    """Return the path of a program of the operating system."""
     found = shutil.which(program)
     if found is None:
         raise ServerMissing(f"{program} is not installed: {INSTALL} as root, or apt-get install {debian_package}")
@@ -33,7 +33,7 @@ def from_system(program: str, *, debian_package: str) -> Path:
 
 
 def from_node_modules(program: str) -> Path:
-    """The path of a program that npm installed beside this file."""
+    """Return the path of a program that npm installed in this folder."""
     from_system("node", debian_package="nodejs (20 or newer)")
     path = Path(__file__).parent / "node_modules" / ".bin" / program
     if not path.exists():

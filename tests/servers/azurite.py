@@ -1,4 +1,4 @@
-"""Azurite: Azure Blob Storage, which refuses expired and tampered shared access signatures."""
+"""Azurite: Azure Blob Storage. It refuses expired and tampered shared access signatures."""
 
 import base64
 import secrets
@@ -14,9 +14,9 @@ ACCOUNT = "filemantests"
 
 @contextmanager
 def serve() -> Iterator[AzureServer]:
-    """Azurite's blob service on a free port, in memory, with a fresh account key.
+    """Run the blob service on a free port, in memory, with a new account key.
 
-    No origin is allowed until a test or the demo sets the CORS rules of the service.
+    It allows no origin until a test or the demo sets the CORS rules of the service.
     """
     port = free_port()
     endpoint = f"http://{LOOPBACK}:{port}/{ACCOUNT}"

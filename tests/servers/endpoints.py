@@ -1,11 +1,11 @@
-"""How to reach each server, and what it can be relied on to enforce."""
+"""The endpoint and credentials of each server, and what it enforces."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
-    """A running server of the S3 protocol, and what of it was measured to be true."""
+    """A running server of the S3 protocol. tests/backends/s3/refusals.json records what each refuses."""
 
     name: str
     """The product: `moto`, `radosgw`, `ministack` or `rclone`."""
@@ -16,11 +16,11 @@ class S3Server:
     secret_access_key: str
     """The secret of `access_key_id`."""
     region_name: str = "us-east-1"
-    """The region to sign for."""
+    """Requests are signed for this region."""
     verifies_signatures: bool
-    """A request that is not signed, expired, or signed for something else is refused, by header and by URL."""
+    """Refuses requests that are unsigned, expired or signed for something else, by header and by URL."""
     takes_post: bool
-    """Presigned POST is offered, enforced or not."""
+    """Offers presigned POST, enforced or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class AzureServer:
     account_key: str
     """Its key, base64."""
     connection_string: str
-    """All of it in the form that the Azure SDK takes."""
+    """All of the above, for the Azure SDK."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
-"""Become another program, in such a way that it ends when its starter does, however that ends.
+"""Become another program that ends when its starter ends, also after `kill -9`.
 
     python exec_with_starter.py <starter's process id> <user id or -> <group id or -> <program> <argument>...
 
-On Linux the kernel kills the program when the thread that started it is gone, also after `kill -9`. Elsewhere only an
-orderly end of the starter stops it. Given a user and a group, the program runs as these.
+On Linux the kernel kills the program when the thread that started it ends. On other systems only an orderly end of the
+starter stops it. With a user and a group, the program runs as these.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ def main(starter: str, user: str, group: str, command: list[str]) -> None:
         os.setgid(int(group))
         os.setuid(int(user))
     if sys.platform == "linux":
-        # After the change of user, which would undo it.
+        # A change of user resets the signal, so this comes after it.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(starter):
         sys.exit("the starter is gone")

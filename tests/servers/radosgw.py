@@ -38,9 +38,9 @@ auth cluster required = none
 auth service required = none
 auth client required = none
 auth supported = none
-# Without authentication there is no secure mode, on which radosgw insists otherwise.
+# radosgw insists on the secure mode, which does not exist without authentication.
 ms mon client mode = crc
-# The defaults are for clusters of many monitors; with them a start takes ten times as long.
+# The defaults are for clusters with many monitors; a start would take ten times as long.
 paxos propose interval = 0.02
 paxos min wait = 0.01
 osd pool default size = 1
@@ -78,12 +78,12 @@ rgw crypt s3 kms encryption keys = {kms_key_id}={kms_key}
 
 @dataclass(frozen=True, kw_only=True)
 class S3User:
-    """A user of the gateway, without any right beyond their own buckets."""
+    """A user of the gateway who may use only their own buckets."""
 
     user_id: str
     """The name of the user."""
     arn: str
-    """The name that a bucket policy gives as its principal."""
+    """The principal in a bucket policy."""
     access_key_id: str
     """Signs as this user."""
     secret_access_key: str
@@ -92,10 +92,10 @@ class S3User:
 
 @dataclass(frozen=True, kw_only=True)
 class RadosGateway(S3Server):
-    """radosgw, and the means to add users to it."""
+    """radosgw, with a method that adds users."""
 
     folder: Path = field(repr=False)
-    """Where its configuration stands."""
+    """The folder of its configuration."""
 
     def create_user(self, user_id: str) -> S3User:
         """Add a user, for the tests of bucket policies; a name can be given once."""
@@ -173,7 +173,7 @@ def _program(folder: Path, program: str, *words: str) -> Program:
         command=[path, *words],
         folder=folder,
         environment={"CEPH_CONF": str(folder / "ceph.conf")},
-        stop_signal=signal.SIGKILL,  # everything is in memory; an orderly end would take seconds to save nothing
+        stop_signal=signal.SIGKILL,  # an orderly end takes seconds, and all data is in memory
     )
 
 

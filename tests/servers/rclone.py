@@ -1,4 +1,4 @@
-"""rclone serve s3: checks every signature strictly, and stands for the stores with neither POST nor bucket CORS."""
+"""rclone serve s3: it checks every signature, and stands for stores with neither POST nor bucket CORS."""
 
 import secrets
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.servers.process import LOOPBACK, Program, answers_http, free_port, ru
 
 @contextmanager
 def serve() -> Iterator[S3Server]:
-    """rclone on a free port, over an empty folder."""
+    """Run rclone on a free port, over an empty folder."""
     port = free_port()
     key, secret = secrets.token_hex(10), secrets.token_hex(20)
     with temporary_folder("rclone") as folder:
