@@ -239,9 +239,14 @@ def test_each_way_to_name_a_place_leads_to_one_location(
 
 
 @pytest.mark.parametrize(
-    ("vendor", "package"), [("s3", "boto3"), ("azure", "azure.storage.blob"), ("gcs", "google.auth")]
+    ("vendor", "module", "packages"),
+    [
+        ("s3", "boto3", "boto3"),
+        ("azure", "azure.storage.blob", "azure-storage-blob and azure-identity"),
+        ("gcs", "google.auth", "google-cloud-storage"),
+    ],
 )
-def test_a_missing_sdk_is_named(vendor: str, package: str) -> None:
+def test_a_missing_sdk_is_named_with_its_extra(vendor: str, module: str, packages: str) -> None:
     """In a process of its own, because the SDKs are loaded in this one."""
     code = f"""
 import sys
@@ -249,7 +254,7 @@ import django
 from fileman.backends import backend_class
 from fileman.errors import StorageMisconfigured
 django.setup()
-sys.modules[{package!r}] = None
+sys.modules[{module!r}] = None
 try:
     backend_class({vendor!r})
 except StorageMisconfigured as error:
@@ -258,4 +263,5 @@ except StorageMisconfigured as error:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == f"Backend {vendor!r} needs the package {package!r}.\n"
+    install = f"pip install 'django-fileman-graphql[{vendor}]'"
+    assert done.stdout == f"Backend {vendor!r} needs {packages}: {install}.\n"
