@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.repository.newcomer import ROOT, Newcomer, build
+
 FRESH_PROJECT = """
 SECRET_KEY = "fresh"
 DEBUG = True
@@ -35,6 +36,31 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+WITHOUT_SDKS = """
+import sys
+for name in ("boto3", "botocore", "azure", "google", "requests", "urllib3"):
+    sys.modules[name] = None
+"""
+EVERY_MODULE = """
+import django; django.setup()
+from importlib import import_module
+from pathlib import Path
+import fileman
+root = Path(fileman.__file__).parent
+for path in root.rglob("*.py"):
+    name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
+    if not name.startswith((*(f"fileman.backends.{vendor}" for vendor in ("s3", "azure", "gcs")), "fileman.testing")):
+        import_module(name.removesuffix(".__init__"))
+"""
+SAVE_CLOUD = """
+import django; django.setup()
+from django.core.exceptions import ValidationError
+from fileman.models import FileManager
+try:
+    FileManager.objects.create(name="Cloud", backend_type="s3", settings={"bucket_name": "my-bucket"})
+except ValidationError as error:
+    print(*error.message_dict["backend_type"])
+"""
 
 
 def python(
@@ -83,22 +109,33 @@ def test_importing_the_models_or_settings_of_s3_and_azure_loads_no_vendor_sdk(pr
     assert (told.stdout, told.stderr) == ("[]\n", "")
 
 
-def test_the_wheel_serves_what_the_readme_mounts(project: Path, tmp_path: Path) -> None:
-    """In a project that has nothing of this repository but the wheel."""
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
-    (mount,) = re.findall(r"```python\n([^`]*urlpatterns[^`]*)```", (ROOT / "README.md").read_text())
-    (project / "urls.py").write_text(mount)
-    (project / "fresh.py").write_text(f"{FRESH_PROJECT}\nROOT_URLCONF = 'urls'\nMIDDLEWARE = {MIDDLEWARE}\n")
-    code = "import django; django.setup(); from django.test import Client; client = Client(SERVER_NAME='localhost'); "
-    query = 'mutation { abortUpload(input: {uploadToken: "x"}) { errors { code } } }'
-    code += f"answer = client.post('/graphql', {{'query': {query!r}}}, content_type='application/json'); "
+@pytest.mark.parametrize("target", ["wheel", "sdist"])
+def test_a_brand_new_project_uploads_with_nothing_but_the_package(tmp_path: Path, target: str) -> None:
+    """The project is set up and used as README.md says. What is built from the sdist is the whole wheel again."""
+    source = ROOT
+    if target == "sdist":
+        subprocess.run(["tar", "-xf", build("sdist", tmp_path), "-C", tmp_path], check=True)
+        (source,) = tmp_path.glob("django_fileman_graphql-*/")
+    wheel = build("wheel", tmp_path, source)
+    zipfile.ZipFile(wheel).extractall(tmp_path / "library")
+    contents = {path.relative_to(tmp_path / "library") for path in (tmp_path / "library" / "fileman").rglob("*.*")}
 
-    told = python(project, "-c", f"{code} print(answer.json())", library=tmp_path / "wheel")
+    newcomer = Newcomer(tmp_path / "project", sys.executable, tmp_path / "library")
 
-    assert (told.stdout, told.stderr) == ("{'data': {'abortUpload': {'errors': [{'code': 'UNAUTHENTICATED'}]}}}\n", "")
+    assert wheel.name.startswith("django_fileman_graphql-")
+    assert contents == {path.relative_to(ROOT) for path in (ROOT / "fileman").rglob("*.*") if path.suffix != ".pyc"}
+    assert newcomer.run("-c", "import fileman; print(fileman.__file__)").startswith(str(tmp_path / "library"))
+    assert newcomer.upload() == "COMPLETED True\n"
+
+
+def test_a_project_without_the_sdks_has_everything_but_the_clouds(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path / "project", sys.executable, ROOT)
+
+    assert newcomer.upload(before=WITHOUT_SDKS) == "COMPLETED True\n"
+    assert newcomer.run("-c", WITHOUT_SDKS + EVERY_MODULE) == ""
+    assert newcomer.run("-c", WITHOUT_SDKS + SAVE_CLOUD) == (
+        "Backend 's3' needs boto3: pip install 'django-fileman-graphql[s3]'.\n"
+    )
 
 
 def test_an_editable_install_runs_the_checkout(project: Path, tmp_path: Path) -> None:
