@@ -14,7 +14,7 @@ from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 
-pytest_plugins = ["tests.servers.fixtures", "tests.servers.gcs_fixtures"]
+pytest_plugins = ["tests.servers.fixtures"]
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("steady")
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}

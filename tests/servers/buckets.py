@@ -9,7 +9,6 @@ from azure.storage.blob import BlobServiceClient, CorsRule
 
 from tests.servers.endpoints import AzureServer, S3Server
 from tests.servers.gcs import GcsServer
-from tests.servers.gcs_client import client_of
 
 # CORS rules, as the documentation of each storage writes them in JSON.
 Rules = Sequence[Mapping[str, Any]]
@@ -74,7 +73,7 @@ def _build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
 
 
 def create_gcs_bucket(server: GcsServer, name: str, cors: Rules = ()) -> Bucket:
-    client = client_of(server)
+    client = server.client()
     bucket = client.create_bucket(name)
     bucket.cors = list(cors)
     bucket.patch()

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.servers import AzureServer, S3Server, ServerMissing, server
+from tests.servers.gcs import GcsServer
 from tests.servers.radosgw import RadosGateway
 
 
@@ -42,6 +43,12 @@ def rclone_server() -> Iterator[S3Server]:
 def azurite_server() -> Iterator[AzureServer]:
     """Azurite."""
     yield from _started("azurite")
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """gcp-storage-emulator behind the verifying front."""
+    yield from _started("gcs")
 
 
 def _started(name: str) -> Iterator[Any]:

@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from tests.servers.gcs_http import Body, Refused, Request
-from tests.servers.gcs_signing import SignatureVerifier
+from tests.servers.gcs.http import Body, Refused, Request
+from tests.servers.gcs.signing import SignatureVerifier
 
 _DATA = Path(__file__).with_name("data")
 _VECTORS: list[dict[str, Any]] = json.loads((_DATA / "gcs_v4_signing_vectors.json").read_text("utf-8-sig"))[
@@ -33,8 +33,7 @@ def test_a_published_vector_is_accepted_until_the_second_of_its_expiry(vector: d
     request = _request(vector)
 
     for now in (_signed_at(vector), _expires(vector)):
-        expected = request.headers.get("X-Goog-Content-SHA256", "UNSIGNED-PAYLOAD")
-        assert _verifier(vector).verify(request, now=now) == expected
+        _verifier(vector).verify(request, now=now)
 
 
 @each_vector
@@ -61,7 +60,7 @@ def test_a_url_dated_more_than_a_quarter_of_an_hour_ahead_is_refused() -> None:
     vector = _VECTORS[0]
     early = _signed_at(vector) - timedelta(minutes=15)
 
-    assert _verifier(vector).verify(_request(vector), now=early) == "UNSIGNED-PAYLOAD"
+    _verifier(vector).verify(_request(vector), now=early)
     with pytest.raises(Refused, match=r"^403 RequestTimeTooSkewed"):
         _verifier(vector).verify(_request(vector), now=early - timedelta(seconds=1))
 

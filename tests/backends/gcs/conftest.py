@@ -10,7 +10,6 @@ from django.test import override_settings
 
 from tests.backends.gcs.stores import Store
 from tests.servers.gcs import GcsServer
-from tests.servers.gcs_client import client_of
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def _plain_http() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def sdk_client(gcs_server: GcsServer) -> Iterator[Any]:
     """Google's own client; reading its key costs too much to do it for each test."""
-    client = client_of(gcs_server)
+    client = gcs_server.client()
     yield client
     client.close()
 

@@ -15,7 +15,7 @@ from fileman.backends.values import StoredObject
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import Store, begun, budget, upload_of
-from tests.servers.gcs_faults import Fault
+from tests.servers.gcs.faults import Fault
 
 SILENCE_SECONDS = 20
 """After it the silent storage returns what no backend takes."""

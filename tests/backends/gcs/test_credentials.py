@@ -19,7 +19,6 @@ from fileman.models import FileManager
 from tests.api import Api
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import BODY, Store, only_request, send, upload_of
-from tests.servers.gcs_client import credentials_of
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def signed_blobs() -> list[str]:
 @pytest.fixture
 def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[GCSBackend]:
     """A backend on a machine of Google's: its metadata server gives tokens, the IAM service signs."""
-    account: Any = credentials_of(store.server.service_account_info).with_scopes(["cloud-platform"])
+    account: Any = store.server.credentials().with_scopes(["cloud-platform"])
     account.refresh(google.auth.transport.requests.Request())
 
     def metadata(asked: Asked) -> Answer:

@@ -8,7 +8,7 @@ from django.conf import settings as django_settings
 from django.test import override_settings
 
 from tests.backends.gcs.stores import Store
-from tests.servers.gcs_faults import Fault
+from tests.servers.gcs.faults import Fault
 
 RULE = {
     "origin": ["https://app.example.com"],

@@ -21,7 +21,7 @@ from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket, Uplo
 from fileman.uploads._finalize import finalize
 from fileman.uploads.instructions import build_upload
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
-from tests.servers.gcs_faults import Fault
+from tests.servers.gcs.faults import Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LARGE = BODY * 40_000

@@ -13,7 +13,7 @@ from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ChecksumMismatch, ObjectChanged, StorageUnavailable, UploadInProgress
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import BODY, Store, budget, checksum_of, only_request, send, upload_of, uploaded
-from tests.servers.gcs_faults import Fault
+from tests.servers.gcs.faults import Fault
 
 OTHER = BODY.swapcase()
 

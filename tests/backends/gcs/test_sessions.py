@@ -14,7 +14,7 @@ from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import Slice, Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, begun, budget, checksum_of, only_request, send, upload_of
-from tests.servers.gcs_faults import Fault
+from tests.servers.gcs.faults import Fault
 
 KIB = 1024
 BIG = bytes(range(256)) * 4 * 1000
@@ -125,7 +125,7 @@ def test_a_session_without_an_origin_admits_no_browser(backend: GCSBackend) -> N
 
 @pytest.fixture
 def _two_origins() -> Iterator[None]:
-    changed = {"ALLOWED_ORIGINS": [ORIGIN], "PUBLIC_URL": "https://files.example.com/base/"}
+    changed = {"ALLOWED_ORIGINS": [ORIGIN], "PUBLIC_URL": "https://files.example.com/"}
     with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **changed}):
         yield
 

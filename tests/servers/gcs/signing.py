@@ -1,27 +1,34 @@
-"""Checks V4 signed URLs (GOOG4-RSA-SHA256) as https://cloud.google.com/storage/docs/authentication/signatures tells.
+"""Signatures of the test account: of V4 signed URLs, and of the assertions that buy access tokens.
 
-It is a reading of the documentation, held to Google's published signing vectors by test_gcs_signing.py.
+V4 (GOOG4-RSA-SHA256) follows https://cloud.google.com/storage/docs/authentication/signatures. test_gcs_signing.py tests
+it against Google's published vectors.
 """
 
+import json
 import re
+import secrets
+import time
+from base64 import urlsafe_b64decode
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from tests.servers.gcs_http import Refused, Request
+from tests.servers.gcs.http import Refused, Request, Resource, Response, json_response
 
 _ALGORITHM = "GOOG4-RSA-SHA256"
 _PARAMETERS = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 _MAX_EXPIRES_SECONDS = 7 * 24 * 60 * 60
 _CLOCK_SKEW = timedelta(minutes=15)
-_UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+TOKEN_PATH = "/_front/token"
+_TOKEN_LIFETIME_SECONDS = 3600
+_AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth names it whatever token_uri says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +39,8 @@ class SignatureVerifier:
     date_format: str = "%Y%m%dT%H%M%SZ"
     """How X-Goog-Date is written. Only the published vectors differ from the default."""
 
-    def verify(self, request: Request, *, now: datetime) -> str:
-        """Return the payload hash that the signature covers, or raise Refused with Google's status and code."""
+    def verify(self, request: Request, *, now: datetime) -> None:
+        """Raise Refused with Google's status and code unless the request is signed."""
         fields = _signature_fields(request)
         signed_headers = fields["SignedHeaders"].split(";")
         _check_signed_headers(request, signed_headers)
@@ -44,7 +51,6 @@ class SignatureVerifier:
             raise Refused(400, "ExpiredToken", f"The signed URL expired at {expires.isoformat()}")
         if now < signed_at - _CLOCK_SKEW:
             raise Refused(403, "RequestTimeTooSkewed", "The signed URL is dated in the future")
-        return _payload_hash(request, signed_headers)
 
     def _signed_at(self, fields: dict[str, str]) -> datetime:
         email, _, scope = fields["Credential"].partition("/")
@@ -75,6 +81,38 @@ class SignatureVerifier:
             raise Refused(403, "SignatureDoesNotMatch", "The signature is not of this request") from None
 
 
+class Tokens:
+    def __init__(self, *, client_email: str, public_key: RSAPublicKey) -> None:
+        self._client_email = client_email
+        self._public_key = public_key
+        self._issued: set[str] = set()
+
+    def respond(self, request: Request) -> Response:
+        """Issue a token for a valid assertion, else 400 invalid_grant."""
+        form = parse_qs(request.read().decode())
+        claims = self._claims(form.get("assertion", [""])[0])
+        if (claims["iss"], claims["aud"]) != (self._client_email, _AUDIENCE) or claims["exp"] < time.time():
+            raise Refused(400, "invalid_grant", "The assertion is of another account or audience, or too old")
+        token = secrets.token_urlsafe()
+        self._issued.add(token)
+        return json_response({"access_token": token, "expires_in": _TOKEN_LIFETIME_SECONDS, "token_type": "Bearer"})
+
+    def check(self, request: Request) -> None:
+        """Refuse a request without a token that was issued here."""
+        sent = request.headers.get("Authorization", "")
+        if sent.removeprefix("Bearer ") not in self._issued:
+            raise Refused(401, "authError", "Invalid Credentials")
+
+    def _claims(self, assertion: str) -> Resource:
+        signed, _, signature = assertion.rpartition(".")
+        try:
+            self._public_key.verify(_decoded(signature), signed.encode(), PKCS1v15(), hashes.SHA256())
+        except (ValueError, InvalidSignature):
+            raise Refused(400, "invalid_grant", "Invalid JWT Signature.") from None
+        claims: Resource = json.loads(_decoded(signed.partition(".")[2]))
+        return claims
+
+
 def _signature_fields(request: Request) -> dict[str, str]:
     counts = Counter(name for name, _ in request.pairs)
     found = {name: request.parameters[f"X-Goog-{name}"] for name in _PARAMETERS if counts[f"X-Goog-{name}"]}
@@ -96,14 +134,9 @@ def _check_signed_headers(request: Request, signed_headers: list[str]) -> None:
 def _canonical_request(request: Request, signed_headers: list[str]) -> str:
     query = sorted(f"{_encoded(name)}={_encoded(value)}" for name, value in request.pairs if name != "X-Goog-Signature")
     headers = [f"{name}:{_header(request, name)}" for name in signed_headers]
-    payload = _payload_hash(request, signed_headers)
+    hashed = "x-goog-content-sha256" in signed_headers  # only in Google's vectors
+    payload = _header(request, "x-goog-content-sha256") if hashed else "UNSIGNED-PAYLOAD"
     return "\n".join([request.method, request.path, "&".join(query), *headers, "", ";".join(signed_headers), payload])
-
-
-def _payload_hash(request: Request, signed_headers: list[str]) -> str:
-    if "x-goog-content-sha256" in signed_headers:
-        return _header(request, "x-goog-content-sha256")
-    return _UNSIGNED_PAYLOAD
 
 
 def _header(request: Request, name: str) -> str:
@@ -112,3 +145,7 @@ def _header(request: Request, name: str) -> str:
 
 def _encoded(text: str) -> str:
     return quote(text, safe="-_.~")
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

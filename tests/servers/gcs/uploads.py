@@ -4,10 +4,9 @@ import json
 import re
 from itertools import islice
 
-from tests.servers.gcs_conditions import check_preconditions
-from tests.servers.gcs_emulator import Emulator, Resource
-from tests.servers.gcs_http import CHUNK_BYTES, Refused, Request, Response, Spool
-from tests.servers.gcs_json import json_response
+from tests.servers.gcs.conditions import check_generation
+from tests.servers.gcs.emulator import Emulator
+from tests.servers.gcs.http import CHUNK_BYTES, Refused, Request, Resource, Response, Spool, json_response
 
 
 class Uploads:
@@ -15,37 +14,34 @@ class Uploads:
         self._emulator = emulator
 
     def respond(self, request: Request, bucket: str) -> Response:
-        """Spool the body, check it and store it as one object."""
+        """Spool the body and store it as one object."""
         self._emulator.bucket(bucket)
         with Spool() as spool:
             for piece in request.body.pieces():
                 spool.append(piece)
-            metadata, start, length = self._described(request, spool)
-            metadata["name"] = request.parameters.get("name") or metadata.get("name")
-            if not metadata["name"]:
-                raise Refused(400, "required", "The object has no name")
-            return self.store(bucket, metadata, spool, (start, length), request.parameters)
+            metadata, start, length = self._describe(request, spool)
+            metadata |= {"name": request.parameters.get("name") or metadata["name"]}
+            return self.store(bucket, metadata, spool, (start, length), request.parameters.get("ifGenerationMatch"))
 
     def store(
-        self, bucket: str, metadata: Resource, spool: Spool, part: tuple[int, int], conditions: dict[str, str]
+        self, bucket: str, metadata: Resource, spool: Spool, part: tuple[int, int], generation: str | None
     ) -> Response:
-        """Store `part` (start, length) of the spool unless a precondition forbids it.
+        """Store `part` (start, length) of the spool if the object has the wanted generation.
 
-        The md5Hash and crc32c that the metadata may declare are checked by the emulator: 400.
+        The emulator checks the md5Hash and crc32c that the metadata may declare: 400.
         """
         start, length = part
         with self._emulator.lock:
-            check_preconditions(self._emulator.find(bucket, metadata["name"]), conditions)
+            check_generation(self._emulator.find(bucket, metadata["name"]), generation)
             return json_response(self._emulator.store(bucket, metadata, spool, start=start, length=length))
 
-    def _described(self, request: Request, spool: Spool) -> tuple[Resource, int, int]:
-        kind = request.headers.get("Content-Type", "application/octet-stream")
-        if request.parameters.get("uploadType") != "multipart":
-            return {"contentType": kind}, 0, spool.size
-        return _multipart(spool, request.headers.get_boundary())
+    def _describe(self, request: Request, spool: Spool) -> tuple[Resource, int, int]:
+        if request.parameters["uploadType"] == "multipart":
+            return _parse_multipart(spool, request.headers.get_boundary())
+        return {"contentType": request.headers.get("Content-Type", "application/octet-stream")}, 0, spool.size
 
 
-def _multipart(spool: Spool, boundary: str | None) -> tuple[Resource, int, int]:
+def _parse_multipart(spool: Spool, boundary: str | None) -> tuple[Resource, int, int]:
     """Find the metadata and the place of the content in a multipart/related body."""
     head = b"".join(islice(spool.pieces(0, min(spool.size, CHUNK_BYTES)), 1))
     mark = re.escape(f"--{boundary}".encode())

@@ -1,0 +1,123 @@
+"""Google Cloud Storage: gcp-storage-emulator in memory, behind a front of ours that checks what Google checks.
+
+The emulator verifies no signature, no expiry and no precondition, and no other program does. What the front enforces is
+our reading of Google's documentation; its signatures are tested against Google's vectors.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.cloud import storage
+from google.oauth2 import service_account
+
+from tests.servers.availability import from_servers_environment
+from tests.servers.gcs.emulator import Emulator
+from tests.servers.gcs.faults import Fault
+from tests.servers.gcs.front import Front
+from tests.servers.gcs.http import Listener
+from tests.servers.gcs.signing import TOKEN_PATH
+from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
+
+_PROJECT = "fileman-tests"
+_EMAIL = f"uploader@{_PROJECT}.iam.gserviceaccount.com"
+_STOP_POLL_SECONDS = 0.02
+_FRONTS: dict[str, Front] = {}
+"""Endpoint -> the front that runs there, in a thread of this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GcsServer:
+    """A running Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
+
+    name: str
+    """The product: `gcs`."""
+    endpoint: str
+    """`http://127.0.0.1:<port>`, without a trailing slash: the `api_endpoint` of a client."""
+    project_id: str
+    """The project that a client names; any is accepted."""
+    service_account_info: dict[str, str]
+    """For `service_account.Credentials.from_service_account_info`; the front itself serves its token_uri."""
+    client_email: str
+    """The account whose signatures are valid."""
+
+    def credentials(self) -> Any:
+        """Return credentials that sign, and that fetch their tokens from the token_uri of the account.
+
+        Without a subject google-auth asks iamcredentials.googleapis.com, in a thread of its own, where the account may
+        be used.
+        """
+        untyped: Any = service_account.Credentials
+        return untyped.from_service_account_info(self.service_account_info, subject=self.client_email)
+
+    def client(self) -> Any:
+        """Return Google's own client, which asks nothing of the internet. The caller closes it."""
+        options = {"api_endpoint": self.endpoint}
+        return storage.Client(project=self.project_id, credentials=self.credentials(), client_options=options)
+
+    def inject(self, fault: Fault) -> None:
+        """Make `fault` happen to the next requests that match it; several faults wait in the order they came."""
+        _FRONTS[self.endpoint].faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that no request has met yet."""
+        _FRONTS[self.endpoint].faults.clear()
+
+    def set_unfinished_rewrite_steps(self, steps: int) -> None:
+        """Make every rewrite from now on return `done: false` so many times before it is done; 0 at the start."""
+        _FRONTS[self.endpoint].rewrites.unfinished_steps = steps
+
+
+@contextmanager
+def serve() -> Iterator[GcsServer]:
+    """Run the emulator and its front on free ports, empty; each call generates its own account."""
+    emulator_program = from_servers_environment("gcp-storage-emulator")
+    emulator_port = free_port()
+    start = ["start", "--host", LOOPBACK, "--port", str(emulator_port), "--in-memory", "--quiet"]
+    with temporary_folder("gcs") as folder:
+        program = Program(command=[emulator_program, *start], folder=folder)
+        with running(program, ready=lambda: answers_http(emulator_port)), _front(emulator_port) as server:
+            yield server
+
+
+@contextmanager
+def _front(emulator_port: int) -> Iterator[GcsServer]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    with Listener() as listener:
+        host = f"{LOOPBACK}:{listener.server_address[1]}"
+        emulator = Emulator(emulator_port, public_host=host)
+        front = Front(emulator, client_email=_EMAIL, public_key=key.public_key())
+        listener.serve_request = front.serve
+        thread = Thread(target=listener.serve_forever, args=[_STOP_POLL_SECONDS], name="gcs front", daemon=True)
+        thread.start()
+        server = GcsServer(
+            name="gcs",
+            endpoint=f"http://{host}",
+            project_id=_PROJECT,
+            service_account_info=_account(key, f"http://{host}{TOKEN_PATH}"),
+            client_email=_EMAIL,
+        )
+        _FRONTS[server.endpoint] = front
+        try:
+            yield server
+        finally:
+            del _FRONTS[server.endpoint]
+            listener.shutdown()
+            thread.join()
+            front.close()
+
+
+def _account(key: rsa.RSAPrivateKey, token_uri: str) -> dict[str, str]:
+    return {
+        "type": "service_account",
+        "project_id": _PROJECT,
+        "private_key_id": "generated-for-this-run",
+        "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "client_email": _EMAIL,
+        "client_id": "100000000000000000000",
+        "token_uri": token_uri,
+    }

@@ -1,0 +1,142 @@
+"""The front: Google Cloud Storage as strict as its documentation, over an emulator that checks next to nothing."""
+
+import re
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from tests.servers.gcs.batch import BATCH_PATH, respond_batch
+from tests.servers.gcs.emulator import Emulator
+from tests.servers.gcs.faults import Faults
+from tests.servers.gcs.http import Disconnected, Refused, Request, Resource, Response, json_response
+from tests.servers.gcs.objects import JsonApi, Rewrites
+from tests.servers.gcs.sessions import Sessions
+from tests.servers.gcs.signing import TOKEN_PATH, SignatureVerifier, Tokens
+from tests.servers.gcs.uploads import Uploads
+from tests.servers.gcs.xml import XmlApi, split_path
+
+_UPLOAD = re.compile(r"(?:/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o")
+_JSON_PATHS = ("/storage/v1/", "/upload/storage/v1/", "/download/storage/v1/", BATCH_PATH, TOKEN_PATH)
+_SESSION_METHODS = "PUT, POST, DELETE, OPTIONS"
+_SESSION_EXPOSED = "Content-Length, Content-Type, Date, X-GUploader-UploadID"
+_REASONS = {404: "notFound", 412: "conditionNotMet"}
+
+
+class Front:
+    def __init__(self, emulator: Emulator, *, client_email: str, public_key: RSAPublicKey) -> None:
+        self.faults = Faults()
+        self.rewrites = Rewrites(emulator)
+        self._emulator = emulator
+        self._json = JsonApi(emulator, self.rewrites)
+        self._uploads = Uploads(emulator)
+        self._sessions = Sessions(emulator, self._uploads)
+        self._xml = XmlApi(emulator, SignatureVerifier(client_email=client_email, public_key=public_key))
+        self._tokens = Tokens(client_email=client_email, public_key=public_key)
+
+    def serve(self, request: Request) -> Response | None:
+        """Return the response, or None if a fault or the client ends the connection."""
+        fault = self.faults.take(request.method, f"{request.path}?{request.query}")
+        request.body.cut_after_bytes = fault.cut_after_bytes
+        try:
+            if fault.status is None:
+                response = self.respond(request)
+            else:
+                response = _refuse(request, Refused(fault.status, "backendError", "A fault that the test ordered"))
+            request.body.drain()
+        except (Disconnected, ConnectionError, TimeoutError):
+            return None
+        return None if fault.drop_answer else response
+
+    def respond(self, request: Request) -> Response:
+        """Return the response to one request; refusals have the format of the API that was asked."""
+        try:
+            response = self._route(request)
+        except Refused as refusal:
+            response = _refuse(request, refusal)
+        if request.headers["Origin"] is None:
+            return response
+        headers = response.headers | self._cors_headers(request)
+        return Response(status=response.status, headers=headers, body=response.body)
+
+    def close(self) -> None:
+        self._sessions.close()
+
+    def _route(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response()
+        if request.path == TOKEN_PATH:
+            return self._tokens.respond(request)
+        if not _is_json(request):
+            return self._xml.respond(request)
+        if request.path.startswith("/upload/") and "upload_id" in request.parameters:
+            return self._sessions.respond(request)
+        self._tokens.check(request)
+        if request.path == BATCH_PATH:
+            return respond_batch(request, self.respond)
+        if (match := _UPLOAD.fullmatch(request.path)) and "uploadType" in request.parameters:
+            bucket = unquote(match["bucket"])
+            resumable = request.parameters["uploadType"] == "resumable"
+            return (self._sessions.start if resumable else self._uploads.respond)(request, bucket)
+        return self._json.respond(request)
+
+    def _cors_headers(self, request: Request) -> dict[str, str]:
+        if upload_id := request.parameters.get("upload_id"):
+            return _session_headers(self._sessions.origin(upload_id), request)
+        return {} if _is_json(request) else _bucket_headers(self._rules(request), request)
+
+    def _rules(self, request: Request) -> list[Resource]:
+        try:
+            return self._emulator.bucket(split_path(request.path)[0]).get("cors") or []
+        except Refused:
+            return []
+
+
+def _refuse(request: Request, refusal: Refused) -> Response:
+    """Render a refusal as XML or JSON, whichever API the path belongs to."""
+    if _is_json(request):
+        reason = _REASONS.get(refusal.status, refusal.code)
+        details = [{"domain": "global", "reason": reason, "message": refusal.message}]
+        error = {"code": refusal.status, "message": refusal.message, "errors": details}
+        return json_response({"error": error}, status=refusal.status)
+    text = f"<Error><Code>{escape(refusal.code)}</Code><Message>{escape(refusal.message)}</Message></Error>"
+    document = f"<?xml version='1.0' encoding='UTF-8'?>{text}".encode()
+    return Response(status=refusal.status, headers={"Content-Type": "application/xml; charset=UTF-8"}, body=document)
+
+
+def _is_json(request: Request) -> bool:
+    return request.path.startswith(_JSON_PATHS)
+
+
+def _bucket_headers(rules: list[Resource], request: Request) -> dict[str, str]:
+    """Return the headers of the first rule of the bucket that allows the origin and the method."""
+    origin = request.headers.get("Origin", "")
+    preflight = request.method == "OPTIONS"
+    method = request.headers.get("Access-Control-Request-Method", "") if preflight else request.method
+    for rule in rules:
+        allowed = next((known for known in rule.get("origin", []) if fnmatchcase(origin, known)), None)
+        if origin and allowed and {method, "*"} & set(rule.get("method", [])):
+            headers = {"Access-Control-Allow-Origin": "*" if allowed == "*" else origin, "Vary": "Origin"}
+            listed = ", ".join(rule.get("responseHeader", []))
+            if not preflight:
+                return headers | {"Access-Control-Expose-Headers": listed}
+            return headers | {
+                "Access-Control-Allow-Methods": ", ".join(rule["method"]),
+                "Access-Control-Allow-Headers": listed,
+                "Access-Control-Max-Age": str(rule.get("maxAgeSeconds", 3600)),
+            }
+    return {}
+
+
+def _session_headers(opened_by: str | None, request: Request) -> dict[str, str]:
+    """Return the headers for a session URL; the bucket's rules count for nothing there."""
+    if opened_by is None or request.headers["Origin"] != opened_by:
+        return {}
+    headers = {"Access-Control-Allow-Origin": opened_by, "Vary": "Origin"}
+    if request.method != "OPTIONS":
+        return headers | {"Access-Control-Expose-Headers": _SESSION_EXPOSED}
+    return headers | {
+        "Access-Control-Allow-Methods": _SESSION_METHODS,
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+    }
