@@ -1,33 +1,29 @@
-const PROBLEM = `
-fragment Problem on UploadError { code message field retryable retryAfterSeconds }`;
+// Written out, without fragments: these would name types, which a host's GRAPHQL_PREFIX renames.
 
-const STORED = "file { ...StoredFile } instructions { ...Instructions }";
+const ERRORS = "errors { code message field retryable retryAfterSeconds }";
 
-const STORED_FRAGMENTS = `
-fragment StoredFile on File {
-  id filename originalFilename filePath fileSize contentType uploadStatus failureReason
-  checksum checksumVerified metadata isPublic created expiresAt permalink downloadUrl
-}
-fragment Instructions on UploadInstructions {
-  requests { partNumber offset length method url headers { name value } fields { name value } fileField successStatus }
-  ordered maxConcurrency partSize totalParts hasMore expiresAt
-}`;
+const STORED = `file {
+    id filename originalFilename filePath fileSize contentType uploadStatus failureReason
+    checksum checksumVerified metadata isPublic created expiresAt permalink downloadUrl
+  }
+  instructions {
+    requests { partNumber offset length method url headers { name value } fields { name value } fileField successStatus }
+    ordered maxConcurrency partSize totalParts hasMore expiresAt
+  }`;
 
-/** @param {string} name @param {string} selection  beside success and errors @param {string} [fragments]  that it spreads */
-function mutation(name, selection, fragments = STORED_FRAGMENTS) {
+/** @param {string} name @param {string} selection  beside success and errors */
+function mutation(name, selection) {
   const type = name[0].toUpperCase() + name.slice(1);
-  return `mutation ${type}($input: ${type}Input!) {
-  ${name}(input: $input) { success ${selection} errors { ...Problem } }
-}${PROBLEM}${fragments}`;
+  return `mutation ${type}($input: ${type}Input!) { ${name}(input: $input) { success ${selection} ${ERRORS} } }`;
 }
 
 /** The GraphQL documents, by mutation. */
 export const DOCUMENTS = {
   initiateUpload: mutation(
     "initiateUpload",
-    `files { index uploadToken ${STORED} errors { ...Problem } } fileManager { id name backendType }`,
+    `files { index uploadToken ${STORED} ${ERRORS} } fileManager { id name backendType }`,
   ),
   refreshUpload: mutation("refreshUpload", `uploadToken ${STORED}`),
   finalizeUpload: mutation("finalizeUpload", STORED),
-  abortUpload: mutation("abortUpload", "", ""),
+  abortUpload: mutation("abortUpload", ""),
 };
