@@ -1,5 +1,6 @@
 """System checks. They make no network calls."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -9,6 +10,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import CASCADE, ForeignObjectRel
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from fileman import conf
@@ -97,3 +99,61 @@ def check_foreign_keys(**_: Any) -> list[CheckMessage]:
         checks.Warning(f"Deleting a file deletes rows of {field}.", hint=hint, obj=field, id="fileman.W001")
         for field in fields
     ]
+
+
+@register("fileman")
+def check_graphql_views(**_: Any) -> list[CheckMessage]:
+    """Return what a view lacks that serves fileman's fields in a host's own schema.
+
+    fileman.W002: ATOMIC_REQUESTS, under which each mutation is refused. fileman.W003: no query optimizer.
+    fileman.W004: no limits on documents.
+    """
+    if not getattr(django_settings, "ROOT_URLCONF", None):
+        return []
+    return [
+        checks.Warning(f"The GraphQL view at {route!r} {problem}", hint=hint, id=f"fileman.{number}")
+        for route, view in _walk_views(get_resolver(), "")
+        for number, problem, hint in _find_view_problems(view)
+    ]
+
+
+def _walk_views(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, Any]]:
+    for pattern in resolver.url_patterns:
+        route = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLPattern):
+            yield route, pattern.callback
+        else:
+            yield from _walk_views(pattern, route)
+
+
+def _find_view_problems(view: Any) -> Iterator[tuple[str, str, str]]:
+    schema: Any = getattr(view, "view_initkwargs", {}).get("schema")
+    if not _has_our_fields(schema):
+        return
+    atomic = connections[DEFAULT_DB_ALIAS].settings_dict["ATOMIC_REQUESTS"]
+    if atomic and DEFAULT_DB_ALIAS not in getattr(view, "_non_atomic_requests", ()):
+        hint = "Wrap the view in django.db.transaction.non_atomic_requests. Until then each mutation is refused."
+        yield "W002", "runs in a transaction, because ATOMIC_REQUESTS is on.", hint
+    names = [_get_extension_name(extension) for extension in schema.extensions]
+    if not any(name.endswith("OptimizerExtension") for name in names):
+        hint = "Add strawberry_django.optimizer.DjangoOptimizerExtension to the extensions of the schema."
+        yield "W003", "has no query optimizer: each file of a list costs several SQL statements.", hint
+    if not any(name.endswith("Limiter") or name == "LimitedValidation" for name in names):
+        hint = "Use fileman.graphql.Schema, or strawberry's QueryDepthLimiter, MaxAliasesLimiter and MaxTokensLimiter."
+        yield "W004", "has no limits on the size of a document.", hint
+
+
+def _has_our_fields(schema: Any) -> bool:
+    """Return True for a schema with a query or mutation of fileman, judged without importing the GraphQL API."""
+    types = [getattr(schema, name, None) for name in ("query", "mutation")]
+    definitions = [one.__strawberry_definition__ for one in types if one is not None]
+    resolvers = [field.base_resolver for definition in definitions for field in definition.fields]
+    functions = [resolver.wrapped_func for resolver in resolvers if resolver is not None]
+    return any(getattr(function, "__module__", "").startswith("fileman.graphql.") for function in functions)
+
+
+def _get_extension_name(extension: Any) -> str:
+    """Return the name of the class. An extension is a class, an instance, or a function that makes one."""
+    if isinstance(extension, type):
+        return extension.__name__
+    return type(extension() if callable(extension) else extension).__name__
