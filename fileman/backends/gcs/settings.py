@@ -8,10 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from google.auth import environment_vars
-from google.auth.exceptions import GoogleAuthError
-from google.oauth2 import service_account
-
 from fileman import conf
 from fileman.backends.endpoints import endpoint_problems, folder, get_origin, parsed, prefix_problems
 from fileman.backends.settings import BackendSettings
@@ -51,7 +47,7 @@ class GCSSettings(BackendSettings):
             _account(info)
         except OSError:
             return ["credentials is the path of a file that cannot be read."]
-        except (GoogleAuthError, ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError):  # Google's MalformedError is a ValueError
             return [_KEY_PROBLEM]
         if parsed(json.loads(info)["token_uri"]).scheme != "https" and not conf.insecure_endpoints_allowed():
             return ["The token_uri in credentials must be https."]
@@ -74,7 +70,7 @@ class GCSSettings(BackendSettings):
         if self.credentials is not None:
             return True
         try:
-            info = json.loads(Path(os.environ[environment_vars.CREDENTIALS]).read_text())
+            info = json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text())
             return bool(info["type"] == "service_account")
         except (OSError, ValueError, KeyError, TypeError):
             return False
@@ -93,6 +89,8 @@ class GCSSettings(BackendSettings):
 @lru_cache(maxsize=256)
 def _account(key: str) -> Any:
     """Read a private key, which costs about 70 ms. Raises what Google's library raises for a malformed key."""
+    from google.oauth2 import service_account  # here, so that importing the settings imports no SDK
+
     untyped: Any = service_account.Credentials
     return untyped.from_service_account_info(json.loads(key), scopes=[SCOPE])
 
