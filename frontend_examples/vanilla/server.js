@@ -15,20 +15,21 @@ const START = `query Start {
   }
 }`;
 
+// No fragment and no BigInt variable: a schema may have a prefix before the names of its types.
 const LISTED = `
-fragment Listed on File {
   id originalFilename fileSize contentType uploadStatus failureReason checksum checksumVerified created permalink
   preview: downloadUrl(disposition: INLINE) viewerCanDelete fileManager { id name }
-}`;
+`;
 
 const FILES = `query Files($first: Int!, $after: String) {
-  files(first: $first, after: $after) { edges { node { ...Listed } } pageInfo { hasNextPage endCursor } }
-}${LISTED}`;
+  files(first: $first, after: $after) { edges { node { ${LISTED} } } pageInfo { hasNextPage endCursor } }
+}`;
 
-const FILE = `query OneFile($id: ID!) { file(id: $id) { ...Listed } }${LISTED}`;
+const FILE = `query OneFile($id: ID!) { file(id: $id) { ${LISTED} } }`;
 
-const CHECKSUMS = `query Checksums($id: ID!, $size: BigInt!) {
-  fileManager(id: $id) { checksumAlgorithms(forSize: $size) }
+/** @param {number} size */
+const checksums = (size) => `query Checksums($id: ID!) {
+  fileManager(id: $id) { checksumAlgorithms(forSize: ${size}) }
 }`;
 
 const DELETE = `mutation DeleteFile($input: DeleteFileInput!) {
@@ -63,7 +64,7 @@ export class Server {
 
   /** The better checksum that can be verified for a file of that size; undefined: none. @param {string} managerId @param {number} size */
   async checksumFor(managerId, size) {
-    const { fileManager } = await this.#ask(CHECKSUMS, { id: managerId, size });
+    const { fileManager } = await this.#ask(checksums(size), { id: managerId });
     return ["sha256", "crc32c"].find((algorithm) => fileManager?.checksumAlgorithms.includes(algorithm));
   }
 
