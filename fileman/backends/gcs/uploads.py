@@ -32,7 +32,7 @@ class GCSUploads:
         return [build(upload, part) for part in missing]
 
     def _signed_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Google accepts exactly this type and size and, when declared, this checksum."""
+        """Return a PUT that Google accepts with exactly this type, size and, when declared, checksum."""
         headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
         if upload.checksum and upload.checksum.algorithm in CHECKED_BY_GOOGLE:
             headers["x-goog-hash"] = f"{upload.checksum.algorithm}={upload.checksum.base64}"

@@ -1,4 +1,4 @@
-"""A small HTTP server that answers what a test says: for hosts of Google's that the stand-in is not."""
+"""A small HTTP server that returns what a test says: for hosts of Google's that the stand-in is not."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     missing_bytes: int = 0
-    """So many more bytes are announced than sent."""
+    """Bytes that are announced and not sent."""
 
 
 def json_answer(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
@@ -33,7 +33,7 @@ def json_answer(value: object, *, status: int = 200, headers: dict[str, str] | N
 
 @contextmanager
 def answering(respond: Callable[[Asked], Answer]) -> Iterator[str]:
-    """The address of the server, `http://127.0.0.1:<port>`, while it runs."""
+    """The URL of the server, `http://127.0.0.1:<port>`, while it runs."""
 
     class _Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:

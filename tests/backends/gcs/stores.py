@@ -1,4 +1,4 @@
-"""A fresh bucket behind the verifying front, and how the tests talk to it besides the backend under test."""
+"""A new bucket of the stand-in, and ways around the backend under test."""
 
 import uuid
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ class Store:
 
     server: GcsServer
     bucket: Any
-    """The SDK's own bucket, to look behind the backend's back."""
+    """The bucket in Google's own client, to look behind the backend's back."""
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What a file manager for this bucket is configured with; None removes a key."""
+        """The settings of a file manager for this bucket; None removes a key."""
         settings = {
             "bucket_name": self.bucket.name,
             "project_id": self.server.project_id,
@@ -54,7 +54,7 @@ class Store:
         return [blob.name for blob in self.bucket.list_blobs()]
 
     def put(self, name: str, data: bytes = BODY, *, content_type: str = "text/plain") -> Any:
-        """Write an object as nobody's client could; the blob."""
+        """Write an object as no client could, and return the blob."""
         blob = self.bucket.blob(name)
         blob.upload_from_string(data, content_type=content_type)
         return blob
@@ -79,7 +79,7 @@ def upload_of(
     expires_in: int = 60,
     now: datetime | None = None,
 ) -> Upload:
-    """A new upload that nothing has been done for."""
+    """An upload that has not begun."""
     file_id = uuid.uuid4()
     strategy = Strategy.SESSION if session else Strategy.SINGLE
     return Upload(
@@ -114,7 +114,7 @@ def send(
     url: str | None = None,
     headers: Mapping[str, str | None] | None = None,
 ) -> requests.Response:
-    """The answer to a request sent as instructed, with some headers changed; None leaves one out."""
+    """Send a request as instructed, with some headers changed; None omits one."""
     stated = {**dict(request.headers), **(headers or {})}
     return requests.request(
         method or request.method,
@@ -126,6 +126,12 @@ def send(
 
 
 def uploaded(backend: GCSBackend, upload: Upload, body: bytes = BODY) -> Upload:
-    """The upload, once its bytes have arrived."""
+    """Send the bytes, and return the upload."""
     assert send(only_request(backend, upload), body).status_code == 200
     return upload
+
+
+def allowed_origin(session: str, origin: str) -> str | None:
+    """Return the origin that a session admits, asked by the preflight of a browser."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")

@@ -1,4 +1,4 @@
-"""Where credentials come from when the settings hold none, and who signs without a private key."""
+"""Credentials that are not in the settings, and signatures without a private key."""
 
 import base64
 import json
@@ -42,14 +42,14 @@ def test_a_key_named_by_the_environment_signs_here(store: Store, adc_file: Path)
     ]
 
 
-def test_making_a_backend_asks_nobody(store: Store, adc_file: Path) -> None:
+def test_building_a_backend_needs_no_network(store: Store, adc_file: Path) -> None:
     adc_file.write_text(json.dumps({"type": "external_account"}))
 
     assert store.backend(credentials=None).capabilities.signs_locally is False
     assert store.backend(credentials=None, endpoint="http://127.0.0.1:9").capabilities.signs_locally is False
 
 
-def test_no_credentials_anywhere_is_a_fault_of_the_configuration(store: Store) -> None:
+def test_without_any_credentials_the_storage_is_misconfigured(store: Store) -> None:
     backend = store.backend(credentials=None)
 
     with pytest.raises(StorageMisconfigured):
@@ -107,10 +107,10 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
         yield store.backend(credentials=None)
 
 
-def test_a_machine_without_a_key_lets_the_iam_service_sign(
+def test_on_a_machine_without_a_key_the_iam_service_signs(
     store: Store, machine: GCSBackend, signed_blobs: list[str]
 ) -> None:
-    """An upload and a download by addresses that were signed over the network."""
+    """An upload and a download by URLs that were signed over the network."""
     upload = upload_of()
 
     assert machine.capabilities.signs_locally is False
@@ -121,10 +121,10 @@ def test_a_machine_without_a_key_lets_the_iam_service_sign(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_lists_do_not_sign_where_signing_asks_the_network(
+def test_lists_do_not_sign_over_the_network(
     store: Store, machine: GCSBackend, signed_blobs: list[str], api: Api
 ) -> None:
-    """They answer the stable link, which signs when it is followed."""
+    """They return the stable link, which signs when it is followed."""
     FileManager.objects.create(
         name="Google",
         backend_type="gcs",
@@ -149,7 +149,7 @@ def test_lists_do_not_sign_where_signing_asks_the_network(
     assert len(signed_blobs) == 2
 
 
-def test_a_signing_service_that_refuses_is_named(
+def test_a_refusal_of_the_signing_service_is_reported(
     store: Store, machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusal = {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
@@ -163,7 +163,7 @@ def test_a_signing_service_that_refuses_is_named(
         )
 
 
-def test_signed_addresses_name_the_account(store: Store, machine: GCSBackend) -> None:
+def test_signed_urls_name_the_account(store: Store, machine: GCSBackend) -> None:
     query = parse_qs(urlsplit(machine.get_url("a")).query)
 
     assert query["X-Goog-Credential"][0].startswith(f"{store.server.client_email}/")

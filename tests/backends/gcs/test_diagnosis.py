@@ -1,4 +1,4 @@
-"""validate_configuration asks the storage itself and says what is wrong; it never raises and leaves nothing behind."""
+"""validate_configuration asks the storage itself and reports each problem; it never raises and leaves nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,14 +25,14 @@ def allow(store: Store, **changes: Any) -> Store:
     return store
 
 
-def faults(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
+def problems(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
     valid, found = store.backend(direct=direct, **settings).validate_configuration()
     assert valid is (found == [])
     return found
 
 
-def test_a_good_bucket_has_no_faults_and_nothing_stays_there(store: Store) -> None:
-    assert faults(allow(store)) == []
+def test_a_good_bucket_has_no_problems_and_stays_empty(store: Store) -> None:
+    assert problems(allow(store)) == []
     assert store.names() == []
 
 
@@ -40,18 +40,18 @@ def test_an_absent_bucket_is_named_with_its_project(store: Store) -> None:
     absent = f"{store.bucket.name}-2"
     text = "The bucket does not exist{}. Create it, or correct bucket_name."
 
-    assert faults(store, bucket_name=absent) == [text.format(" in the project fileman-tests")]
-    assert faults(store, bucket_name=absent, project_id=None) == [text.format("")]
+    assert problems(store, bucket_name=absent) == [text.format(" in the project fileman-tests")]
+    assert problems(store, bucket_name=absent, project_id=None) == [text.format("")]
 
 
-def test_credentials_that_google_does_not_know_are_named_without_being_shown(store: Store) -> None:
+def test_unknown_credentials_are_reported_without_their_content(store: Store) -> None:
     stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
 
-    assert faults(store, credentials=stranger) == ["Google rejects the credentials (RefreshError)."]
+    assert problems(store, credentials=stranger) == ["Google rejects the credentials (RefreshError)."]
 
 
-def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
-    assert faults(store, endpoint="http://127.0.0.1:9") == ["The storage cannot be reached (http://127.0.0.1:9)."]
+def test_an_unreachable_storage_is_named(store: Store) -> None:
+    assert problems(store, endpoint="http://127.0.0.1:9") == ["The storage cannot be reached (http://127.0.0.1:9)."]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
 def test_each_lacking_permission_is_named(store: Store, method: str, path: str, permission: str) -> None:
     allow(store).server.inject(Fault(method=method, path_contains=path, status=403))
 
-    assert faults(store) == [f"The credentials lack the permission {permission}."]
+    assert problems(store) == [f"The credentials lack the permission {permission}."]
     assert store.names() == []
 
 
@@ -74,47 +74,45 @@ def test_a_lacking_permission_to_look_at_the_bucket_is_named(store: Store) -> No
     """Needed for its CORS rules, and to see whether it keeps versions."""
     allow(store).server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=2))
 
-    assert faults(store) == ["The credentials lack the permission storage.buckets.get."]
+    assert problems(store) == ["The credentials lack the permission storage.buckets.get."]
 
 
 def test_a_lacking_permission_to_read_is_named(store: Store) -> None:
     """The probe is looked at, and a signed address is tried."""
     allow(store).server.inject(Fault(method="GET", path_contains="/o/tenant%2F.uploads%2Fprobe", status=403))
 
-    assert faults(store) == ["The credentials lack the permission storage.objects.get."]
+    assert problems(store) == ["The credentials lack the permission storage.objects.get."]
 
 
-def test_a_token_that_is_not_taken_is_named(store: Store) -> None:
+def test_a_rejected_token_is_reported(store: Store) -> None:
     allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401, times=2))
 
-    assert faults(store) == ["Google rejects the access token of these credentials."]
+    assert problems(store) == ["Google rejects the access token of these credentials."]
 
 
-def test_signatures_that_are_not_taken_are_named(store: Store) -> None:
-    """Such as of a key that was deleted meanwhile, while its last token still works."""
+def test_rejected_signatures_are_reported(store: Store) -> None:
+    """Such as those of a deleted key whose last token still works."""
     allow(store).server.inject(Fault(method="GET", path_contains="X-Goog-Signature", status=403))
 
-    assert faults(store) == ["Google rejects URLs signed by these credentials (status 403)."]
+    assert problems(store) == ["Google rejects URLs signed by these credentials (status 403)."]
 
 
-def test_an_answer_that_nobody_expects_is_told(store: Store) -> None:
+def test_an_unexpected_response_is_reported(store: Store) -> None:
     allow(store).server.inject(Fault(method="POST", path_contains="uploadType=media", status=400))
 
-    (fault,) = faults(store)
-
-    assert fault == "Google returned 400 backendError to storage.objects.create."
+    assert problems(store) == ["Google returned 400 backendError to storage.objects.create."]
 
 
 @pytest.mark.parametrize(
     "changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, {"responseHeader": []}], ids=str
 )
-def test_a_cors_rule_that_does_not_suffice_is_named(store: Store, changes: dict[str, Any]) -> None:
-    assert faults(allow(store, **changes)) == [ANY_BROWSER]
-    assert faults(store, direct=False) == []
+def test_an_insufficient_cors_rule_is_reported(store: Store, changes: dict[str, Any]) -> None:
+    assert problems(allow(store, **changes)) == [ANY_BROWSER]
+    assert problems(store, direct=False) == []
 
 
-def test_a_bucket_without_cors_rules_is_named(store: Store) -> None:
-    assert faults(store) == [ANY_BROWSER]
+def test_a_bucket_without_cors_rules_is_reported(store: Store) -> None:
+    assert problems(store) == [ANY_BROWSER]
 
 
 class TestWithKnownOrigins:
@@ -124,19 +122,19 @@ class TestWithKnownOrigins:
         with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}):
             yield
 
-    def test_each_origin_that_is_not_let_in_is_named(self, store: Store) -> None:
+    def test_each_origin_without_a_rule_is_named(self, store: Store) -> None:
         """Found by preflight, as a browser would."""
         second = f"No CORS rule of the bucket allows https://second.example.com {HEADERS}"
 
-        assert faults(allow(store)) == [second]
-        assert faults(allow(store, origin=["https://app.example.com", "https://second.example.com"])) == []
+        assert problems(allow(store)) == [second]
+        assert problems(allow(store, origin=["https://app.example.com", "https://second.example.com"])) == []
 
     @pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}], ids=str)
-    def test_a_rule_without_method_or_headers_lets_nobody_in(self, store: Store, changes: dict[str, Any]) -> None:
-        assert len(faults(allow(store, **changes))) == 2
+    def test_a_rule_without_method_or_headers_admits_nobody(self, store: Store, changes: dict[str, Any]) -> None:
+        assert len(problems(allow(store, **changes))) == 2
 
-    def test_the_right_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
+    def test_the_permission_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
         allow(store, origin=["https://app.example.com", "https://second.example.com"])
         store.server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=99))
 
-        assert faults(store) == []
+        assert problems(store) == []

@@ -13,7 +13,7 @@ from fileman.backends import backend_class
 from fileman.backends.gcs.diagnosis import NEEDED_HEADERS
 from fileman.models import FileManager
 from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of
-from tests.backends.gcs.test_diagnosis import faults
+from tests.backends.gcs.test_diagnosis import problems
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "backends" / "gcs.md").read_text()
 
@@ -44,8 +44,8 @@ def test_every_setting_is_documented_and_no_other() -> None:
     assert conf.find_type_problems(backend_class("gcs").settings_class, samples()[0]["settings"]) == []
 
 
-def test_the_sample_role_is_what_the_faults_ask_for() -> None:
-    """Nothing on buckets but to look."""
+def test_the_sample_role_holds_every_permission_and_no_other() -> None:
+    """On buckets it may only read."""
     assert samples()[1]["includedPermissions"] == [
         "storage.buckets.get",
         "storage.objects.create",
@@ -55,15 +55,15 @@ def test_the_sample_role_is_what_the_faults_ask_for() -> None:
     ]
 
 
-def test_the_sample_cors_rules_are_narrow_and_let_pages_upload(store: Store) -> None:
-    """No stars, only methods that are used."""
+def test_the_sample_cors_rules_are_narrow_and_admit_uploads(store: Store) -> None:
+    """No wildcard, and no unused method."""
     rules = samples()[2]
     store.bucket.cors = rules
     store.bucket.patch()
     origins = [origin for rule in rules for origin in rule["origin"]]
 
     with override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "ALLOWED_ORIGINS": origins}):
-        assert faults(store) == []
+        assert problems(store) == []
 
     assert "*" not in json.dumps(rules)
     assert {method for rule in rules for method in rule["method"]} == {"GET", "PUT"}

@@ -1,4 +1,4 @@
-"""The whole way of a file through the domain, over a bucket."""
+"""Files from initiate to their end, where the storage is a bucket of Google's."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket, UploadInstructions
 from fileman.uploads._finalize import finalize
 from fileman.uploads.instructions import build_upload
-from tests.backends.gcs.stores import BODY, ORIGIN, Store, checksum_of, send
+from tests.backends.gcs.stores import BODY, ORIGIN, Store, allowed_origin, checksum_of, send
 from tests.servers.gcs.faults import Fault
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,10 +99,10 @@ def test_without_a_declared_checksum_googles_own_is_kept(caller: Caller, manager
 
 
 @pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
-def test_bytes_that_google_refuses_for_their_checksum_are_asked_for_again(
+def test_bytes_refused_for_their_checksum_are_requested_again(
     store: Store, caller: Caller, manager: FileManager, algorithm: str
 ) -> None:
-    """The session has lost them all, so that another one is begun."""
+    """The session has lost them all, so another one begins."""
     ticket = start(caller, manager, LARGE, checksum=str(checksum_of(LARGE, algorithm)))
     assert ticket.instructions is not None
     (request,) = ticket.instructions.requests
@@ -118,7 +118,7 @@ def test_bytes_that_google_refuses_for_their_checksum_are_asked_for_again(
 
 
 def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller, manager: FileManager) -> None:
-    """UPLOAD_IN_PROGRESS until the rewrite is done; the token of Google's is kept between the calls."""
+    """UPLOAD_IN_PROGRESS until the rewrite is done; the row keeps Google's token between the calls."""
     ticket = start(caller, manager, LARGE)
     send_all(ticket.instructions, LARGE)
     store.server.set_unfinished_rewrite_steps(2)
@@ -148,9 +148,7 @@ def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Cal
 
 
 @pytest.mark.parametrize("by", ["refresh", "finalize"])
-def test_a_session_that_google_has_forgotten_is_begun_again(
-    store: Store, caller: Caller, manager: FileManager, by: str
-) -> None:
+def test_a_forgotten_session_begins_again(store: Store, caller: Caller, manager: FileManager, by: str) -> None:
     """Cancelled by a client, or older than a week."""
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
@@ -164,8 +162,8 @@ def test_a_session_that_google_has_forgotten_is_begun_again(
     assert finish(caller, ticket).file.upload_status == File.COMPLETED
 
 
-def test_a_crash_before_the_session_was_noted_is_overcome(store: Store, caller: Caller, manager: FileManager) -> None:
-    """A row without a session is begun by whatever comes next."""
+def test_an_upload_without_its_session_begins_again(store: Store, caller: Caller, manager: FileManager) -> None:
+    """As after a crash before the session was saved."""
     ticket = start(caller, manager, LARGE)
     assert ticket.file is not None
     file = File.objects.get(pk=ticket.file.pk)
@@ -179,25 +177,20 @@ def test_a_crash_before_the_session_was_noted_is_overcome(store: Store, caller: 
     assert finish(caller, ticket).file.upload_status == File.COMPLETED
 
 
-def _allowed_origin(session: str, origin: str) -> str | None:
-    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")
-
-
 def test_another_origin_gets_a_session_of_its_own(caller: Caller, manager: FileManager) -> None:
     other = "https://second.example.com"
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
-    assert _allowed_origin(old, ORIGIN) == ORIGIN
+    assert allowed_origin(old, ORIGIN) == ORIGIN
 
     refresh(replace(caller, origin=other), ticket)
 
     assert is_cancelled(old)
-    assert _allowed_origin(session_of(ticket), other) == other
+    assert allowed_origin(session_of(ticket), other) == other
 
 
-def test_a_refresh_of_an_origin_that_may_not_upload_changes_nothing(caller: Caller, manager: FileManager) -> None:
-    """What has arrived in the session is not lost."""
+def test_a_refresh_from_a_forbidden_origin_changes_nothing(caller: Caller, manager: FileManager) -> None:
+    """The bytes in the session are not lost."""
     ticket = start(caller, manager, LARGE)
     old = session_of(ticket)
     stranger = replace(caller, origin="https://elsewhere.example.com")
@@ -211,7 +204,7 @@ def test_a_refresh_of_an_origin_that_may_not_upload_changes_nothing(caller: Call
     assert finish(caller, ticket).file.upload_status == File.COMPLETED
 
 
-def test_a_client_without_an_origin_goes_on_with_the_session(caller: Caller, manager: FileManager) -> None:
+def test_a_client_without_an_origin_continues_the_session(caller: Caller, manager: FileManager) -> None:
     ticket = start(caller, manager, LARGE)
     session = session_of(ticket)
 
@@ -220,7 +213,7 @@ def test_a_client_without_an_origin_goes_on_with_the_session(caller: Caller, man
     assert session_of(ticket) == session
 
 
-def test_what_has_arrived_is_kept_whatever_origin_asks(caller: Caller, manager: FileManager) -> None:
+def test_a_complete_session_is_kept_for_any_origin(caller: Caller, manager: FileManager) -> None:
     """A refresh never throws a whole upload away."""
     ticket = start(caller, manager, LARGE)
     send_all(ticket.instructions, LARGE)
@@ -255,9 +248,7 @@ def test_cleanup_cancels_the_session_of_an_expired_upload(store: Store, caller: 
     assert store.names() == []
 
 
-def test_an_object_that_a_late_session_made_is_swept_a_week_later(
-    store: Store, caller: Caller, manager: FileManager
-) -> None:
+def test_the_object_of_a_late_session_is_swept_a_week_later(store: Store, caller: Caller, manager: FileManager) -> None:
     """A session can write for a week after its upload was given up."""
     ticket = start(caller, manager, BODY)
     assert ticket.upload_token is not None

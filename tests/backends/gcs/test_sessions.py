@@ -13,7 +13,18 @@ from django.test import override_settings
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import Slice, Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
-from tests.backends.gcs.stores import BODY, ORIGIN, Store, begun, budget, checksum_of, only_request, send, upload_of
+from tests.backends.gcs.stores import (
+    BODY,
+    ORIGIN,
+    Store,
+    allowed_origin,
+    begun,
+    budget,
+    checksum_of,
+    only_request,
+    send,
+    upload_of,
+)
 from tests.servers.gcs.faults import Fault
 
 KIB = 1024
@@ -97,7 +108,7 @@ def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBa
 def test_a_session_never_replaces_the_object_at_the_upload_path(
     store: Store, backend: GCSBackend, upload: Upload
 ) -> None:
-    """Of two sessions that were opened for one upload, the first to end makes the object."""
+    """Of two sessions for one upload, the first to end makes the object."""
     request = only_request(backend, upload)
     winner = store.put(upload.upload_path, BIG.swapcase())
 
@@ -107,20 +118,15 @@ def test_a_session_never_replaces_the_object_at_the_upload_path(
     assert backend.missing(upload) == []
 
 
-def _allowed_origin(session: str, origin: str) -> str | None:
-    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")
-
-
 def test_browsers_may_use_a_session_from_its_own_origin_only(backend: GCSBackend, upload: Upload) -> None:
-    assert _allowed_origin(upload.begun["session"], ORIGIN) == ORIGIN
-    assert _allowed_origin(upload.begun["session"], "https://elsewhere.example.com") is None
+    assert allowed_origin(upload.begun["session"], ORIGIN) == ORIGIN
+    assert allowed_origin(upload.begun["session"], "https://elsewhere.example.com") is None
 
 
 def test_a_session_without_an_origin_admits_no_browser(backend: GCSBackend) -> None:
     session = begun(backend, upload_of(session=True), origin=None).begun["session"]
 
-    assert _allowed_origin(session, ORIGIN) is None
+    assert allowed_origin(session, ORIGIN) is None
 
 
 @pytest.fixture
@@ -239,8 +245,8 @@ def test_a_session_through_us_continues_where_it_broke_off(store: Store, through
     assert stored.checksums["crc32c"] == checksum_of(BIG, "crc32c").hexdigest
 
 
-def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBackend) -> None:
-    """Nothing is stored, and the rest may follow."""
+def test_a_session_keeps_the_bytes_of_a_stream_that_ended_early(through_us: GCSBackend) -> None:
+    """No object is stored, and the rest may follow."""
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
 
     with pytest.raises(SizeMismatch):
@@ -253,8 +259,8 @@ def test_a_session_keeps_what_came_before_the_stream_ended(through_us: GCSBacken
     assert b"".join(through_us.read(upload.upload_path)) == BIG
 
 
-def test_of_two_senders_at_once_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
-    """The condition holds where the look before was too early."""
+def test_of_two_simultaneous_senders_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
+    """By the precondition, where stat came too early."""
     upload = upload_of()
 
     class _WhileAnotherWrites(io.BytesIO):
