@@ -1,13 +1,17 @@
 """System checks of what a host project has around fileman: its database, its time zone, its public URL."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test import override_settings
+from django.urls import clear_script_prefix, set_script_prefix
 
 from fileman import conf
 from fileman.checks import check_database
+from fileman.models import FileManager
+from tests.api import Api
 
 
 class ElsewhereRouter:
@@ -57,3 +61,19 @@ def test_a_public_url_with_a_path_is_refused_with_the_cure(url: str) -> None:
     assert conf.find_problems({"PUBLIC_URL": url}) == [
         "PUBLIC_URL must not have a path. Set FORCE_SCRIPT_NAME in Django's settings for that."
     ]
+
+
+@pytest.fixture
+def _mounted_below_a_path() -> Iterator[None]:
+    """What FORCE_SCRIPT_NAME = "/app" does to each request under WSGI and ASGI; the test client does not do it."""
+    set_script_prefix("/app/")
+    yield
+    clear_script_prefix()
+
+
+@pytest.mark.usefixtures("_mounted_below_a_path")
+def test_under_a_path_all_urls_begin_with_it(api: Api, local_manager: FileManager) -> None:
+    initiated = api.start(b"hello")
+
+    (request,) = initiated["instructions"]["requests"]
+    assert request["url"].startswith("http://testserver/app/fileman/upload/")

@@ -12,18 +12,25 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from fileman.graphql.errors import RequestErrorCode
-from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, MAX_TOKENS, find_excess
+from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, DocumentLimits, find_excess
 
 # Errors per document. Each may quote all of it, so a hundred of them take a second and 25 MB.
 MAX_ERRORS: Final = 10
+DEFAULT_LIMITS: Final = DocumentLimits()
 
 
 class LimitedValidation(SchemaExtension):
-    """Check the limits, then validate with a cache. Refuse introspection outside development."""
+    """Check the limits, then validate with a cache. Refuse introspection outside development.
+
+    With other limits: `partial(LimitedValidation, DocumentLimits(depth=20))`.
+    """
+
+    def __init__(self, limits: DocumentLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
 
     def on_operation(self) -> Iterator[None]:
         context = self.execution_context
-        context.parse_options["max_tokens"] = MAX_TOKENS
+        context.parse_options["max_tokens"] = self._limits.tokens
         if not settings.DEBUG:
             context.validation_rules = (*context.validation_rules, NoSchemaIntrospectionCustomRule)
         yield
@@ -46,7 +53,7 @@ class LimitedValidation(SchemaExtension):
         return []
 
     def _find_refusal(self, document: DocumentNode) -> GraphQLError | None:
-        excess = find_excess(document)
+        excess = find_excess(document, self._limits)
         if excess is not None:
             return GraphQLError(excess, extensions={"code": RequestErrorCode.QUERY_TOO_COMPLEX})
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]

@@ -1,5 +1,6 @@
 """Ready Query and Mutation types to inherit or to copy from, and a Schema with limits."""
 
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -8,8 +9,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from fileman.graphql import mutations, queries
-from fileman.graphql.extensions import LimitedValidation
-from fileman.graphql.http.query_limits import CACHED_DOCUMENTS
+from fileman.graphql.extensions import DEFAULT_LIMITS, LimitedValidation
+from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, DocumentLimits
 from fileman.graphql.scalars import SCALARS
 
 
@@ -35,11 +36,15 @@ class Mutation:
 class Schema(strawberry.Schema):
     """A schema with document limits, cached parsing and validation, and the query optimizer."""
 
-    def __init__(self, query: type, mutation: type) -> None:
+    def __init__(self, query: type, mutation: type, limits: DocumentLimits = DEFAULT_LIMITS) -> None:
         super().__init__(
             query=query,
             mutation=mutation,
-            extensions=[lambda: ParserCache(maxsize=CACHED_DOCUMENTS), LimitedValidation, DjangoOptimizerExtension],
+            extensions=[
+                partial(ParserCache, maxsize=CACHED_DOCUMENTS),
+                partial(LimitedValidation, limits),
+                DjangoOptimizerExtension,
+            ],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
 

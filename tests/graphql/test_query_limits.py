@@ -7,9 +7,10 @@ from django.test import Client
 from graphql import get_introspection_query, parse
 from pytest_django import Settings
 
-from fileman.graphql import extensions
+from fileman.graphql import Mutation, Query, Schema, extensions
+from fileman.graphql.extensions import DEFAULT_LIMITS
 from fileman.graphql.http import query_limits
-from fileman.graphql.http.query_limits import find_excess
+from fileman.graphql.http.query_limits import DocumentLimits, find_excess
 from tests.api import Api
 
 
@@ -55,8 +56,18 @@ def test_a_document_over_a_limit_is_refused(name: str) -> None:
     assert code_and_message(query) == ("QUERY_TOO_COMPLEX", f"An operation may have at most {limit}.")
 
 
+def test_a_project_passes_its_own_limits() -> None:
+    schema = Schema(query=Query, mutation=Mutation, limits=DocumentLimits(depth=2, fields=400))
+
+    refused = schema.execute_sync("{ files { edges { cursor } } }")
+    measured = schema.execute_sync(f"{{ {'a ' * 350} }}")
+
+    assert [error.message for error in refused.errors or ()] == ["An operation may have at most 2 levels of fields."]
+    assert not [error for error in measured.errors or () if "at most" in error.message]
+
+
 def test_ten_levels_are_accepted() -> None:
-    assert find_excess(parse(nested(10))) is None
+    assert find_excess(parse(nested(10)), DEFAULT_LIMITS) is None
 
 
 @pytest.mark.django_db
@@ -67,7 +78,7 @@ def test_fifteen_aliases_are_accepted(anonymous: Api) -> None:
 def test_operations_of_one_document_are_measured_separately() -> None:
     nine = aliases(9, "viewer { id }")
 
-    assert find_excess(parse(f"query A {{ {nine} }} query B {{ {nine} }}")) is None
+    assert find_excess(parse(f"query A {{ {nine} }} query B {{ {nine} }}"), DEFAULT_LIMITS) is None
 
 
 def test_2001_tokens_are_refused() -> None:
@@ -111,7 +122,7 @@ def test_each_chained_fragment_is_walked_once(monkeypatch: pytest.MonkeyPatch) -
     costs = []
     for count in (20, 40):
         calls = 0
-        assert find_excess(parse(chained(count))) == "An operation may have at most 300 fields."
+        assert find_excess(parse(chained(count)), DEFAULT_LIMITS) == "An operation may have at most 300 fields."
         costs.append(calls)
 
     assert len(chained(20)) < 1024

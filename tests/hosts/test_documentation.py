@@ -10,8 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 
 from fileman import conf
-from fileman.graphql import Mutation, Query
-from fileman.graphql.http import query_limits
+from fileman.graphql import DocumentLimits, Mutation, Query
 from fileman.graphql.http.bodies import MAX_BODY_BYTES
 from fileman.models import FileManager
 from tests import shop
@@ -92,7 +91,8 @@ def test_the_settings_are_accepted() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     text = (ROOT / PAGE).read_text()
-    limits = query_limits.MAX_DEPTH, query_limits.MAX_ALIASES, query_limits.MAX_FIELDS, query_limits.MAX_TOKENS
+    limits = DocumentLimits()
 
-    assert "depth {}, {} aliases, {} fields, {} tokens".format(*limits) in text
+    numbers = f"depth {limits.depth}, {limits.aliases} aliases, {limits.fields} fields, {limits.tokens} tokens"
+    assert numbers in text
     assert f"{MAX_BODY_BYTES // 1024} KiB" in text

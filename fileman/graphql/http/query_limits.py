@@ -14,13 +14,19 @@ from graphql import (
     SelectionSetNode,
 )
 
-# Nested fields. `__schema` and `__type` subtrees are exempt: the standard introspection query is deeper.
-MAX_DEPTH: Final = 10
-MAX_ALIASES: Final = 15
-MAX_TOKENS: Final = 2000
-# Selected fields, counting a fragment each time it is spread. Merging equal fields takes quadratic time.
-MAX_FIELDS: Final = 300
 CACHED_DOCUMENTS: Final = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentLimits:
+    """The largest document that is executed."""
+
+    depth: int = 10
+    """Nested fields. `__schema` and `__type` subtrees are exempt: the standard introspection query is deeper."""
+    aliases: int = 15
+    fields: int = 300
+    """Selected fields, counting a fragment each time it is spread. Merging equal fields takes quadratic time."""
+    tokens: int = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +77,16 @@ class _Meter:
 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)
-def find_excess(document: DocumentNode) -> str | None:
+def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
     """Return a sentence about the exceeded limit, or None."""
     meter = _Meter(document)
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             totals = meter.measure(node.selection_set)
             for name, found, limit in (
-                ("levels of fields", totals.depth, MAX_DEPTH),
-                ("aliases", totals.aliases, MAX_ALIASES),
-                ("fields", totals.fields, MAX_FIELDS),
+                ("levels of fields", totals.depth, limits.depth),
+                ("aliases", totals.aliases, limits.aliases),
+                ("fields", totals.fields, limits.fields),
             ):
                 if found > limit:
                     return f"An operation may have at most {limit} {name}."
