@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any, NoReturn, cast
@@ -19,6 +20,7 @@ from tests.servers.buckets import Bucket, create_azure_container, create_gcs_buc
 from tests.servers.process import with_starter
 
 NAME = "fileman-demo"
+POLL_SECONDS = 0.2
 
 
 @contextmanager
@@ -89,7 +91,10 @@ def _serve(port: int, storages: list[dict[str, Any]]) -> int:
     try:
         with cast("IO[str]", process.stdin) as pipe:
             json.dump(storages, pipe)
-        return process.wait()
+        # A wait without an end would miss a signal that the kernel gives to a thread of the Google Cloud stand-in.
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+        return process.returncode
     finally:
         process.terminate()
         process.wait()
