@@ -67,7 +67,7 @@ if hasattr(user, "groups"):
 def test_the_groups_of_a_custom_user_model_count(project: Path, model: str, managers: list[str]) -> None:
     (project / "fresh.py").write_text(f'{SETTINGS}\nAUTH_USER_MODEL = "shop.{model}"\n')
     (project / "urls.py").write_text(URLS)
-    migrated = django(project, "migrate", "--run-syncdb", "--skip-checks", "-v", "0")
+    migrated = django(project, "migrate", "--skip-checks", "-v", "0")
     assert (migrated.returncode, migrated.stderr) == (0, "")
 
     ran = python(project, "-c", SCRIPT)
