@@ -236,14 +236,13 @@ class UploadFailed(UploadStateError):
 
 
 class UploadInProgress(UploadStateError):
-    """Another call must continue. Backends pass the `progress` to remember when a step exceeds its budget."""
+    """Another call must continue."""
 
     code = ErrorCode.UPLOAD_IN_PROGRESS
     message = "The upload is being verified. Call finalizeUpload again in a moment."
     retryable = True
 
-    def __init__(self, *, progress: Mapping[str, Any] | None = None, retry_after_seconds: int = 2) -> None:
-        self.progress = progress
+    def __init__(self, *, retry_after_seconds: int = 2) -> None:
         super().__init__(retry_after_seconds=retry_after_seconds)
 
 
@@ -257,6 +256,13 @@ class StorageUnavailable(StorageError):
     code = ErrorCode.STORAGE_UNAVAILABLE
     message = "The storage is unavailable. Try again in a moment."
     retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: int = 2) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+
+
+class OutOfTime(StorageUnavailable):
+    """No further storage call fits into the time that this call of the API may take. See `backends.time_limit`."""
 
 
 class ObjectChanged(StorageUnavailable):

@@ -13,7 +13,6 @@ from fileman.backends.settings import BackendSettings
 from fileman.backends.values import (
     SERVE_AS_DOWNLOAD,
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     ServeAs,
@@ -114,22 +113,31 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:
-        """Join the parts into one object, unverified. Idempotent. Raises UploadInProgress when the budget is spent.
+    def assemble(self, upload: Upload) -> StoredObject:
+        """Join the parts into one object at `assembled_path`, unverified. Idempotent.
 
-        The object is at the upload path (S3 parts: at the file path, which their upload id names).
+        Raises UploadInProgress or OutOfTime when the time limit is over, with `upload.progress` to go on from.
         """
 
-    @abstractmethod
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        """Copy or link the object, pinned to `verified.etag`, to the file path. No-op if it is there already.
+    def assembled_path(self, upload: Upload) -> str:
+        """Return the path of the object that `assemble` makes. Anything but the upload path is published already."""
+        return upload.upload_path
 
-        Raises ObjectChanged when the source has been replaced, UploadInProgress when the budget is spent.
+    @abstractmethod
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        """Copy or link the object, pinned to `verified.etag`, to the file path, by one request that is never repeated.
+
+        Raises ObjectChanged when the source has been replaced. When the copy goes on by itself or needs more calls,
+        raises UploadInProgress or OutOfTime with `upload.progress`; the next call has the same file path then. With
+        empty progress the next call has a new one, so that nothing that this request still does can matter.
         """
 
     @abstractmethod
     def abort(self, upload: Upload) -> None:
-        """Delete the begun upload and every part of it, found by its path and not only by `upload.begun`."""
+        """Delete the begun upload and every part of it, found by its path and not only by `upload.begun`.
+
+        Also what an unfinished `publish` has left below `upload.folder`, other than objects.
+        """
 
     # Objects
 

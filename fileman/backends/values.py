@@ -1,6 +1,5 @@
 """The values that fileman and its storage backends exchange. No vendor type is among them."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,7 +88,11 @@ class Upload:
     upload_path: str
     """Path that signed requests write to."""
     file_path: str
-    """Path that the verified object is published to. No signed request names it, except S3 parts by their upload id."""
+    """Path that `publish` writes to: a new one for each publishing request. No signed request names it."""
+    parts_path: str
+    """Path of a multipart upload that is completed where its parts were sent (S3). The same for the whole upload."""
+    folder: str
+    """Prefix of `file_path` and `parts_path` that only this upload has."""
     filename: str
     """The uploader's name of the file, for Content-Disposition."""
     size: int
@@ -98,8 +101,8 @@ class Upload:
     plan: PartPlan
     begun: Mapping[str, Any]
     """Return value of `begin`."""
-    progress: Mapping[str, Any] = field(default_factory=dict)
-    """UploadInProgress.progress of an earlier finalize call."""
+    progress: dict[str, Any] = field(default_factory=dict)
+    """JSON notes of `assemble` and `publish`, changed in place: the next call has them if this one breaks off."""
     now: datetime
     expires_in: int
     """Seconds that requests signed at `now` live."""
@@ -180,15 +183,3 @@ class DeleteFailure:
     path: str
     reason: str
     """For the operator, without secrets."""
-
-
-@dataclass(kw_only=True)
-class Budget:
-    """The time that one finalize call may take. Long steps check it between their pieces."""
-
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def spent(self) -> bool:
-        return time.monotonic() - self.started >= self.seconds

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ from django.utils import timezone
 
 from fileman import tokens
 from fileman.backends.base import Backend
-from fileman.backends.values import Budget, PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import hasher
-from fileman.errors import FilemanError, PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
+from fileman.errors import FilemanError, OutOfTime, PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
 from fileman.testing import client
 
 ORIGIN = "https://app.example.com"
@@ -113,10 +115,13 @@ class ContractCase:
     def make_upload(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
         """Return a new upload of `size` bytes. `large`: with the storage's strategy for large files."""
         file_id = uuid4()
+        folder = f"{backend.prefix}uploads/{file_id}/"
         values = {
             "file_id": file_id,
             "upload_path": f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
-            "file_path": f"{backend.prefix}uploads/picture_20260102_{file_id.hex}.png",
+            "file_path": f"{folder}1/picture_20260102.png",
+            "parts_path": f"{folder}0/picture_20260102.png",
+            "folder": folder,
             "filename": "picture.png",
             "size": size,
             "content_type": TYPE,
@@ -186,24 +191,28 @@ class ContractCase:
 
     # Publishing
 
-    def assemble(self, backend: Backend, upload: Upload, *, budget_seconds: float = 20) -> StoredObject:
-        """Assemble in as many calls as the storage needs."""
-        return self._repeat("assemble", backend, upload, budget_seconds=budget_seconds)
+    def assemble(self, backend: Backend, upload: Upload, *, seconds: float = 20) -> StoredObject:
+        """Assemble in as many calls of `seconds` as the storage needs."""
+        return self._repeat("assemble", backend, upload, seconds=seconds)
 
-    def publish(self, backend: Backend, upload: Upload, verified: StoredObject) -> StoredObject:
-        return self._repeat("publish", backend, upload, verified, budget_seconds=20)
-
-    def _repeat(
-        self, verb: str, backend: Backend, upload: Upload, *arguments: Any, budget_seconds: float
+    def publish(
+        self, backend: Backend, upload: Upload, verified: StoredObject, *, seconds: float = 20
     ) -> StoredObject:
+        """Publish as finalize does: not what is published already, and in as many calls as the storage needs."""
+        if verified.path != upload.upload_path:
+            return verified
+        return self._repeat("publish", backend, upload, verified, seconds=seconds)
+
+    def _repeat(self, verb: str, backend: Backend, upload: Upload, *arguments: Any, seconds: float) -> StoredObject:
         for _ in range(100):
             try:
-                done: StoredObject = getattr(backend, verb)(upload, *arguments, Budget(seconds=budget_seconds))
-            except UploadInProgress as error:
-                upload = replace(upload, progress=error.progress or upload.progress)
+                with time_limit(seconds):
+                    done: StoredObject = getattr(backend, verb)(upload, *arguments)
+            except (UploadInProgress, OutOfTime):
+                upload = replace(upload, progress=json.loads(json.dumps(upload.progress)))
             else:
                 return done
-        pytest.fail(f"{verb}() raised UploadInProgress in 100 calls. Each call must make progress.")
+        pytest.fail(f"{verb}() did not come to its end in 100 calls. Each call must make progress.")
 
     def uploaded(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> Upload:
         """Return an upload whose bytes have arrived."""
@@ -227,7 +236,7 @@ class ContractCase:
 
     def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
         """Return all remains of an upload. Add those that `list_objects` cannot show, such as open sessions."""
-        paths = [*backend.list_objects(upload.upload_path), *backend.list_objects(upload.file_path)]
+        paths = [*backend.list_objects(upload.upload_path), *backend.list_objects(upload.folder)]
         return [stored.path for stored in paths]
 
     def fetch(self, backend: Backend, url: str, *, now: datetime | None = None) -> Served:

