@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fileman import conf
 from fileman.backends.base import Backend
+from fileman.backends.guard import guard
 from fileman.backends.values import BackendConfig
 from fileman.errors import StorageMisconfigured
 
@@ -92,7 +93,10 @@ class _ByVersion:
 
 @lru_cache(maxsize=256)
 def _cached(version: _ByVersion) -> Backend:
-    return backend_class(version.file_manager.backend_type)(build_config(version.file_manager))
+    backend_type = version.file_manager.backend_type
+    made = backend_class(backend_type)
+    with guard(f"The constructor of backend {backend_type!r}", StorageMisconfigured):
+        return made(build_config(version.file_manager))
 
 
 def get_backend(file_manager: Configured) -> Backend:

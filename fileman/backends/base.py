@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from fileman import conf, tokens
+from fileman.backends.guard import GUARDED, guard_method, guard_validation
 from fileman.backends.settings import BackendSettings
 from fileman.backends.values import (
     SERVE_AS_DOWNLOAD,
@@ -29,6 +30,7 @@ class Backend(ABC):
 
     Paths are absolute within the storage and use "/"; they include the prefix of the file manager. Every method may
     raise StorageUnavailable (try again) and StorageMisconfigured (needs an operator); other errors are listed below.
+    Any exception that is not fileman's, such as a KeyError of an SDK, becomes StorageUnavailable.
     """
 
     settings_class: ClassVar[type[BackendSettings]] = BackendSettings
@@ -36,6 +38,15 @@ class Backend(ABC):
     """An instance of `settings_class`; a subclass annotates it with its own class."""
     capabilities: Capabilities
     """The limits and abilities of the storage. An instance may narrow them by its configuration."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Guard the methods that the class defines, or takes from a class that is no backend."""
+        super().__init_subclass__(**options)
+        for name in (*GUARDED, "validate_configuration"):
+            owner = next(base for base in cls.__mro__ if name in vars(base))
+            if owner is cls or not issubclass(owner, Backend):
+                wrap = guard_validation if name == "validate_configuration" else guard_method
+                setattr(cls, name, wrap(getattr(owner, name)))
 
     def __init__(self, config: BackendConfig) -> None:
         """Check the configuration without the network. Raises StorageMisconfigured."""
