@@ -26,7 +26,6 @@ from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
 BATCH = 500  # rows read by one statement
-PATHS_OF_AN_UPLOAD = 2  # an expired upload queues its upload path and its file path
 CleanableStatus = Literal["pending", "verifying", "failed", "expired", "aborted"]
 CLEANABLE: tuple[CleanableStatus, ...] = get_args(CleanableStatus)
 
@@ -77,7 +76,7 @@ def run(request: Request, *, now: datetime) -> Report:
     _expire(request, report, now=now)
     _remove(request, report, now=now)
     if request.dry_run:
-        report.deleted += StorageDeletion.objects.due(now).count() + PATHS_OF_AN_UPLOAD * report.expired
+        report.deleted += StorageDeletion.objects.due(now).count()
     else:
         worked = deletion_queue.work(now=now, on_batch=lambda done: _count(request, report, done))
         logger.info("cleanup: %s expired, %s removed, %s", report.expired, report.removed, worked)
@@ -98,6 +97,8 @@ def _expire(request: Request, report: Report, *, now: datetime) -> None:
         for file in batch:
             if request.dry_run or _guarded(report, file, _expire_one, now, before):
                 report.expired += 1
+                if request.dry_run:
+                    report.deleted += 1 + len(transitions.get_tried_paths(file))  # which expiry would queue
                 _report_file(request, report, file, "expire")
         request.on_batch(report)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -22,6 +21,7 @@ logger = logging.getLogger("fileman.deletions")
 CLAIM = timedelta(minutes=10)  # keeps other workers away from claimed rows; longer than any batch takes
 RETRY_AFTER = timedelta(minutes=5)  # after the first failure; doubled with each further one, up to a day
 BATCH = 500  # rows claimed at once
+PUBLISHED_WATCH = timedelta(days=1)  # how late a storage may still carry out a publishing request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,39 +35,28 @@ class Worked:
         return Worked(deleted=self.deleted + other.deleted, failed=self.failed + other.failed)
 
 
-def enqueue_upload_path(file: File, *, now: datetime) -> None:
-    """Queue the object that signed requests wrote; the published object stays."""
-    _enqueue(file, [file.upload_path], now=now)
-
-
-def enqueue_all_paths(file: File, *, now: datetime) -> None:
-    """Queue everything that this upload may have stored."""
-    _enqueue(file, [file.upload_path, file.file_path], now=now)
-
-
-def _enqueue(file: File, paths: Iterable[str], *, now: datetime) -> None:
+def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None:
+    """Queue the object that signed requests wrote, and objects that this server has published or may have."""
     backend = get_backend(file.file_manager)
     lapse = timedelta(seconds=backend.settings.upload_expires_in + backend.capabilities.late_write_seconds)
+    watched = {file.upload_path: now + lapse} | dict.fromkeys(published, now + PUBLISHED_WATCH)
     rows = [
-        StorageDeletion(file_manager=file.file_manager, path=path, due_at=now, watch_until=now + lapse, created=now)
-        for path in paths
+        StorageDeletion(
+            file_manager=file.file_manager, path=path, file_id=file.pk, due_at=now, watch_until=until, created=now
+        )
+        for path, until in watched.items()
     ]
     StorageDeletion.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["file_manager", "path"],
-        update_fields=["due_at", "watch_until", "attempts", "last_error"],
+        update_fields=["file_id", "due_at", "watch_until", "attempts", "last_error"],
     )
 
 
-def work_soon(file: File, *, now: datetime) -> None:
-    """Delete this upload's queued objects once the transaction commits; cleanup retries failures."""
-    paths = [file.upload_path, file.file_path]
-    transaction.on_commit(lambda: _work_quietly(file.file_manager_id, paths, now), robust=True)
-
-
-def _work_quietly(manager_id: UUID, paths: Sequence[str], now: datetime) -> None:
-    rows = StorageDeletion.objects.due(now).filter(file_manager=manager_id, path__in=paths)
+def work_now(file: File, *, now: datetime) -> None:
+    """Delete this upload's queued objects; cleanup retries failures."""
+    rows = StorageDeletion.objects.due(now).filter(file_id=file.pk)
     _work_batch(_claim(list(rows.values_list("pk", flat=True)), now=now), now=now)
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import FileMissing, StorageError, UploadLost
+from fileman.errors import StorageError, UploadLost
 from fileman.models import File, FileManager
 from fileman.uploads import transitions
 from fileman.uploads.instructions import build_upload
@@ -19,7 +19,7 @@ class FileFindings:
     """One file, as the database and the storage know it."""
 
     published: StoredObject | None
-    """At the file path."""
+    """At the file path or, if the upload is unfinished, at that of a try."""
     uploaded: StoredObject | None
     """At the upload path, where signed requests write."""
     verdict: str
@@ -38,8 +38,11 @@ def diagnose_manager(manager: FileManager) -> list[str]:
 
 def diagnose_file(file: File, *, now: datetime) -> FileFindings:
     """Compare the row with the storage; change nothing. Raises StorageError if the storage cannot be asked."""
-    published, uploaded = _stored(file, file.file_path), _stored(file, file.upload_path)
-    damage = _damage(file, published) if file.upload_status == File.COMPLETED else ""
+    is_completed = file.upload_status == File.COMPLETED
+    paths = [file.stored_path] if is_completed else transitions.get_tried_paths(file)
+    published = next((found for path in paths if (found := _stored(file, path))), None)
+    uploaded = _stored(file, file.upload_path)
+    damage = _damage(file, published) if is_completed else ""
     return FileFindings(
         published=published,
         uploaded=uploaded,
@@ -49,10 +52,7 @@ def diagnose_file(file: File, *, now: datetime) -> FileFindings:
 
 
 def _stored(file: File, path: str) -> StoredObject | None:
-    try:
-        return get_backend(file.file_manager).stat(path)
-    except FileMissing:
-        return None
+    return get_backend(file.file_manager).find(path)
 
 
 def _damage(file: File, published: StoredObject | None) -> str:
@@ -62,7 +62,20 @@ def _damage(file: File, published: StoredObject | None) -> str:
         return "The stored object has another size. Something other than fileman has replaced it."
     if published.etag != file.etag:
         return "The stored object was written again later, for example by a restored backup. Compare its checksum."
-    return ""
+    return _reading_problem(file)
+
+
+def _reading_problem(file: File) -> str:
+    """Read the first and the last byte: a store may describe an object that it can no longer read."""
+    backend = get_backend(file.file_manager)
+    try:
+        ends = [
+            b"".join(backend.read(file.stored_path, start=start, length=1, etag=file.etag))
+            for start in (0, file.file_size - 1)
+        ]
+    except StorageError as error:
+        return f"The stored object cannot be read: {error.message}"
+    return "" if all(ends) else "The stored object cannot be read: the storage returns no bytes of it."
 
 
 def _standing(file: File, *, arrived: bool, now: datetime) -> str:

@@ -13,9 +13,9 @@ FilemanError
 └── StorageError         StorageUnavailable (ObjectChanged, UploadLost, StorageFull), StorageMisconfigured, FileMissing
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 
 class ErrorCode(StrEnum):

@@ -195,8 +195,8 @@ def _delete_completed(file: File, *, now: datetime) -> None:
         if not File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete_settled():
             raise NotFound(field=("id",))
         StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-        deletion_queue.enqueue_all_paths(file, now=now)
-        deletion_queue.work_soon(file, now=now)
+        deletion_queue.enqueue(file, published=[file.stored_path], now=now)
+        disposal.drop_soon(file, now=now)
     transitions.logger.info("file %s: deleted", file.pk)
 
 
@@ -230,7 +230,7 @@ def signed_download(file: File, *, expires_in: int | None = None, disposition: D
         filename=file.original_filename,
         content_type=content_types.UNKNOWN if runs else file.content_type,
     )
-    return get_backend(file.file_manager).get_url(file.file_path, expires_in, serve_as=serve_as, now=now)
+    return get_backend(file.file_manager).get_url(file.stored_path, expires_in, serve_as=serve_as, now=now)
 
 
 def permalink(*, caller: Caller, file: File) -> str | None:

@@ -241,7 +241,7 @@ def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: Us
     StorageDeletion.objects.create(file_manager=broken, path="x", due_at=NOW, watch_until=NOW, created=NOW)
     lose_key_of(broken)
     report = cleanup.run(AT_ONCE, now=LONG_AFTER)
-    assert (report.expired, report.removed, report.deleted, report.failed) == (1, 1, 4, 2)
+    assert (report.expired, report.removed, report.deleted, report.failed) == (1, 1, 2, 2)
     assert File.objects.get(file_manager=broken).upload_status == "pending"
     assert "No encryption key with id" in StorageDeletion.objects.get(file_manager=broken).last_error
 
@@ -264,7 +264,7 @@ def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -
     assert [report for report in reports if isinstance(report, Exception)] == []
     done = [report for report in reports if isinstance(report, Report)]
     assert sum(report.expired for report in done) == 100
-    assert sum(report.deleted for report in done) == 200
+    assert sum(report.deleted for report in done) == 100
     assert [report.failed for report in done] == [0, 0]
     assert StorageUsage.objects.get().bytes == 0
 
@@ -286,7 +286,7 @@ def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: Us
             answers = at_once(10, work)
             assert [answer for answer in answers if isinstance(answer, Exception)] == []
             file = file_of(ticket)
-            stored = file.file_path in stored_paths(manager)
+            stored = any(path.startswith(file.folder) for path in stored_paths(manager))
             assert (file.upload_status, stored) in {("completed", True), ("expired", False)}
 
 
@@ -298,8 +298,8 @@ def test_more_rows_than_one_batch_are_all_found(
     initiate(user, *[declared() for _ in range(10)])
     batches: list[int] = []
     report = run(now=LONG_AFTER, on_batch=lambda so_far: batches.append(so_far.expired + so_far.deleted))
-    assert (report.expired, report.deleted) == (10, 20)
-    assert batches == [3, 6, 9, 10, 14, 18, 22, 26, 30]
+    assert (report.expired, report.deleted) == (10, 10)
+    assert batches == [3, 6, 9, 10, 14, 18, 20]
 
 
 def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: User, manager: FileManager) -> None:

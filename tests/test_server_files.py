@@ -108,7 +108,7 @@ class TestStore:
         assert (File.objects.count(), stored_paths(manager)) == (0, [])
 
     @pytest.mark.django_db(transaction=True)
-    @pytest.mark.parametrize("operation", ["write", "stat", "publish"])
+    @pytest.mark.parametrize("operation", ["write", "assemble", "publish"])
     def test_a_storage_that_fails_leaves_nothing(self, user: User, manager: FileManager, operation: str) -> None:
         """The injected fault: the first call of this operation fails."""
         seen: list[str] = []

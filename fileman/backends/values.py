@@ -46,6 +46,8 @@ class Capabilities:
     """Algorithms that the storage itself computes over an object sent by one request."""
     parts_checksums: frozenset[str] = frozenset()
     """The same for an object sent in parts or by a session."""
+    pins_copies: bool = True
+    """False: `publish` may copy other bytes than the verified ones, so its object is verified too."""
     late_write_seconds: int = 0
     """Time after its signature in which a grant can still write (a resumable session lives a week)."""
 

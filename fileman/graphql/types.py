@@ -96,10 +96,11 @@ class File(Guarded, relay.Node):
     modified: datetime = field(description="Time of the last change.")
     completed_at: datetime | None = field(description="Time when the upload was completed. Null until then.")
 
-    @field(description="Path in the storage. Null unless the viewer may update the file.")
+    @field(description="Path in the storage. Null until completed, and unless the viewer may update the file.")
     @staticmethod
     def file_path(root: Parent[models.File], info: Info) -> str | None:
-        return root.file_path if access.policy().may_update(get_caller(info), root) else None
+        is_completed = root.upload_status == models.File.COMPLETED
+        return root.file_path if is_completed and access.policy().may_update(get_caller(info), root) else None
 
     @field(
         only=["detected_content_type"],

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 
 from fileman.models.file_manager import FileManager
@@ -21,6 +22,15 @@ class StorageDeletion(models.Model):
     file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="deletions")
     path = models.CharField(max_length=1000)
     version = models.CharField(max_length=255, blank=True, default="")
+    file_id = models.UUIDField(null=True, blank=True, help_text="The file that the object belonged to.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The user who deleted the file.",
+    )
     due_at = models.DateTimeField()
     watch_until = models.DateTimeField(
         help_text="When the last signed request for this path expires. Until then a client may create the object again."
@@ -32,7 +42,10 @@ class StorageDeletion(models.Model):
     objects = StorageDeletionQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["due_at", "id"], name="fileman_deletion_due")]
+        indexes = [
+            models.Index(fields=["due_at", "id"], name="fileman_deletion_due"),
+            models.Index(fields=["file_id"], name="fileman_deletion_file"),
+        ]
         constraints = [models.UniqueConstraint(fields=["file_manager", "path"], name="fileman_deletion_once")]
 
     def __str__(self) -> str:

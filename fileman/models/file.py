@@ -84,7 +84,12 @@ class File(models.Model):
     )
     original_filename = models.CharField(max_length=255, help_text="Name that the uploader gave, at most 255 bytes.")
     filename = models.CharField(max_length=255, help_text="Name in the storage.")
-    file_path = models.CharField(max_length=1000, help_text="Path in the storage once completed.")
+    tries = models.PositiveIntegerField(
+        default=0, help_text="Publishing requests that were sent, or may have been. Each has a path of its own."
+    )
+    file_path = models.CharField(  # noqa: DJ001 - unique, so "" could stand only once
+        max_length=1000, null=True, blank=True, help_text="Path in the storage; null until the upload is completed."
+    )
     content_type = models.CharField(max_length=255, help_text="Declared, then what the storage reported.")
     detected_content_type = models.CharField(max_length=255, blank=True, default="")
     file_size = models.BigIntegerField(help_text="Bytes; declared, then what the storage reported.")
@@ -137,6 +142,9 @@ class File(models.Model):
                 name="fileman_completed_has_facts",
             ),
             models.CheckConstraint(
+                condition=~Q(upload_status="completed") | Q(file_path__isnull=False), name="fileman_completed_has_path"
+            ),
+            models.CheckConstraint(
                 condition=Q(checksum_verified=False) | ~Q(checksum=""), name="fileman_verified_has_checksum"
             ),
             models.CheckConstraint(
@@ -177,13 +185,32 @@ class File(models.Model):
 
     def open(self) -> io.BufferedReader:
         """Open the stored bytes of a completed file for reading and seeking. Raises NotUploaded, StorageError."""
-        if self.upload_status != self.COMPLETED:
-            raise NotUploaded("This file is not completed.")
-        reader = ObjectReader(get_backend(self.file_manager), self.file_path, size=self.file_size, etag=self.etag)
+        reader = ObjectReader(get_backend(self.file_manager), self.stored_path, size=self.file_size, etag=self.etag)
         return io.BufferedReader(reader, CHUNK_BYTES)
 
     @property
+    def stored_path(self) -> str:
+        """The file path of a completed file. Raises NotUploaded."""
+        if self.upload_status != self.COMPLETED or self.file_path is None:
+            raise NotUploaded("This file is not completed.")
+        return self.file_path
+
+    @property
     def upload_path(self) -> str:
-        """Where signed requests of this upload write."""
+        """Path that signed requests of this upload write to."""
         manager = self.file_manager
         return f"{get_backend(manager).prefix}.uploads/{manager.pk}/{self.pk}"
+
+    @property
+    def folder(self) -> str:
+        """Prefix of every path that this upload may publish to."""
+        return f"{get_backend(self.file_manager).prefix}uploads/{self.pk}/"
+
+    def get_try_path(self, number: int) -> str:
+        """Return the path of one publishing request, from 1; 0 is the path of a multipart upload completed in place.
+
+        A row that fileman 0.1 initiated has one path from the beginning, in `file_path`: that is its 0.
+        """
+        if number == 0 and self.file_path is not None:
+            return self.file_path
+        return f"{self.folder}{number}/{self.filename}"

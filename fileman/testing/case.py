@@ -195,9 +195,7 @@ class ContractCase:
         """Assemble in as many calls of `seconds` as the storage needs."""
         return self._repeat("assemble", backend, upload, seconds=seconds)
 
-    def publish(
-        self, backend: Backend, upload: Upload, verified: StoredObject, *, seconds: float = 20
-    ) -> StoredObject:
+    def publish(self, backend: Backend, upload: Upload, verified: StoredObject, *, seconds: float = 20) -> StoredObject:
         """Publish as finalize does: not what is published already, and in as many calls as the storage needs."""
         if verified.path != upload.upload_path:
             return verified

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from fileman.backends.base import Backend
 from fileman.backends.streams import ExactBody
+from fileman.backends.time_limit import start_call
 from fileman.backends.values import (
     BackendConfig,
     Capabilities,
@@ -22,7 +23,6 @@ from fileman.backends.values import (
     Strategy,
     Upload,
 )
-from fileman.backends.time_limit import start_call
 from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
 
 CHUNK_BYTES = 256 * 1024

@@ -8,6 +8,7 @@ Nothing is signed for a refused file, and no storage is called inside the transa
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from django.db import IntegrityError, transaction
 
 from fileman import access, conf, tokens
 from fileman.backends import get_backend
+from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.caller import Caller
 from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, TooManyPending, UploadAborted
@@ -81,8 +83,9 @@ def _process(plan: _Plan) -> Batch:
         tickets = [_refuse_with_batch(ticket) for ticket in tickets]
     else:
         tickets = _insert(plan, tickets)
-        errors = _begin_all(plan, tickets)
-        tickets = [_instruct(plan, ticket, errors) for ticket in tickets]
+        with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+            errors = _begin_all(plan, tickets)
+            tickets = [_instruct(plan, ticket, errors) for ticket in tickets]
     return Batch(tickets=tuple(tickets), file_manager=plan.manager)
 
 
@@ -118,15 +121,13 @@ def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
     manager, now, settings = plan.manager, plan.now, conf.settings()
     part_plan = plan_parts(accepted.size, capabilities=manager.capabilities)
     single = part_plan.strategy is Strategy.SINGLE
-    stored_name = filenames.stored_name(accepted.filename, now=now)
     return File(
         id=uuid4(),
         file_manager=manager,
         group_id=plan.owner_group_id,
         uploaded_by=plan.caller.user,
         original_filename=accepted.filename,
-        filename=stored_name,
-        file_path=f"{get_backend(manager).prefix}uploads/{stored_name}",
+        filename=filenames.stored_name(accepted.filename, now=now),
         content_type=accepted.content_type,
         file_size=accepted.size,
         checksum=str(accepted.checksum or ""),
@@ -189,8 +190,9 @@ def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageErro
     if not waiting:
         return {}
     with ThreadPoolExecutor(min(BEGIN_CONCURRENCY, len(waiting)), "fileman-begin") as pool:
-        results = pool.map(lambda file: _begin_one(file, plan.caller.origin, plan.now), waiting)
-        errors = {file.id: error for file, error in zip(waiting, results, strict=True) if error is not None}
+        # Each thread runs in a copy of this context, and so within its time limit.
+        calls = [pool.submit(copy_context().run, _begin_one, file, plan.caller.origin, plan.now) for file in waiting]
+    errors = {file.id: error for file, call in zip(waiting, calls, strict=True) if (error := call.result())}
     File.objects.bulk_update([file for file in waiting if file.id not in errors], ["upload_state"])
     return errors
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from fileman import access, tokens
+from fileman import access, conf, tokens
+from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.errors import InvalidInput, UploadExpired
 from fileman.models import File
@@ -27,10 +28,11 @@ def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | 
         return Outcome(file=file, error=error)
     if file.upload_status == File.COMPLETED:
         return Outcome(file=file)
-    missing = find_missing(file, caller, now=now)
-    if missing and file.expires_at <= now:
-        return Outcome(file=file, error=UploadExpired())
-    instructions = instruct(file, missing, caller=caller, now=now) if missing else None
+    with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+        missing = find_missing(file, caller, now=now)
+        if missing and file.expires_at <= now:
+            return Outcome(file=file, error=UploadExpired())
+        instructions = instruct(file, missing, caller=caller, now=now) if missing else None
     new_token = _renew_token(file, now=now) if upload_token is None else None
     return Outcome(file=file, upload_token=new_token, instructions=instructions)
 

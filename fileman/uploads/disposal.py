@@ -7,11 +7,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from fileman import deletion_queue
+from fileman import conf, deletion_queue
 from fileman.backends import get_backend
+from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.errors import StorageError
 from fileman.models import File, StorageUsage
+from fileman.uploads import transitions
 from fileman.uploads.instructions import build_upload
 
 logger = logging.getLogger("fileman.lifecycle")
@@ -19,8 +21,14 @@ logger = logging.getLogger("fileman.lifecycle")
 
 def drop_soon(file: File, *, now: datetime) -> None:
     """Stop the upload on the storage and delete its objects once the transaction commits; cleanup retries failures."""
-    transaction.on_commit(lambda: _stop_quietly(file, now), robust=True)
-    deletion_queue.work_soon(file, now=now)
+    transaction.on_commit(lambda: _drop(file, now), robust=True)
+
+
+def _drop(file: File, now: datetime) -> None:
+    with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+        if file.upload_status != File.COMPLETED:
+            _stop_quietly(file, now)
+        deletion_queue.work_now(file, now=now)
 
 
 def _stop_quietly(file: File, now: datetime) -> None:
@@ -36,7 +44,7 @@ def remove_ended(file: File, now: datetime) -> bool:
     Its objects have been in the deletion queue since it ended. Raises StorageError and FileInUse.
     """
     upload = build_upload(file, now=now)
-    if upload.plan.strategy is not Strategy.SINGLE:
+    if upload.plan.strategy is not Strategy.SINGLE or file.tries:  # a publishing request may have begun something too
         get_backend(file.file_manager).abort(upload)
     return File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete_settled()
 
@@ -51,5 +59,7 @@ def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
     now = timezone.now()
     with transaction.atomic():
         StorageUsage.objects.release(instance.uploaded_by_id, instance.file_size)
-        deletion_queue.enqueue_all_paths(instance, now=now)
+        is_completed = instance.upload_status == File.COMPLETED
+        paths = [instance.stored_path] if is_completed else transitions.get_tried_paths(instance)
+        deletion_queue.enqueue(instance, published=paths, now=now)
         drop_soon(instance, now=now)

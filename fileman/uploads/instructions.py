@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urljoin
 
 from fileman import conf
@@ -43,21 +44,26 @@ def _ceil(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor)
 
 
-def build_upload(file: File, *, now: datetime) -> Upload:
-    """Return the row as its backend sees it. Requests signed from it expire by the upload's deadline."""
+def build_upload(file: File, *, now: datetime, try_number: int = 0, notes: dict[str, Any] | None = None) -> Upload:
+    """Return the row as its backend sees it. Requests signed from it expire by the upload's deadline.
+
+    `try_number`: of the publishing request; 0: none is sent. `notes`: a finalize call's `Progress.notes`.
+    """
     state = UploadState.from_file(file)
     seconds_left = max(1, int((file.expires_at - now).total_seconds()))
     return Upload(
         file_id=file.id,
         upload_path=file.upload_path,
-        file_path=file.file_path,
+        file_path=file.get_try_path(try_number),
+        parts_path=file.get_try_path(0),
+        folder=file.folder,
         filename=file.original_filename,
         size=file.file_size,
         content_type=file.content_type,
         checksum=Checksum.parse(file.checksum) if file.checksum else None,
         plan=state.plan,
         begun=state.begun or {},
-        progress=state.progress,
+        progress={} if notes is None else notes,
         now=now,
         expires_in=min(get_backend(file.file_manager).settings.upload_expires_in, seconds_left),
     )

@@ -1,10 +1,10 @@
 """UploadState: what an unfinished upload remembers between calls. The only reader and writer of `File.upload_state`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-from fileman.backends.values import PartPlan, Strategy
+from fileman.backends.values import PartPlan, StoredObject, Strategy
 from fileman.encryption import OpenedObject
 from fileman.models import File
 
@@ -18,6 +18,59 @@ class WrittenObject:
     """Algorithm -> hex digest."""
 
 
+@dataclass(kw_only=True)
+class Progress:
+    """What finalize calls have established so far, changed in place. The next call goes on from it."""
+
+    stored: StoredObject | None = None
+    """The object under verification, with the checksums that this server has computed over it."""
+    detected_content_type: str | None = None
+    """Of its first bytes; None until they were checked."""
+    is_validated: bool = False
+    """True after the content validators of the host project have passed it."""
+    next_look: int = 0
+    """The first earlier try that was not looked at since the last publishing request; 0: none was."""
+    try_number: int | None = None
+    """The try whose publishing has begun and goes on."""
+    is_questioned: bool = False
+    """True after a storage that contradicts the upload has proven to be the storage."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """Of the backend: `Upload.progress`."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote. What fileman 0.1 wrote has other keys; then finalize begins again."""
+        if not value.keys() <= {spec.name for spec in fields(cls)}:
+            return cls()
+        stored = value.get("stored")
+        return cls(**{**value, "stored": stored and StoredObject(**stored), "notes": dict(value.get("notes", {}))})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object, empty if nothing was established."""
+        if self == Progress():
+            return {}
+        stored = self.stored and {**asdict(self.stored), "modified": None}
+        return {**self.__dict__, "stored": stored, "notes": dict(self.notes)}
+
+    def examine(self, stored: StoredObject) -> StoredObject:
+        """Begin the verification of an object, or go on if it is the one at hand. Return its facts."""
+        if self.stored is None or (self.stored.path, self.stored.etag) != (stored.path, stored.etag):
+            self.forget()
+            self.stored = stored
+        return self.stored or stored
+
+    def add_checksums(self, checksums: Mapping[str, str]) -> None:
+        """Remember checksums computed over the object at hand."""
+        if self.stored is not None:
+            self.stored = replace(self.stored, checksums={**self.stored.checksums, **checksums})
+
+    def forget(self) -> None:
+        """Forget the object at hand, because it was replaced or refused."""
+        self.stored, self.detected_content_type, self.is_validated, self.is_questioned = None, None, False, False
+        self.try_number = None
+        self.notes.clear()
+
+
 @dataclass(frozen=True, kw_only=True)
 class UploadState:
     """Change it with `dataclasses.replace`."""
@@ -28,7 +81,7 @@ class UploadState:
     origin: str | None = None
     """Browser origin that `begin` was told."""
     progress: Mapping[str, Any] = field(default_factory=dict)
-    """Where the next finalize call resumes."""
+    """JSON of a Progress: where the next finalize call resumes."""
     written: WrittenObject | None = None
 
     @classmethod
@@ -38,8 +91,8 @@ class UploadState:
 
     @classmethod
     def reload(cls, file: File) -> Self:
-        """Return the state as the database has it now."""
-        file.refresh_from_db(fields=["upload_state"])
+        """Return the state as the database has it now, and reread the number of tries."""
+        file.refresh_from_db(fields=["upload_state", "tries"])
         return cls.from_file(file)
 
     @classmethod

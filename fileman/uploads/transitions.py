@@ -6,19 +6,24 @@
 
 Every step is one conditional UPDATE. It took place if the row count is 1, and only one caller sees that. A worker that
 lost its lease finds its attempt id replaced, so its late commit changes nothing.
+
+Each claim takes the number of a try, so each publishing request has a path of its own and the row knows all of them:
+1 to `File.tries`. A number whose request was not sent is given back. The commit names the path that won; the others are
+queued for deletion when the upload ends, whatever a storage does late.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from fileman import conf, deletion_queue
-from fileman.backends.values import StoredObject
+from fileman.backends.values import StoredObject, Strategy
 from fileman.errors import FilemanError, UploadAborted, UploadExpired, UploadFailed, UploadInProgress
 from fileman.models import File, StorageUsage
 from fileman.uploads.state import UploadState
@@ -56,38 +61,50 @@ def state_error(file: File, *, now: datetime) -> FilemanError | None:
 
 
 def claim(file: File, *, now: datetime) -> UUID | None:
-    """Take the upload for one attempt, LEASE long. Return None if another attempt holds it or its time is over."""
+    """Take the upload and the number of a try for one attempt, LEASE long.
+
+    Return None if another attempt holds it or its time is over.
+    """
     attempt_id = uuid4()
     settings = conf.settings()
     with transaction.atomic(durable=True):
         taken = File.objects.filter(_free(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
-            upload_status=File.VERIFYING, attempt_id=attempt_id, lease_until=now + settings.LEASE, modified=now
+            upload_status=File.VERIFYING,
+            attempt_id=attempt_id,
+            lease_until=now + settings.LEASE,
+            tries=F("tries") + 1,
+            modified=now,
         )
     return attempt_id if taken else None
 
 
-def release(file: File, attempt_id: UUID, *, now: datetime, progress: Any = None) -> bool:
-    """Make the upload pending again, with the progress from which the next attempt resumes."""
+def release(
+    file: File, attempt_id: UUID, *, has_tried: bool, now: datetime, progress: Mapping[str, Any] | None = None
+) -> bool:
+    """Make the upload pending again, with the progress from which the next attempt resumes; None: unchanged."""
     changes: dict[str, Any] = {}
     if progress is not None:
         changes = replace(UploadState.from_file(file), progress=progress).update_for(file)
     return _step(
-        Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
+        _held(file, attempt_id),
         upload_status=File.PENDING,
+        tries=_count(has_tried=has_tried),
         modified=now,
         **_NO_LEASE,
         **changes,
     )
 
 
-def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bool:
-    """Commit the published object, and queue the upload path for deletion."""
+def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now: datetime) -> bool:
+    """Commit the published object, and queue the upload path and the other tries for deletion."""
     stored = facts.stored
     metadata = {} if facts.metadata is None else {"metadata": facts.metadata}
     with transaction.atomic():
         done = _step(
-            Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id),
+            _held(file, attempt_id),
             upload_status=File.COMPLETED,
+            tries=_count(has_tried=has_tried),
+            file_path=stored.path,
             file_size=stored.size,
             content_type=stored.content_type or file.content_type,
             detected_content_type=facts.detected_content_type,
@@ -101,25 +118,32 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, now: datetime) -> bo
             **_NO_LEASE,
         )
         if done:
-            deletion_queue.enqueue_upload_path(file, now=now)
+            losers = [path for path in get_tried_paths(file, has_tried=has_tried) if path != stored.path]
+            deletion_queue.enqueue(file, published=losers, now=now)
     _log(done, file, File.COMPLETED)
     return done
 
 
-def fail(file: File, attempt_id: UUID, *, reason: str, now: datetime) -> bool:
+def fail(file: File, attempt_id: UUID, *, reason: str, has_tried: bool, now: datetime) -> bool:
     """End the upload for good, and queue everything it stored for deletion."""
-    where = Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id)
-    return _end(file, where, File.FAILED, now=now, failure_reason=reason[:500])
+    where = _held(file, attempt_id)
+    return _end(file, where, File.FAILED, has_tried=has_tried, now=now, failure_reason=reason[:500])
+
+
+def get_tried_paths(file: File, *, has_tried: bool = True) -> list[str]:
+    """Return every path at which this upload may have an object, now or late. `has_tried`: the last try was sent."""
+    is_in_place = UploadState.from_file(file).plan.strategy is Strategy.PARTS or file.file_path is not None
+    return [file.get_try_path(number) for number in range(0 if is_in_place else 1, file.tries + has_tried)]
 
 
 def abort(file: File, *, now: datetime) -> bool:
     """End an upload that no attempt holds, at its user's request."""
-    return _end(file, Q(_free(now), pk=file.pk), File.ABORTED, now=now)
+    return _end(file, _unheld(file, now), File.ABORTED, now=now)
 
 
 def expire(file: File, *, now: datetime, deadline_before: datetime | None = None) -> bool:
     """End an upload that no attempt holds. With `deadline_before`, only if its deadline is earlier."""
-    where = Q(_free(now), pk=file.pk)
+    where = _unheld(file, now)
     if deadline_before is not None:
         where &= Q(expires_at__lt=deadline_before)
     return _end(file, where, File.EXPIRED, now=now)
@@ -136,12 +160,28 @@ def _free(now: datetime) -> Q:
     return Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
 
 
-def _end(file: File, where: Q, status: File.Status, *, now: datetime, **changes: Any) -> bool:
+def _unheld(file: File, now: datetime) -> Q:
+    """Match the upload if no attempt holds it and none has sent a publishing request since the row was read."""
+    return Q(_free(now), pk=file.pk, tries=file.tries)
+
+
+def _held(file: File, attempt_id: UUID) -> Q:
+    """Match the upload if this attempt holds it."""
+    return Q(pk=file.pk, upload_status=File.VERIFYING, attempt_id=attempt_id)
+
+
+def _count(*, has_tried: bool) -> Any:
+    return F("tries") if has_tried else F("tries") - 1
+
+
+def _end(file: File, where: Q, status: File.Status, *, now: datetime, has_tried: bool = True, **changes: Any) -> bool:
     with transaction.atomic():
-        done = _step(where, upload_status=status, modified=now, **_NO_LEASE, **changes)
+        done = _step(
+            where, upload_status=status, tries=_count(has_tried=has_tried), modified=now, **_NO_LEASE, **changes
+        )
         if done:
             StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-            deletion_queue.enqueue_all_paths(file, now=now)
+            deletion_queue.enqueue(file, published=get_tried_paths(file, has_tried=has_tried), now=now)
     _log(done, file, status)
     return done
 

@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
-from fileman import conf
 from fileman.backends import Backend
-from fileman.backends.values import Budget, StoredObject, Upload
+from fileman.backends.time_limit import is_over, time_limit
+from fileman.backends.values import StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
-from fileman.errors import ChecksumMismatch, ContentTypeMismatch, ObjectChanged, SizeMismatch, UploadInProgress
+from fileman.errors import (
+    ChecksumMismatch,
+    ContentTypeMismatch,
+    ObjectChanged,
+    SizeMismatch,
+    StorageUnavailable,
+    UploadInProgress,
+)
 from fileman.models import File
+from fileman.uploads.state import Progress
 from fileman.validation import content_types, validators
 
 PREFERRED = ("sha256", "crc32c", "md5")
@@ -42,26 +50,38 @@ _partial_hashes: dict[_HashKey, _PartialHash] = {}
 
 
 def verify(
-    file: File, upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
+    file: File, upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, progress: Progress
 ) -> Verified:
-    """Return the verified facts. Raises the MismatchError of the first difference, ObjectChanged if it was swapped."""
+    """Return the verified facts. Raises the MismatchError of the first difference, ObjectChanged if it was swapped.
+
+    What one call has established is in `progress`, also if it breaks off, and the next call does not repeat it.
+    """
+    stored = progress.examine(stored)
     _check_size(upload, stored, claims)
     _check_form(upload, stored)
-    checksum = _check_checksums(upload, stored, claims, backend=backend, budget=budget)
-    detected = _check_content(upload, stored, backend=backend)
-    validators.check_content(file, validators.Content(backend=backend, stored=stored))
-    return Verified(stored=stored, detected_content_type=detected, checksum=checksum)
+    checksum = _check_checksums(upload, stored, claims, backend=backend, progress=progress)
+    if progress.detected_content_type is None:
+        progress.detected_content_type = _check_content(upload, stored, backend=backend)
+    if not progress.is_validated:
+        with time_limit(None):  # the host's own code may take its time
+            validators.check_content(file, validators.Content(backend=backend, stored=stored))
+        progress.is_validated = True
+    return Verified(
+        stored=progress.stored or stored, detected_content_type=progress.detected_content_type, checksum=checksum
+    )
 
 
-def compare(published: StoredObject, verified: StoredObject) -> None:
-    """Raise ObjectChanged unless the published object is the verified one.
+def is_same(published: StoredObject, verified: StoredObject) -> bool | None:
+    """Return True if the published object has the verified bytes, None if nothing but the storage's word shows it.
 
     Storages give a copy an etag of its own, so only facts that survive copying are compared.
     """
     common = published.checksums.keys() & verified.checksums.keys()
-    same = all(published.checksums[name] == verified.checksums[name] for name in common)
-    if published.size != verified.size or not same or published.content_encoding:
-        raise ObjectChanged
+    if published.size != verified.size or published.content_encoding:
+        return False
+    if any(published.checksums[name] != verified.checksums[name] for name in common):
+        return False
+    return True if common or published.etag == verified.etag else None
 
 
 def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:
@@ -82,14 +102,16 @@ def _check_form(upload: Upload, stored: StoredObject) -> None:
 
 
 def _check_checksums(
-    upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, budget: Budget
+    upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, progress: Progress
 ) -> Checksum | None:
     """Compare declared and claimed checksums with computed ones. Return the one to record."""
     given = [checksum for checksum in (upload.checksum, claims.checksum) if checksum is not None]
     known = dict(stored.checksums)
     unknown = {checksum.algorithm for checksum in given} - known.keys()
     if unknown:
-        known |= _hash(stored, unknown, backend=backend, budget=budget)
+        computed = _hash(stored, unknown, backend=backend)
+        progress.add_checksums(computed)
+        known |= computed
     for checksum in given:
         if known[checksum.algorithm] != checksum.hexdigest:
             raise ChecksumMismatch(field=("checksum",))
@@ -97,23 +119,26 @@ def _check_checksums(
     return Checksum(algorithm=names[0], hexdigest=known[names[0]]) if names else None
 
 
-def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend, budget: Budget) -> dict[str, str]:
-    """Read the object, pinned to its etag, and hash it. Raises UploadInProgress if that takes longer than the budget.
+def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend) -> dict[str, str]:
+    """Read the object, pinned to its etag, and hash it. Raises UploadInProgress if the time limit is over first.
 
     The unfinished hash stays in this process, because hash states cannot be stored. Another process that serves the
-    next call starts over and keeps its own, so repeated calls complete whichever process serves them.
+    next call starts over and keeps its own, so repeated calls complete whichever process serves them. Objects larger
+    than HASH_READ_MAX_BYTES come here only if the storage has not computed a checksum that it should have.
     """
-    if stored.size > conf.settings().HASH_READ_MAX_BYTES:
-        raise ChecksumMismatch("The storage did not compute this checksum, and the file is too large to read it here.")
     key = (stored.path, stored.etag, frozenset(algorithms))
     partial = _partial_hashes.pop(key, None) or _PartialHash(hashers={name: hasher(name) for name in algorithms})
-    for chunk in backend.read(stored.path, start=partial.offset, etag=stored.etag):
-        for one in partial.hashers.values():
-            one.update(chunk)
-        partial.offset += len(chunk)
-        if budget.spent and partial.offset < stored.size:
+    try:
+        for chunk in backend.read(stored.path, start=partial.offset, etag=stored.etag):
+            for one in partial.hashers.values():
+                one.update(chunk)
+            partial.offset += len(chunk)
+            if is_over() and partial.offset < stored.size:
+                raise UploadInProgress
+    except (UploadInProgress, StorageUnavailable) as error:
+        if not isinstance(error, ObjectChanged):
             _remember(key, partial)
-            raise UploadInProgress
+        raise
     return {name: one.hexdigest() for name, one in partial.hashers.items()}
 
 

@@ -27,13 +27,7 @@ from tests.flows.storages import Storage, memory_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"the bytes of the upload"
-CALLS_OF_FINALIZE = {
-    (False, "before"): ["stat", "stat", "read", "publish"],
-    (False, "after"): ["stat", "read", "publish"],
-    (True, "before"): ["stat", "stat", "missing", "assemble", "read", "publish"],
-    (True, "after"): ["missing", "assemble", "read", "publish"],
-}
-"""In parts or not, and the moment of the fault. Where nothing stands yet, stat has no effect to come after."""
+CALLS_OF_FINALIZE = ["assemble", "read", "publish"]
 at_every_moment = pytest.mark.parametrize("moment", MOMENTS)
 
 
@@ -199,7 +193,7 @@ def test_finalize_can_be_repeated_whatever_call_has_failed(
             assert payload["file"]["downloadUrl"] is None
         assert_can_be_completed_and_deleted(api, ticket, memory)
 
-    assert faults_at_every_call(run, moment=moment) == CALLS_OF_FINALIZE[in_parts, moment]
+    assert faults_at_every_call(run, moment=moment) == CALLS_OF_FINALIZE
 
 
 @at_every_moment
@@ -217,7 +211,7 @@ def test_after_a_killed_finalize_a_new_one_completes(moment: Moment, in_parts: b
                 _as_a_kill_leaves_it(timedelta(seconds=-1))
         assert_can_be_completed_and_deleted(api, ticket, memory)
 
-    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE[in_parts, moment]
+    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE
 
 
 def _as_a_kill_leaves_it(lease: timedelta) -> None:
@@ -241,7 +235,7 @@ def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
             api.delete(ticket["file"]["id"])
         assert_nothing_is_left(memory)
 
-    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE[in_parts, moment]
+    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE
 
 
 @at_every_moment
@@ -318,7 +312,7 @@ def test_no_transaction_is_open_while_the_storage_works(
     api.start(DATA)
     sweep()
 
-    operations = {"begin", "write", "stat", "missing", "assemble", "read", "publish", "abort", "delete"}
+    operations = {"begin", "write", "missing", "assemble", "read", "publish", "abort", "delete"}
     assert seen == {name: {False} for name in operations}
 
 

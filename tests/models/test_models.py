@@ -200,9 +200,10 @@ def test_the_database_refuses_negative_usage_two_files_at_one_path_and_one_token
     user: User, manager: FileManager
 ) -> None:
     one, two = file_of(start(user)), file_of(start(user))
+    File.objects.filter(pk=two.pk).update(file_path="uploads/two")
     refused: list[Callable[[], object]] = [
         lambda: StorageUsage.objects.update(bytes=-1),
-        lambda: File.objects.filter(pk=one.pk).update(file_path=two.file_path),
+        lambda: File.objects.filter(pk=one.pk).update(file_path="uploads/two"),
         lambda: File.objects.filter(pk=one.pk).update(upload_token=two.upload_token),
     ]
     for write in refused:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from fileman import uploads
 from fileman.backends.values import Slice, Upload
-from fileman.errors import FilemanError, NotUploaded, PartsMissing, StorageUnavailable, UploadAborted, UploadLost
+from fileman.errors import FilemanError, NotUploaded, StorageUnavailable, UploadAborted, UploadLost
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Outcome, Ticket
@@ -155,7 +155,7 @@ def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
 
 @pytest.mark.parametrize(
     ("operation", "lost", "error"),
-    [("assemble", "parts", PartsMissing), ("read", "objects", NotUploaded)],
+    [("assemble", "parts", NotUploaded), ("read", "objects", NotUploaded)],
 )
 def test_what_vanishes_while_it_is_verified_can_be_sent_again(
     user: User, ticket: Ticket, operation: str, lost: str, error: type[FilemanError]

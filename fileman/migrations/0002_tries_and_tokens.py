@@ -1,0 +1,43 @@
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
+        ('fileman', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='file',
+            name='tries',
+            field=models.PositiveIntegerField(default=0, help_text='Publishing requests that were sent, or may have been. Each has a path of its own.'),
+        ),
+        migrations.AddField(
+            model_name='storagedeletion',
+            name='file_id',
+            field=models.UUIDField(blank=True, help_text='The file that the object belonged to.', null=True),
+        ),
+        migrations.AddField(
+            model_name='storagedeletion',
+            name='requested_by',
+            field=models.ForeignKey(blank=True, help_text='The user who deleted the file.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AlterField(
+            model_name='file',
+            name='file_path',
+            field=models.CharField(blank=True, help_text='Path in the storage; null until the upload is completed.', max_length=1000, null=True),
+        ),
+        migrations.AddIndex(
+            model_name='storagedeletion',
+            index=models.Index(fields=['file_id'], name='fileman_deletion_file'),
+        ),
+        migrations.AddConstraint(
+            model_name='file',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('upload_status', 'completed'), _negated=True), ('file_path__isnull', False), _connector='OR'), name='fileman_completed_has_path'),
+        ),
+    ]
