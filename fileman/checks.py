@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import CASCADE, ForeignObjectRel
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -21,6 +21,21 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     """Return fileman.E001 for each unknown key and impossible value in FILEMAN_SETTINGS."""
     problems = conf.find_problems(getattr(django_settings, "FILEMAN_SETTINGS", {}))
     return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
+
+
+@register("fileman")
+def check_lease(**_: Any) -> list[CheckMessage]:
+    """Return fileman.W005 if a finalize call can work longer than it owns its upload."""
+    given = getattr(django_settings, "FILEMAN_SETTINGS", {})
+    if conf.find_problems(given):
+        return []
+    settings = conf.settings()
+    longest = settings.FINALIZE_BUDGET_SECONDS + settings.full_timeout_seconds
+    if settings.LEASE.total_seconds() >= longest:
+        return []
+    message = f"LEASE is shorter than a finalize call can work: {longest:g} seconds."
+    hint = "Raise LEASE to FINALIZE_BUDGET_SECONDS plus both storage time-outs. Otherwise two calls do the same work."
+    return [Warning(message, hint=hint, id="fileman.W005")]
 
 
 @register("fileman")

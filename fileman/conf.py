@@ -58,12 +58,16 @@ class FilemanSettings:
     LEASE: timedelta = timedelta(seconds=60)
     """Time that one finalize call owns an upload. Another may take over afterwards."""
     FINALIZE_BUDGET_SECONDS: float = 20.0
-    """Longer work continues in the next finalize call."""
+    """Time for the storage calls of one call of the API: initiate, refresh, finalize, abort or delete.
+
+    A storage call starts only if its full time-out fits into what is left; the first one always starts. What finalize
+    does not reach continues in the next call.
+    """
     HASH_READ_MAX_BYTES: int = 100 * MIB
     """Largest object that the server reads to verify a checksum that the storage did not compute."""
     STORAGE_CONNECT_TIMEOUT_SECONDS: float = 3.0
     STORAGE_READ_TIMEOUT_SECONDS: float = 9.0
-    """Two attempts that both time out stay within FINALIZE_BUDGET_SECONDS."""
+    """Seconds of silence. A storage that sends a byte now and then holds a call longer."""
     MAX_BATCH_FILES: int = 50
     """Files in one initiateUpload, at most 100."""
     MAX_PENDING_UPLOADS: int = 1000
@@ -88,6 +92,11 @@ class FilemanSettings:
     """Put before the names of fileman's types in the schema, except inputs of mutations. Read once, as those are."""
     ALLOW_INSECURE_ENDPOINTS: bool | None = None
     """Accept plain http in endpoints of storages. None: only under DEBUG."""
+
+    @property
+    def full_timeout_seconds(self) -> float:
+        """The longest that a silent storage holds one request."""
+        return self.STORAGE_CONNECT_TIMEOUT_SECONDS + self.STORAGE_READ_TIMEOUT_SECONDS
 
 
 _NONE_GIVEN: dict[str, Any] = {}

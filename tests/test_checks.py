@@ -1,6 +1,7 @@
 """System checks of what a host project has around fileman: its database, its time zone, its public URL."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.test import override_settings
 from django.urls import clear_script_prefix, set_script_prefix
 
 from fileman import conf
-from fileman.checks import check_database
+from fileman.checks import check_database, check_lease
 from fileman.models import FileManager
 from tests.api import Api
 
@@ -49,6 +50,19 @@ def test_another_database_than_the_default_one_is_refused() -> None:
 @override_settings(USE_TZ=False)
 def test_naive_times_are_refused() -> None:
     assert found() == [("fileman.E006", "fileman needs USE_TZ = True: its API returns times with an offset.")]
+
+
+def test_a_lease_that_a_finalize_call_can_outlive_is_named() -> None:
+    """20 seconds of storage calls, and a last one that takes its whole 12 seconds."""
+    with override_settings(FILEMAN_SETTINGS={"LEASE": timedelta(seconds=32)}):
+        assert check_lease() == []
+    with override_settings(FILEMAN_SETTINGS={"LEASE": timedelta(seconds=31)}):
+        (message,) = check_lease()
+
+    assert (message.id, message.msg) == (
+        "fileman.W005",
+        "LEASE is shorter than a finalize call can work: 32 seconds.",
+    )
 
 
 @pytest.mark.parametrize("url", ["https://files.example.com", "https://files.example.com/"])

@@ -57,12 +57,6 @@ def start_call() -> None:
     limit = _limit.get()
     if limit is None:
         return
-    if limit.has_called and limit.ends - time.monotonic() < full_timeout_seconds():
+    if limit.has_called and limit.ends - time.monotonic() < conf.settings().full_timeout_seconds:
         raise OutOfTime
     limit.has_called = True
-
-
-def full_timeout_seconds() -> float:
-    """Return the longest that a storage which does not answer holds one request."""
-    settings = conf.settings()
-    return settings.STORAGE_CONNECT_TIMEOUT_SECONDS + settings.STORAGE_READ_TIMEOUT_SECONDS

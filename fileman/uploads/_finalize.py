@@ -227,6 +227,7 @@ def _question_storage(attempt: _Attempt) -> None:
         return
     if not progress.is_questioned:
         if backend.find(f"{attempt.upload.upload_path}.absent"):
+            progress.forget()
             raise StorageUnavailable
         progress.is_questioned = True
     again = backend.stat(progress.stored.path)

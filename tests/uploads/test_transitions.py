@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from fileman import cleanup, files, uploads
-from fileman.backends.values import StoredObject, Upload
 from fileman.backends import get_backend
+from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
 from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
 from fileman.models import File, FileManager, StorageDeletion

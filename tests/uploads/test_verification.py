@@ -26,7 +26,6 @@ from tests.uploads.driver import (
     finish,
     send,
     start,
-    stored_paths,
     upload,
 )
 

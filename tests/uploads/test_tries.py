@@ -1,0 +1,360 @@
+"""One path for each publishing request, and finalize calls that end in time and go on from what is proven.
+
+The faults are injected into the memory backend. `publish` is the only operation that writes to a path of a try.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import cleanup, deletion_queue, uploads
+from fileman.backends import get_backend, time_limit
+from fileman.backends.values import StoredObject, Upload
+from fileman.errors import StorageUnavailable
+from fileman.models import File, FileManager, StorageDeletion
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Outcome, Ticket, transitions
+from fileman.uploads.instructions import build_upload
+from tests.uploads.driver import (
+    DAY,
+    NOW,
+    caller_of,
+    configured,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    send,
+    start,
+    stored_paths,
+)
+
+DATA, OTHER = b"hello", b"HELLO"
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def sent(user: User, manager: FileManager) -> Ticket:
+    """An upload whose bytes have arrived."""
+    ticket = start(user, DATA)
+    send(ticket, DATA)
+    return ticket
+
+
+def code_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def at_first(operation: str, moment: str, act: Callable[[], None]) -> None:
+    """Act once, at the first call of an operation."""
+    done: list[str] = []
+
+    def fault(name: str, path: str, when: str) -> None:
+        if (name, when) == (operation, moment) and not done:
+            done.append(path)
+            act()
+
+    MemoryBackend.faults.append(fault)
+
+
+def fail() -> None:
+    raise StorageUnavailable
+
+
+def put(manager: FileManager, ticket: Ticket, path: str, data: bytes) -> None:
+    """Write an object, as a late request of the storage or a client with an old URL does."""
+    upload = replace(build_upload(file_of(ticket), now=NOW), upload_path=path)
+    get_backend(manager).delete([path])
+    get_backend(manager).write(upload, upload.slice(1), BytesIO(data))
+
+
+def content(manager: FileManager, file: File) -> bytes:
+    return b"".join(get_backend(manager).read(file.stored_path))
+
+
+def queued() -> list[str]:
+    return sorted(StorageDeletion.objects.values_list("path", flat=True))
+
+
+def test_the_file_path_is_known_from_completion_on_and_ends_with_the_stored_name(user: User, sent: Ticket) -> None:
+    before = file_of(sent)
+    assert (before.file_path, before.tries) == (None, 0)
+
+    file = finish(user, sent).file
+
+    assert (file.file_path, file.tries) == (f"uploads/{file.pk}/1/{before.filename}", 1)
+    assert queued() == [file.upload_path]
+
+
+def test_a_request_that_is_carried_out_late_changes_no_file(user: User, manager: FileManager, sent: Ticket) -> None:
+    """The first copy is not carried out until the file is completed and the client has written other bytes."""
+    at_first("publish", "before", fail)
+    assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
+    file = finish(user, sent).file
+    late = file.get_try_path(1)
+    put(manager, sent, file.upload_path, OTHER)
+
+    put(manager, sent, late, OTHER)
+
+    assert file.file_path == file.get_try_path(2)
+    assert content(manager, file) == DATA
+    assert queued() == sorted([file.upload_path, late])
+    assert StorageDeletion.objects.get(path=late).watch_until == NOW + DAY
+    deletion_queue.work(now=NOW + DAY)
+    assert stored_paths(manager) == [file.file_path]
+
+
+def test_an_object_whose_response_was_lost_is_found_and_taken(user: User, manager: FileManager, sent: Ticket) -> None:
+    at_first("publish", "after", fail)
+    assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
+
+    file = finish(user, sent).file
+
+    assert (file.file_path, file.tries) == (file.get_try_path(1), 1)
+    assert stored_paths(manager) == sorted([file.upload_path, file.file_path or ""])
+    assert queued() == [file.upload_path]
+
+
+def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User, manager: FileManager) -> None:
+    """A store without pins has copied what the client wrote after the verification."""
+    sent = start(user, DATA, checksum=f"sha256:{hashlib.sha256(DATA).hexdigest()}")
+    send(sent, DATA)
+    at_first("publish", "before", fail)
+    finish(user, sent)
+    put(manager, sent, file_of(sent).get_try_path(1), OTHER)
+
+    file = finish(user, sent).file
+
+    assert (file.upload_status, file.file_path) == ("completed", file.get_try_path(2))
+    assert content(manager, file) == DATA
+    assert queued() == sorted([file.upload_path, file.get_try_path(1)])
+
+
+def test_an_attempt_that_lost_its_lease_does_no_harm(user: User, manager: FileManager, sent: Ticket) -> None:
+    """It stalls before its copy; another completes, the client overwrites its upload path, then the first goes on."""
+    outcomes: list[Outcome] = []
+
+    def stall() -> None:
+        outcomes.append(finish(user, sent, now=NOW + LEASE))
+        put(manager, sent, file_of(sent).upload_path, OTHER)
+
+    at_first("publish", "before", stall)
+
+    outcomes.append(finish(user, sent))
+
+    assert [outcome.file.file_path for outcome in outcomes] == [file_of(sent).get_try_path(2)] * 2
+    assert content(manager, file_of(sent)) == DATA
+    assert file_of(sent).get_try_path(1) in queued()
+
+
+def test_only_requests_that_were_sent_count(user: User, manager: FileManager) -> None:
+    """Calls that come too early, or meet a storage that fails before the copy, take no number."""
+    ticket = start(user, DATA)
+    for _ in range(3):
+        assert code_of(finish(user, ticket)) == "NOT_UPLOADED"
+    send(ticket, DATA)
+    at_first("read", "before", fail)
+    assert code_of(finish(user, ticket)) == "STORAGE_UNAVAILABLE"
+    assert file_of(ticket).tries == 0
+
+    assert finish(user, ticket).file.tries == 1
+
+
+def test_a_killed_attempt_keeps_its_number(user: User, manager: FileManager, sent: Ticket) -> None:
+    """Nobody knows whether it has sent its request."""
+
+    def kill() -> None:
+        File.objects.filter(pk=file_of(sent).pk).update(attempt_id=None, upload_status="pending", lease_until=None)
+        raise SystemExit
+
+    at_first("read", "before", kill)
+    with pytest.raises(SystemExit):
+        finish(user, sent)
+
+    file = finish(user, sent).file
+
+    assert (file.tries, file.file_path) == (2, file.get_try_path(2))
+    assert queued() == sorted([file.upload_path, file.get_try_path(1)])
+
+
+@pytest.mark.parametrize("end", ["aborted", "expired", "failed"])
+def test_every_path_of_an_upload_that_ends_is_queued(user: User, manager: FileManager, sent: Ticket, end: str) -> None:
+    at_first("publish", "before", fail)
+    finish(user, sent)
+    file = file_of(sent)
+
+    if end == "failed":
+        finish(user, sent, file_size=4)
+    elif end == "expired":
+        cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 2 * DAY)
+    else:
+        uploads.abort(caller=caller_of(user), upload_token=sent.upload_token or "", now=NOW)
+
+    assert file_of(sent).upload_status == end
+    assert queued() == sorted([file.upload_path, file.get_try_path(1)])
+
+
+def test_an_upload_is_not_aborted_past_a_try_that_the_caller_has_not_seen(user: User, sent: Ticket) -> None:
+    """The row was read before another call sent a publishing request; its path would not be queued."""
+    stale = file_of(sent)
+    at_first("publish", "before", fail)
+    finish(user, sent)
+
+    assert not transitions.abort(stale, now=NOW)
+    assert transitions.abort(file_of(sent), now=NOW)
+
+
+# Answers that are not the storage's
+
+
+def test_a_page_that_answers_for_the_storage_fails_no_upload(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something in between finds an object of 24 bytes at every path."""
+    page = StoredObject(path="", size=24, etag="page")
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(page, path=upload.upload_path))
+        patch.setattr(MemoryBackend, "stat", lambda self, path: replace(page, path=path))
+        assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
+
+    assert file_of(sent).upload_status == "pending"
+    assert stored_paths(manager) == [file_of(sent).upload_path]
+    assert finish(user, sent).error is None
+
+
+def test_one_response_that_is_not_the_storages_fails_no_upload(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = StoredObject(path="", size=24, etag="page")
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(page, path=upload.upload_path))
+        assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
+
+    assert file_of(sent).upload_status == "pending"
+    assert finish(user, sent).error is None
+
+
+# Time
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every operation takes nine virtual seconds, just less than its time-out. Return the operations."""
+    clock = [0.0]
+    operations: list[str] = []
+    monkeypatch.setattr(time_limit.time, "monotonic", lambda: clock[0])
+
+    def pass_time(name: str, path: str, moment: str) -> None:
+        if moment == "before":
+            clock[0] += 9
+            operations.append(name)
+
+    MemoryBackend.faults.append(pass_time)
+    yield operations
+    MemoryBackend.faults.remove(pass_time)
+
+
+def test_a_slow_storage_costs_calls_but_no_step_twice(user: User, sent: Ticket, slow: list[str]) -> None:
+    """Only one operation fits into each call of 20 seconds."""
+    calls = []
+    while not calls or calls[-1] is not None:
+        started = time_limit.time.monotonic()
+        error = finish(user, sent).error
+        assert time_limit.time.monotonic() - started <= 20
+        calls.append(error and (error.code, error.retry_after_seconds))
+
+    assert calls == [("UPLOAD_IN_PROGRESS", 2), ("UPLOAD_IN_PROGRESS", 2), None]
+    assert slow == ["assemble", "read", "publish"]
+    assert file_of(sent).tries == 1
+
+
+@configured(BACKENDS={"beginning": "tests.flows.faults.Beginning"}, SINGLE_REQUEST_MAX_BYTES=3)
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager: FileManager) -> None:
+    """Each begin hangs until its time-out. Those that run at first use up the time, and no other starts."""
+    FileManager.objects.filter(pk=manager.pk).update(backend_type="beginning")
+    begun: list[str] = []
+
+    def hang(operation: str, path: str, moment: str) -> None:
+        begun.append(path)
+        time.sleep(0.4)
+        raise StorageUnavailable
+
+    MemoryBackend.faults.append(hang)
+    limits = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
+    with configured(
+        **limits,
+        FINALIZE_BUDGET_SECONDS=0.7,
+        BACKENDS={"beginning": "tests.flows.faults.Beginning"},
+        SINGLE_REQUEST_MAX_BYTES=3,
+    ):
+        tickets = initiate(user, *[declared()] * 30).tickets
+
+    assert len(begun) == 8
+    errors = {(error.code, error.retry_after_seconds) for ticket in tickets for error in ticket.errors}
+    assert errors == {("STORAGE_UNAVAILABLE", 2)}
+    assert set(File.objects.values_list("upload_status", flat=True)) == {"expired"}
+
+
+def test_every_storage_error_that_may_pass_says_when_to_try_again(user: User, sent: Ticket) -> None:
+    at_first("assemble", "before", fail)
+
+    error = finish(user, sent).error
+
+    assert error is not None
+    assert (error.code, error.retryable, error.retry_after_seconds) == ("STORAGE_UNAVAILABLE", True, 2)
+
+
+def test_content_validators_have_the_time_that_they_need(
+    user: User, manager: FileManager, sent: Ticket, slow: list[str]
+) -> None:
+    """They read as often as they like, outside of the limit, and pass each object once."""
+    READS.clear()
+    with configured(CONTENT_VALIDATORS=["tests.uploads.test_tries.read_thrice"]):
+        outcomes = [finish(user, sent) for _ in range(3)]
+
+    assert [outcome.error and outcome.error.code for outcome in outcomes][-1] is None
+    assert READS == [DATA] * 3
+
+
+READS: list[bytes] = []
+
+
+def read_thrice(file: File, content: Any) -> None:
+    READS.extend(content.read() for _ in range(3))
+
+
+def test_publishing_that_goes_on_keeps_its_path(
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that takes several calls is one request, whose path the progress names."""
+    publish = MemoryBackend.publish
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def copy_in_steps(self: MemoryBackend, upload: Upload, verified: StoredObject) -> StoredObject:
+        seen.append((upload.file_path, dict(upload.progress)))
+        if upload.progress.get("step", 0) < 2:
+            upload.progress["step"] = upload.progress.get("step", 0) + 1
+            raise StorageUnavailable
+        return publish(self, upload, verified)
+
+    monkeypatch.setattr(MemoryBackend, "publish", copy_in_steps)
+
+    codes = [code_of(finish(user, sent)) for _ in range(2)]
+    file = finish(user, sent).file
+
+    assert codes == ["STORAGE_UNAVAILABLE"] * 2
+    assert seen == [
+        (file.get_try_path(1), {}),
+        (file.get_try_path(1), {"step": 1}),
+        (file.get_try_path(1), {"step": 2}),
+    ]
+    assert (file.file_path, file.tries) == (file.get_try_path(1), 1)
