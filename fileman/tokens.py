@@ -4,9 +4,13 @@ import hashlib
 import secrets
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
 from django.db import models
+from django.utils.crypto import salted_hmac
+from django.utils.http import urlsafe_base64_encode
 
 from fileman.errors import PermissionDenied
 
@@ -21,9 +25,24 @@ class TokenDigest(str):
     __slots__ = ()
 
 
-def new_upload_token() -> str:
-    """Return 256 random bits as a URL-safe string."""
-    return secrets.token_urlsafe(32)
+def new_nonce() -> str:
+    """Return 128 random bits in hex, for one row."""
+    return secrets.token_hex(16)
+
+
+def derive_upload_token(file_id: UUID, nonce: str, *, kept: str) -> str:
+    """Return the token of an upload: 256 bits, URL-safe, the same for each caller. The row must keep its digest.
+
+    `kept`: the digest in the row. While SECRET_KEY_FALLBACKS has the key that the row's token was derived from, that
+    token is returned, because a client may hold it.
+    """
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    derived = [_derive(f"{file_id}:{nonce}", key) for key in keys]
+    return next((token for token in derived if digest(token) == kept), derived[0])
+
+
+def _derive(value: str, key: str) -> str:
+    return urlsafe_base64_encode(salted_hmac("fileman.upload_token", value, secret=key, algorithm="sha256").digest())
 
 
 def digest(token: str) -> TokenDigest:

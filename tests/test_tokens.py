@@ -1,29 +1,68 @@
 """The upload token and the signed addresses of bytes that go through this server."""
 
+import base64
 import hashlib
+import hmac
 import re
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from fileman import tokens, uploads
 from fileman.caller import ANONYMOUS
 from fileman.errors import NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
 from fileman.uploads.lookup import get_own_upload
-from tests.uploads.driver import NOW, caller_of, file_of, finish, send, start, token_of, upload
+from tests.uploads.driver import (
+    NOW,
+    at_once,
+    caller_of,
+    declared,
+    file_of,
+    finish,
+    initiate,
+    send,
+    start,
+    token_of,
+    upload,
+)
 
 LATER = NOW + timedelta(seconds=60)
 STRANGE_TOKENS = ["", " ", "x", "\x00", "\ud800", "ü" * 10, "a" * 100_000, "../../etc/passwd", "%00"]
 
 
-def test_a_token_has_256_random_bits_and_fits_in_an_address() -> None:
-    made = {tokens.new_upload_token() for _ in range(1000)}
-    assert len(made) == 1000
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", token) for token in made)
+def test_a_token_has_256_bits_and_fits_in_a_url() -> None:
+    """It is the HMAC of the id and the nonce. The key is made of SECRET_KEY and a salt that nothing else has."""
+    file_id, nonce = uuid4(), tokens.new_nonce()
+    key = hashlib.sha256(f"fileman.upload_token{settings.SECRET_KEY}".encode()).digest()
+    mac = hmac.digest(key, f"{file_id}:{nonce}".encode(), "sha256")
+    token = tokens.derive_upload_token(file_id, nonce, kept="")
+    assert token == base64.urlsafe_b64encode(mac).decode().rstrip("=")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token)
+
+
+def test_each_upload_has_a_token_of_its_own(user: User, manager: FileManager) -> None:
+    """By its id and by 128 random bits in its row."""
+    tickets = initiate(user, *[declared()] * 20).tickets
+    assert len({token_of(ticket) for ticket in tickets}) == 20
+    nonces = set(File.objects.values_list("token_nonce", flat=True))
+    assert len(nonces) == 20
+    assert all(re.fullmatch(r"[0-9a-f]{32}", nonce) for nonce in nonces)
+    same_id, same_nonce = uuid4(), nonces.pop()
+    derived = {
+        tokens.derive_upload_token(file_id, nonce, kept="")
+        for file_id, nonce in [(same_id, same_nonce), (uuid4(), same_nonce), (same_id, nonces.pop())]
+    }
+    assert len(derived) == 3
 
 
 def test_the_database_holds_only_the_digest(user: User, manager: FileManager) -> None:
@@ -71,7 +110,7 @@ def test_a_token_counts_only_together_with_its_user(user: User, other_user: User
     ticket = start(user)
     send(ticket)
     answers = []
-    for token in (token_of(ticket), tokens.new_upload_token()):
+    for token in (token_of(ticket), "x" * 43):
         for attempt in (uploads.refresh, uploads.abort, uploads.finalize):
             with pytest.raises(NotFound) as caught:
                 attempt(caller=caller_of(other_user), upload_token=token, now=NOW)
@@ -103,15 +142,83 @@ def _values(file: Model, names: list[str]) -> dict[str, object]:
     return {name: getattr(file, name) for name in names}
 
 
-def test_a_new_token_for_an_upload_ends_the_old_one(user: User, manager: FileManager) -> None:
+def refreshed_token(user: Any, file: File) -> str | None:
+    """The token that a refresh by the file's id hands out, a minute later."""
+    return uploads.refresh(caller=caller_of(user), file_id=file.pk, now=LATER).upload_token
+
+
+def test_a_refresh_by_id_hands_out_the_same_token_and_writes_nothing(user: User, manager: FileManager) -> None:
     ticket = start(user)
-    assert ticket.file is not None
-    outcome = uploads.refresh(caller=caller_of(user), file_id=ticket.file.pk, now=NOW)
-    assert outcome.upload_token is not None
-    assert outcome.upload_token != ticket.upload_token
-    assert File.objects.get(upload_token=outcome.upload_token) == ticket.file
-    with pytest.raises(NotFound):
-        finish(user, ticket)
+    before = File.objects.values().get()
+    with CaptureQueriesContext(connection) as captured:
+        assert refreshed_token(user, file_of(ticket)) == token_of(ticket)
+    assert [query["sql"] for query in captured if not query["sql"].startswith("SELECT")] == []
+    assert File.objects.values().get() == before
+
+
+def test_an_upload_that_is_over_has_no_token_to_hand_out(user: User, manager: FileManager) -> None:
+    ended = start(user)
+    uploads.abort(caller=caller_of(user), upload_token=token_of(ended), now=NOW)
+    before = list(File.objects.values())
+    assert refreshed_token(user, file_of(ended)) is None
+    assert list(File.objects.values()) == before
+    completed = upload(user)
+    before = list(File.objects.values())
+    assert refreshed_token(user, completed) is None
+    assert list(File.objects.values()) == before
+
+
+def test_a_token_outlives_a_change_of_the_secret_key_until_another_is_derived(user: User, manager: FileManager) -> None:
+    """No token can be told from a digest, so a client that lost it needs another, and that ends the first."""
+    ticket = start(user)
+    send(ticket)
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]):
+        assert uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=NOW).error is None
+        assert File.objects.get(upload_token=token_of(ticket)).modified == NOW
+        derived = refreshed_token(user, file_of(ticket))
+        assert derived not in {None, token_of(ticket)}
+        assert File.objects.get(upload_token=derived).modified == LATER
+        assert refreshed_token(user, file_of(ticket)) == derived
+        with pytest.raises(NotFound):
+            finish(user, ticket)
+        assert finish(user, replace(ticket, upload_token=derived)).error is None
+
+
+def test_a_replay_after_a_change_of_the_secret_key_brings_a_token_that_works(user: User, manager: FileManager) -> None:
+    (ticket,) = initiate(user, declared(), idempotency_key="k").tickets
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]):
+        (again,) = initiate(user, declared(), idempotency_key="k").tickets
+        assert token_of(again) != token_of(ticket)
+        assert File.objects.get(upload_token=token_of(again)) == ticket.file
+        send(again)
+        assert finish(user, again).error is None
+
+
+def test_a_key_among_the_fallbacks_ends_no_token(user: User, manager: FileManager) -> None:
+    """Nor does a host that still signs with it, while the settings reach one host after the other."""
+    ticket = start(user)
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert refreshed_token(user, file_of(ticket)) == token_of(ticket)
+        newer = start(user)
+    assert refreshed_token(user, file_of(ticket)) == token_of(ticket)
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]):
+        assert refreshed_token(user, file_of(newer)) == token_of(newer)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_renewed", [False, True], ids=["same key", "another key"])
+def test_twenty_refreshes_at_once_hand_out_one_token_that_works(
+    user: User, manager: FileManager, is_renewed: bool
+) -> None:
+    """Twenty pages that resume one upload; also if the row must get another digest first."""
+    ticket = start(user)
+    send(ticket)
+    with override_settings(SECRET_KEY="another" if is_renewed else settings.SECRET_KEY, SECRET_KEY_FALLBACKS=[]):
+        answers = at_once(20, lambda _: refreshed_token(User.objects.get(pk=user.pk), file_of(ticket)))
+        (token,) = set(answers)
+        assert isinstance(token, str)
+        assert (token != token_of(ticket)) == is_renewed
+        assert finish(user, replace(ticket, upload_token=token)).error is None
 
 
 def test_a_signed_text_carries_its_payload_until_it_expires() -> None:

@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import fileman.tokens
 from django.conf import settings
 from django.db import migrations, models
 
@@ -16,6 +17,17 @@ class Migration(migrations.Migration):
             model_name='file',
             name='tries',
             field=models.PositiveIntegerField(default=0, help_text='Publishing requests that were sent, or may have been. Each has a path of its own.'),
+        ),
+        # Rows of 0001 have no nonce: clients hold random tokens of them.
+        migrations.AddField(
+            model_name='file',
+            name='token_nonce',
+            field=models.CharField(blank=True, default='', help_text='The token is derived from it.', max_length=32),
+        ),
+        migrations.AlterField(
+            model_name='file',
+            name='token_nonce',
+            field=models.CharField(blank=True, default=fileman.tokens.new_nonce, help_text='The token is derived from it.', max_length=32),
         ),
         migrations.AddField(
             model_name='storagedeletion',

@@ -19,7 +19,7 @@ from fileman.caller import Caller
 from fileman.encryption import EncryptedJSONField
 from fileman.errors import FileInUse, NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
-from fileman.tokens import UploadTokenField
+from fileman.tokens import UploadTokenField, new_nonce
 
 
 def _no_state() -> dict[str, Any]:
@@ -100,6 +100,9 @@ class File(models.Model):
     upload_status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     failure_reason = models.CharField(max_length=500, blank=True, default="")
     upload_token = UploadTokenField(max_length=64, unique=True, help_text="SHA-256 of the token.")
+    token_nonce = models.CharField(
+        max_length=32, blank=True, default=new_nonce, help_text="The token is derived from it."
+    )
     upload_state = EncryptedJSONField(default=_no_state, help_text="Strategy, parts, what was begun, progress.")
     etag = models.CharField(max_length=255, blank=True, default="")
     version = models.CharField(max_length=255, blank=True, default="")

@@ -151,14 +151,20 @@ def _refuse_with_batch(ticket: Ticket) -> Ticket:
 
 
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
-    """Write the new rows, and give every pending upload a token that only this response shows."""
+    """Write the new rows and the digests of the pending uploads' tokens."""
     tickets = [_with_token(ticket) for ticket in tickets]
-    files = [(ticket.file, ticket) for ticket in tickets if ticket.file is not None]
-    new = [file for file, ticket in files if not ticket.replayed]
-    again = [file for file, ticket in files if ticket.replayed and ticket.upload_token is not None]
+    pending = [
+        (ticket.file, ticket.replayed, tokens.digest(ticket.upload_token))
+        for ticket in tickets
+        if ticket.file is not None and ticket.upload_token is not None
+    ]
+    new = [file for file, replayed, _ in pending if not replayed]
+    # SECRET_KEY has changed since, or an earlier release made a random token.
+    renewed = [file for file, replayed, derived in pending if replayed and file.upload_token != derived]
+    for file, _, derived in pending:
+        file.upload_token = derived
     with transaction.atomic():
-        if again:
-            File.objects.bulk_update(again, ["upload_token"])
+        File.objects.bulk_update(renewed, ["upload_token"])
         if new:
             total = sum(file.file_size for file in new)
             StorageUsage.objects.reserve(plan.caller.user, total, limit=conf.settings().USER_QUOTA_BYTES)
@@ -170,10 +176,10 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
 
 
 def _with_token(ticket: Ticket) -> Ticket:
-    if ticket.file is None or ticket.file.upload_status != File.PENDING:
+    file = ticket.file
+    if file is None or file.upload_status != File.PENDING:
         return ticket
-    token = tokens.new_upload_token()
-    ticket.file.upload_token = tokens.digest(token)
+    token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
     return replace(ticket, upload_token=token)
 
 

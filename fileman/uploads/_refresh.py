@@ -15,7 +15,7 @@ from fileman.uploads.values import Outcome
 
 
 def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | None = None, now: datetime) -> Outcome:
-    """Sign requests for the missing slices. By file id, the outcome has a new token. Without instructions: finalize.
+    """Sign requests for the missing slices. By file id, the outcome has the token. Without instructions: finalize.
 
     Raises Unauthenticated, InvalidInput (not exactly one of the two), NotFound, StorageError, UploadAborted.
     """
@@ -33,12 +33,14 @@ def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | 
         if missing and file.expires_at <= now:
             return Outcome(file=file, error=UploadExpired())
         instructions = instruct(file, missing, caller=caller, now=now) if missing else None
-    new_token = _renew_token(file, now=now) if upload_token is None else None
-    return Outcome(file=file, upload_token=new_token, instructions=instructions)
+    token = _get_token(file, now=now) if upload_token is None else None
+    return Outcome(file=file, upload_token=token, instructions=instructions)
 
 
-def _renew_token(file: File, *, now: datetime) -> str:
-    token = tokens.new_upload_token()
-    file.upload_token = tokens.digest(token)
-    File.objects.filter(pk=file.pk).update(upload_token=file.upload_token, modified=now)
+def _get_token(file: File, *, now: datetime) -> str:
+    token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
+    derived = tokens.digest(token)
+    if derived != file.upload_token:  # SECRET_KEY has changed since, or an earlier release made a random token
+        File.objects.filter(pk=file.pk).update(upload_token=derived, modified=now)
+        file.upload_token = derived
     return token

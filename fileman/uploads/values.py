@@ -81,7 +81,7 @@ class Outcome:
 
     file: File
     upload_token: str | None = field(default=None, repr=False)
-    """A new token, if one was made."""
+    """The token, if the caller passed the file's id."""
     instructions: UploadInstructions | None = None
     """Requests for the slices that the storage still lacks."""
     error: FilemanError | None = None

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 
 from fileman.models import File, FileManager
-from fileman.tokens import digest, new_upload_token
+from fileman.tokens import digest
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def file_row(manager: FileManager, user: User, *, age: int = 0, **over: Any) -> 
         "content_type": "text/plain",
         "file_size": 5,
         "upload_status": File.COMPLETED,
-        "upload_token": digest(new_upload_token()),
+        "upload_token": digest(uuid4().hex),
         "upload_state": {},
         "etag": "etag",
         "created": NOON - timedelta(minutes=age),
