@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -52,6 +54,20 @@ def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None
         unique_fields=["file_manager", "path"],
         update_fields=["file_id", "due_at", "watch_until", "attempts", "last_error"],
     )
+
+
+def name_requester(file: File, user: Any) -> None:
+    """Note who deletes the file, so that their repeated call succeeds. The file's upload path must be queued.
+
+    One row is enough, and a statement that locks only one row is in no deadlock with a worker.
+    """
+    rows = StorageDeletion.objects.filter(file_manager=file.file_manager_id, path=file.upload_path)
+    rows.update(requested_by=user)
+
+
+def was_requested(file_id: UUID, *, by: Any) -> bool:
+    """Return True if this user deleted this file, and the queue still watches what its signed requests may write."""
+    return StorageDeletion.objects.filter(file_id=file_id, requested_by=by).exists()
 
 
 def work_now(file: File, *, now: datetime) -> None:

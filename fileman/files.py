@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urljoin
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import Caller
-from fileman.errors import NotFound, PermissionDenied, UploadInProgress
+from fileman.errors import FileInUse, NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
@@ -171,31 +171,55 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
 def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
 
-    Raises Unauthenticated, NotFound, PermissionDenied, FileInUse if a row of the host project protects it,
-    UploadInProgress while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted on
-    the storage.
+    A caller who repeats the call succeeds again, for as long as the deletion queue knows the file. Raises
+    Unauthenticated, NotFound, PermissionDenied, FileInUse if a row of the host project protects it, UploadInProgress
+    while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted on the storage.
     """
     access.require_signed_in(caller)
+    try:
+        _delete(caller, file_id, now=now)
+    except NotFound:
+        if not deletion_queue.was_requested(file_id, by=caller.user):
+            raise
+    except IntegrityError as error:  # a row of the host project began to point to the file in this very moment
+        raise FileInUse from error
+    return file_id
+
+
+def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     file = find(caller, file_id)
     if not access.policy().may_delete(caller, file):
         raise PermissionDenied
     if file.upload_status in File.UNFINISHED:
-        if not transitions.abort(file, now=now):
+        if _abort(caller, file, now=now):
+            return
+        file = find(caller, file_id)  # another call was faster
+        if file.upload_status in File.UNFINISHED:
             raise UploadInProgress
-        disposal.drop_soon(file, now=now)
-    elif file.upload_status == File.COMPLETED:
-        _delete_completed(file, now=now)
+    if file.upload_status == File.COMPLETED:
+        _delete_completed(caller, file, now=now)
     else:
+        deletion_queue.enqueue(file, now=now)  # cleanup may have worked off its rows
+        deletion_queue.name_requester(file, caller.user)
         disposal.remove_ended(file, now)
-    return file_id
 
 
-def _delete_completed(file: File, *, now: datetime) -> None:
+def _abort(caller: Caller, file: File, *, now: datetime) -> bool:
+    with transaction.atomic():
+        aborted = transitions.abort(file, now=now)
+        if aborted:
+            deletion_queue.name_requester(file, caller.user)
+            disposal.drop_soon(file, now=now)
+    return aborted
+
+
+def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:
     with transaction.atomic():
         if not File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete_settled():
             raise NotFound(field=("id",))
         StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
         deletion_queue.enqueue(file, published=[file.stored_path], now=now)
+        deletion_queue.name_requester(file, caller.user)
         disposal.drop_soon(file, now=now)
     transitions.logger.info("file %s: deleted", file.pk)
 
