@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import CASCADE, ForeignObjectRel
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -35,7 +35,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
         return []
     message = f"LEASE is shorter than a finalize call can work: {longest:g} seconds."
     hint = "Raise LEASE to FINALIZE_BUDGET_SECONDS plus both storage time-outs. Otherwise two calls do the same work."
-    return [Warning(message, hint=hint, id="fileman.W005")]
+    return [checks.Warning(message, hint=hint, id="fileman.W005")]
 
 
 @register("fileman")
