@@ -1,17 +1,19 @@
-"""Cleanup: expire overdue uploads, remove ended ones, work the deletion queue. Safe to run on many hosts at once.
+"""Cleanup: expire overdue uploads, work the deletion queue, remove ended ones. Safe to run on many hosts at once.
 
     unfinished, deadline + SWEEP_GRACE + older_than passed -> expired, objects queued for deletion
-    failed, aborted, expired for older_than                -> parts and sessions aborted, then the row is removed
     deletion queue                                         -> all due objects deleted
+    failed, aborted, expired for older_than                -> parts and sessions aborted, then the row is removed
 
-Completed files are never touched.
+Completed files are never touched. Hosts share the rows: each batch takes rows that no other host has locked.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, get_args
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -19,9 +21,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from fileman import conf, deletion_queue
+from fileman.backends import get_backend
+from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.deletion_queue import Worked
-from fileman.errors import FileInUse, StorageError
-from fileman.models import File, StorageDeletion, StorageUsage
+from fileman.errors import StorageError, StorageUnavailable
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
@@ -67,73 +71,132 @@ def run_scheduled(*, now: datetime | None = None) -> Report | None:
     """Run once for cron, Celery beat or a CronJob. Return None if CLEANUP_EXPIRED_UPLOADS is off."""
     if not conf.settings().CLEANUP_EXPIRED_UPLOADS:
         return None
-    return run(Request(), now=now or timezone.now())
+    return run(Request(), now=now)
 
 
-def run(request: Request, *, now: datetime) -> Report:
-    """Clean up once. Files whose storage fails are counted as failed and do not stop the rest."""
-    report = Report()
-    _expire(request, report, now=now)
-    _remove(request, report, now=now)
-    if request.dry_run:
-        report.deleted += StorageDeletion.objects.due(now).count()
-    else:
-        worked = deletion_queue.work(now=now, on_batch=lambda done: _count(request, report, done))
-        logger.info("cleanup: %s expired, %s removed, %s", report.expired, report.removed, worked)
+def run(request: Request, *, now: datetime | None = None) -> Report:
+    """Clean up once. `now`: None reads the clock for each batch.
+
+    A file manager that fails is skipped for the rest of the run, and does not stop the others or hold them up.
+    """
+    cleanup = _Cleanup(request=request, fixed_now=now)
+    cleanup.expire()
+    cleanup.work_queue()
+    cleanup.remove()
+    report = cleanup.report
+    logger.info("cleanup: %s expired, %s removed, %s deleted", report.expired, report.removed, report.deleted)
     return report
 
 
-def _count(request: Request, report: Report, done: Worked) -> None:
-    report.deleted += done.deleted
-    report.failed += done.failed
-    request.on_batch(report)
+@dataclass(kw_only=True)
+class _Cleanup:
+    """One run."""
 
+    request: Request
+    fixed_now: datetime | None
+    report: Report = field(default_factory=Report)
+    failing: set[UUID] = field(default_factory=set)
+    """File managers to skip."""
 
-def _expire(request: Request, report: Report, *, now: datetime) -> None:
-    wanted = [status for status in request.statuses if status in File.UNFINISHED]
-    before = now - request.older_than - conf.settings().SWEEP_GRACE
-    overdue = File.objects.overdue(before, now=now).filter(upload_status__in=wanted)
-    for batch in _batches(overdue):
-        for file in batch:
-            if request.dry_run or _guarded(report, file, _expire_one, now, before):
-                report.expired += 1
-                if request.dry_run:
-                    report.deleted += 1 + len(transitions.get_tried_paths(file))  # which expiry would queue
-                _report_file(request, report, file, "expire")
-        request.on_batch(report)
+    @property
+    def now(self) -> datetime:
+        return self.fixed_now or timezone.now()
 
+    def expire(self) -> None:
+        """Expire overdue uploads: whole batches, in the database alone."""
+        before = self.now - self.request.older_than - conf.settings().SWEEP_GRACE
+        wanted = [status for status in self.request.statuses if status in File.UNFINISHED]
+        overdue = File.objects.overdue(before, now=self.now).filter(upload_status__in=wanted)
+        for manager in self._get_working_managers(overdue):
+            rows = overdue.filter(file_manager=manager)
+            if self.request.dry_run:
+                for batch in _batches(rows):
+                    self.report.deleted += sum(1 + len(transitions.get_tried_paths(file)) for file in batch)
+                    self._count_expired(batch)
+            else:
+                while batch := transitions.expire_batch(rows, now=self.now, size=BATCH):
+                    self._count_expired(batch)
 
-def _expire_one(file: File, now: datetime, before: datetime) -> bool:
-    return transitions.expire(file, now=now, deadline_before=before)
+    def _count_expired(self, files: Sequence[File]) -> None:
+        self.report.expired += len(files)
+        self._report_files(files, "expire")
 
+    def work_queue(self) -> None:
+        if self.request.dry_run:
+            self.report.deleted += StorageDeletion.objects.due(self.now).count()
+            return
+        deletion_queue.work(
+            now=self.fixed_now,
+            on_batch=self._count_deleted,
+            on_failing_manager=lambda manager: self.failing.add(manager.pk),
+        )
 
-def _remove(request: Request, report: Report, *, now: datetime) -> None:
-    wanted = [status for status in request.statuses if status in File.ENDED]
-    ended = File.objects.ended(now - request.older_than).filter(upload_status__in=wanted)
-    for batch in _batches(ended):
-        for file in batch:
-            if request.dry_run or _guarded(report, file, disposal.remove_ended, now):
-                report.removed += 1
-                _report_file(request, report, file, "remove")
-        request.on_batch(report)
+    def _count_deleted(self, done: Worked) -> None:
+        self.report.deleted += done.deleted
+        self.report.failed += done.failed
+        self.request.on_batch(self.report)
 
+    def remove(self) -> None:
+        """Remove the rows of ended uploads, after aborting their parts and sessions on the storage."""
+        wanted = [status for status in self.request.statuses if status in File.ENDED]
+        ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=wanted)
+        ended = ended.exclude(file_manager__in=self.failing)
+        run_side_by_side(self._remove_of(ended.filter(file_manager=one)) for one in self._get_working_managers(ended))
 
-def _guarded(report: Report, file: File, step: Callable[..., bool], *arguments: datetime) -> bool:
-    """Return True if the step was done. A broken file manager must not stop the rest."""
-    try:
-        return step(file, *arguments)
-    except FileInUse:
-        report.in_use += 1
-        return False
-    except (StorageError, ImproperlyConfigured) as error:
-        report.failed += 1
+    def _remove_of(self, rows: QuerySet[File]) -> Task:
+        """Remove rows of one file manager."""
+        for batch in _batches(rows):
+            done = []
+            for file in batch:
+                if disposal.must_be_stopped(file) and not self.request.dry_run:
+                    error = yield partial(_stop, file, self.now)
+                    if error is not None:
+                        self._note_failure(file, error)
+                        if isinstance(error, StorageUnavailable):
+                            self._remove_rows(done)
+                            return
+                        continue
+                done.append(file)
+            self._remove_rows(done)
+
+    def _remove_rows(self, files: Sequence[File]) -> None:
+        removed, in_use = (files, 0) if self.request.dry_run else disposal.remove_rows(files)
+        self.report.removed += len(removed)
+        self.report.in_use += in_use
+        self._report_files(removed, "remove")
+
+    def _note_failure(self, file: File, error: Exception) -> None:
+        self.report.failed += 1
         logger.warning("file %s: cleanup failed: %s", file.pk, error)
-        return False
+
+    def _get_working_managers(self, rows: QuerySet[File]) -> list[FileManager]:
+        """Return the file managers of these rows whose backend can be made. The rows of the others are failures."""
+        working = []
+        for manager in FileManager.objects.filter(pk__in=rows.values("file_manager")).order_by("name", "pk"):
+            try:
+                get_backend(manager)
+            except (StorageError, ImproperlyConfigured) as error:
+                self.failing.add(manager.pk)
+                self.report.failed += rows.filter(file_manager=manager).count()
+                logger.warning("file manager %s: cleanup failed: %s", manager.pk, error)
+            else:
+                working.append(manager)
+        return working
+
+    def _report_files(self, files: Sequence[File], verb: str) -> None:
+        for file in files:
+            self.report.by_status[file.upload_status] = self.report.by_status.get(file.upload_status, 0) + 1
+            self.request.on_file(file, verb)
+        self.request.on_batch(self.report)
 
 
-def _report_file(request: Request, report: Report, file: File, verb: str) -> None:
-    report.by_status[file.upload_status] = report.by_status.get(file.upload_status, 0) + 1
-    request.on_file(file, verb)
+def _stop(file: File, now: datetime) -> Exception | None:
+    """Abort an ended upload on its storage. Return what went wrong, whatever a backend raises."""
+    try:
+        disposal.stop(file, now=now)
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None
 
 
 def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:

@@ -5,19 +5,20 @@ succeeded after the last signed request for its path expired, because a late cli
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.utils import timezone
 
 from fileman.backends import get_backend
-from fileman.errors import StorageError
+from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.models.deletion import StorageDeletionQuerySet
 
 logger = logging.getLogger("fileman.deletions")
 CLAIM = timedelta(minutes=10)  # keeps other workers away from claimed rows; longer than any batch takes
@@ -39,21 +40,30 @@ class Worked:
 
 def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None:
     """Queue the object that signed requests wrote, and objects that this server has published or may have."""
-    backend = get_backend(file.file_manager)
-    lapse = timedelta(seconds=backend.settings.upload_expires_in + backend.capabilities.late_write_seconds)
-    watched = {file.upload_path: now + lapse} | dict.fromkeys(published, now + PUBLISHED_WATCH)
-    rows = [
-        StorageDeletion(
-            file_manager=file.file_manager, path=path, file_id=file.pk, due_at=now, watch_until=until, created=now
-        )
-        for path, until in watched.items()
-    ]
+    enqueue_all({file: published}, now=now)
+
+
+def enqueue_all(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
+    """Do the same for several files and their published paths, in one statement."""
+    rows = [row for file, paths in published.items() for row in _build_rows(file, paths, now)]
     StorageDeletion.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["file_manager", "path"],
         update_fields=["file_id", "due_at", "watch_until", "attempts", "last_error"],
     )
+
+
+def _build_rows(file: File, published: Iterable[str], now: datetime) -> list[StorageDeletion]:
+    backend = get_backend(file.file_manager)
+    lapse = timedelta(seconds=backend.settings.upload_expires_in + backend.capabilities.late_write_seconds)
+    watched = {file.upload_path: now + lapse} | dict.fromkeys(published, now + PUBLISHED_WATCH)
+    return [
+        StorageDeletion(
+            file_manager=file.file_manager, path=path, file_id=file.pk, due_at=now, watch_until=until, created=now
+        )
+        for path, until in watched.items()
+    ]
 
 
 def name_requester(file: File, user: Any) -> None:
@@ -70,62 +80,95 @@ def was_requested(file_id: UUID, *, by: Any) -> bool:
     return StorageDeletion.objects.filter(file_id=file_id, requested_by=by).exists()
 
 
-def work_now(file: File, *, now: datetime) -> None:
-    """Delete this upload's queued objects; cleanup retries failures."""
-    rows = StorageDeletion.objects.due(now).filter(file_id=file.pk)
-    _work_batch(_claim(list(rows.values_list("pk", flat=True)), now=now), now=now)
+def work(
+    *,
+    now: datetime | None = None,
+    on_batch: Callable[[Worked], None] = lambda _: None,
+    on_failing_manager: Callable[[FileManager], None] = lambda _: None,
+) -> Worked:
+    """Delete all due objects, the file managers side by side; safe to run on many hosts at once.
 
-
-def work(*, now: datetime, on_batch: Callable[[Worked], None] = lambda _: None) -> Worked:
-    """Delete all due objects, in batches; safe to run on many hosts at once. A later run retries failures."""
+    A manager whose storage fails as a whole costs one call, and its other rows wait for the next run. `now`: None
+    reads the clock for each batch.
+    """
     total = Worked()
-    while rows := _claim(None, now=now):
-        done = _work_batch(rows, now=now)
+
+    def count(done: Worked) -> None:
+        nonlocal total
         total += done
         on_batch(done)
+
+    due = StorageDeletion.objects.due(now or timezone.now()).values("file_manager")
+    managers = FileManager.objects.filter(pk__in=due).order_by("name", "pk")
+    run_side_by_side(_work_manager(manager, now, count, on_failing_manager) for manager in managers)
     return total
 
 
-def _claim(keys: Sequence[int] | None, *, now: datetime) -> list[StorageDeletion]:
+def _work_manager(
+    manager: FileManager,
+    now: datetime | None,
+    on_batch: Callable[[Worked], None],
+    on_failure: Callable[[FileManager], None],
+) -> Task:
+    mine = StorageDeletion.objects.filter(file_manager=manager)
+    while rows := _claim(mine, now=now or timezone.now()):
+        failures: _Failures = yield partial(_delete, manager, [row.path for row in rows])
+        _settle(rows, failures, now=now or timezone.now())
+        on_batch(_count(rows, failures))
+        if failures.is_of_manager:
+            on_failure(manager)
+            return
+
+
+def work_now(file: File, *, now: datetime) -> None:
+    """Delete this upload's queued objects; cleanup retries failures."""
+    rows = _claim(StorageDeletion.objects.filter(file_id=file.pk), now=now)
+    if rows:
+        _settle(rows, _delete(file.file_manager, [row.path for row in rows]), now=now)
+
+
+def _claim(rows: StorageDeletionQuerySet, *, now: datetime) -> list[StorageDeletion]:
     """Take due rows by moving their due time ahead, so that no lock is held while the storage works."""
     with transaction.atomic():
-        due = StorageDeletion.objects.due(now).select_for_update(skip_locked=True).order_by("due_at", "id")
-        due = due if keys is None else due.filter(pk__in=keys)
-        taken = list(due.values_list("pk", flat=True)[:BATCH])
-        StorageDeletion.objects.filter(pk__in=taken).update(due_at=now + CLAIM)
-    rows = StorageDeletion.objects.filter(pk__in=taken).select_related("file_manager")
-    return list(rows.order_by("file_manager", "id"))
+        due = rows.due(now).select_for_update(skip_locked=True).order_by("due_at", "id")
+        taken = list(due[:BATCH])
+        StorageDeletion.objects.filter(pk__in=[row.pk for row in taken]).update(due_at=now + CLAIM)
+    return taken
 
 
-def _work_batch(rows: Sequence[StorageDeletion], *, now: datetime) -> Worked:
-    total = Worked()
-    for _, group in groupby(rows, key=lambda row: row.file_manager_id):
-        of_manager = list(group)
-        failures = _delete(of_manager[0].file_manager, [row.path for row in of_manager])
-        _settle(of_manager, failures, now=now)
-        total += Worked(deleted=len(of_manager) - len(failures), failed=len(failures))
-    return total
+@dataclass(frozen=True, kw_only=True)
+class _Failures:
+    reasons: Mapping[str, str]
+    """Path -> reason for the objects not deleted."""
+    is_of_manager: bool = False
+    """True if the storage or its file manager fails as a whole."""
 
 
-def _delete(manager: FileManager, paths: Sequence[str]) -> dict[str, str]:
-    """Return path -> reason for the objects not deleted. A broken file manager fails its own paths only."""
+def _delete(manager: FileManager, paths: Sequence[str]) -> _Failures:
+    """Delete objects. Whatever goes wrong is a failure of this file manager alone."""
     try:
-        return {failure.path: failure.reason for failure in get_backend(manager).delete(paths)}
-    except (StorageError, ImproperlyConfigured) as error:
-        return dict.fromkeys(paths, str(error))
+        failures = get_backend(manager).delete(paths)
+    except Exception as error:  # noqa: BLE001 - a backend of the host project may raise anything
+        return _Failures(reasons=dict.fromkeys(paths, str(error)), is_of_manager=True)
+    return _Failures(reasons={failure.path: failure.reason for failure in failures})
 
 
-def _settle(rows: Sequence[StorageDeletion], failures: dict[str, str], *, now: datetime) -> None:
-    gone = [row for row in rows if row.path not in failures]
+def _count(rows: Sequence[StorageDeletion], failures: _Failures) -> Worked:
+    failed = sum(row.path in failures.reasons for row in rows)
+    return Worked(deleted=len(rows) - failed, failed=failed)
+
+
+def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> None:
+    gone = [row for row in rows if row.path not in failures.reasons]
     finished = [row.pk for row in gone if row.watch_until <= now]
     StorageDeletion.objects.filter(pk__in=finished).delete()
     again = [row for row in gone if row.watch_until > now]
     for row in again:
         row.due_at, row.attempts, row.last_error = row.watch_until, 0, ""
-    failed = [row for row in rows if row.path in failures]
+    failed = [row for row in rows if row.path in failures.reasons]
     for row in failed:
         row.attempts += 1
-        row.last_error = failures[row.path][:500]
+        row.last_error = failures.reasons[row.path][:500]
         row.due_at = now + min(RETRY_AFTER * 2 ** min(row.attempts - 1, 9), timedelta(days=1))
         logger.warning("deletion %s: attempt %s failed: %s", row.pk, row.attempts, row.last_error)
     StorageDeletion.objects.bulk_update([*again, *failed], ["due_at", "attempts", "last_error"])

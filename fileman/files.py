@@ -17,9 +17,10 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from fileman import access, deletion_queue, uploads
+from fileman import access, conf, deletion_queue, uploads
 from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES
+from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import Caller
 from fileman.errors import FileInUse, NotFound, PermissionDenied, UploadInProgress
@@ -201,7 +202,8 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     else:
         deletion_queue.enqueue(file, now=now)  # cleanup may have worked off its rows
         deletion_queue.name_requester(file, caller.user)
-        disposal.remove_ended(file, now)
+        with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+            disposal.remove_ended(file, now)
 
 
 def _abort(caller: Caller, file: File, *, now: datetime) -> bool:

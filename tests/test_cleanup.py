@@ -1,12 +1,14 @@
 """Cleanup: what it expires, removes and deletes, and when."""
 
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from fileman import cleanup, deletion_queue, files, uploads
+from fileman.backends.values import DeleteFailure
 from fileman.cleanup import Report, Request
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
@@ -88,15 +90,6 @@ def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manag
     assert run(now=boundary).expired == 0
     assert run(now=boundary + MICROSECOND).expired == 1
     assert File.objects.get(pk=file.pk).upload_status == "expired"
-
-
-def test_an_upload_is_expired_only_if_its_deadline_is_that_old(user: User, manager: FileManager) -> None:
-    """The step itself looks, not only the query before it."""
-    file = file_of(start(user))
-    assert not transitions.expire(file, now=NOW, deadline_before=DEADLINE)
-    assert statuses() == ["pending"]
-    assert transitions.expire(file, now=NOW, deadline_before=DEADLINE + MICROSECOND)
-    assert statuses() == ["expired"]
 
 
 @pytest.mark.parametrize("hours", [0, 6, 1000])
@@ -318,3 +311,102 @@ def test_what_a_user_deleted_is_gone_for_cleanup_too(user: User, manager: FileMa
     files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
     assert run(now=LONG_AFTER, older_than=timedelta(0)).by_status == {}
     assert StorageDeletion.objects.count() == 0
+
+
+# Storages that fail
+
+
+def manager_called(name: str) -> FileManager:
+    return FileManager.objects.create(name=name, backend_type="memory")
+
+
+def queue_objects(manager: FileManager, count: int) -> None:
+    StorageDeletion.objects.bulk_create(
+        StorageDeletion(file_manager=manager, path=f"{manager.name}/{number}", due_at=NOW, watch_until=NOW, created=NOW)
+        for number in range(count)
+    )
+
+
+def test_storages_that_hang_do_not_hold_up_the_others(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two storages do not respond until the objects of the third, in three batches, are deleted."""
+    monkeypatch.setattr(deletion_queue, "BATCH", 2)
+    dead = [manager_called("A dead"), manager_called("B dead")]
+    for one in (*dead, manager):
+        queue_objects(one, 5)
+    finished = Event()
+    healthy: list[str] = []
+
+    def respond(operation: str, path: str, moment: str) -> None:
+        if moment == "before" and "dead" in path:
+            assert finished.wait(timeout=30)
+            raise StorageUnavailable
+        if moment == "after":
+            healthy.append(path)
+            if len(healthy) == 5:
+                finished.set()
+
+    MemoryBackend.faults.append(respond)
+    report = cleanup.run(AT_ONCE, now=NOW)
+
+    assert (report.deleted, report.failed) == (5, 4)
+
+
+def test_a_storage_that_fails_costs_one_call_in_each_run(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither further batches of its queue nor its ended uploads in parts are tried."""
+    monkeypatch.setattr(deletion_queue, "BATCH", 2)
+    with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
+        for _ in range(3):
+            abort(user)
+    queue_objects(manager, 5)
+    calls: list[str] = []
+
+    def fail(operation: str, path: str, moment: str) -> None:
+        calls.append(operation)
+        raise StorageUnavailable
+
+    MemoryBackend.faults.append(fail)
+    for day in (30, 31):
+        report = cleanup.run(AT_ONCE, now=NOW + day * DAY)
+        assert report.failed == 2
+
+    assert calls == ["delete", "delete"]
+    assert statuses() == ["aborted"] * 3
+
+
+def test_a_backend_that_raises_anything_is_a_failure_of_its_manager(user: User, manager: FileManager) -> None:
+    """Such as a bug in a backend of the host project."""
+    broken = manager_called("A broken")
+    for one in (broken, manager):
+        queue_objects(one, 1)
+
+    def raise_anything(operation: str, path: str, moment: str) -> None:
+        if "broken" in path:
+            raise TypeError("string indices must be integers")
+
+    MemoryBackend.faults.append(raise_anything)
+    report = cleanup.run(AT_ONCE, now=NOW)
+
+    assert (report.deleted, report.failed) == (1, 1)
+    assert list(StorageDeletion.objects.values_list("file_manager__name", flat=True)) == ["A broken"]
+
+
+def test_each_batch_reads_the_clock_again(user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of hours must not claim rows until a time that is over, nor let failed ones wait too short."""
+    monkeypatch.setattr(deletion_queue, "BATCH", 1)
+    queue_objects(manager, 2)
+    times = iter([NOW + n * HOUR for n in range(100)])
+    monkeypatch.setattr(deletion_queue.timezone, "now", lambda: next(times))
+
+    def refuse(self: MemoryBackend, paths: list[str]) -> list[DeleteFailure]:
+        return [DeleteFailure(path=path, reason="Locked.") for path in paths]
+
+    monkeypatch.setattr(MemoryBackend, "delete", refuse)
+    cleanup.run(AT_ONCE)
+
+    due = sorted(StorageDeletion.objects.values_list("due_at", flat=True))
+    assert due[1] - due[0] >= HOUR
+    assert due[0] > NOW + HOUR

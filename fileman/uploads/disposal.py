@@ -1,20 +1,22 @@
 """Dispose of an upload that has ended: stop what was begun on the storage, delete what was stored, remove the row."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from fileman import conf, deletion_queue
 from fileman.backends import get_backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
-from fileman.errors import StorageError
+from fileman.errors import FileInUse, StorageError
 from fileman.models import File, StorageUsage
 from fileman.uploads import transitions
 from fileman.uploads.instructions import build_upload
+from fileman.uploads.state import UploadState
 
 logger = logging.getLogger("fileman.lifecycle")
 
@@ -33,7 +35,7 @@ def _drop(file: File, now: datetime) -> None:
 
 def _stop_quietly(file: File, now: datetime) -> None:
     try:
-        get_backend(file.file_manager).abort(build_upload(file, now=now))
+        stop(file, now=now)
     except StorageError as error:
         logger.warning("file %s: aborting it on the storage failed, cleanup will retry: %s", file.pk, error)
 
@@ -43,10 +45,37 @@ def remove_ended(file: File, now: datetime) -> bool:
 
     Its objects have been in the deletion queue since it ended. Raises StorageError and FileInUse.
     """
-    upload = build_upload(file, now=now)
-    if upload.plan.strategy is not Strategy.SINGLE or file.tries:  # a publishing request may have begun something too
-        get_backend(file.file_manager).abort(upload)
+    if must_be_stopped(file):
+        stop(file, now=now)
     return File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete_settled()
+
+
+def must_be_stopped(file: File) -> bool:
+    """Return True if an ended upload may have more on the storage than objects: parts, a session, half a copy."""
+    return UploadState.from_file(file).plan.strategy is not Strategy.SINGLE or file.tries > 0
+
+
+def stop(file: File, *, now: datetime) -> None:
+    """Abort an ended upload on its storage. Raises StorageError."""
+    get_backend(file.file_manager).abort(build_upload(file, now=now))
+
+
+def remove_rows(files: Sequence[File]) -> tuple[list[File], int]:
+    """Delete rows of ended and stopped uploads together. Return those deleted, and the number that the host protects.
+
+    Rows that another host has locked, or has deleted, are left out.
+    """
+    rows = File.objects.filter(pk__in=[file.pk for file in files], upload_status__in=File.ENDED)
+    try:
+        with transaction.atomic():
+            mine = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            File.objects.filter(pk__in=mine).delete_settled()
+    except (FileInUse, IntegrityError):
+        if len(files) == 1:
+            return [], 1
+        each = [remove_rows([file]) for file in files]
+        return [file for removed, _ in each for file in removed], sum(in_use for _, in_use in each)
+    return [file for file in files if file.pk in mine], 0
 
 
 def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:

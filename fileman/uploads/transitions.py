@@ -13,6 +13,7 @@ queued for deletion when the upload ends, whatever a storage does late.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from fileman import conf, deletion_queue
 from fileman.backends.values import StoredObject, Strategy
@@ -141,12 +142,31 @@ def abort(file: File, *, now: datetime) -> bool:
     return _end(file, _unheld(file, now), File.ABORTED, now=now)
 
 
-def expire(file: File, *, now: datetime, deadline_before: datetime | None = None) -> bool:
-    """End an upload that no attempt holds. With `deadline_before`, only if its deadline is earlier."""
-    where = _unheld(file, now)
-    if deadline_before is not None:
-        where &= Q(expires_at__lt=deadline_before)
-    return _end(file, where, File.EXPIRED, now=now)
+def expire(file: File, *, now: datetime) -> bool:
+    """End an upload that no attempt holds."""
+    return _end(file, _unheld(file, now), File.EXPIRED, now=now)
+
+
+def expire_batch(rows: QuerySet[File], *, now: datetime, size: int) -> list[File]:
+    """End up to `size` of these uploads in one transaction, and return them as they were. No attempt may hold them.
+
+    Rows that another host has locked are left to it.
+    """
+    with transaction.atomic():
+        chosen = rows.select_for_update(skip_locked=True, of=("self",)).select_related("file_manager").order_by("pk")
+        files = list(chosen[:size])
+        File.objects.filter(pk__in=[file.pk for file in files]).update(
+            upload_status=File.EXPIRED, modified=now, **_NO_LEASE
+        )
+        deletion_queue.enqueue_all({file: get_tried_paths(file) for file in files}, now=now)
+        freed: Counter[Any] = Counter()
+        for file in files:
+            freed[file.uploaded_by_id] += file.file_size
+        for user_id in sorted(freed, key=str):  # the same order on every host, and last, to hold few locks for long
+            StorageUsage.objects.release(user_id, freed[user_id])
+    for file in files:
+        _log(True, file, File.EXPIRED)
+    return files
 
 
 def give_up(file: File, *, now: datetime) -> bool:

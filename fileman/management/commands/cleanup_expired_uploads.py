@@ -63,7 +63,7 @@ class Command(BaseCommand):
             on_file=self._show_file,
             on_batch=self._show_progress,
         )
-        report = cleanup.run(request, now=timezone.now())
+        report = cleanup.run(request)
         self._show_summary(report, dry_run=options["dry_run"])
         if report.failed:
             raise CommandError(f"{report.failed} could not be cleaned up. The log names them. Run this again later.")

@@ -1,0 +1,30 @@
+"""Storage calls of several file managers at once, so that a storage that does not respond holds up nobody else's.
+
+A task is a generator: it yields a storage call, gets its result back, and works on the database in between, in the
+thread of the caller. Only the storage calls run in other threads. They must not raise.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
+
+CALLS_AT_ONCE = 16
+Task = Generator[Callable[[], Any], Any, None]
+
+
+def run_side_by_side(tasks: Iterable[Task]) -> None:
+    """Run every task to its end, at most one storage call of each task at a time."""
+    running: dict[Future[Any], Task] = {}
+    with ThreadPoolExecutor(CALLS_AT_ONCE, "fileman-storage") as pool:
+
+        def resume(task: Task, result: Any) -> None:
+            with suppress(StopIteration):
+                running[pool.submit(task.send(result))] = task
+
+        for task in tasks:
+            resume(task, None)
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                resume(running.pop(future), future.result())
