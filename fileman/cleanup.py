@@ -1,10 +1,11 @@
-"""Cleanup: expire overdue uploads, work the deletion queue, remove ended ones. Safe to run on many hosts at once.
+"""Cleanup: complete what closed tabs left, expire overdue uploads, work the deletion queue, remove ended ones.
 
+    pending, all bytes arrived, client gone                -> completed (`uploads.sweep`)
     unfinished, deadline + SWEEP_GRACE + older_than passed -> expired, objects queued for deletion
     deletion queue                                         -> all due objects deleted
     failed, aborted, expired for older_than                -> parts and sessions aborted, then the row is removed
 
-Completed files are never touched. Hosts share the rows: each batch takes rows that no other host has locked.
+Completed files are never touched. Safe to run on many hosts at once: each batch takes rows that no other has locked.
 """
 
 import logging
@@ -20,7 +21,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from fileman import conf, deletion_queue
+from fileman import conf, deletion_queue, uploads
 from fileman.backends import get_backend
 from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.deletion_queue import Worked
@@ -53,6 +54,8 @@ class Request:
 class Report:
     """Counts of a run, or of what a dry run would do."""
 
+    completed: int = 0
+    """Uploads that were completed although their client is gone."""
     expired: int = 0
     """Uploads that were expired."""
     removed: int = 0
@@ -80,6 +83,8 @@ def run(request: Request, *, now: datetime | None = None) -> Report:
     A file manager that fails is skipped for the rest of the run, and does not stop the others or hold them up.
     """
     cleanup = _Cleanup(request=request, fixed_now=now)
+    if conf.settings().SWEEP_UPLOADS and not request.dry_run:
+        cleanup.report.completed = uploads.sweep(now=now)
     cleanup.expire()
     cleanup.work_queue()
     cleanup.remove()

@@ -33,6 +33,8 @@ class FilemanSettings:
     """Seconds that signed download URLs live unless the file manager's settings say otherwise, 1 to 604,800."""
     CLEANUP_EXPIRED_UPLOADS: bool = True
     """False: `cleanup.run_scheduled()` does nothing. The management command works either way."""
+    SWEEP_UPLOADS: bool = True
+    """False: cleanup does not complete uploads whose bytes have arrived and whose client is gone."""
     BACKENDS: Mapping[str, str] = field(default_factory=dict)
     """More backends: type -> dotted path of a Backend class. Added to file, s3, azure, gcs and memory."""
     ENCRYPTION_KEYS: Sequence[str] = ()

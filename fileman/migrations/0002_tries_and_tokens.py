@@ -4,6 +4,12 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def look_at_pending_uploads(apps, schema_editor):
+    """Let the first sweep look at every upload that is pending."""
+    files = apps.get_model("fileman", "File").objects
+    files.filter(upload_status="pending").update(look_at=models.F("created"))
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -43,6 +49,16 @@ class Migration(migrations.Migration):
             model_name='file',
             name='file_path',
             field=models.CharField(blank=True, help_text='Path in the storage; null until the upload is completed.', max_length=1000, null=True),
+        ),
+        migrations.AddField(
+            model_name='file',
+            name='look_at',
+            field=models.DateTimeField(blank=True, help_text='When a sweep looks for all bytes of the upload.', null=True),
+        ),
+        migrations.RunPython(look_at_pending_uploads, migrations.RunPython.noop),
+        migrations.AddIndex(
+            model_name='file',
+            index=models.Index(condition=models.Q(('upload_status', 'pending')), fields=['look_at'], name='fileman_to_look_at'),
         ),
         migrations.AddIndex(
             model_name='storagedeletion',

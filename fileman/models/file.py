@@ -1,7 +1,7 @@
 """File: one row per upload, from pending to its end."""
 
 import io
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
@@ -50,6 +50,10 @@ class FileQuerySet(models.QuerySet["File"]):
         """Return unfinished uploads with a deadline earlier than `before` that no finalize call holds at `now`."""
         lapsed = Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
         return self.filter(lapsed, expires_at__lt=before)
+
+    def to_look_at(self, now: datetime, *, grace: timedelta) -> Self:
+        """Return pending uploads that a sweep is to look at, as long as finalize may complete them."""
+        return self.filter(upload_status=File.PENDING, look_at__lte=now, expires_at__gt=now - grace)
 
     def ended(self, before: datetime) -> Self:
         """Return failed, aborted and expired uploads that ended before `before`."""
@@ -111,6 +115,7 @@ class File(models.Model):
     idempotency_digest = models.CharField(max_length=64, blank=True, default="")
     idempotency_fingerprint = models.CharField(max_length=64, blank=True, default="")
     idempotency_index = models.PositiveSmallIntegerField(default=0)
+    look_at = models.DateTimeField(null=True, blank=True, help_text="When a sweep looks for all bytes of the upload.")
     expires_at = models.DateTimeField(help_text="Deadline: until when the upload may be finished.")
     created = models.DateTimeField(default=timezone.now)
     modified = models.DateTimeField(default=timezone.now)
@@ -161,6 +166,7 @@ class File(models.Model):
             models.Index(
                 fields=["expires_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_deadline"
             ),
+            models.Index(fields=["look_at"], condition=Q(upload_status="pending"), name="fileman_to_look_at"),
             models.Index(
                 fields=["modified"],
                 condition=Q(upload_status__in=["failed", "expired", "aborted"]),

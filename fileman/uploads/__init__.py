@@ -1,10 +1,11 @@
-"""The life of an upload: initiate, receive, refresh, finalize and abort, with the values they take and return."""
+"""The life of an upload: initiate, receive, refresh, finalize, sweep, abort, and the values they take and return."""
 
 from fileman.uploads._abort import abort
 from fileman.uploads._finalize import finalize
 from fileman.uploads._initiate import initiate
 from fileman.uploads._receive import receive
 from fileman.uploads._refresh import refresh
+from fileman.uploads._sweep import sweep
 from fileman.uploads.values import Batch, InitiateRequest, Outcome, Ticket, UploadInstructions, UploadRequest
 from fileman.validation.acceptance import DeclaredFile
 
@@ -21,4 +22,5 @@ __all__ = [
     "initiate",
     "receive",
     "refresh",
+    "sweep",
 ]

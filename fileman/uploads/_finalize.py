@@ -13,7 +13,9 @@ from fileman.checksums import Checksum
 from fileman.errors import (
     FilemanError,
     InvalidInput,
+    MismatchError,
     NotUploaded,
+    OutOfTime,
     PartsMissing,
     StorageError,
     UploadAborted,
@@ -22,7 +24,7 @@ from fileman.errors import (
     UploadLost,
 )
 from fileman.models import File
-from fileman.uploads import attempt, transitions
+from fileman.uploads import attempt, transitions, verification
 from fileman.uploads.attempt import Attempt
 from fileman.uploads.instructions import find_missing, instruct
 from fileman.uploads.lookup import get_own_upload
@@ -43,6 +45,9 @@ def finalize(
 ) -> Outcome:
     """Verify and publish one upload. Safe to repeat: after completion it returns the same file and writes nothing.
 
+    An upload that a sweep has completed takes the first call's claims and metadata; its error is the mismatch if they
+    disagree.
+
     `file_size` (bytes) and `checksum` are what the client believes it sent; the upload fails if the storage disagrees.
     `metadata` is merged over the metadata of initiate. The outcome has the error of the upload's state, and
     instructions if slices are missing. Raises Unauthenticated, NotFound, InvalidChecksum, InvalidInput and
@@ -53,7 +58,7 @@ def finalize(
     claims = _parse_claims(file, file_size, checksum)
     merged = _merge_metadata(file, metadata)
     if file.upload_status == File.COMPLETED:
-        return Outcome(file=file)
+        return _settle_claims(file, claims, merged, caller=caller, now=now)
     error = transitions.state_error(file, now=now)
     if error is not None:
         return Outcome(file=file, error=error)
@@ -67,6 +72,21 @@ def finalize(
         if outcome.file.upload_status == File.COMPLETED or error is None:
             return outcome
         return _outcome_with_instructions(outcome.file, error, caller=caller, now=now)
+
+
+def _settle_claims(
+    file: File, claims: Claims, metadata: dict[str, Any] | None, *, caller: Caller, now: datetime
+) -> Outcome:
+    """Return the completed file, after a comparison with what a sweep could not know."""
+    if not UploadState.from_file(file).awaits_claims:
+        return Outcome(file=file)
+    try:
+        with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+            checksum = verification.check_late_claims(file, claims)
+    except (MismatchError, StorageError, UploadInProgress) as error:
+        return Outcome(file=file, error=UploadInProgress() if isinstance(error, OutOfTime) else error)
+    transitions.accept_claims(file, checksum=checksum, metadata=metadata, now=now)
+    return Outcome(file=get_own_upload(caller, file_id=file.pk))
 
 
 def _outcome_with_instructions(file: File, error: FilemanError, *, caller: Caller, now: datetime) -> Outcome:

@@ -24,6 +24,7 @@ from fileman.caller import Caller
 from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, TooManyPending, UploadAborted
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import destination, idempotency, transitions
+from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
 from fileman.uploads.instructions import begin, build_upload, instruct, plan_parts
 from fileman.uploads.state import UploadState
@@ -137,6 +138,7 @@ def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
         idempotency_digest=plan.replay.digest,
         idempotency_fingerprint=plan.replay.fingerprint,
         idempotency_index=index,
+        look_at=now + FIRST_LOOK,
         expires_at=now + (settings.UPLOAD_DEADLINE if single else settings.PARTS_UPLOAD_DEADLINE),
         created=now,
         modified=now,

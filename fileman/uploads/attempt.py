@@ -162,6 +162,7 @@ def _verify_and_publish(attempt: Attempt) -> Facts:
         checksum=str(verified.checksum or ""),
         checksum_verified=verified.checksum is not None,
         metadata=attempt.metadata,
+        awaits_claims=attempt.claims.are_unknown,
     )
 
 

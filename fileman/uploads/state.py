@@ -83,6 +83,8 @@ class UploadState:
     progress: Mapping[str, Any] = field(default_factory=dict)
     """JSON of a Progress: where the next finalize call resumes."""
     written: WrittenObject | None = None
+    awaits_claims: bool = False
+    """True if a sweep has completed the upload, and its client has not stated size, checksum and metadata yet."""
 
     @classmethod
     def from_file(cls, file: File) -> Self:
@@ -106,6 +108,7 @@ class UploadState:
             origin=value.get("origin"),
             progress=value.get("progress", {}),
             written=WrittenObject(**written) if written else None,
+            awaits_claims=value.get("awaits_claims", False),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class UploadState:
             "begun": None if self.begun is None else dict(self.begun),
             "origin": self.origin,
             "progress": dict(self.progress) or None,
+            "awaits_claims": self.awaits_claims or None,
             "written": written and {"etag": written.etag, "checksums": dict(written.checksums)},
         }
         required = {"strategy": plan.strategy.value, "part_size": plan.part_size, "total_parts": plan.total_parts}

@@ -25,6 +25,7 @@ from django.db.models import F, Q, QuerySet
 
 from fileman import conf, deletion_queue
 from fileman.backends.values import StoredObject, Strategy
+from fileman.checksums import Checksum
 from fileman.errors import FilemanError, UploadAborted, UploadExpired, UploadFailed, UploadInProgress
 from fileman.models import File, StorageUsage
 from fileman.uploads.state import UploadState
@@ -43,6 +44,8 @@ class Facts:
     checksum_verified: bool
     metadata: dict[str, Any] | None
     """None: unchanged, because updateFile may have changed it meanwhile."""
+    awaits_claims: bool = False
+    """`UploadState.awaits_claims`."""
 
 
 def state_error(file: File, *, now: datetime) -> FilemanError | None:
@@ -99,7 +102,9 @@ def release(
 def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now: datetime) -> bool:
     """Commit the published object, and queue the upload path and the other tries for deletion."""
     stored = facts.stored
-    metadata = {} if facts.metadata is None else {"metadata": facts.metadata}
+    changes: dict[str, Any] = {} if facts.metadata is None else {"metadata": facts.metadata}
+    if facts.awaits_claims:
+        changes |= replace(UploadState.from_file(file), awaits_claims=True).update_for(file)
     with transaction.atomic():
         done = _step(
             _held(file, attempt_id),
@@ -115,7 +120,7 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
             version=stored.version,
             completed_at=now,
             modified=now,
-            **metadata,
+            **changes,
             **_NO_LEASE,
         )
         if done:
@@ -123,6 +128,15 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
             deletion_queue.enqueue(file, published=losers, now=now)
     _log(done, file, File.COMPLETED)
     return done
+
+
+def accept_claims(file: File, *, checksum: Checksum | None, metadata: Mapping[str, Any] | None, now: datetime) -> None:
+    """Record what the client of a swept upload has stated after its completion, once."""
+    changes: dict[str, Any] = {} if metadata is None else {"metadata": metadata}
+    if checksum is not None:
+        changes |= {"checksum": str(checksum), "checksum_verified": True}
+    changes |= replace(UploadState.from_file(file), awaits_claims=False).update_for(file)
+    _step(Q(pk=file.pk, upload_status=File.COMPLETED), modified=now, **changes)
 
 
 def fail(file: File, attempt_id: UUID, *, reason: str, has_tried: bool, now: datetime) -> bool:

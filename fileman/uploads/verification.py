@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fileman.backends import Backend
+from fileman.backends import Backend, get_backend
 from fileman.backends.time_limit import is_over, time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
@@ -27,8 +27,13 @@ PARTIAL_HASHES_KEPT = 100  # unfinished hashes that one process remembers; the o
 class Claims:
     """What the client believes it sent."""
 
-    size: int | None
-    checksum: Checksum | None
+    size: int | None = None
+    checksum: Checksum | None = None
+    are_unknown: bool = False
+    """True if the client is gone: it may state them after completion."""
+
+
+UNKNOWN_CLAIMS = Claims(are_unknown=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +87,27 @@ def is_same(published: StoredObject, verified: StoredObject) -> bool | None:
     if any(published.checksums[name] != verified.checksums[name] for name in common):
         return False
     return True if common or published.etag == verified.etag else None
+
+
+def check_late_claims(file: File, claims: Claims) -> Checksum | None:
+    """Compare a completed file with what its client stated too late. Return the checksum to record, None for none.
+
+    Raises SizeMismatch, ChecksumMismatch, StorageError, and UploadInProgress if hashing needs another call.
+    """
+    if claims.size is not None and claims.size != file.file_size:
+        message = f"The file has {file.file_size} bytes; fileSize is {claims.size}."
+        raise SizeMismatch(message, field=("fileSize",))
+    given = claims.checksum
+    if given is None:
+        return None
+    known = Checksum.parse(file.checksum) if file.checksum_verified else None
+    if known is None or known.algorithm != given.algorithm:
+        stored = StoredObject(path=file.stored_path, size=file.file_size, etag=file.etag)
+        computed = _hash(stored, {given.algorithm}, backend=get_backend(file.file_manager))
+        known = Checksum(algorithm=given.algorithm, hexdigest=computed[given.algorithm])
+    if known != given:
+        raise ChecksumMismatch(field=("checksum",))
+    return given
 
 
 def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:

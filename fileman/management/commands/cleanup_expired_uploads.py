@@ -26,7 +26,7 @@ def _hours(text: str) -> timedelta:
 
 class Command(BaseCommand):
     help = (
-        "Expire unfinished uploads whose deadline has passed, remove failed, expired and aborted ones, and delete "
+        "Complete uploads whose bytes have arrived and whose client is gone, expire unfinished uploads whose deadline has passed, remove failed, expired and aborted ones, and delete "
         "queued objects from the storages. Completed files are never touched. The exit status is 1 if a storage could "
         "not delete something; the next run retries it."
     )
@@ -93,6 +93,8 @@ class Command(BaseCommand):
     def _show_summary(self, report: Report, *, dry_run: bool) -> None:
         if self.stderr.isatty():
             self.stderr.write("")
+        if report.completed:
+            self.stdout.write(f"Completed {report.completed} uploads whose client was gone.")
         expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
         self.stdout.write(
             f"{expire} {report.expired} uploads{_by_status(report, File.UNFINISHED)}, {remove} {report.removed} rows"

@@ -1,0 +1,213 @@
+"""The sweep: an upload whose bytes have arrived is completed although its client is gone."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from fileman import cleanup, uploads
+from fileman.errors import StorageUnavailable
+from fileman.models import File, FileManager
+from fileman.signals import file_completed
+from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Outcome, Ticket
+from tests.uploads.driver import (
+    DEADLINE,
+    MICROSECOND,
+    NOW,
+    at_once,
+    configured,
+    file_of,
+    finish,
+    send,
+    send_slice,
+    start,
+)
+
+DATA = b"hello"
+FIRST_LOOK = NOW + timedelta(minutes=5)
+SHA256 = f"sha256:{hashlib.sha256(DATA).hexdigest()}"
+MD5 = f"md5:{hashlib.md5(DATA).hexdigest()}"
+
+
+@pytest.fixture
+def sent(user: User, manager: FileManager) -> Ticket:
+    """An upload whose bytes have arrived and whose tab was closed then."""
+    ticket = start(user, DATA)
+    send(ticket, DATA)
+    return ticket
+
+
+def code_of(outcome: Outcome) -> str | None:
+    return outcome.error and outcome.error.code
+
+
+def test_a_closed_tab_loses_nothing(sent: Ticket) -> None:
+    completed: list[UUID] = []
+
+    def observe(file_id: UUID, **_: Any) -> None:
+        completed.append(file_id)
+
+    file_completed.connect(observe)
+    try:
+        assert uploads.sweep(now=FIRST_LOOK - MICROSECOND) == 0
+        assert uploads.sweep(now=FIRST_LOOK) == 1
+        assert uploads.sweep(now=FIRST_LOOK + timedelta(days=1)) == 0
+    finally:
+        file_completed.disconnect(observe)
+
+    assert file_of(sent).upload_status == "completed"
+    assert completed == [file_of(sent).pk]
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=3)
+def test_an_upload_that_lacks_a_part_is_looked_at_less_and_less_often(user: User, manager: FileManager) -> None:
+    """Each look comes when the upload is twice as old. The one after its last part completes it."""
+    ticket = start(user, DATA)
+    assert ticket.instructions is not None
+    first, last = (request.slice for request in ticket.instructions.requests)
+    send_slice(ticket, first, DATA)
+    ages = []
+    for _ in range(4):
+        look = file_of(ticket).look_at
+        assert look is not None
+        ages.append((look - NOW) / timedelta(minutes=1))
+        assert uploads.sweep(now=look) == 0
+    assert ages == [5, 10, 20, 40]
+
+    send_slice(ticket, last, DATA)
+
+    assert uploads.sweep(now=NOW + timedelta(minutes=80)) == 1
+
+
+def test_the_scheduled_cleanup_sweeps_unless_a_setting_says_no(sent: Ticket) -> None:
+    with configured(SWEEP_UPLOADS=False):
+        cleanup.run_scheduled(now=FIRST_LOOK)
+    cleanup.run(cleanup.Request(dry_run=True), now=FIRST_LOOK)
+    assert file_of(sent).upload_status == "pending"
+
+    report = cleanup.run_scheduled(now=FIRST_LOOK)
+
+    assert report is not None
+    assert (report.completed, file_of(sent).upload_status) == (1, "completed")
+
+
+def test_after_deadline_and_grace_nothing_is_completed(sent: Ticket) -> None:
+    assert uploads.sweep(now=DEADLINE + timedelta(seconds=900)) == 0
+    assert file_of(sent).upload_status == "pending"
+
+
+def test_the_sweep_meets_every_check_of_the_clients_call(user: User, manager: FileManager) -> None:
+    ticket = start(user, DATA, checksum="md5:" + "0" * 32)
+    send(ticket, DATA)
+
+    assert uploads.sweep(now=FIRST_LOOK) == 0
+
+    assert file_of(ticket).upload_status == "failed"
+
+
+@pytest.mark.parametrize("gone", ["inactive", "left the group", "deleted"])
+def test_the_upload_of_a_user_who_may_not_finish_it_is_left_to_expire(
+    user: User, manager: FileManager, gone: str
+) -> None:
+    group = Group.objects.create(name="Team")
+    user.groups.add(group)
+    of_group = FileManager.objects.create(name="Team's", backend_type="memory", group=group)
+    ticket = start(user, DATA, into=of_group)
+    send(ticket, DATA)
+    if gone == "inactive":
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    elif gone == "deleted":
+        user.delete()
+    else:
+        user.groups.remove(group)
+
+    assert uploads.sweep(now=FIRST_LOOK) == 0
+    assert file_of(ticket).upload_status == "pending"
+
+
+def test_a_storage_that_does_not_respond_is_asked_once_and_the_others_are_swept(
+    user: User, manager: FileManager
+) -> None:
+    """The injected fault: each call to one of two storages fails."""
+    dead = FileManager.objects.create(name="A dead", backend_type="memory")
+    for into in (dead, dead, manager):
+        send(start(user, DATA, into=into), DATA)
+    asked: list[str] = []
+
+    def fail(operation: str, path: str, moment: str) -> None:
+        if str(dead.pk) in path:
+            asked.append(path)
+            raise StorageUnavailable
+
+    MemoryBackend.faults.append(fail)
+
+    assert uploads.sweep(now=FIRST_LOOK) == 1
+    assert len(asked) == 1
+
+
+# What the client says after the sweep
+
+
+@pytest.fixture
+def swept(sent: Ticket) -> Ticket:
+    uploads.sweep(now=FIRST_LOOK)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"file_size": 5}, None),
+        ({"file_size": 6}, "SIZE_MISMATCH"),
+        ({"checksum": SHA256}, None),
+        ({"checksum": "sha256:" + "0" * 64}, "CHECKSUM_MISMATCH"),
+        ({"checksum": MD5}, None),
+        ({"checksum": "md5:" + "0" * 32}, "CHECKSUM_MISMATCH"),
+    ],
+)
+def test_a_client_that_returns_is_told_if_it_sent_something_else(
+    user: User, swept: Ticket, claims: dict[str, Any], code: str | None
+) -> None:
+    outcomes = [finish(user, swept, now=FIRST_LOOK, **claims) for _ in range(2)]
+
+    assert [code_of(outcome) for outcome in outcomes] == [code, code]
+    file = file_of(swept)
+    assert file.upload_status == "completed"
+    if "checksum" in claims and code is None:
+        assert (file.checksum, file.checksum_verified) == (claims["checksum"], True)
+
+
+def test_the_metadata_of_the_first_call_after_the_sweep_is_merged_once(user: User, swept: Ticket) -> None:
+    finish(user, swept, now=FIRST_LOOK, metadata={"a": 1})
+    finish(user, swept, now=FIRST_LOOK, metadata={"b": 2})
+
+    assert file_of(swept).metadata == {"a": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sweeps_and_the_clients_own_call_at_once_complete_it_once(user: User, manager: FileManager) -> None:
+    for _ in range(5):
+        ticket = start(user, DATA)
+        send(ticket, DATA)
+        published: list[str] = []
+
+        def count(operation: str, path: str, moment: str, published: list[str] = published) -> None:
+            if (operation, moment) == ("publish", "before"):
+                published.append(path)
+
+        MemoryBackend.faults[:] = [count]
+
+        def work(number: int, ticket: Ticket = ticket) -> object:
+            if number % 2:
+                return uploads.sweep(now=FIRST_LOOK)
+            return finish(User.objects.get(pk=user.pk), ticket, now=FIRST_LOOK)
+
+        answers = at_once(6, work)
+
+        assert [answer for answer in answers if isinstance(answer, Exception)] == []
+        assert file_of(ticket).upload_status == File.COMPLETED
+        assert len(published) == 1
