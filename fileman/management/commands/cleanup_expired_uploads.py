@@ -26,9 +26,9 @@ def _hours(text: str) -> timedelta:
 
 class Command(BaseCommand):
     help = (
-        "Complete uploads whose bytes have arrived and whose client is gone, expire unfinished uploads whose deadline has passed, remove failed, expired and aborted ones, and delete "
-        "queued objects from the storages. Completed files are never touched. The exit status is 1 if a storage could "
-        "not delete something; the next run retries it."
+        "Complete uploads whose bytes have arrived and whose client is gone, expire unfinished uploads whose deadline "
+        "has passed, remove failed, expired and aborted ones, and delete queued objects from the storages. Completed "
+        "files are never touched. The exit status is 1 if a storage could not delete something; the next run retries it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
