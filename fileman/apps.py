@@ -1,5 +1,8 @@
+import sys
+from typing import Any
+
 from django.apps import AppConfig
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_migrate
 
 
 class FilemanConfig(AppConfig):
@@ -12,3 +15,18 @@ class FilemanConfig(AppConfig):
         from fileman.uploads.disposal import settle_deleted_row
 
         post_delete.connect(settle_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.settle")
+        pre_migrate.connect(_warn_of_lost_objects, sender=self, dispatch_uid="fileman.warn")
+
+
+def _warn_of_lost_objects(sender: AppConfig, plan: Any, using: str, stdout: Any = None, **_: Any) -> None:
+    """Say what `migrate fileman zero` leaves behind. A receiver of `pre_migrate`."""
+    names = {migration.name for migration, is_backwards in plan if migration.app_label == "fileman" and is_backwards}
+    if "0001_initial" not in names:
+        return
+    files = sender.get_model("File").objects.using(using).filter(upload_status="completed").count()
+    if files:
+        print(
+            f"WARNING: {files} stored files stay on their storages, and nothing will know them any more. Delete them "
+            "first, or keep a list: python manage.py dumpdata fileman.file",
+            file=stdout or sys.stderr,
+        )

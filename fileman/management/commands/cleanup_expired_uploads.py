@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from fileman import cleanup
+from fileman.backends.values import StoredObject
 from fileman.cleanup import Report, Request
-from fileman.models import File
+from fileman.errors import FilemanError
+from fileman.models import File, FileManager
 
 
 def _hours(text: str) -> timedelta:
@@ -28,7 +30,7 @@ class Command(BaseCommand):
     help = (
         "Complete uploads whose bytes have arrived and whose client is gone, expire unfinished uploads whose deadline "
         "has passed, remove failed, expired and aborted ones, and delete queued objects from the storages. Completed "
-        "files are never touched. The exit status is 1 if a storage could not delete something; the next run retries it."
+        "files are never touched. The exit status is 1 if a storage cannot delete something; a later run tries again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,10 +52,36 @@ class Command(BaseCommand):
             metavar="USERNAME",
             help="first make this user the uploader of all files whose uploader was deleted",
         )
+        task = parser.add_mutually_exclusive_group()
+        task.add_argument(
+            "--reconcile",
+            action="store_true",
+            help="instead compare each storage with the database: objects that no row knows, files without object",
+        )
+        task.add_argument(
+            "--give-up",
+            metavar="MANAGER",
+            help="instead delete all rows of this inactive file manager, whose storage is gone for good",
+        )
+        parser.add_argument(
+            "--apply",
+            action="store_true",
+            help="with --reconcile: delete the objects. Not where another installation stores files at the same place",
+        )
         parser.add_argument("--verbose", action="store_true", help="list each file")
 
     def handle(self, *_: Any, **options: Any) -> None:
         self._listing = options["verbose"]
+        if options["apply"] and not options["reconcile"]:
+            raise CommandError("--apply belongs to --reconcile.")
+        if options["reconcile"]:
+            self._reconcile(apply=options["apply"])
+        elif options["give_up"] is not None:
+            self._give_up(options["give_up"], dry_run=options["dry_run"])
+        else:
+            self._clean_up(options)
+
+    def _clean_up(self, options: dict[str, Any]) -> None:
         if options["assign_ownerless"] is not None:
             self._assign_ownerless(options["assign_ownerless"], dry_run=options["dry_run"])
         request = Request(
@@ -67,6 +95,49 @@ class Command(BaseCommand):
         self._show_summary(report, dry_run=options["dry_run"])
         if report.failed:
             raise CommandError(f"{report.failed} could not be cleaned up. The log names them. Run this again later.")
+
+    def _reconcile(self, *, apply: bool) -> None:
+        lost = failed = 0
+        for manager in FileManager.objects.order_by("name", "pk"):
+            try:
+                found = cleanup.reconcile(manager, apply=apply, on_orphan=self._show_orphan, on_lost=self._show_lost)
+            except Exception as error:  # noqa: BLE001 - a storage that fails does not stop the others
+                self.stdout.write(f"{manager.name}: cannot be compared: {error}")
+                failed += 1
+                continue
+            verb = "queued for deletion" if apply else "to delete with --apply"
+            self.stdout.write(
+                f"{manager.name}: {found.orphans} objects ({found.orphan_bytes} bytes) that no row knows, {verb}; "
+                f"{found.lost} files without object."
+            )
+            lost += found.lost
+        if apply:
+            self._show_summary(cleanup.run(Request(statuses=())), dry_run=False)
+        if lost or failed:
+            raise CommandError(f"{lost} files have lost their object, {failed} file managers could not be compared.")
+
+    def _show_orphan(self, stored: StoredObject) -> None:
+        if self._listing:
+            self.stdout.write(f"  no row: {stored.path} ({stored.size} bytes)")
+
+    def _show_lost(self, file: File) -> None:
+        self.stdout.write(f"  no object: {file.pk} {file.original_filename} ({file.file_size} bytes)")
+
+    def _give_up(self, name: str, *, dry_run: bool) -> None:
+        managers = list(FileManager.objects.filter(name=name))
+        if len(managers) != 1:
+            raise CommandError(f"{len(managers)} file managers are named {name!r}.")
+        try:
+            loss = cleanup.give_up(managers[0], dry_run=dry_run, on_file=self._show_given_up)
+        except FilemanError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{'Would delete' if dry_run else 'Deleted'} the rows of {loss.files} files ({loss.bytes} bytes) and of "
+            f"{loss.deletions} queued objects; {loss.in_use} in use."
+        )
+
+    def _show_given_up(self, file: File) -> None:
+        self.stdout.write(f"  lost: {file.pk} {file.upload_status} {file.original_filename} ({file.file_size} bytes)")
 
     def _assign_ownerless(self, username: str, *, dry_run: bool) -> None:
         users = get_user_model()

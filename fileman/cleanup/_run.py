@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -26,7 +25,7 @@ from fileman.backends import get_backend
 from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.deletion_queue import Worked
 from fileman.errors import StorageError, StorageUnavailable
-from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
@@ -214,19 +213,3 @@ def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
             return
         last = batch[-1].pk
         yield batch
-
-
-def assign_ownerless(user: Any, *, now: datetime) -> int:
-    """Make a user the uploader of all files whose uploader was deleted. Return the number of files.
-
-    Their bytes count against the user's quota, which they may exceed.
-    """
-    assigned = 0
-    while batch := dict(File.objects.filter(uploaded_by=None).values_list("pk", "file_size")[:BATCH]):
-        with transaction.atomic():
-            rows = File.objects.select_for_update().filter(pk__in=batch, uploaded_by=None)
-            sizes = {file.pk: file.file_size for file in rows if file.upload_status not in File.ENDED}
-            StorageUsage.objects.reserve(user, sum(sizes.values()), limit=None)
-            # Idempotency keys are the uploader's: those of the deleted user must not meet the new one's.
-            assigned += rows.update(uploaded_by=user, idempotency_digest="", modified=now)
-    return assigned

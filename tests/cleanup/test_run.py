@@ -286,7 +286,7 @@ def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: Us
 def test_more_rows_than_one_batch_are_all_found(
     user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleanup, "BATCH", 3)
+    monkeypatch.setattr("fileman.cleanup._run.BATCH", 3)
     monkeypatch.setattr(deletion_queue, "BATCH", 4)
     initiate(user, *[declared() for _ in range(10)])
     batches: list[int] = []

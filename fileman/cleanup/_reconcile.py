@@ -1,0 +1,119 @@
+"""Reconcile: find the objects that no row knows, and the completed files whose object is gone.
+
+The id of a file is in the path of its objects, so a batch of objects is compared by primary key. Objects younger than
+eight days may belong to an upload that a transaction or a late client is still writing.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from django.utils import timezone
+
+from fileman.backends import get_backend
+from fileman.backends.values import StoredObject
+from fileman.models import File, FileManager, StorageDeletion
+
+BATCH = 500  # objects or rows compared at once
+MINIMUM_AGE = timedelta(days=8)
+"""Older than a Google session and any signed request can write."""
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IN_PATH = re.compile(rf"(?:^|/)(?:\.uploads/{_UUID}|uploads)/({_UUID})")
+"""The id of the file in .uploads/<manager>/<file> and uploads/<file>/<try>/<name>."""
+
+
+@dataclass(kw_only=True)
+class Findings:
+    orphans: int = 0
+    """Objects that no row knows."""
+    orphan_bytes: int = 0
+    lost: int = 0
+    """Completed files whose object is gone."""
+
+
+def reconcile(
+    manager: FileManager,
+    *,
+    apply: bool = False,
+    now: datetime | None = None,
+    on_orphan: Callable[[StoredObject], None] = lambda _: None,
+    on_lost: Callable[[File], None] = lambda _: None,
+) -> Findings:
+    """Compare the storage of one file manager with the database, and change nothing.
+
+    `apply`: queue the orphans for deletion. Do not use it where another installation stores files at the same place:
+    theirs look like orphans. Raises StorageError.
+    """
+    now = now or timezone.now()
+    findings = Findings()
+    for orphans in _find_orphans(manager, before=now - MINIMUM_AGE):
+        for stored in orphans:
+            findings.orphans += 1
+            findings.orphan_bytes += stored.size
+            on_orphan(stored)
+        if apply:
+            _queue(manager, orphans, now=now)
+    for file in _find_lost(manager):
+        findings.lost += 1
+        on_lost(file)
+    return findings
+
+
+def _find_orphans(manager: FileManager, *, before: datetime) -> Iterator[list[StoredObject]]:
+    """Yield objects below the manager's own folders that neither a file nor the deletion queue knows."""
+    backend = get_backend(manager)
+    for folder in (f"{backend.prefix}.uploads/{manager.pk}/", f"{backend.prefix}uploads/"):
+        objects = iter(backend.list_objects(folder, older_than=before))
+        while batch := list(islice(objects, BATCH)):
+            known = _get_known_paths([stored.path for stored in batch])
+            yield [stored for stored in batch if stored.path not in known]
+
+
+def _get_known_paths(paths: Sequence[str]) -> set[str]:
+    """Return the paths that belong to a file or are queued, whatever its file manager: several may share a place."""
+    ids = {path: _get_file_id(path) for path in paths}
+    columns = ("pk", "upload_status", "file_path")
+    files = {row[0]: row for row in File.objects.filter(pk__in=filter(None, ids.values())).values_list(*columns)}
+    named = set(File.objects.filter(file_path__in=paths).values_list("file_path", flat=True))
+    queued = set(StorageDeletion.objects.filter(path__in=paths).values_list("path", flat=True))
+    unfinished = {path for path, key in ids.items() if key in files and files[key][1] in File.UNFINISHED}
+    return named | queued | unfinished
+
+
+def _get_file_id(path: str) -> UUID | None:
+    found = _IN_PATH.search(path)
+    return UUID(found[1]) if found else None
+
+
+def _queue(manager: FileManager, orphans: Sequence[StoredObject], *, now: datetime) -> None:
+    rows = [
+        StorageDeletion(
+            file_manager=manager,
+            path=stored.path,
+            file_id=_get_file_id(stored.path),
+            due_at=now,
+            watch_until=now,
+            created=now,
+        )
+        for stored in orphans
+    ]
+    StorageDeletion.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _find_lost(manager: FileManager) -> Iterator[File]:
+    """Yield completed files whose object is absent from a listing, and then from a look at its own path too."""
+    backend = get_backend(manager)
+    for digit in "0123456789abcdef":  # a sixteenth of the paths in memory at once
+        listed = {stored.path for stored in backend.list_objects(f"{backend.prefix}uploads/{digit}")}
+        ids = (UUID(digit + "0" * 31), UUID(digit + "f" * 31))
+        files = File.objects.filter(file_manager=manager, upload_status=File.COMPLETED, pk__range=ids).order_by("pk")
+        for file in files.iterator(BATCH):
+            if file.stored_path not in listed and backend.find(file.stored_path) is None and _still_exists(file):
+                yield file
+
+
+def _still_exists(file: File) -> bool:
+    return File.objects.filter(pk=file.pk, file_path=file.file_path).exists()
