@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO, StringIO
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -32,11 +33,12 @@ def put(manager: FileManager, path: str) -> str:
     return path
 
 
+_TRIES = count(2)
 KINDS: dict[str, Callable[[FileManager, File], str]] = {
     "an upload without row": lambda manager, _: f".uploads/{manager.pk}/{uuid4()}",
     "a file without row": lambda *_: f"uploads/{uuid4()}/1/a.txt",
     "a file of the former version without row": lambda *_: f"uploads/a_20260101_{uuid4().hex}.txt",
-    "a copy that came late": lambda _, file: f"{file.folder}{uuid4().int % 1000 + 2}/a.txt",
+    "a copy that came late": lambda _, file: f"{file.folder}{next(_TRIES)}/a.txt",
     "an upload that was written again": lambda manager, file: f".uploads/{manager.pk}/{file.pk}",
 }
 
