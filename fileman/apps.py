@@ -2,7 +2,7 @@ import sys
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, pre_migrate
+from django.db.models.signals import post_delete, pre_delete, pre_migrate
 
 
 class FilemanConfig(AppConfig):
@@ -12,8 +12,9 @@ class FilemanConfig(AppConfig):
 
     def ready(self) -> None:
         from fileman import checks  # noqa: F401
-        from fileman.uploads.disposal import settle_deleted_row
+        from fileman.uploads.disposal import lock_deleted_row, settle_deleted_row
 
+        pre_delete.connect(lock_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.lock")
         post_delete.connect(settle_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.settle")
         pre_migrate.connect(_warn_of_lost_objects, sender=self, dispatch_uid="fileman.warn")
 

@@ -64,7 +64,7 @@ class Attempt:
         cls, file: File, attempt_id: UUID, *, claims: Claims, metadata: dict[str, Any] | None, now: datetime
     ) -> Self:
         """Return the attempt that has just claimed the upload. It goes on from where earlier ones broke off."""
-        state = UploadState.reload(file)  # another attempt may have made progress between our read and our claim
+        state = UploadState.from_file(file)
         progress = Progress.from_json(state.progress)
         return cls(
             file=file,

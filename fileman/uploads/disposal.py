@@ -78,6 +78,19 @@ def remove_rows(files: Sequence[File]) -> tuple[list[File], int]:
     return [file for file in files if file.pk in mine], 0
 
 
+def lock_deleted_row(instance: File, origin: object, **_: Any) -> None:
+    """Reread a row before Django deletes it, and keep attempts away from it: Django may have read it long before.
+
+    A receiver of `pre_delete`, inside the transaction of the deletion.
+    """
+    if getattr(origin, "is_settled", False):
+        return
+    columns = ("upload_status", "tries", "file_path")
+    for row in File.objects.select_for_update().filter(pk=instance.pk).values(*columns):
+        for column, value in row.items():
+            setattr(instance, column, value)
+
+
 def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
     """Queue the objects and free the quota of a row that Django deletes: by a queryset, an instance or a cascade.
 

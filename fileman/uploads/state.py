@@ -92,12 +92,6 @@ class UploadState:
         return cls.from_json(file.upload_state)
 
     @classmethod
-    def reload(cls, file: File) -> Self:
-        """Return the state as the database has it now, and reread the number of tries."""
-        file.refresh_from_db(fields=["upload_state", "tries"])
-        return cls.from_file(file)
-
-    @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         strategy = Strategy(value["strategy"])

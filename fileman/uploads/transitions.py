@@ -67,7 +67,8 @@ def state_error(file: File, *, now: datetime) -> FilemanError | None:
 def claim(file: File, *, now: datetime) -> UUID | None:
     """Take the upload and the number of a try for one attempt, LEASE long.
 
-    Return None if another attempt holds it or its time is over.
+    Return None if another attempt holds it or its time is over. The file in hand gets its number, and the progress of
+    the attempts before, in the same transaction: after it the row may be another attempt's already.
     """
     attempt_id = uuid4()
     settings = conf.settings()
@@ -79,6 +80,8 @@ def claim(file: File, *, now: datetime) -> UUID | None:
             tries=F("tries") + 1,
             modified=now,
         )
+        if taken:
+            file.refresh_from_db(fields=["upload_state", "tries"])
     return attempt_id if taken else None
 
 

@@ -7,9 +7,10 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -153,6 +154,42 @@ def test_an_attempt_that_lost_its_lease_does_no_harm(user: User, manager: FileMa
     assert [outcome.file.file_path for outcome in outcomes] == [file_of(sent).get_try_path(2)] * 2
     assert content(manager, file_of(sent)) == DATA
     assert file_of(sent).get_try_path(1) in queued()
+
+
+def test_an_attempt_that_stalls_right_after_its_claim_keeps_its_own_number(
+    user: User, manager: FileManager, sent: Ticket
+) -> None:
+    """Its lease is over before its next statement; another attempt completes; then the first goes on."""
+    claims: list[str] = []
+
+    claim = transitions.claim
+
+    def claim_and_stall(file: File, *, now: datetime) -> UUID | None:
+        attempt_id = claim(file, now=now)
+        if not claims:
+            claims.append("first")
+            assert finish(user, sent, now=NOW + LEASE).file.file_path == file_of(sent).get_try_path(2)
+            put(manager, sent, file_of(sent).upload_path, OTHER)
+        return attempt_id
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transitions, "claim", claim_and_stall)
+        outcome = finish(user, sent)
+
+    assert outcome.file.file_path == file_of(sent).get_try_path(2)
+    assert content(manager, file_of(sent)) == DATA
+
+
+def test_a_row_that_django_deletes_while_an_attempt_works_leaves_nothing(
+    user: User, manager: FileManager, sent: Ticket
+) -> None:
+    """The host's code has read the row before; an attempt publishes; then the row is deleted."""
+    stale = file_of(sent)
+    file = finish(user, sent).file
+
+    stale.delete()
+
+    assert set(queued()) >= {file.stored_path, file.upload_path}
 
 
 def test_only_requests_that_were_sent_count(user: User, manager: FileManager) -> None:
