@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from fileman.backends import get_backend
@@ -160,15 +161,15 @@ def _count(rows: Sequence[StorageDeletion], failures: _Failures) -> Worked:
 
 def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> None:
     gone = [row for row in rows if row.path not in failures.reasons]
-    finished = [row.pk for row in gone if row.watch_until <= now]
-    StorageDeletion.objects.filter(pk__in=finished).delete()
-    again = [row for row in gone if row.watch_until > now]
-    for row in again:
-        row.due_at, row.attempts, row.last_error = row.watch_until, 0, ""
-    failed = [row for row in rows if row.path in failures.reasons]
-    for row in failed:
-        row.attempts += 1
-        row.last_error = failures.reasons[row.path][:500]
-        row.due_at = now + min(RETRY_AFTER * 2 ** min(row.attempts - 1, 9), timedelta(days=1))
-        logger.warning("deletion %s: attempt %s failed: %s", row.pk, row.attempts, row.last_error)
-    StorageDeletion.objects.bulk_update([*again, *failed], ["due_at", "attempts", "last_error"])
+    StorageDeletion.objects.filter(pk__in=[row.pk for row in gone if row.watch_until <= now]).delete()
+    again = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone if row.watch_until > now])
+    again.update(due_at=F("watch_until"), attempts=0, last_error="")
+    failed: dict[tuple[int, str], list[StorageDeletion]] = {}
+    for row in rows:
+        if row.path in failures.reasons:
+            failed.setdefault((row.attempts + 1, failures.reasons[row.path][:500]), []).append(row)
+    for (attempts, reason), alike in failed.items():  # mostly one statement for a whole batch
+        due_at = now + min(RETRY_AFTER * 2 ** min(attempts - 1, 9), timedelta(days=1))
+        keys = [row.pk for row in alike]
+        StorageDeletion.objects.filter(pk__in=keys).update(due_at=due_at, attempts=attempts, last_error=reason)
+        logger.warning("deletion of %s objects: attempt %s failed: %s", len(alike), attempts, reason)
