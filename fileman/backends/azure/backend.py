@@ -17,7 +17,6 @@ from fileman.backends.azure.uploads import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureUpl
 from fileman.backends.base import Backend
 from fileman.backends.values import (
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     ServeAs,
@@ -27,14 +26,13 @@ from fileman.backends.values import (
     Upload,
     UploadRequest,
 )
-from fileman.errors import PartsMissing, UploadInProgress
+from fileman.errors import FileMissing, PartsMissing, UploadInProgress
 
 
 class AzureBackend(Backend):
     """Small files are one Put Blob to the upload path, large ones are blocks that the server commits there.
 
-    `assemble` also raises PartsMissing, and `publish` SizeMismatch when another file is at the file path already.
-    `stat` returns no checksums, because Azure stores the ones that a client claims.
+    `assemble` also raises PartsMissing. `stat` returns no checksums: Azure stores the ones that a client claims.
     """
 
     settings_class = AzureSettings
@@ -95,20 +93,23 @@ class AzureBackend(Backend):
             raise UploadInProgress
         return self._uploads.write_whole(upload, part, stream)
 
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
+    def assemble(self, upload: Upload) -> StoredObject:
         """Commit the blocks, in one call whatever their number."""
-        if upload.plan.strategy is Strategy.PARTS and not self.find(upload.upload_path):
-            if self._uploads.missing_parts(upload):
-                raise PartsMissing
+        in_parts = upload.plan.strategy is Strategy.PARTS
+        if in_parts:
             self._uploads.commit_parts(upload)
-        return self.stat(upload.upload_path)
+        found = self.find(upload.upload_path)
+        upload.progress.clear()
+        if found is None:
+            raise PartsMissing if in_parts else FileMissing
+        return found
 
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        return self._publisher.publish(upload, verified, budget)
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        return self._publisher.publish(upload, verified)
 
     def abort(self, upload: Upload) -> None:
-        self.delete([upload.upload_path])
-        self._uploads.drop_blocks(upload.upload_path)
+        if not self.delete([upload.upload_path]):
+            self._uploads.drop_blocks(upload.upload_path)
 
     # Objects
 

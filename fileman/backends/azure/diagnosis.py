@@ -89,7 +89,7 @@ class AzureDiagnosis:
     def _explain(self, deed: str, error: StorageError) -> str:
         cause = error.__cause__
         if isinstance(cause, ClientAuthenticationError) and not cause.status_code:
-            return "No identity to sign in with was found. Set account_key, or give this server a managed identity."
+            return "This server got no token to sign in with. Set account_key, or give it a managed identity."
         if isinstance(cause, HttpResponseError) and cause.status_code:
             status, code = get_status_and_code(cause)
             return _SENTENCES.get(code, f"Azure returned {status} {code} when asked to {deed}.")

@@ -19,6 +19,9 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     sdk.ResponseNotReadError,
     sdk.DeserializationError,
 )
+# Raised by the SDK when it reads a response that lacks a header or has a strange one.
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError)
+_WITHOUT_RESPONSE = {sdk.HttpResponseError, sdk.ClientAuthenticationError}
 _BUSY_CODES = {
     "ServerBusy",
     "OperationTimedOut",
@@ -29,7 +32,7 @@ _BUSY_CODES = {
     "BlobBeingRehydrated",
 }
 _CHANGED_CODES = {"ConditionNotMet", "SourceConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists"}
-_CONTAINER_CODES = {"ContainerNotFound", "ContainerBeingDeleted", "AccountIsDisabled"}
+_MISSING_CODES = {"BlobNotFound", "CannotVerifyCopySource"}
 
 
 @contextmanager
@@ -47,6 +50,9 @@ def azure_errors() -> Iterator[None]:
     except (sdk.AzureError, sdk.SerializationError) as error:
         logger.warning("A request to Azure could not be sent: %s", type(error).__name__)
         raise StorageMisconfigured from error
+    except _UNREADABLE as error:
+        logger.warning("A response of Azure could not be read", exc_info=True)
+        raise StorageUnavailable from error
 
 
 def get_status_and_code(error: sdk.HttpResponseError) -> tuple[int, str]:
@@ -66,14 +72,15 @@ def build_error(status: int, code: str) -> StorageError:
         return StorageUnavailable()
     if status in {304, 412} or code in _CHANGED_CODES:
         return ObjectChanged()
-    if status == 404 and code not in _CONTAINER_CODES:
+    if status == 404 and code in _MISSING_CODES:
         return FileMissing()
     return StorageMisconfigured()
 
 
 def _from_response(error: sdk.HttpResponseError) -> StorageError:
     status, code = get_status_and_code(error)
-    # A response that breaks off has no status; neither have credentials that are not found, a subclass.
-    if isinstance(error, sdk.DecodeError) or (not status and type(error) is sdk.HttpResponseError):
+    # A response that breaks off has no status. Neither has DefaultAzureCredential's error, which does not say whether
+    # there is no identity or its token address failed.
+    if isinstance(error, sdk.DecodeError) or (not status and type(error) in _WITHOUT_RESPONSE):
         return StorageUnavailable()
     return build_error(status, code)

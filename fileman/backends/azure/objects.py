@@ -14,13 +14,14 @@ from fileman.backends.azure.errors import azure_errors, get_status_and_code, has
 from fileman.backends.values import DeleteFailure, StoredObject
 from fileman.errors import FileMissing, StorageMisconfigured
 
-# Metadata of an unpublished copy at a file path: the etag of its source.
-COPYING = "fileman_copying"
-# The same after it is published.
-COPIED = "fileman_copied"
+# Metadata of a copy at a file path until it is published.
+UNPUBLISHED = "fileman_unpublished"
+COPY_ENDED_BADLY = {"failed", "aborted"}
 # Requests in one batch (Azure: "Blob Batch").
 DELETE_BATCH = 256
-_DELETED = {200, 202, 404}
+_DELETED = {200, 202}
+# Any other 404 says that something is wrong with the request.
+_ABSENT = (404, "BlobNotFound")
 _BATCHES_UNSUPPORTED = {400, 404, 405, 501}
 
 
@@ -41,7 +42,7 @@ class AzureObjects:
                     irregular = "it is encrypted with a key of its uploader"
                     return StoredObject(path=path, size=0, etag="", irregular=irregular)
                 raise
-        is_unpublished = COPYING in found.metadata or found.copy.status == "pending"
+        is_unpublished = UNPUBLISHED in found.metadata or found.copy.status in {"pending", *COPY_ENDED_BADLY}
         if is_unpublished and not path.startswith(self._uploads):
             raise FileMissing
         return self._to_stored(path, found)
@@ -94,11 +95,15 @@ class AzureObjects:
             if get_status_and_code(error)[0] in _BATCHES_UNSUPPORTED and not has_code(error, "ContainerNotFound"):
                 return batch
             raise
-        if any(_get_header(response.headers, "x-ms-error-code") == "ContainerNotFound" for response in responses):
+        codes = [_get_header(response.headers, "x-ms-error-code") for response in responses]
+        if "ContainerNotFound" in codes:
             raise StorageMisconfigured
+        done = [
+            response.status_code in _DELETED or (response.status_code, code) == _ABSENT
+            for response, code in zip(responses, codes, strict=True)
+        ]
         # Azure rejects a whole batch with a single response.
-        is_complete = len(responses) == len(batch) and all(one.status_code in _DELETED for one in responses)
-        return [] if is_complete else batch
+        return [] if len(done) == len(batch) and all(done) else batch
 
     def _delete_one(self, path: str) -> DeleteFailure | None:
         """Delete a blob, even one that is protected by a lease or by a pending copy."""
@@ -115,7 +120,11 @@ class AzureObjects:
             status, code = get_status_and_code(error)
             if code == "ContainerNotFound":
                 raise
-            return None if status == 404 else DeleteFailure(path=path, reason=f"Azure returned {status} {code}.")
+            return (
+                None
+                if (status, code) == _ABSENT
+                else DeleteFailure(path=path, reason=f"Azure returned {status} {code}.")
+            )
         return None
 
     def _to_stored(self, path: str, found: BlobProperties) -> StoredObject:

@@ -10,7 +10,7 @@ from azure.storage.blob import UserDelegationKey, generate_blob_sas
 from fileman import conf
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors
-from fileman.errors import StorageError
+from fileman.errors import OutOfTime, StorageError
 
 # Permissions. CREATE does not overwrite. WRITE is needed for blocks and allows more; finalize checks the result.
 CREATE = "c"
@@ -89,6 +89,8 @@ class DelegationKey:
         try:
             with azure_errors():
                 return self._client.service.get_user_delegation_key(starts_at, ends_at), ends_at
+        except OutOfTime:  # nothing was asked
+            raise
         except StorageError as error:
             self._failure = _Failure(kind=type(error), cause=error.__cause__, until=now + FAILURE_LIFETIME)
             raise

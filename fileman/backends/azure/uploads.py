@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO
 from urllib.parse import quote
 from uuid import uuid4
@@ -15,7 +16,7 @@ from fileman.backends.azure.errors import azure_errors, has_code
 from fileman.backends.azure.signing import CREATE, WRITE, AzureSigner
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
-from fileman.errors import FileMissing, UploadInProgress
+from fileman.errors import FileMissing, ObjectChanged, UploadInProgress
 
 MIB = 1024**2
 # From "Scalability and performance targets for Blob storage" of Azure's documentation.
@@ -56,20 +57,22 @@ class AzureUploads:
         return [part for part in upload.slices() if sizes.get(_block_id(part)) != part.length]
 
     def commit_parts(self, upload: Upload) -> None:
-        """Make one blob of all parts. Does nothing when another call has just done so."""
-        self._commit(upload, [_block_id(part) for part in upload.slices()])
+        """Make one blob of all parts, unless there is one or a part is missing. The progress names the next step."""
+        progress = upload.progress
+        if not progress:
+            progress["next"] = "find" if self.missing_parts(upload) else "commit"
+        if progress["next"] == "commit":
+            self._commit(upload, [_block_id(part) for part in upload.slices()])
+            progress["next"] = "find"
 
     def drop_blocks(self, path: str) -> None:
-        """Delete the blocks that belong to no blob."""
-        try:
-            with azure_errors():
-                blob = self._client.blob(path)
-                blob.get_block_list("uncommitted")
-                # Azure deletes only blobs: it answers 404 while there are blocks alone.
-                blob.commit_block_list([])
-                blob.delete_blob()
-        except FileMissing:
-            return
+        """Delete the blocks that belong to no blob. A blob at the path stays as it is."""
+        with suppress(FileMissing, ObjectChanged), azure_errors():
+            blob = self._client.blob(path)
+            blob.get_block_list("uncommitted")
+            # Azure deletes only blobs: it answers 404 while there are blocks alone.
+            empty = blob.commit_block_list([], match_condition=MatchConditions.IfMissing, retry_total=0)
+            blob.delete_blob(etag=str(empty["etag"]), match_condition=MatchConditions.IfNotModified)
 
     # Streams through this server
 

@@ -13,6 +13,7 @@ from fileman.backends.azure.backend import AzureBackend
 from tests.backends.azure.response_proxy import Front
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
+from tests.servers.proxy import Proxy, proxy_to
 
 CORS = CorsRule(
     ["https://app.example.com"],
@@ -39,6 +40,13 @@ def front(azurite_server: AzureServer) -> Iterator[Front]:
     """A proxy before Azurite that can change responses: `store.backend(endpoint=front.endpoint_url)`."""
     with Front(azurite_server.endpoint_url).running() as front:
         yield front
+
+
+@pytest.fixture
+def proxy(azurite_server: AzureServer) -> Iterator[Proxy]:
+    """A proxy before Azurite that holds, loses and cuts: `store.backend(endpoint=proxy.url)`."""
+    with proxy_to(azurite_server.endpoint_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1"
+_OF_AZURE = {"x-ms-request-id": "1", "Date": "Fri, 02 Jan 2026 00:00:00 GMT"}
 _OF_ONE_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
@@ -28,7 +29,7 @@ class Rule:
 
     matches: Callable[[Seen], bool]
     status: int | None = None
-    """Respond at once and forward nothing; None forwards."""
+    """Respond as Azure would, and forward nothing; None forwards."""
     code: str = ""
     """Azure's error code, with a status."""
     after: bool = False
@@ -93,7 +94,8 @@ class Front:
             return status, {**shown, **rule.headers}, content
         if rule.after:
             self.forward(seen, body)
-        return rule.status, {**({"x-ms-error-code": rule.code} if rule.code else {}), **rule.headers}, rule.body
+        code = {"x-ms-error-code": rule.code} if rule.code else {}
+        return rule.status, {**_OF_AZURE, **code, **rule.headers}, rule.body
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self

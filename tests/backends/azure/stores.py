@@ -85,10 +85,13 @@ def make_upload(
     file_id = uuid4()
     part_size = PART_BYTES if parts else size
     strategy = Strategy.PARTS if parts else Strategy.SINGLE
+    folder = f"{backend.prefix}uploads/{file_id}/"
     return Upload(
         file_id=file_id,
         upload_path=f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
-        file_path=f"{backend.prefix}uploads/notes_20260102_{file_id.hex}.txt",
+        file_path=f"{folder}1/notes_20260102.txt",
+        parts_path=f"{folder}0/notes_20260102.txt",
+        folder=folder,
         filename="notes.txt",
         size=size,
         content_type=TYPE,

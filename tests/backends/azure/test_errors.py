@@ -16,7 +16,7 @@ MODULES = (azure.core.exceptions, azure.identity, azure.storage.blob)
 EXPECTED: dict[str, type[StorageError]] = {
     "AuthenticationRequiredError": StorageMisconfigured,
     "AzureError": StorageMisconfigured,
-    "ClientAuthenticationError": StorageMisconfigured,
+    "ClientAuthenticationError": StorageUnavailable,
     "CredentialUnavailableError": StorageMisconfigured,
     "DecodeError": StorageUnavailable,
     "DeserializationError": StorageUnavailable,
@@ -82,8 +82,10 @@ def test_each_error_is_mapped(name: str) -> None:
         (403, "AuthorizationPermissionMismatch", StorageMisconfigured),
         (403, "AccountIsDisabled", StorageMisconfigured),
         (404, "BlobNotFound", FileMissing),
-        (404, "", FileMissing),
+        (404, "CannotVerifyCopySource", FileMissing),
         (404, "ContainerNotFound", StorageMisconfigured),
+        (404, "ResourceNotFound", StorageMisconfigured),
+        (404, "", StorageMisconfigured),
         (408, "", StorageUnavailable),
         (409, "BlobAlreadyExists", ObjectChanged),
         (409, "BlobArchived", StorageMisconfigured),
@@ -102,6 +104,12 @@ def test_each_error_is_mapped(name: str) -> None:
 )
 def test_each_response_is_mapped(status: int, code: str, expected: type[StorageError]) -> None:
     assert type(build_error(status, code)) is expected
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, AttributeError, KeyError])
+def test_a_response_that_the_sdk_cannot_read_is_one_that_may_pass(kind: type[Exception]) -> None:
+    with pytest.raises(StorageUnavailable), azure_errors():
+        raise kind
 
 
 def test_other_errors_pass() -> None:

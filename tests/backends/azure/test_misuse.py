@@ -224,7 +224,7 @@ def test_headers_that_the_uploader_set_are_not_published(grant: Callable[..., Gr
     outcome = granted.finalize()
 
     assert (outcome.error, outcome.file.checksum_verified) == (None, True)
-    published = granted.store.blob(outcome.file.file_path).get_blob_properties()
+    published = granted.store.blob(outcome.file.stored_path).get_blob_properties()
     said = {name: value for name, value in dict(published.content_settings).items() if value}
     assert said == {"content_type": "text/plain"}
     assert "own" not in published.metadata
@@ -252,7 +252,7 @@ def test_a_leased_blob_of_the_right_bytes_completes(in_parts: None, grant: Calla
     outcome = granted.finalize()
 
     assert outcome.error is None
-    assert granted.store.blob(outcome.file.file_path).get_blob_properties().lease.status == "unlocked"
+    assert granted.store.blob(outcome.file.stored_path).get_blob_properties().lease.status == "unlocked"
 
 
 def test_writing_after_completion_changes_nothing(in_parts: None, grant: Callable[..., Grant]) -> None:
@@ -264,4 +264,4 @@ def test_writing_after_completion_changes_nothing(in_parts: None, grant: Callabl
 
     granted.put(OTHER)
 
-    assert granted.store.blob(outcome.file.file_path).download_blob().readall() == BODY
+    assert granted.store.blob(outcome.file.stored_path).download_blob().readall() == BODY

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,10 @@ import pytest
 from azure.storage.blob import BlobLeaseClient
 
 from fileman.backends.azure.backend import AzureBackend
-from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import DeleteFailure, StoredObject, Upload
 from fileman.errors import (
+    OutOfTime,
     PartsMissing,
     StorageMisconfigured,
     StorageUnavailable,
@@ -18,6 +21,7 @@ from fileman.errors import (
 )
 from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import BODY, PART_BYTES, Store, make_upload, send
+from tests.servers.proxy import EMPTY, MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Proxy, answer_with
 
 DAY = timedelta(days=1)
 
@@ -48,7 +52,7 @@ class TestUncommitted:
 
         assert backend.missing(half_sent) == list(half_sent.slices())
         with pytest.raises(PartsMissing):
-            backend.assemble(half_sent, Budget(seconds=20))
+            backend.assemble(half_sent)
 
     def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
@@ -63,13 +67,16 @@ class TestUncommitted:
     def test_a_commit_never_replaces_a_blob_that_has_just_been_committed(
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
-        """The commit itself is create-only: it finds the blob of a faster call"""
+        """The commit itself is create-only: it is refused, and the blob of a faster call is returned"""
         [request] = backend.instructions(half_sent, backend.missing(half_sent))
         send(request, BODY[PART_BYTES:])
-        first = store.backend().assemble(half_sent, Budget(seconds=20))
-        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=404, code="BlobNotFound")]
+        first = store.backend().assemble(half_sent)
+        front.seen.clear()
 
-        assert backend.assemble(half_sent, Budget(seconds=20)).etag == first.etag
+        assert backend.assemble(half_sent).etag == first.etag
+
+        assert [seen.method for seen in front.seen] == ["GET", "PUT", "HEAD"]
+        assert front.seen[1].headers["If-None-Match"] == "*"
 
     def test_a_commit_whose_response_was_lost_is_found(
         self, backend: AzureBackend, front: Front, half_sent: Upload
@@ -79,7 +86,7 @@ class TestUncommitted:
         front.rules = [Rule(matches=lambda seen: "comp=blocklist" in seen.path and seen.method == "PUT", status=503)]
         front.rules[0].after = True
 
-        assert backend.assemble(half_sent, Budget(seconds=20)).size == len(BODY)
+        assert backend.assemble(half_sent).size == len(BODY)
 
 
 class TestDeleting:
@@ -154,6 +161,65 @@ class TestDeleting:
 
         assert [rule.times for rule in front.rules] == [0, 0, 0]
         assert not store.blob("target").exists()
+
+    @pytest.mark.parametrize("paths", [["one"], ["one", "two"]])
+    @pytest.mark.parametrize("page", [NOT_FOUND_PAGE, MAINTENANCE_PAGE], ids=["404", "200"])
+    def test_a_page_deletes_nothing(self, store: Store, proxy: Proxy, page: Answer, paths: list[str]) -> None:
+        """An ingress answers 404 in Azure's place; the blobs are still there"""
+        for path in paths:
+            store.put(path, BODY)
+        proxy.disturb(answer_with(page), times=None)
+
+        with pytest.raises(StorageUnavailable):
+            store.backend(endpoint=proxy.url).delete(paths)
+
+        assert all(store.blob(path).exists() for path in paths)
+
+    def test_a_404_for_another_reason_is_no_success(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        store.put("one", BODY)
+        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="ResourceNotFound")]
+
+        assert backend.delete(["one"]) == [DeleteFailure(path="one", reason="Azure returned 404 ResourceNotFound.")]
+
+    def test_a_404_without_a_code_in_a_batch_is_no_success(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        """Each blob is then deleted by itself"""
+        store.put("one", BODY)
+        part = "--b\r\nContent-Type: application/http\r\nContent-ID: {}\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n\r\n"
+        body = f"{part.format(0)}{part.format(1)}--b--".encode()
+        batches = {"Content-Type": "multipart/mixed; boundary=b"}
+        front.rules = [Rule(matches=lambda seen: "comp=batch" in seen.path, status=202, headers=batches, body=body)]
+
+        assert backend.delete(["one", "absent"]) == []
+
+        assert [seen.method for seen in front.seen] == ["POST", "DELETE", "DELETE"]
+        assert list(store.container.list_blobs()) == []
+
+    @pytest.mark.parametrize("kind", ["BlockBlob", "AppendBlob"])
+    def test_abort_leaves_a_blob_as_it_is_that_azure_does_not_delete(
+        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload, kind: str
+    ) -> None:
+        """Its bytes are not replaced by an empty list of blocks"""
+        store.put(half_sent.upload_path, BODY if kind == "BlockBlob" else b"", {"x-ms-blob-type": kind})
+        before = store.blob(half_sent.upload_path).get_blob_properties().etag
+        immutable = "BlobImmutableDueToPolicy"
+        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=409, code=immutable, times=2)]
+
+        backend.abort(half_sent)
+
+        assert store.blob(half_sent.upload_path).get_blob_properties().etag == before
+
+    def test_abort_leaves_a_blob_as_it_is_that_has_just_been_committed(
+        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
+    ) -> None:
+        """A late block list of the client's: the empty one is create-only"""
+        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="BlobNotFound")]
+        store.put(half_sent.upload_path, BODY)
+
+        backend.abort(half_sent)
+
+        assert store.blob(half_sent.upload_path).download_blob().readall() == BODY
 
     def test_a_blob_that_cannot_be_deleted_is_named(self, store: Store, backend: AzureBackend, front: Front) -> None:
         store.put("kept", BODY)
@@ -273,6 +339,48 @@ class TestThroughUs:
 
 
 class TestTrouble:
+    def test_nothing_is_tried_twice_within_a_time_limit(self, backend: AzureBackend, front: Front) -> None:
+        front.rules = [Rule(matches=_any, status=503, times=2)]
+
+        with time_limit(20), pytest.raises(StorageUnavailable):
+            backend.stat("file")
+
+        assert len(front.seen) == 1
+
+    def test_no_request_starts_that_may_outlast_the_time_limit(
+        self, store: Store, backend: AzureBackend, front: Front
+    ) -> None:
+        """The first one may; each chunk of a download is a request"""
+        store.blob("large").upload_blob(bytes(9 * 1024**2))
+
+        with time_limit(0):
+            chunks = backend.read("large")
+            with pytest.raises(OutOfTime):
+                list(chunks)
+            with pytest.raises(OutOfTime):
+                backend.delete(["large"])
+
+        assert [seen.method for seen in front.seen] == ["GET"]
+
+    @pytest.mark.parametrize("page", [MAINTENANCE_PAGE, NOT_FOUND_PAGE, EMPTY], ids=["200", "404", "empty"])
+    def test_a_page_says_nothing_of_a_blob(self, store: Store, proxy: Proxy, page: Answer) -> None:
+        """A gateway answers in Azure's place"""
+        backend = store.backend(endpoint=proxy.url)
+        upload = make_upload(backend, parts=True)
+        calls: list[Callable[[], object]] = [
+            lambda: backend.find("file"),
+            lambda: list(backend.read("file")),
+            lambda: list(backend.list_objects("")),
+            lambda: backend.missing(upload),
+            lambda: backend.assemble(upload),
+            lambda: backend.abort(upload),
+        ]
+        proxy.disturb(answer_with(page), times=None)
+
+        for call in calls:
+            with time_limit(20), pytest.raises(StorageUnavailable):
+                call()
+
     def test_a_busy_storage_is_tried_twice(self, store: Store, backend: AzureBackend, front: Front) -> None:
         store.put("file", BODY)
         front.rules = [Rule(matches=_any, status=503)]

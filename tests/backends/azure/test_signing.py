@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.core.exceptions import ServiceRequestError
+from azure.identity import CredentialUnavailableError
 from azure.storage.blob import UserDelegationKey
 
 from fileman.backends.azure.backend import AzureBackend
@@ -160,7 +161,7 @@ class TestByUserDelegation:
         ("error", "ours"),
         [
             (ServiceRequestError("no response"), StorageUnavailable),
-            (ClientAuthenticationError("no identity"), StorageMisconfigured),
+            (CredentialUnavailableError("no identity"), StorageMisconfigured),
         ],
     )
     def test_many_signatures_wait_once_for_a_failing_key(

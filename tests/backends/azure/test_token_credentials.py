@@ -19,7 +19,7 @@ from azure.storage.blob import BlobServiceClient, CorsRule, _shared_access_signa
 
 from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.base import Backend
-from fileman.backends.values import BackendConfig, Budget
+from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract
 from tests.backends.azure.stores import BODY, make_upload, send
 from tests.backends.azure.test_contract import REDUCED
@@ -95,8 +95,8 @@ def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: b
     for request in token_backend.instructions(upload, token_backend.missing(upload)):
         assert send(request, BODY[request.slice.offset : request.slice.offset + request.slice.length]) == 201
 
-    verified = token_backend.assemble(upload, Budget(seconds=20))
-    published = token_backend.publish(upload, verified, Budget(seconds=20))
+    verified = token_backend.assemble(upload)
+    published = token_backend.publish(upload, verified)
     served = requests.get(token_backend.get_url(published.path), timeout=10)
 
     assert (published.path, served.content) == (upload.file_path, BODY)
@@ -117,7 +117,7 @@ def test_missing_credentials_are_named(token_backend: AzureBackend, monkeypatch:
 
     assert token_backend.validate_configuration() == (
         False,
-        ["No identity to sign in with was found. Set account_key, or give this server a managed identity."],
+        ["This server got no token to sign in with. Set account_key, or give it a managed identity."],
     )
 
 

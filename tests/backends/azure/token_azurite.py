@@ -39,6 +39,9 @@ class TokenServer:
 class Identity:
     """Replaces DefaultAzureCredential: a token like those of Entra ID, but not signed."""
 
+    def __init__(self, **_: Any) -> None:
+        pass
+
     def get_token(self, *_: str, **__: Any) -> AccessToken:
         now = int(time.time())
         claims = {
