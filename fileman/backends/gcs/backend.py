@@ -18,7 +18,6 @@ from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSUploads
 from fileman.backends.values import (
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     ServeAs,
@@ -28,17 +27,14 @@ from fileman.backends.values import (
     Upload,
     UploadRequest,
 )
-from fileman.errors import ChecksumMismatch, ObjectChanged, SizeMismatch, UploadInProgress, UploadLost
+from fileman.errors import UploadInProgress, UploadLost
 
 OBJECT_MAX_BYTES = 5 * 1024**4
 """Google: "Quotas and limits". One request may carry this much."""
 
 
 class GCSBackend(Backend):
-    """Clients write to the upload path by one signed PUT, large files by a resumable session.
-
-    `publish` also raises SizeMismatch or ChecksumMismatch, if another object is at the file path already.
-    """
+    """Clients write to the upload path by one signed PUT, large files by a resumable session."""
 
     settings_class = GCSSettings
     settings: GCSSettings
@@ -109,21 +105,12 @@ class GCSBackend(Backend):
             raise UploadInProgress
         return self._uploads.write(upload, part, stream)
 
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
+    def assemble(self, upload: Upload) -> StoredObject:
         """Return the facts of the object: the last byte has made it."""
         return self.stat(upload.upload_path)
 
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:
-        published = self.find(upload.file_path)
-        if published:
-            return _adopt(published, verified)
-        try:
-            return self._objects.rewrite(upload, verified, budget)
-        except ObjectChanged:
-            published = self.find(upload.file_path)
-            if published is None:
-                raise
-            return _adopt(published, verified)
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        return self._objects.rewrite(upload, verified)
 
     def abort(self, upload: Upload) -> None:
         self._sessions.cancel(upload)
@@ -154,13 +141,3 @@ class GCSBackend(Backend):
             expires_in=expires_in,
             now=now,
         )
-
-
-def _adopt(published: StoredObject, verified: StoredObject) -> StoredObject:
-    """Return the object that an earlier attempt published. Raises a MismatchError if it has other bytes."""
-    if published.size != verified.size:
-        raise SizeMismatch("Another file is already stored at this path.")
-    common = published.checksums.keys() & verified.checksums.keys()
-    if not common or any(published.checksums[name] != verified.checksums[name] for name in common):
-        raise ChecksumMismatch("Another file is already stored at this path.")
-    return published

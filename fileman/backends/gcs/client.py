@@ -3,7 +3,9 @@
 Google's own library sends through `GCSClient.request` too. See docs/adr/0006 for which calls are the library's.
 """
 
-from functools import cached_property, partial
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -19,8 +21,11 @@ from urllib3.util import Retry
 from fileman import conf
 from fileman.backends.gcs.errors import BUSY_STATUS, Refused, gcs_errors
 from fileman.backends.gcs.settings import SCOPE, GCSSettings
+from fileman.backends.time_limit import is_limited, start_call
+from fileman.errors import StorageUnavailable
 
 UNAUTHORIZED = 401
+_TOKEN_FIELDS = {"access_token", "accessToken", "error"}
 
 _RETRY_ONCE = Retry(
     total=1,
@@ -29,7 +34,7 @@ _RETRY_ONCE = Retry(
     raise_on_status=False,
     respect_retry_after_header=False,
 )
-"""Every request may be repeated, because writes are conditional. Streamed bodies are never retried."""
+"""Outside of a time limit every request but those sent `once` may be repeated: none of them can harm a file."""
 
 
 class GCSClient:
@@ -46,7 +51,7 @@ class GCSClient:
         """Google's credentials object. The first use may ask the network where the settings hold none."""
         with gcs_errors():
             account = self._settings.account()
-            return account or google.auth.default(scopes=[SCOPE], request=self._token_request())[0]
+            return account or google.auth.default(scopes=[SCOPE], request=self._request_for_auth)[0]
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -54,19 +59,21 @@ class GCSClient:
         return {"retry": None, "timeout": _timeouts()}
 
     def request(
-        self, method: str, url: str, *, accept: tuple[int, ...] = (), body_once: bool = False, **options: Any
+        self, method: str, url: str, *, accept: tuple[int, ...] = (), once: bool = False, **options: Any
     ) -> requests.Response:
         """Send a request with our access token. Google's library calls this as the method of its HTTP session.
 
-        `accept`: statuses beside 2xx that are no error. `body_once`: the body can be read only once. `options` are
-        those of `requests`. Raises Refused, and errors of the libraries; `send` maps them.
+        `accept`: statuses beside 2xx that are no error. `once`: never repeat it, because its body can be read only
+        once or because it publishes. `options` are those of `requests`. Raises Refused, OutOfTime, and errors of the
+        libraries; `send` maps them.
         """
-        session = self._once if body_once else self._twice
-        ask = partial(_request, session, method, url, auth=_Bearer(self), **options)
-        response = ask()
+        response = self._ask(method, url, once=once, **options)
         if response.status_code == UNAUTHORIZED:  # Google may revoke a token before its time
+            response.close()
             self._forget_token()
-            response = response if body_once else ask()
+            if once:
+                raise StorageUnavailable
+            response = self._ask(method, url, **options)
         return _checked(response, accept)
 
     def send(self, method: str, target: str, **options: Any) -> requests.Response:
@@ -78,35 +85,56 @@ class GCSClient:
             return self.request(method, target if "://" in target else f"{self._settings.base_url}{target}", **options)
 
     def send_bare(
-        self, method: str, url: str, *, accept: tuple[int, ...] = (), body_once: bool = False, **options: Any
+        self, method: str, url: str, *, accept: tuple[int, ...] = (), once: bool = False, **options: Any
     ) -> requests.Response:
         """Send a request without the access token, to a URL that grants access itself. Raises StorageError."""
         with gcs_errors():
-            return _checked(_request(self._once if body_once else self._twice, method, url, **options), accept)
+            return _checked(_request(self._session(once=once), method, url, **options), accept)
 
     def authorize(self, headers: Any) -> None:
         """Add an access token to headers, a new one if the old one expires soon."""
         with self._lock:
             if not self.credentials.token or self.credentials.expired:
-                self.credentials.refresh(self._token_request())
+                self.credentials.refresh(self._request_token)
         self.credentials.apply(headers)
+
+    def _ask(self, method: str, url: str, *, once: bool = False, **options: Any) -> requests.Response:
+        token: dict[str, str] = {}
+        self.authorize(token)  # before the request is begun: a token may need a request of its own
+        return _request(self._session(once=once), method, url, auth=_Bearer(token), **options)
+
+    def _session(self, *, once: bool = False) -> requests.Session:
+        return self._once if once or is_limited() else self._twice
 
     def _forget_token(self) -> None:
         with self._lock:
             self.credentials.token = None
 
-    def _token_request(self) -> Any:
-        return partial(Request(self._twice), timeout=_timeouts())
+    def _request_for_auth(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request of google-auth."""
+        start_call()
+        return Request(self._session())(*arguments, **{"timeout": _timeouts(), **options})
+
+    def _request_token(self, url: str, method: str = "GET", **options: Any) -> Any:
+        """Send a request of google-auth for a token. Raises StorageUnavailable where google-auth would repeat it."""
+        with gcs_errors():
+            response = self._request_for_auth(url, method, **options)
+            if response.status in BUSY_STATUS:
+                raise StorageUnavailable
+            # google-auth takes a web page for a token, or for a refusal of the credentials.
+            if method == "POST" and not _TOKEN_FIELDS & json.loads(response.data).keys():
+                raise ValueError("neither a token nor a refusal")
+            return response
 
 
 class _Bearer(AuthBase):
     """Adds the access token. google-auth's own session would start threads that ask other hosts of Google."""
 
-    def __init__(self, client: GCSClient) -> None:
-        self._client = client
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        self._client.authorize(request.headers)
+        request.headers.update(self._headers)
         return request
 
 
@@ -127,6 +155,8 @@ def _new_library_client(client: GCSClient, endpoint: str) -> Any:
 
 
 def _request(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+    """Send every request but those of google-auth."""
+    start_call()
     return session.request(method, url, **{"timeout": _timeouts(), **options}, allow_redirects=False)
 
 

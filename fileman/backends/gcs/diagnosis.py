@@ -11,16 +11,18 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from fileman import conf
 from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, missing_permission
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
-from fileman.backends.gcs.errors import Refused, gcs_errors
-from fileman.backends.gcs.objects import GCSObjects
+from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
+from fileman.backends.gcs.objects import GCSObjects, is_no_batch
 from fileman.backends.gcs.settings import GCSSettings
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import LENGTH_RANGE
-from fileman.errors import StorageError, StorageUnavailable
+from fileman.errors import FileMissing, StorageError, StorageUnavailable
 
 NEEDED_HEADERS = ("Content-Type", LENGTH_RANGE, "x-goog-hash")
 _PUT = f"to PUT with the headers {', '.join(NEEDED_HEADERS)}"
 _SIGNED_ACCEPT = (400, 403, 404)
+_ACCESS = "an access token"
+_BATCH = "storage.objects.delete by batch"
 
 
 class GCSDiagnosis:
@@ -39,6 +41,9 @@ class GCSDiagnosis:
 
     def problems(self, *, direct: bool) -> list[str]:
         """Return one sentence for each problem; none holds a secret. Never raises."""
+        self._probe.attempt(_ACCESS, lambda: self._client.authorize({}))
+        if self._probe.problems:
+            return self._probe.problems
         listing = self._probe.attempt("storage.objects.list", self._list)
         if listing is None and self._probe.problems != [missing_permission("storage.objects.list")]:
             return self._probe.problems
@@ -59,8 +64,14 @@ class GCSDiagnosis:
         attempt("storage.objects.get", lambda: probe.reload(**limits))
         attempt("storage.objects.create with storage.objects.get, to copy,", lambda: copy.rewrite(probe, **limits))
         attempt("storage.objects.delete", lambda: self._bucket.delete_blob(probe.name, **limits))
+        attempt("storage.objects.get", self._look_at_absent_object)
+        attempt(_BATCH, lambda: self._objects.send_batch([(probe.name, None), (copy.name, None)]))
         with suppress(StorageError):  # its cause was reported already
             self._objects.delete([probe.name, copy.name])
+
+    def _look_at_absent_object(self) -> None:
+        with suppress(FileMissing):
+            self._objects.stat(self._probe.new_path())
 
     def _put(self) -> Any:
         return self._client.send(
@@ -120,17 +131,21 @@ class GCSDiagnosis:
 
     def _explain(self, deed: str, error: StorageError) -> str:
         cause = error.__cause__
+        if deed == _BATCH and is_no_batch(error):
+            return f"The server at {self._settings.base_url} does not delete by batch as Google does."
         if isinstance(cause, Refused):
             return self._explain_refusal(deed, cause)
-        if isinstance(error, StorageUnavailable):
-            return f"The storage cannot be reached ({self._settings.place})."
         if isinstance(cause, DefaultCredentialsError):
             return "No credentials were found in the settings or in the environment."
-        if isinstance(cause, GoogleAuthError):
+        if isinstance(cause, GoogleAuthError) and not isinstance(error, StorageUnavailable):
             return f"Google rejects the credentials ({type(cause).__name__})."
-        if cause is None:
-            return error.message
-        return f"The server at {self._settings.base_url} is not Google Cloud Storage."
+        if deed == _ACCESS and isinstance(error, StorageUnavailable):
+            return "The server that issues access tokens does not answer as Google's does."
+        if isinstance(cause, NOT_UNDERSTOOD):
+            return f"The server at {self._settings.base_url} is not Google Cloud Storage."
+        if isinstance(error, StorageUnavailable):
+            return f"The storage cannot be reached ({self._settings.place})."
+        return error.message
 
     def _explain_refusal(self, deed: str, refused: Refused) -> str:
         if refused.is_no_bucket or (refused.status == 404 and deed == "storage.objects.list"):

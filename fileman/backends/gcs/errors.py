@@ -20,54 +20,55 @@ BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that a second attempt may not meet (Google: "Retry strategy")."""
 _BUSY_REASONS = {"rateLimitExceeded", "userRateLimitExceeded"}
 _NO_BUCKET = re.compile(r"bucket\b.*does not exist", re.IGNORECASE)
-_TRANSIENT: tuple[type[Exception], ...] = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.RetryError,
+_OBJECT_PATH = re.compile(r"/b/[^/]+/o/[^/?]")
+_UNREACHABLE: tuple[type[Exception], ...] = (
+    requests.RequestException,
     urllib3.exceptions.HTTPError,
     google.TransportError,
     google.TimeoutError,
     google.ResponseError,
-    api_core.RetryError,
-)
-_PERMANENT: tuple[type[Exception], ...] = (
-    google.GoogleAuthError,
     api_core.GoogleAPIError,
-    requests.RequestException,
-    # Google's library and our own reading raise these for a response that Google would not send, such as a web page.
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
 )
+NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError)
+"""What Google's libraries and our own reading raise for a response that Google would not send, such as a web page."""
 
 
 class Refused(Exception):
     """An unsuccessful response of Google. Its text holds no URL: that of a session is a secret."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(
+        self, status: int, reason: str = "", message: str = "", *, is_googles: bool = True, names_object: bool = True
+    ) -> None:
         self.status = status
         self.reason = reason
         """Google's word for it, such as "conditionNotMet"; empty if the response holds none."""
         self.message = message
         """Google's sentence. It names the bucket, the object and the account: not for clients."""
+        self.is_googles = is_googles
+        """False for a response that is not an error in Google's JSON, such as a web page."""
+        self.names_object = names_object
+        """True if the request was about one object, so that a 404 tells that it is absent."""
         super().__init__(f"{status} {reason}")
 
     @classmethod
     def from_response(cls, response: requests.Response) -> Self:
         """Read a response, which may be a web page or another program's JSON."""
+        request = getattr(response, "request", None)  # the parts of a batch have none: they delete objects
+        names_object = request is None or bool(_OBJECT_PATH.search(request.path_url))
         try:
-            return cls.from_details(response.status_code, json.loads(response.text)["error"]["errors"])
-        except (ValueError, LookupError, TypeError):
-            return cls(response.status_code, "", response.text[:500])
+            error = json.loads(response.text)["error"]
+            # Emulators send "errors": null.
+            details = error.get("errors") or [{"message": error["message"]}]
+            return cls.from_details(response.status_code, details, names_object=names_object)
+        except NOT_UNDERSTOOD:
+            message = response.text[:500]
+            return cls(response.status_code, message=message, is_googles=False, names_object=names_object)
 
     @classmethod
-    def from_details(cls, status: int, details: Any) -> Self:
+    def from_details(cls, status: int, details: Any, *, names_object: bool = True) -> Self:
         """Read the list of errors in Google's JSON, of which the first counts."""
         first = details[0] if details and isinstance(details[0], dict) else {}
-        return cls(status, str(first.get("reason", "")), str(first.get("message", "")))
+        return cls(status, str(first.get("reason", "")), str(first.get("message", "")), names_object=names_object)
 
     @property
     def is_no_bucket(self) -> bool:
@@ -79,9 +80,16 @@ class Refused(Exception):
             return StorageUnavailable()
         if self.status == 412:
             return ObjectChanged()
-        if self.status == 404 and self.reason == "notFound" and not self.is_no_bucket:
+        if self.status == 404 and not self.is_no_bucket:
+            return self._to_absence()
+        # Google redirects no call of its API. A proxy or a captive portal does.
+        return StorageUnavailable() if self.status < 400 else StorageMisconfigured()
+
+    def _to_absence(self) -> StorageError:
+        """Return the error of a 404 that names no bucket. Emulators send it without Google's words."""
+        if self.names_object:
             return FileMissing()
-        return StorageMisconfigured()
+        return StorageMisconfigured() if self.is_googles else StorageUnavailable()
 
 
 @contextmanager
@@ -94,13 +102,13 @@ def gcs_errors() -> Iterator[None]:
         refused = error if isinstance(error, Refused) else Refused.from_details(int(error.code or 0), error.errors)
         logger.info("Google Cloud Storage returned %s %s", refused.status, refused.reason)
         raise refused.to_storage_error() from refused
-    except _TRANSIENT as error:
+    except _UNREACHABLE as error:
         logger.info("Google Cloud Storage could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
-    except google.RefreshError as error:
-        logger.info("Google issued no access token: %s", type(error).__name__)
-        transient = error.retryable or isinstance(error.__cause__, _TRANSIENT)
-        raise (StorageUnavailable if transient else StorageMisconfigured)() from error
-    except _PERMANENT as error:
-        logger.warning("Google Cloud Storage could not be asked or understood: %s", type(error).__name__)
-        raise StorageMisconfigured from error
+    except google.GoogleAuthError as error:
+        logger.warning("Google issued no access token: %s", type(error).__name__)
+        passes = getattr(error, "retryable", False) or isinstance(error.__cause__, _UNREACHABLE)
+        raise (StorageUnavailable if passes else StorageMisconfigured)() from error
+    except NOT_UNDERSTOOD as error:
+        logger.warning("A response was not one of Google Cloud Storage: %s", type(error).__name__)
+        raise StorageUnavailable from error

@@ -1,4 +1,4 @@
-"""The objects of one bucket: stat, read, rewrite, delete and list, in Google's library but for the reading."""
+"""The objects of one bucket: stat, list and batches in Google's library, reading and rewriting by our own requests."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -10,10 +10,17 @@ import requests
 from google.cloud.storage import Blob
 
 from fileman.backends.gcs.client import GCSClient
-from fileman.backends.gcs.errors import Refused, gcs_errors
-from fileman.backends.values import Budget, DeleteFailure, StoredObject, Upload
+from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
+from fileman.backends.values import DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
-from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, UploadInProgress
+from fileman.errors import (
+    FileMissing,
+    ObjectChanged,
+    StorageError,
+    StorageMisconfigured,
+    StorageUnavailable,
+    UploadInProgress,
+)
 
 CHUNK_BYTES = 256 * 1024
 DELETE_BATCH = 100
@@ -21,6 +28,8 @@ DELETE_BATCH = 100
 PAGE = 1000
 REWRITE_STEP_BYTES = 256 * 1024**2
 """Bytes that one call copies at most, so that each call ends within the read time-out. Most copies move no bytes."""
+_TOKEN_REFUSED = (400, 404, 410, 412)
+_NO_BATCH = (404, 405, 501)
 
 
 class GCSObjects:
@@ -48,40 +57,59 @@ class GCSObjects:
         if response.status_code == 416:  # the object ends before `start`
             response.close()
             return iter(())
+        try:
+            _check_media(response, start=start, is_ranged="Range" in headers, etag=etag)
+        except StorageError:
+            response.close()
+            raise
         return _chunks(response)
 
-    def rewrite(self, upload: Upload, source: StoredObject, budget: Budget) -> StoredObject:
-        """Copy `source` to the file path on Google's side, create-only, keeping nothing of its metadata but the type.
+    def rewrite(self, upload: Upload, source: StoredObject) -> StoredObject:
+        """Copy `source` to the file path on Google's side, keeping nothing of its metadata but the type.
 
-        Raises ObjectChanged if the source has another generation or the file path is taken, UploadInProgress with the
-        progress to continue from.
+        Each request takes one step. The answer to the last one describes the copy. Google's token for the next step is
+        kept in the progress: the same step may be sent again. Without a token the outcome of a request that failed is
+        unknown, and its path is not used again. Raises ObjectChanged if the source has another generation.
         """
-        token = upload.progress.get("rewrite_token") if upload.progress.get("source") == source.etag else None
-        target = _RewriteTarget(upload.file_path, self._bucket)
-        target.content_type = upload.content_type
+        notes = upload.progress
+        if "rewrite_token" in notes and notes["source"] != source.etag:
+            notes.clear()
+            raise ObjectChanged
         while True:
-            token = self._rewrite_step(target, source, token)
-            if token is None:
-                with gcs_errors():
-                    return to_stored_object(target)
-            if budget.spent:
-                raise UploadInProgress(progress={"rewrite_token": token, "source": source.etag})
-
-    def _rewrite_step(self, target: Blob, source: StoredObject, token: str | None) -> str | None:
-        """Return the token of the next step, or None at the end."""
-        try:
+            answer = self._rewrite_step(upload, source, notes.get("rewrite_token"))
             with gcs_errors():
-                next_token: str | None
-                next_token, _, _ = target.rewrite(
-                    self._bucket.blob(source.path),
-                    token=token,
-                    if_source_generation_match=source.etag,
-                    if_generation_match=0,
-                    **self._client.limits,
-                )
-                return next_token
+                if answer["done"]:
+                    copy = self._bucket.blob(upload.file_path)
+                    copy._set_properties(answer["resource"])  # noqa: SLF001  as the library does
+                    return to_stored_object(copy)
+                notes.update(source=source.etag, rewrite_token=str(answer["rewriteToken"]))
+
+    def _rewrite_step(self, upload: Upload, source: StoredObject, token: str | None) -> dict[str, Any]:
+        """Send one request that is never repeated by itself, and return Google's answer to it."""
+        origin, target = self._bucket.blob(source.path), self._bucket.blob(upload.file_path)
+        query = {
+            "sourceGeneration": source.etag,  # some emulators honour it, and no precondition
+            "ifSourceGenerationMatch": source.etag,
+            "ifGenerationMatch": "0",
+            "maxBytesRewrittenPerCall": str(REWRITE_STEP_BYTES),
+        }
+        try:
+            response = self._client.send(
+                "POST",
+                f"/storage/v1{origin.path}/rewriteTo{target.path}",
+                params=query | ({"rewriteToken": token} if token else {}),
+                json={"contentType": upload.content_type},
+                accept=_TOKEN_REFUSED if token else (),
+                once=True,
+            )
         except FileMissing as error:
             raise ObjectChanged from error
+        if response.status_code in _TOKEN_REFUSED:
+            upload.progress.clear()
+            raise UploadInProgress
+        with gcs_errors():
+            answer: dict[str, Any] = response.json()
+            return answer
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         """Delete objects, their noncurrent versions too. Absent objects count as deleted."""
@@ -105,17 +133,54 @@ class GCSObjects:
         """Delete by path and generation, where None is the live object."""
         if not versions:
             return []
-        with gcs_errors(), self._bucket.client.batch(raise_exception=False) as batch:
-            for path, generation in versions:
-                self._bucket.delete_blob(path, generation=generation, **self._client.limits)
-        # Only here does the library keep what became of each call, in the order of the calls.
-        responses: list[requests.Response] = batch._responses  # noqa: SLF001
-        refusals = [None if response.ok else Refused.from_response(response) for response in responses]
+        try:
+            refusals = self.send_batch(versions)
+        except StorageError as error:
+            if not is_no_batch(error):
+                raise
+            return self._delete_singly(versions)
         return [
             DeleteFailure(path=path, reason=str(refused))
             for (path, _), refused in zip(versions, refusals, strict=True)
             if refused and not isinstance(refused.to_storage_error(), FileMissing)
         ]
+
+    def send_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[Refused | None]:
+        """Delete by one request. Return one refusal, or None for a success, for each of the objects."""
+        with gcs_errors():
+            with self._bucket.client.batch(raise_exception=False) as batch:
+                for path, generation in versions:
+                    self._bucket.delete_blob(path, generation=generation, **self._client.limits)
+            # Only here does the library keep what became of each call, in the order of the calls.
+            responses: list[requests.Response] = batch._responses  # noqa: SLF001
+            return [None if response.ok else Refused.from_response(response) for response in responses]
+
+    def _delete_singly(self, versions: Sequence[tuple[str, int | None]]) -> list[DeleteFailure]:
+        """Delete by one request for each object: emulators answer batches in ways of their own, or not at all.
+
+        So does a web page that stands in for the storage. That an object is gone is therefore read in a list.
+        """
+        failures = []
+        for path, generation in versions:
+            query = {} if generation is None else {"generation": str(generation)}
+            try:
+                self._client.send("DELETE", f"/storage/v1{self._bucket.blob(path).path}", params=query, accept=(404,))
+                if self._is_listed(path, generation):
+                    failures.append(DeleteFailure(path=path, reason="it is still listed"))
+            except StorageMisconfigured as error:
+                failures.append(DeleteFailure(path=path, reason=str(error.__cause__)))
+        return failures
+
+    def _is_listed(self, path: str, generation: int | None) -> bool:
+        """Return True if the storage lists this object. Raises StorageUnavailable for what is no list."""
+        query = {"prefix": path} if generation is None else {"prefix": path, "versions": "true"}
+        response = self._client.send("GET", f"/storage/v1{self._bucket.path}/o", params=query)
+        with gcs_errors():
+            listing = response.json()
+            if listing["kind"] != "storage#objects":
+                raise ValueError("no list")
+            found = {(item["name"], int(item["generation"])) for item in listing.get("items", [])}
+        return (path, generation) in found if generation else path in {name for name, _ in found}
 
     @cached_property
     def _keeps_versions(self) -> bool:
@@ -145,14 +210,6 @@ class GCSObjects:
         return iter(self._bucket.list_blobs(prefix=prefix, page_size=PAGE, **options, **self._client.limits))
 
 
-class _RewriteTarget(Blob):  # type: ignore[misc]  # the library ships no types
-    """A blob to rewrite into. The library has no argument for the limit of one call."""
-
-    @property
-    def _query_params(self) -> dict[str, Any]:
-        return {**super()._query_params, "maxBytesRewrittenPerCall": REWRITE_STEP_BYTES}
-
-
 def to_stored_object(blob: Blob) -> StoredObject:
     """Return the facts of a blob. Call it under `gcs_errors`: it raises TypeError or ValueError for a strange response.
 
@@ -172,6 +229,29 @@ def to_stored_object(blob: Blob) -> StoredObject:
         irregular="it was composed of other objects" if blob.component_count else "",
         modified=blob.updated,
     )
+
+
+def is_no_batch(error: StorageError) -> bool:
+    """Return True if a batch was not understood, by the server or by us. Nothing is known to be deleted then."""
+    cause = error.__cause__
+    return isinstance(cause, NOT_UNDERSTOOD) or (isinstance(cause, Refused) and cause.status in _NO_BATCH)
+
+
+def _check_media(response: requests.Response, *, start: int, is_ranged: bool, etag: str | None) -> None:
+    """Raise ObjectChanged for bytes of another generation, StorageUnavailable for what are not an object's bytes.
+
+    Google and fake-gcs-server send X-Goog-Generation, and the latter ignores ifGenerationMatch. gcp-storage-emulator
+    and proxies that drop headers send X-Goog-Hash or, with a range, at least Content-Range. A web page has none of
+    them.
+    """
+    generation = response.headers.get("X-Goog-Generation")
+    if etag and generation not in (None, etag):
+        raise ObjectChanged
+    is_media = generation or "X-Goog-Hash" in response.headers
+    if is_ranged:
+        is_media = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    if not is_media:
+        raise StorageUnavailable
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

@@ -7,8 +7,9 @@ import re
 
 from fileman import conf
 from fileman.backends.gcs.client import GCSClient
+from fileman.backends.gcs.errors import gcs_errors
 from fileman.backends.values import Slice, Upload
-from fileman.errors import StorageMisconfigured
+from fileman.errors import StorageMisconfigured, StorageUnavailable
 
 SESSION_SECONDS = 7 * 24 * 3600
 INCOMPLETE = 308
@@ -36,7 +37,7 @@ class GCSSessions:
             json={"contentType": upload.content_type, **_declared_hash(upload)},
         )
         if "Location" not in response.headers:
-            raise StorageMisconfigured
+            raise StorageUnavailable
         return response.headers["Location"]
 
     def remainder(self, upload: Upload) -> Slice | None:
@@ -59,7 +60,8 @@ class GCSSessions:
         if response.status_code in _GONE:
             return None
         if response.status_code != INCOMPLETE:
-            return upload.size
+            with gcs_errors():  # a finished session describes its object, a web page does not
+                return int(response.json()["size"])
         last = re.fullmatch(r"bytes=0-(\d+)", response.headers.get("Range", ""))
         return int(last[1]) + 1 if last else 0
 

@@ -74,7 +74,7 @@ class GCSUploads:
                 params={"uploadType": "media", "name": upload.upload_path, "ifGenerationMatch": "0"},
                 headers={"Content-Type": upload.content_type},
                 data=body,
-                body_once=True,
+                once=True,
             )
         except ObjectChanged as error:
             raise UploadInProgress from error
@@ -88,7 +88,7 @@ class GCSUploads:
             headers=content_range(upload, part),
             data=body,
             accept=(INCOMPLETE,),
-            body_once=True,
+            once=True,
         )
         if response.status_code == INCOMPLETE:
             raise StorageUnavailable

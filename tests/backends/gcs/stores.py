@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
+from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.gcs import GcsServer
 
@@ -60,10 +60,6 @@ class Store:
         return blob
 
 
-def budget(seconds: float = 20) -> Budget:
-    return Budget(seconds=seconds)
-
-
 def checksum_of(body: bytes, algorithm: str) -> Checksum:
     digest = hasher(algorithm)
     digest.update(body)
@@ -85,7 +81,9 @@ def upload_of(
     return Upload(
         file_id=file_id,
         upload_path=f"{PREFIX}.uploads/manager/{file_id}",
-        file_path=f"{PREFIX}uploads/{file_id}.txt",
+        file_path=f"{PREFIX}uploads/{file_id}/1/notes.txt",
+        parts_path=f"{PREFIX}uploads/{file_id}/0/notes.txt",
+        folder=f"{PREFIX}uploads/{file_id}/",
         filename="notes.txt",
         size=size,
         content_type=content_type,

@@ -40,7 +40,7 @@ class Rewrites:
         rewrite = (source["bucket"], source["name"], source["generation"], *to)
         left = self.unfinished_steps
         if token is not None:
-            begun, left = self._begun.pop(token, ((), 0))
+            begun, left = self._begun.get(token, ((), 0))
             if begun != rewrite:
                 raise Refused(400, "invalid", "The rewriteToken belongs to another rewrite")
         size = int(source["size"])
@@ -97,7 +97,8 @@ class JsonApi:
     def _rewrite(self, request: Request, names: dict[str, str]) -> Response:
         metadata = request.json()
         with self._emulator.lock:
-            source = existing(self._emulator.find(names["bucket"], names["name"]), None)
+            generation = request.parameters.get("sourceGeneration")
+            source = existing(self._emulator.find(names["bucket"], names["name"]), generation)
             check_generation(source, request.parameters.get("ifSourceGenerationMatch"))
             to = (names["to_bucket"], names["to_name"])
             check_generation(self._emulator.find(*to), request.parameters.get("ifGenerationMatch"))
