@@ -4,6 +4,7 @@ Google's own library sends through `GCSClient.request` too. See docs/adr/0006 fo
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from threading import Lock
@@ -25,6 +26,7 @@ from fileman.backends.time_limit import is_limited, start_call
 from fileman.errors import StorageUnavailable
 
 UNAUTHORIZED = 401
+_OBJECT_PATH = re.compile(r"/b/[^/]+/o/[^/?]")
 _TOKEN_FIELDS = {"access_token", "accessToken", "error"}
 
 _RETRY_ONCE = Retry(
@@ -50,8 +52,8 @@ class GCSClient:
     def credentials(self) -> Any:
         """Google's credentials object. The first use may ask the network where the settings hold none."""
         with gcs_errors():
-            account = self._settings.account()
-            return account or google.auth.default(scopes=[SCOPE], request=self._request_for_auth)[0]
+            send: Any = self._request_for_auth
+            return self._settings.account() or google.auth.default(scopes=[SCOPE], request=send)[0]
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -164,7 +166,8 @@ def _checked(response: requests.Response, accept: tuple[int, ...]) -> requests.R
     if response.status_code < 300 or response.status_code in accept:
         return response
     with response:
-        raise Refused.from_response(response)
+        names_object = bool(_OBJECT_PATH.search(response.request.path_url))
+        raise Refused.from_response(response, names_object=names_object)
 
 
 def _timeouts() -> tuple[float, float]:

@@ -12,7 +12,7 @@ from fileman import conf
 from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, missing_permission
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
-from fileman.backends.gcs.objects import GCSObjects, is_no_batch
+from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.gcs.settings import GCSSettings
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import LENGTH_RANGE
@@ -22,7 +22,6 @@ NEEDED_HEADERS = ("Content-Type", LENGTH_RANGE, "x-goog-hash")
 _PUT = f"to PUT with the headers {', '.join(NEEDED_HEADERS)}"
 _SIGNED_ACCEPT = (400, 403, 404)
 _ACCESS = "an access token"
-_BATCH = "storage.objects.delete by batch"
 
 
 class GCSDiagnosis:
@@ -65,9 +64,9 @@ class GCSDiagnosis:
         attempt("storage.objects.create with storage.objects.get, to copy,", lambda: copy.rewrite(probe, **limits))
         attempt("storage.objects.delete", lambda: self._bucket.delete_blob(probe.name, **limits))
         attempt("storage.objects.get", self._look_at_absent_object)
-        attempt(_BATCH, lambda: self._objects.send_batch([(probe.name, None), (copy.name, None)]))
-        with suppress(StorageError):  # its cause was reported already
-            self._objects.delete([probe.name, copy.name])
+        failures = attempt("storage.objects.delete", lambda: self._objects.delete([probe.name, copy.name]))
+        if failures and missing_permission("storage.objects.delete") not in self._probe.problems:
+            self._probe.report(f"The storage does not delete as Google does ({failures[0].reason}).")
 
     def _look_at_absent_object(self) -> None:
         with suppress(FileMissing):
@@ -86,7 +85,7 @@ class GCSDiagnosis:
         """Follow a signed URL of an absent object: 404 tells that Google accepted the signature."""
         url = self._probe.attempt(
             "iam.serviceAccounts.signBlob",
-            lambda: self._signer.sign("GET", self._path, expires_in=PROBE_SECONDS, now=timezone.now()),
+            lambda: self._signer.sign("GET", self._probe.new_path(), expires_in=PROBE_SECONDS, now=timezone.now()),
         )
         if url is None:
             return
@@ -131,8 +130,6 @@ class GCSDiagnosis:
 
     def _explain(self, deed: str, error: StorageError) -> str:
         cause = error.__cause__
-        if deed == _BATCH and is_no_batch(error):
-            return f"The server at {self._settings.base_url} does not delete by batch as Google does."
         if isinstance(cause, Refused):
             return self._explain_refusal(deed, cause)
         if isinstance(cause, DefaultCredentialsError):

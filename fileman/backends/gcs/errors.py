@@ -20,7 +20,6 @@ BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that a second attempt may not meet (Google: "Retry strategy")."""
 _BUSY_REASONS = {"rateLimitExceeded", "userRateLimitExceeded"}
 _NO_BUCKET = re.compile(r"bucket\b.*does not exist", re.IGNORECASE)
-_OBJECT_PATH = re.compile(r"/b/[^/]+/o/[^/?]")
 _UNREACHABLE: tuple[type[Exception], ...] = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -51,10 +50,8 @@ class Refused(Exception):
         super().__init__(f"{status} {reason}")
 
     @classmethod
-    def from_response(cls, response: requests.Response) -> Self:
+    def from_response(cls, response: requests.Response, *, names_object: bool) -> Self:
         """Read a response, which may be a web page or another program's JSON."""
-        request = getattr(response, "request", None)  # the parts of a batch have none: they delete objects
-        names_object = request is None or bool(_OBJECT_PATH.search(request.path_url))
         try:
             error = json.loads(response.text)["error"]
             # Emulators send "errors": null.

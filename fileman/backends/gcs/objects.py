@@ -58,7 +58,7 @@ class GCSObjects:
             response.close()
             return iter(())
         try:
-            _check_media(response, start=start, is_ranged="Range" in headers, etag=etag)
+            _check_media(response, start=start, length=length, etag=etag)
         except StorageError:
             response.close()
             raise
@@ -134,9 +134,9 @@ class GCSObjects:
         if not versions:
             return []
         try:
-            refusals = self.send_batch(versions)
+            refusals = self._send_batch(versions)
         except StorageError as error:
-            if not is_no_batch(error):
+            if not _is_no_batch(error):
                 raise
             return self._delete_singly(versions)
         return [
@@ -145,7 +145,7 @@ class GCSObjects:
             if refused and not isinstance(refused.to_storage_error(), FileMissing)
         ]
 
-    def send_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[Refused | None]:
+    def _send_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[Refused | None]:
         """Delete by one request. Return one refusal, or None for a success, for each of the objects."""
         with gcs_errors():
             with self._bucket.client.batch(raise_exception=False) as batch:
@@ -153,7 +153,9 @@ class GCSObjects:
                     self._bucket.delete_blob(path, generation=generation, **self._client.limits)
             # Only here does the library keep what became of each call, in the order of the calls.
             responses: list[requests.Response] = batch._responses  # noqa: SLF001
-            return [None if response.ok else Refused.from_response(response) for response in responses]
+            return [
+                None if response.ok else Refused.from_response(response, names_object=True) for response in responses
+            ]
 
     def _delete_singly(self, versions: Sequence[tuple[str, int | None]]) -> list[DeleteFailure]:
         """Delete by one request for each object: emulators answer batches in ways of their own, or not at all.
@@ -231,26 +233,27 @@ def to_stored_object(blob: Blob) -> StoredObject:
     )
 
 
-def is_no_batch(error: StorageError) -> bool:
+def _is_no_batch(error: StorageError) -> bool:
     """Return True if a batch was not understood, by the server or by us. Nothing is known to be deleted then."""
     cause = error.__cause__
     return isinstance(cause, NOT_UNDERSTOOD) or (isinstance(cause, Refused) and cause.status in _NO_BATCH)
 
 
-def _check_media(response: requests.Response, *, start: int, is_ranged: bool, etag: str | None) -> None:
-    """Raise ObjectChanged for bytes of another generation, StorageUnavailable for what are not an object's bytes.
+def _check_media(response: requests.Response, *, start: int, length: int | None, etag: str | None) -> None:
+    """Raise ObjectChanged for bytes of another generation, StorageUnavailable for what are not the bytes asked for.
 
-    Google and fake-gcs-server send X-Goog-Generation, and the latter ignores ifGenerationMatch. gcp-storage-emulator
-    and proxies that drop headers send X-Goog-Hash or, with a range, at least Content-Range. A web page has none of
-    them.
+    Google and fake-gcs-server send X-Goog-Generation; the latter ignores ifGenerationMatch. gcp-storage-emulator, or a
+    proxy that drops headers, sends X-Goog-Hash or Content-Range. A web page has none of them.
     """
-    generation = response.headers.get("X-Goog-Generation")
+    headers = response.headers
+    generation = headers.get("X-Goog-Generation")
     if etag and generation not in (None, etag):
         raise ObjectChanged
-    is_media = generation or "X-Goog-Hash" in response.headers
-    if is_ranged:
-        is_media = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-    if not is_media:
+    if headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        return
+    # Google's page on range requests: the header Range is ignored at times.
+    is_whole = start == 0 and response.status_code == 200 and bool(generation or "X-Goog-Hash" in headers)
+    if not is_whole or (length is not None and int(headers.get("Content-Length") or length + 1) > length):
         raise StorageUnavailable
 
 

@@ -3,22 +3,28 @@
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import google.auth.transport.requests
 import pytest
 import requests
+from django.conf import settings as django_settings
+from django.test import override_settings
 from google.auth.compute_engine import _metadata
 
 from fileman.backends.gcs import signing
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.errors import StorageMisconfigured
+from fileman.backends.time_limit import time_limit
+from fileman.errors import StorageMisconfigured, StorageUnavailable
 from fileman.models import FileManager
 from tests.api import Api
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
 from tests.backends.gcs.stores import BODY, Store, only_request, send, upload_of
+from tests.servers.proxy import answer_with, hang, proxy_to
 
 
 @pytest.fixture
@@ -167,3 +173,99 @@ def test_signed_urls_name_the_account(store: Store, machine: GCSBackend) -> None
     query = parse_qs(urlsplit(machine.get_url("a")).query)
 
     assert query["X-Goog-Credential"][0].startswith(f"{store.server.client_email}/")
+
+
+# The server that issues access tokens
+
+
+@contextmanager
+def tokens_from(store: Store, answer: Answer) -> Iterator[tuple[GCSBackend, list[Asked]]]:
+    """A backend whose credentials name a token address of the test's, and what that was asked."""
+    asked: list[Asked] = []
+
+    def respond(question: Asked) -> Answer:
+        asked.append(question)
+        return answer
+
+    with answering(respond) as token_uri:
+        # Credentials are shared by the key, so this one is another.
+        account = {**store.server.service_account_info, "token_uri": f"{token_uri}/{uuid4()}"}
+        yield store.backend(credentials=account), asked
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=b"<html>Welcome</html>"),
+        Answer(body=b'"text"'),
+        Answer(body=b"[]"),
+        Answer(body=b"{}"),
+        Answer(body=b"\xff"),
+        Answer(status=404, body=b"default backend - 404"),
+        Answer(status=403, body=b"<html>Log in</html>"),
+        Answer(status=302, headers={"Location": "/login"}),
+        json_answer({"status": "maintenance"}),
+    ],
+    ids=["page", "text", "list", "empty object", "bytes", "404 page", "403 page", "redirect", "another object"],
+)
+def test_a_page_in_place_of_a_token_may_pass(store: Store, answer: Answer) -> None:
+    """google-auth raises a TypeError for some of these, and takes others for a refusal of the key."""
+    with tokens_from(store, answer) as (backend, _):
+        with pytest.raises(StorageUnavailable):
+            backend.stat("a")
+
+        assert backend.validate_configuration() == (
+            False,
+            ["The server that issues access tokens does not answer as Google's does."],
+        )
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_busy_token_server_is_asked_twice_and_in_a_time_limit_once(store: Store, status: int) -> None:
+    """google-auth would ask three times more, and sleep in between."""
+    with tokens_from(store, Answer(status=status)) as (backend, asked):
+        with pytest.raises(StorageUnavailable):
+            backend.stat("a")
+        assert len(asked) == 2
+
+        with time_limit(60), pytest.raises(StorageUnavailable):
+            backend.stat("a")
+        assert len(asked) == 3
+
+
+def test_a_refused_key_needs_an_operator(store: Store) -> None:
+    refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+    with tokens_from(store, json_answer(refusal, status=400)) as (backend, asked), pytest.raises(StorageMisconfigured):
+        backend.stat("a")
+
+    assert len(asked) == 1
+
+
+def test_a_silent_token_server_costs_one_time_out(store: Store) -> None:
+    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
+    impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
+    with proxy_to(store.server.endpoint) as proxy:
+        proxy.disturb(hang, times=None)
+        account = {**store.server.service_account_info, "token_uri": f"{proxy.url}/{uuid4()}"}
+        backend = store.backend(credentials=account)
+        with impatient, time_limit(60), pytest.raises(StorageUnavailable):
+            backend.stat("a")
+
+        assert len(proxy.seen) == 1
+
+
+def test_a_silent_metadata_server_costs_one_time_out(
+    store: Store, machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """google-auth would ask it five times."""
+    assert machine.find("a") is None
+    machine._client._forget_token()
+    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
+    impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
+    with proxy_to(store.server.endpoint) as proxy:
+        proxy.disturb(answer_with(503), times=None)
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", proxy.url.removeprefix("http://"))
+        with impatient, time_limit(60), pytest.raises(StorageUnavailable):
+            machine.stat("a")
+
+        assert len(proxy.seen) == 1

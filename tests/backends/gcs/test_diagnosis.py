@@ -9,6 +9,8 @@ from django.test import override_settings
 
 from tests.backends.gcs.stores import Store
 from tests.servers.gcs.faults import Fault
+from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, proxy_to
+from tests.servers.proxy import Fault as ServerFault
 
 RULE = {
     "origin": ["https://app.example.com"],
@@ -101,6 +103,29 @@ def test_an_unexpected_response_is_reported(store: Store) -> None:
     allow(store).server.inject(Fault(method="POST", path_contains="uploadType=media", status=400))
 
     assert problems(store) == ["Google returned 400 backendError to storage.objects.create."]
+
+
+@pytest.mark.parametrize("answer", [answer_with(501), answer_with(MAINTENANCE_PAGE)], ids=["501", "page"])
+def test_a_server_without_batches_is_named_if_it_does_not_delete_singly(store: Store, answer: ServerFault) -> None:
+    allow(store)
+    with proxy_to(store.server.endpoint) as proxy:
+        proxy.disturb(answer, target="/batch/", times=None)
+        assert problems(store, endpoint=proxy.url) == []
+        assert store.names() == []
+
+        proxy.disturb(answer_with(204), method="DELETE", times=None)
+        assert problems(store, endpoint=proxy.url) == [
+            "The storage does not delete as Google does (it is still listed)."
+        ]
+
+
+def test_a_server_that_finds_what_does_not_exist_is_named(store: Store) -> None:
+    allow(store)
+    with proxy_to(store.server.endpoint) as proxy:
+        proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target="/o/tenant/.uploads/probe", skip=1)
+
+        assert problems(store, endpoint=proxy.url) == [f"The server at {proxy.url} is not Google Cloud Storage."]
+    assert store.names() == []
 
 
 @pytest.mark.parametrize(

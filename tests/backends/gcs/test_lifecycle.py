@@ -20,8 +20,10 @@ from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket, UploadInstructions
 from fileman.uploads._finalize import finalize
 from fileman.uploads.instructions import build_upload
+from tests.backends.gcs.scripted_server import Answer, answering
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, allowed_origin, checksum_of, send
 from tests.servers.gcs.faults import Fault
+from tests.servers.proxy import answer_with, proxy_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LARGE = BODY * 40_000
@@ -117,15 +119,82 @@ def test_bytes_refused_for_their_checksum_are_requested_again(
     assert (file.upload_status, file.checksum) == (File.COMPLETED, str(checksum_of(LARGE, algorithm)))
 
 
+def finish_in_calls(caller: Caller, ticket: Ticket) -> list[str | None]:
+    """Finalize until the upload is completed, and return the code of each call's error."""
+    codes: list[str | None] = []
+    while len(codes) < 20 and (not codes or codes[-1]):
+        error = finish(caller, ticket).error
+        codes.append(str(error.code) if error else None)
+    return codes
+
+
 def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller, manager: FileManager) -> None:
     """UPLOAD_IN_PROGRESS until the rewrite is done; the row keeps Google's token between the calls."""
     ticket = start(caller, manager, LARGE)
     send_all(ticket.instructions, LARGE)
-    store.server.set_unfinished_rewrite_steps(2)
+    store.server.set_unfinished_rewrite_steps(3)
     with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "FINALIZE_BUDGET_SECONDS": 0}):
-        codes = [outcome.error and outcome.error.code for outcome in (finish(caller, ticket) for _ in range(3))]
+        codes = finish_in_calls(caller, ticket)
 
-    assert codes == ["UPLOAD_IN_PROGRESS", "UPLOAD_IN_PROGRESS", None]
+    assert len(codes) > 3
+    assert codes == ["UPLOAD_IN_PROGRESS"] * (len(codes) - 1) + [None]
+    assert_published(ticket, LARGE, tries=1)
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 412])
+def test_a_copy_whose_token_is_refused_is_finished_by_another(
+    store: Store, caller: Caller, manager: FileManager, status: int
+) -> None:
+    """A token that is too old: the next call begins the rewrite again, at another path."""
+    store.server.set_unfinished_rewrite_steps(1)
+    with proxy_to(store.server.endpoint) as proxy:
+        manager.settings = store.settings(endpoint=proxy.url)
+        manager.save()
+        proxy.disturb(answer_with(status), target="rewriteToken=")
+        ticket = start(caller, manager, LARGE)
+        send_all(ticket.instructions, LARGE)
+
+        assert finish_in_calls(caller, ticket) == ["UPLOAD_IN_PROGRESS", None]
+        assert_published(ticket, LARGE, tries=2)
+
+
+def assert_published(ticket: Ticket, body: bytes, *, tries: int) -> None:
+    assert ticket.file is not None
+    file = File.objects.get(pk=ticket.file.pk)
+    assert (file.upload_status, file.tries) == (File.COMPLETED, tries)
+    assert file.file_path is not None
+    assert b"".join(get_backend(file.file_manager).read(file.file_path)) == body
+
+
+def test_a_page_in_place_of_tokens_stops_its_own_manager_only(
+    store: Store, caller: Caller, manager: FileManager
+) -> None:
+    """Each of its calls is STORAGE_UNAVAILABLE, and cleanup goes on to the next manager."""
+    healthy, broken = start(caller, manager, BODY), start(caller, manager, LARGE)
+    with answering(lambda _: Answer(body=b"<html>Welcome</html>")) as page:
+        other = FileManager.objects.create(
+            name="A page",  # worked before the healthy one
+            backend_type="gcs",
+            backend_url=f"gs://{store.bucket.name}/other/",
+            settings=store.settings(credentials={**store.server.service_account_info, "token_uri": page}),
+        )
+        assert broken.file is not None
+        File.objects.filter(pk=broken.file.pk).update(file_manager=other)
+
+        file = DeclaredFile(filename="notes.txt", size=len(LARGE), content_type="text/plain")
+        request = InitiateRequest(files=[file], file_manager_id=other.pk)
+        (refused,) = uploads.initiate(caller=caller, request=request, now=timezone.now()).tickets
+        assert [(error.code, error.retryable) for error in refused.errors] == [("STORAGE_UNAVAILABLE", True)]
+        error = finish(caller, broken).error
+        assert error is not None
+        assert (error.code, error.retryable) == ("STORAGE_UNAVAILABLE", True)
+        later = timezone.now() + timedelta(days=16)
+        _clean(later)
+        _clean(later + timedelta(days=2))
+
+    assert healthy.file is not None
+    assert not File.objects.filter(pk=healthy.file.pk).exists()
+    assert File.objects.filter(pk=broken.file.pk).exists()
 
 
 def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Caller, manager: FileManager) -> None:

@@ -1,6 +1,5 @@
-"""Publish, read, delete and list: what reaches the file path is what was verified."""
+"""Stat, read, delete and list: only what Google says counts."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +9,12 @@ from google.cloud.storage.batch import Batch
 
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import ChecksumMismatch, ObjectChanged, StorageUnavailable, UploadInProgress
+from fileman.errors import ObjectChanged, StorageUnavailable
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import BODY, Store, budget, checksum_of, only_request, send, upload_of, uploaded
+from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, send, upload_of, uploaded
 from tests.servers.gcs.faults import Fault
-
-OTHER = BODY.swapcase()
+from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, proxy_to
+from tests.servers.proxy import Answer as ProxyAnswer
 
 
 @pytest.fixture
@@ -27,11 +26,6 @@ def backend(store: Store) -> GCSBackend:
 def upload(backend: GCSBackend) -> Upload:
     """An upload whose bytes have arrived."""
     return uploaded(backend, upload_of())
-
-
-@pytest.fixture
-def verified(backend: GCSBackend, upload: Upload) -> StoredObject:
-    return backend.assemble(upload, budget())
 
 
 def test_the_facts_are_googles_own(store: Store, backend: GCSBackend, upload: Upload) -> None:
@@ -58,98 +52,6 @@ def test_an_encoding_that_the_client_added_is_seen_and_not_decoded(store: Store,
     assert b"".join(backend.read(upload.upload_path)) == BODY
 
 
-def test_publish_copies_bytes_and_type_and_nothing_else(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    hostile = store.bucket.blob(upload.upload_path)
-    hostile.metadata, hostile.cache_control = {"a": "b"}, "public, max-age=999"
-    hostile.content_disposition = "inline"
-    hostile.patch()
-
-    published = backend.publish(upload, verified, budget())
-
-    blob = store.bucket.get_blob(upload.file_path)
-    assert (published.path, published.etag) == (upload.file_path, str(blob.generation))
-    assert published.checksums == verified.checksums
-    assert blob.download_as_bytes() == BODY
-    assert blob.content_type == "text/plain"
-    assert (blob.metadata or {}, blob.cache_control, blob.content_disposition) == ({}, None, None)
-
-
-def test_an_object_that_vanished_after_it_was_verified_is_not_published(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    store.bucket.delete_blob(upload.upload_path)
-
-    with pytest.raises(ObjectChanged):
-        backend.publish(upload, verified, budget())
-
-
-def test_a_copy_in_many_steps_is_finished(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    store.server.set_unfinished_rewrite_steps(5)
-
-    assert backend.publish(upload, verified, budget()).size == len(BODY)
-    assert store.bucket.blob(upload.file_path).download_as_bytes() == BODY
-
-
-def test_a_copy_that_outlasts_its_budget_continues_in_the_next_call(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    """Each call takes one step; if one started again, it would never end."""
-    store.server.set_unfinished_rewrite_steps(3)
-
-    for _ in range(3):
-        with pytest.raises(UploadInProgress) as unfinished:
-            backend.publish(upload, verified, budget(0))
-        upload = replace(upload, progress=unfinished.value.progress or {})
-
-    assert backend.publish(upload, verified, budget(0)).size == len(BODY)
-
-
-def test_the_progress_of_another_source_is_ignored(backend: GCSBackend, upload: Upload, verified: StoredObject) -> None:
-    foreign = replace(upload, progress={"rewrite_token": "of another object", "source": "1"})
-
-    assert backend.publish(foreign, verified, budget()).size == len(BODY)
-
-
-def test_a_copy_whose_response_was_lost_is_adopted(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    """The second attempt meets the first one's object."""
-    store.server.inject(Fault(method="POST", path_contains="/rewriteTo/", drop_answer=True))
-
-    assert backend.publish(upload, verified, budget()).path == upload.file_path
-
-
-@pytest.mark.parametrize("bytes_there", [BODY, OTHER], ids=["the same bytes", "other bytes"])
-def test_a_file_that_appears_while_publishing_is_never_replaced(
-    store: Store,
-    backend: GCSBackend,
-    upload: Upload,
-    verified: StoredObject,
-    bytes_there: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The copy itself is create-only."""
-    winner = store.put(upload.file_path, bytes_there)
-    find, looks = backend.find, []
-
-    def too_early(path: str) -> StoredObject | None:
-        looks.append(path)
-        return None if len(looks) == 1 else find(path)
-
-    monkeypatch.setattr(backend, "find", too_early)
-
-    if bytes_there == BODY:
-        assert backend.publish(upload, verified, budget()).etag == str(winner.generation)
-    else:
-        with pytest.raises(ChecksumMismatch):
-            backend.publish(upload, verified, budget())
-    assert store.bucket.get_blob(upload.file_path).generation == winner.generation
-
-
 def test_a_range_beyond_the_end_is_empty(backend: GCSBackend, upload: Upload) -> None:
     assert b"".join(backend.read(upload.upload_path, start=999)) == b""
     assert b"".join(backend.read(upload.upload_path, length=0)) == b""
@@ -157,11 +59,46 @@ def test_a_range_beyond_the_end_is_empty(backend: GCSBackend, upload: Upload) ->
 
 def test_a_connection_that_breaks_while_reading_is_an_error_of_the_storage(store: Store) -> None:
     """Never half an object without an error."""
-    with answering(lambda _: Answer(body=BODY, missing_bytes=1)) as endpoint:
+    broken = Answer(body=BODY, headers={"X-Goog-Generation": "1"}, missing_bytes=1)
+    with answering(lambda _: broken) as endpoint:
         chunks = store.backend(endpoint=endpoint).read("a")
 
         with pytest.raises(StorageUnavailable):
             b"".join(chunks)
+
+
+def test_bytes_of_another_generation_are_not_read(store: Store) -> None:
+    """Where the storage ignores the precondition."""
+    replaced = Answer(body=BODY, headers={"X-Goog-Generation": "2"})
+    with answering(lambda _: replaced) as endpoint, pytest.raises(ObjectChanged):
+        store.backend(endpoint=endpoint).read("a", etag="1")
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "status", "headers", "is_taken"),
+    [
+        (0, None, 200, {"X-Goog-Generation": "1"}, True),
+        (0, None, 200, {"X-Goog-Hash": "crc32c=AAAAAA=="}, True),
+        (0, None, 200, {}, False),
+        (2, 4, 206, {"Content-Range": "bytes 2-5/28"}, True),
+        (2, 4, 206, {"Content-Range": "bytes 0-3/28", "X-Goog-Generation": "1"}, False),
+        (2, 4, 200, {"X-Goog-Generation": "1"}, False),
+        (0, 28, 200, {"X-Goog-Generation": "1"}, True),
+        (0, 27, 200, {"X-Goog-Generation": "1"}, False),
+        (0, 28, 200, {}, False),
+    ],
+)
+def test_only_the_bytes_that_were_asked_for_are_read(
+    store: Store, start: int, length: int | None, status: int, headers: dict[str, str], is_taken: bool
+) -> None:
+    """A web page shows neither a generation, nor a checksum, nor a range."""
+    with answering(lambda _: Answer(status=status, body=BODY, headers=headers)) as endpoint:
+        backend = store.backend(endpoint=endpoint)
+        if is_taken:
+            assert b"".join(backend.read("a", start=start, length=length, etag="1")) == BODY
+        else:
+            with pytest.raises(StorageUnavailable):
+                backend.read("a", start=start, length=length, etag="1")
 
 
 def test_names_with_any_character_are_deleted(store: Store, backend: GCSBackend) -> None:
@@ -187,10 +124,38 @@ def test_each_object_that_cannot_be_deleted_is_named(store: Store, monkeypatch: 
     with answering(respond) as endpoint:
         failures = store.backend(endpoint=endpoint).delete(["not google's", "absent", "forbidden", "gone"])
 
+    assert [(failure.path, failure.reason) for failure in failures] == [("forbidden", "403 forbidden")]
+
+
+@pytest.mark.parametrize("batch", [404, 405, 501, "text"])
+def test_without_batches_objects_are_deleted_one_by_one(store: Store, batch: int | str) -> None:
+    """By servers that have none, or answer them in a way of their own. Absent objects are no failure."""
+    for path in ("a", "ab", "b"):
+        store.put(path)
+    with proxy_to(store.server.endpoint) as proxy:
+        answer = ProxyAnswer(status=200, body=b"text") if batch == "text" else ProxyAnswer(status=int(batch))
+        proxy.disturb(answer_with(answer), target="/batch/", times=None)
+
+        assert store.backend(endpoint=proxy.url).delete(["a", "absent", "b"]) == []
+
+    assert store.names() == ["ab"]
+
+
+def test_of_objects_deleted_one_by_one_each_failure_is_named(store: Store) -> None:
+    for path in ("forbidden", "gone", "kept"):
+        store.put(path)
+    with proxy_to(store.server.endpoint) as proxy:
+        proxy.disturb(answer_with(501), target="/batch/", times=None)
+        proxy.disturb(answer_with(403), method="DELETE", target="/o/forbidden")
+        proxy.disturb(answer_with(MAINTENANCE_PAGE), method="DELETE", target="/o/kept")
+
+        failures = store.backend(endpoint=proxy.url).delete(["forbidden", "gone", "kept"])
+
     assert [(failure.path, failure.reason) for failure in failures] == [
-        ("not google's", "404 "),
-        ("forbidden", "403 forbidden"),
+        ("forbidden", "403 "),
+        ("kept", "it is still listed"),
     ]
+    assert store.names() == ["forbidden", "kept"]
 
 
 def _refusal(status: int, reason: str) -> str:

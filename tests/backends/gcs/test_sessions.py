@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.test import override_settings
 
 from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Slice, Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
 from tests.backends.gcs.stores import (
@@ -19,13 +20,14 @@ from tests.backends.gcs.stores import (
     Store,
     allowed_origin,
     begun,
-    budget,
     checksum_of,
     only_request,
     send,
     upload_of,
 )
 from tests.servers.gcs.faults import Fault
+from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, cut, hang, proxy_to, reset
+from tests.servers.proxy import Fault as ServerFault
 
 KIB = 1024
 BIG = bytes(range(256)) * 4 * 1000
@@ -60,7 +62,7 @@ def test_one_request_carries_the_whole_file(backend: GCSBackend, upload: Upload)
     assert request.success_status == (200, 201)
     assert send(request, BIG).status_code == 200
     assert backend.missing(upload) == []
-    stored = backend.assemble(upload, budget())
+    stored = backend.assemble(upload)
     assert (stored.path, stored.size, stored.content_type) == (upload.upload_path, len(BIG), "text/plain")
 
 
@@ -198,6 +200,38 @@ def test_every_status_of_a_session_that_is_gone_means_lost(
 
     with pytest.raises(UploadLost):
         backend.missing(upload)
+
+
+@pytest.mark.parametrize("fault", [answer_with(MAINTENANCE_PAGE), answer_with(503), cut("status"), reset])
+def test_what_stands_in_for_the_storage_ends_no_session(
+    store: Store, backend: GCSBackend, upload: Upload, fault: ServerFault
+) -> None:
+    """The bytes that have arrived are kept, and their number is known again."""
+    _cut(store, backend, upload, 600 * KIB)
+    with proxy_to(store.server.endpoint) as proxy:
+        session = upload.begun["session"].replace(store.server.endpoint, proxy.url)
+        proxied = replace(upload, begun={"session": session})
+        proxy.disturb(fault, target="upload_id=", times=None)
+        with pytest.raises(StorageUnavailable):
+            backend.missing(proxied)
+        proxy.calm()
+
+        assert [part.offset for part in backend.missing(proxied)] == [512 * KIB]
+
+
+def test_a_silent_session_costs_one_time_out_in_a_time_limit(store: Store, backend: GCSBackend, upload: Upload) -> None:
+    """Asked for its bytes, and cancelled."""
+    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
+    impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
+    with proxy_to(store.server.endpoint) as proxy:
+        session = upload.begun["session"].replace(store.server.endpoint, proxy.url)
+        proxied = replace(upload, begun={"session": session})
+        proxy.disturb(hang, target="upload_id=", times=None)
+        for call in (backend.missing, backend.abort):
+            with impatient, time_limit(60), pytest.raises(StorageUnavailable):
+                call(proxied)
+
+        assert [seen.method for seen in proxy.seen] == ["PUT", "DELETE"]
 
 
 def test_one_unavailable_response_is_overcome_and_two_are_not(
