@@ -21,6 +21,7 @@ REGISTRY = {
     "rclone": "tests.servers.rclone",
     "azurite": "tests.servers.azurite",
     "gcs": "tests.servers.gcs",
+    "fake_gcs": "tests.servers.fake_gcs",
     "postgres": "tests.servers.postgres",
 }
 

