@@ -80,7 +80,7 @@ def swap_source(backend: GCSBackend, upload: Upload) -> None:
 
 
 def bytes_at(store: Store, path: str) -> bytes | None:
-    return store.bucket.blob(path).download_as_bytes() if store.has(path) else None  # type: ignore[no-any-return]
+    return store.bucket.blob(path).download_as_bytes() if store.has(path) else None
 
 
 def rewrites(proxy: Proxy) -> list[str]:
