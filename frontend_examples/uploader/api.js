@@ -5,6 +5,8 @@ import { backoffSeconds, RETRY_LIMIT, wait } from "./retry.js";
 
 /** A call may take the server 20 seconds; after this many the answer counts as lost. */
 const LOST_AFTER_SECONDS = 45;
+/** Of 64 KiB that browsers allow all requests together that outlive their page; a character has three bytes at most. */
+const KEPT_ALIVE_CHARACTERS = 16_000;
 
 /**
  * The default `request`: POSTs JSON to the endpoint, with the page's own cookies.
@@ -12,7 +14,8 @@ const LOST_AFTER_SECONDS = 45;
  * @returns {GraphQLRequest}
  */
 export function fetchRequest({ csrfToken, endpoint = "/graphql", headers = {} }) {
-  return async (document, variables, { signal } = {}) => {
+  return async (document, variables, { signal, keepalive } = {}) => {
+    const body = JSON.stringify({ query: document, variables });
     const token = typeof csrfToken === "function" ? csrfToken() : csrfToken;
     const limit = AbortSignal.timeout(LOST_AFTER_SECONDS * 1000);
     const response = await fetch(endpoint, {
@@ -24,7 +27,8 @@ export function fetchRequest({ csrfToken, endpoint = "/graphql", headers = {} })
         ...(token && { "X-CSRFToken": token }),
         ...headers,
       },
-      body: JSON.stringify({ query: document, variables }),
+      body,
+      keepalive: keepalive && body.length < KEPT_ALIVE_CHARACTERS,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     return readReply(response);
@@ -58,7 +62,8 @@ export class Api {
 
   /**
    * Waits out UPLOAD_IN_PROGRESS, repeats what is retryable at most five times, throws an UploadError for the rest.
-   * Every one of the mutations may be repeated: initiateUpload through its idempotency key.
+   * Every one of the mutations may be repeated: initiateUpload through its idempotency key. finalizeUpload outlives the
+   * page: a tab that closes once its bytes are sent loses nothing.
    * @param {keyof typeof DOCUMENTS} name
    * @param {Record<string, unknown>} input
    * @param {{signal?: AbortSignal, log?: (record: RequestRecord) => void}} [options]
@@ -84,7 +89,8 @@ export class Api {
     /** @type {UploadError | null} */
     let error = null;
     try {
-      payload = /** @type {Payload | null} */ ((await this.#request(DOCUMENTS[name], { input }, { signal }))?.[name] ?? null);
+      const options = { signal, keepalive: name === "finalizeUpload" };
+      payload = /** @type {Payload | null} */ ((await this.#request(DOCUMENTS[name], { input }, options))?.[name] ?? null);
       if (!payload) throw new Error("The answer holds no data.");
       if (!payload.instructions && payload.errors.length) error = new UploadError(payload.errors[0]);
     } catch (cause) {

@@ -14,19 +14,11 @@ export async function checksumOf(file, algorithm, signal) {
   if (!asked || asked.includes(":")) return asked;
   const worker = new Worker(new URL("./checksum-worker.js", import.meta.url), { type: "module" });
   /** @type {{hex?: string}} */
-  let answer = {};
-  try {
-    await settle(signal, (done) => {
-      worker.onmessage = ({ data }) => {
-        answer = data;
-        done();
-      };
-      worker.onerror = () => done();
-      worker.postMessage({ file, algorithm: asked });
-    });
-  } finally {
-    worker.terminate();
-  }
+  const answer = await settle(signal, (done) => {
+    worker.onmessage = ({ data }) => done(data);
+    worker.onerror = () => done({});
+    worker.postMessage({ file, algorithm: asked });
+  }).finally(() => worker.terminate());
   if (answer.hex) return `${asked}:${answer.hex}`;
   throw new UploadError({ code: "CHECKSUM_UNAVAILABLE", message: "No checksum could be computed." });
 }

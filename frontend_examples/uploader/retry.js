@@ -8,27 +8,32 @@ export function backoffSeconds(attempt, random = Math.random) {
   return random() * Math.min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** attempt);
 }
 
-/** Waits, and while the browser is offline until it is not. Rejects with the signal's reason. @param {number} seconds @param {AbortSignal} [signal] */
+/**
+ * Waits, and while the browser is offline until it is not. Rejects with the signal's reason.
+ * Ends early when the page hides, because there may be no later, and when it shows again.
+ * @param {number} seconds @param {AbortSignal} [signal]
+ */
 export async function wait(seconds, signal) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  await settle(signal, (done) => (timer = setTimeout(done, seconds * 1000))).finally(() => clearTimeout(timer));
+  await settle(signal, (done, over) => {
+    timer = setTimeout(done, seconds * 1000);
+    globalThis.addEventListener?.("visibilitychange", done, over);
+    globalThis.addEventListener?.("pagehide", done, over);
+  }).finally(() => clearTimeout(timer));
   if (globalThis.navigator?.onLine === false) {
-    await settle(signal, (done) => addEventListener("online", done, { once: true }));
+    await settle(signal, (done, over) => addEventListener("online", done, over));
   }
 }
 
-/** @param {AbortSignal | undefined} signal @param {(done: () => void) => unknown} start */
+/** Listeners added with `over` are removed at the end. @param {AbortSignal | undefined} signal @param {(done: (value?: any) => void, over: AbortController) => unknown} start @returns {Promise<any>} */
 export function settle(signal, start) {
-  return new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
+  const over = new AbortController();
+  return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const stop = () => reject(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
-    start(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    });
-  });
+    signal?.addEventListener("abort", () => reject(signal.reason), over);
+    start(resolve, over);
+  }).finally(() => over.abort());
 }
 
 /** Runs the task over the items, at most `limit` at once. @template T @param {T[]} items @param {number} limit @param {(item: T) => Promise<void>} task */

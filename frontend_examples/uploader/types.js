@@ -91,7 +91,7 @@
  * @callback GraphQLRequest
  * @param {string} document
  * @param {Record<string, unknown>} variables
- * @param {{signal?: AbortSignal}} [options]
+ * @param {{signal?: AbortSignal, keepalive?: boolean}} [options]  keepalive: the request should outlive the page
  * @returns {Promise<any>}
  */
 

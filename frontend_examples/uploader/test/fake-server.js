@@ -5,6 +5,8 @@
 export class FakeServer {
   uploads = new Map();
   calls = [];
+  /** The mutations that were asked to outlive the page. */
+  keptAlive = [];
   sent = [];
   running = 0;
   mostRunning = 0;
@@ -18,9 +20,10 @@ export class FakeServer {
   /** The status of one storage request; may throw or wait. Undefined: 200 and the bytes are kept. */
   fault = async (_request) => undefined;
 
-  request = async (document, { input }) => {
+  request = async (document, { input }, { keepalive } = {}) => {
     const [, name] = document.match(/^mutation \w+\(.*\) {\s+(\w+)\(/);
     this.calls.push({ name, input });
+    if (keepalive) this.keptAlive.push(name);
     return { [name]: this.refuse(name, input) ?? this[name](input) };
   };
 

@@ -29,6 +29,40 @@ test("the constructor takes the CSRF token, and the default request sends it as 
   assert.deepEqual(Object.keys(JSON.parse(body)), ["query", "variables"]);
 });
 
+test("finalize outlives its page, and nothing else does", async () => {
+  const server = new FakeServer({ partSize: 5, window: 1 });
+  await uploaderOf(server).uploadFiles([file()]);
+  assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "finalizeUpload"]);
+  assert.deepEqual(server.keptAlive, ["finalizeUpload"]);
+});
+
+for (const [characters, keepalive] of [[10, true], [16_000, false]]) {
+  test(`a finalize call with ${characters} characters of metadata ${keepalive ? "outlives" : "does not outlive"} its page`, async (t) => {
+    const payload = { success: true, file: null, instructions: null, errors: [] };
+    const fetched = t.mock.method(globalThis, "fetch", async () => jsonResponse({ data: { finalizeUpload: payload } }));
+    await new FileUploader("t").finalizeUpload("token-1", file(), { metadata: { note: "x".repeat(characters) } });
+    const [, options] = fetched.mock.calls[0].arguments;
+    assert.deepEqual([options.keepalive, options.headers["X-CSRFToken"]], [keepalive, "t"]);
+  });
+}
+
+test("a page that closes while finalize waits for its next try calls once more before it is gone", async (t) => {
+  const page = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  t.after(() => delete globalThis.addEventListener);
+  const server = new FakeServer();
+  const busy = failure("UPLOAD_IN_PROGRESS", "Later.", { retryable: true, retryAfterSeconds: 3600 });
+  server.refuse = (name) => (name === "finalizeUpload" && server.names().filter((each) => each === name).length === 1 ? busy : null);
+  const uploading = uploaderOf(server).uploadFiles([file()]);
+  while (server.names().at(-1) !== "finalizeUpload") await new Promise(setImmediate);
+
+  page.dispatchEvent(new Event("pagehide"));
+  for (let turn = 0; turn < 50; turn++) await null; // the page runs no further task, only what its promises go on with
+
+  assert.deepEqual(server.names(), ["initiateUpload", "finalizeUpload", "finalizeUpload"]);
+  assert.equal((await uploading)[0].error, null);
+});
+
 test("results keep the order of the files when one in the middle is refused", async () => {
   const server = new FakeServer();
   server.fault = async ({ url }) => void (url.includes("token-1") && (await new Promise((resolve) => setTimeout(resolve, 20))));

@@ -17,6 +17,19 @@ test("a wait ends at once with the reason when it is aborted", async () => {
   await assert.rejects(waiting, { message: "enough" });
 });
 
+for (const name of ["visibilitychange", "pagehide"]) {
+  test(`a wait ends at ${name}, and then listens no longer`, async (t) => {
+    const added = [];
+    globalThis.addEventListener = (...listener) => added.push(listener);
+    t.after(() => delete globalThis.addEventListener);
+    const waiting = wait(3600);
+    const [, done] = added.find(([event]) => event === name);
+    done();
+    await waiting;
+    assert.deepEqual(added.map(([event, , { signal }]) => [event, signal.aborted]), [["visibilitychange", true], ["pagehide", true]]);
+  });
+}
+
 test("at most that many tasks run at once, and every item has its turn", async () => {
   let running = 0;
   let most = 0;
