@@ -36,7 +36,9 @@ class Command(BaseCommand):
         subject, name, file_id = options["subject"], options["manager"], options["file"]
         if subject is not None:
             # Not repeated in the error: it may be a token.
-            self._diagnose(diagnosis.find_subjects(subject), absent="Nothing is known by this name, id, token or path.")
+            absent = "Nothing is known by this name, id, token or path."
+            hint = " If an object is there, cleanup_expired_uploads --reconcile finds it." if "/" in subject else ""
+            self._diagnose(diagnosis.find_subjects(subject), absent=absent + hint)
         elif file_id is not None:
             self._diagnose(diagnosis.find_file(file_id), absent=f"No file has the id {file_id}.")
         elif name is not None:
