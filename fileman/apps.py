@@ -24,7 +24,8 @@ def _warn_of_lost_objects(sender: AppConfig, plan: Any, using: str, stdout: Any 
     names = {migration.name for migration, is_backwards in plan if migration.app_label == "fileman" and is_backwards}
     if "0001_initial" not in names:
         return
-    files = sender.get_model("File").objects.using(using).filter(upload_status="completed").count()
+    file: Any = sender.get_model("File")
+    files = file.objects.using(using).filter(upload_status="completed").count()
     if files:
         print(
             f"WARNING: {files} stored files stay on their storages, and nothing will know them any more. Delete them "

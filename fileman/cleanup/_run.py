@@ -150,7 +150,7 @@ class _Cleanup:
     def _remove_of(self, rows: QuerySet[File]) -> Task:
         """Remove rows of one file manager."""
         for batch in _batches(rows):
-            done = []
+            done: list[File] = []
             for file in batch:
                 if disposal.must_be_stopped(file) and not self.request.dry_run:
                     error = yield partial(_stop, file, self.now)

@@ -1,10 +1,12 @@
+from typing import Any
+
 import django.db.models.deletion
 import fileman.tokens
 from django.conf import settings
 from django.db import migrations, models
 
 
-def look_at_pending_uploads(apps, schema_editor):
+def look_at_pending_uploads(apps: Any, _: Any) -> None:
     """Let the first sweep look at every upload that is pending."""
     files = apps.get_model("fileman", "File").objects
     files.filter(upload_status="pending").update(look_at=models.F("created"))
