@@ -77,7 +77,7 @@ def _get_known_paths(paths: Sequence[str]) -> set[str]:
     ids = {path: _get_file_id(path) for path in paths}
     columns = ("pk", "upload_status", "file_path")
     files = {row[0]: row for row in File.objects.filter(pk__in=filter(None, ids.values())).values_list(*columns)}
-    named = set(File.objects.filter(file_path__in=paths).values_list("file_path", flat=True))
+    named = {file.file_path or "" for file in File.objects.filter(file_path__in=paths).only("file_path")}
     queued = set(StorageDeletion.objects.filter(path__in=paths).values_list("path", flat=True))
     unfinished = {path for path, key in ids.items() if key in files and files[key][1] in File.UNFINISHED}
     return named | queued | unfinished

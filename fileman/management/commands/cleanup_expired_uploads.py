@@ -52,6 +52,11 @@ class Command(BaseCommand):
             metavar="USERNAME",
             help="first make this user the uploader of all files whose uploader was deleted",
         )
+        parser.add_argument("--verbose", action="store_true", help="list each file")
+        self._add_tasks(parser)
+
+    def _add_tasks(self, parser: CommandParser) -> None:
+        """Add what the command can do instead of its regular work."""
         task = parser.add_mutually_exclusive_group()
         task.add_argument(
             "--reconcile",
@@ -68,7 +73,6 @@ class Command(BaseCommand):
             action="store_true",
             help="with --reconcile: delete the objects. Not where another installation stores files at the same place",
         )
-        parser.add_argument("--verbose", action="store_true", help="list each file")
 
     def handle(self, *_: Any, **options: Any) -> None:
         self._listing = options["verbose"]
