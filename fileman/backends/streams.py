@@ -4,8 +4,9 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final, Protocol
 
+from fileman.backends.values import StoredObject
 from fileman.checksums import hasher
-from fileman.errors import SizeMismatch
+from fileman.errors import SizeMismatch, StorageUnavailable
 
 CHUNK_BYTES: Final = 1024**2  # read at once from a client or a storage
 
@@ -14,6 +15,23 @@ class ReadableStorage(Protocol):
     """The part of a Backend that an ObjectReader uses."""
 
     def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]: ...
+
+
+def read_exactly(
+    storage: ReadableStorage, stored: StoredObject, *, start: int = 0, length: int | None = None
+) -> Iterator[bytes]:
+    """Yield bytes start to start + length of an object, pinned to its etag.
+
+    Raises StorageUnavailable if the storage sends more or fewer: a response that broke off may look whole.
+    """
+    left = min(stored.size - start, stored.size if length is None else length)
+    for chunk in storage.read(stored.path, start=start, length=length, etag=stored.etag):
+        left -= len(chunk)
+        if left < 0:
+            raise StorageUnavailable
+        yield chunk
+    if left > 0:
+        raise StorageUnavailable
 
 
 class ObjectReader(io.RawIOBase):
@@ -49,7 +67,8 @@ class ObjectReader(io.RawIOBase):
         length = min(len(buffer), max(0, self._size - self._position))
         if length == 0:
             return 0
-        data = b"".join(self._storage.read(self._path, start=self._position, length=length, etag=self._etag))
+        stored = StoredObject(path=self._path, size=self._size, etag=self._etag)
+        data = b"".join(read_exactly(self._storage, stored, start=self._position, length=length))
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)

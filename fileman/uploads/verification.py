@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fileman.backends import Backend, get_backend
+from fileman.backends.streams import read_exactly
 from fileman.backends.time_limit import is_over, time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
@@ -155,7 +156,7 @@ def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend) -> di
     key = (stored.path, stored.etag, frozenset(algorithms))
     partial = _partial_hashes.pop(key, None) or _PartialHash(hashers={name: hasher(name) for name in algorithms})
     try:
-        for chunk in backend.read(stored.path, start=partial.offset, etag=stored.etag):
+        for chunk in read_exactly(backend, stored, start=partial.offset):
             for one in partial.hashers.values():
                 one.update(chunk)
             partial.offset += len(chunk)
@@ -176,5 +177,5 @@ def _remember(key: _HashKey, partial: _PartialHash) -> None:
 
 def _check_content(upload: Upload, stored: StoredObject, *, backend: Backend) -> str:
     length = min(content_types.HEAD_BYTES, stored.size)
-    head = b"".join(backend.read(stored.path, start=0, length=length, etag=stored.etag))
+    head = b"".join(read_exactly(backend, stored, length=length))
     return content_types.verify(head, declared=upload.content_type)

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from fileman import conf
 from fileman.backends import Backend
+from fileman.backends.streams import read_exactly
 from fileman.backends.values import StoredObject
 from fileman.caller import Caller
 from fileman.errors import RejectedByValidator
@@ -43,7 +44,7 @@ class Content:
 
     def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Return the same bytes in chunks."""
-        return self.backend.read(self.stored.path, start=start, length=length, etag=self.stored.etag)
+        return read_exactly(self.backend, self.stored, start=start, length=length)
 
 
 def check_declared(caller: Caller, accepted: AcceptedFile, *, manager: FileManager, at: tuple[str, ...]) -> None:

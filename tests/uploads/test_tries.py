@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from fileman import cleanup, deletion_queue, uploads
 from fileman.backends import get_backend, time_limit
 from fileman.backends.values import StoredObject, Upload
+from fileman.encryption import encrypt
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
@@ -277,6 +278,28 @@ def test_one_response_that_is_not_the_storages_fails_no_upload(
 
     assert file_of(sent).upload_status == "pending"
     assert finish(user, sent).error is None
+
+
+@pytest.mark.parametrize("cut", [b"", b"h", b"hello and more"], ids=["empty", "short", "long"])
+@pytest.mark.parametrize("checksum", [None, f"md5:{hashlib.md5(DATA).hexdigest()}"], ids=["first bytes", "checksum"])
+def test_a_read_that_breaks_off_fails_no_upload(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, cut: bytes, checksum: str | None
+) -> None:
+    """The response has the right status, but another number of bytes than the object."""
+    ticket = start(user, DATA, checksum=checksum)
+    send(ticket, DATA)
+    File.objects.filter(pk=file_of(ticket).pk).update(upload_state=encrypt_without_checksums(ticket))
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "read", lambda *_, **__: iter([cut]))
+        assert code_of(finish(user, ticket)) == "STORAGE_UNAVAILABLE"
+
+    assert finish(user, ticket).error is None
+
+
+def encrypt_without_checksums(ticket: Ticket) -> object:
+    """Return a state without the checksums that were computed while the bytes came through our view."""
+    file = file_of(ticket)
+    return encrypt({**file.upload_state, "written": None}, row=file.pk)
 
 
 # Time
