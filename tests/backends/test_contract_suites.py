@@ -13,6 +13,7 @@ from tests.backends.s3 import test_contract as s3
 
 SUITES: dict[type[BackendContract], set[Reduction]] = {
     test_local_contracts.TestFilesystem: {Reduction.CONTENT_TYPE},
+    test_local_contracts.TestFilesystemOnTwoDevices: {Reduction.CONTENT_TYPE},
     test_local_contracts.TestMemory: set(),
     s3.TestRadosgw: set(),
     s3.TestMinistack: set(),

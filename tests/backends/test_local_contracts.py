@@ -1,5 +1,6 @@
 """The contract of the backends that need no server."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,13 @@ from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract, Reduction
 from fileman.testing.memory import MemoryBackend
+from tests.backends.filesystem.devices import mounted
+
+
+def filesystem(folder: Path) -> FilesystemBackend:
+    settings = {"base_path": f"{folder}/stored"}
+    config = BackendConfig(manager_id=uuid4(), backend_url="", settings=settings, supports_direct_upload=False)
+    return FilesystemBackend(config)
 
 
 class TestFilesystem(BackendContract):
@@ -17,9 +25,14 @@ class TestFilesystem(BackendContract):
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
-        settings = {"base_path": f"{tmp_path}/stored"}
-        config = BackendConfig(manager_id=uuid4(), backend_url="", settings=settings, supports_direct_upload=False)
-        return FilesystemBackend(config)
+        return filesystem(tmp_path)
+
+
+class TestFilesystemOnTwoDevices(TestFilesystem):
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+        with mounted(tmp_path / "stored" / "uploads"):
+            yield filesystem(tmp_path)
 
 
 class TestMemory(BackendContract):

@@ -44,7 +44,9 @@ def _write(backend: FilesystemBackend, source: Path) -> None:
     upload = Upload(
         file_id=file_id,
         upload_path=f".uploads/bench/{file_id}",
-        file_path=f"uploads/{file_id}",
+        file_path=f"uploads/{file_id}/1/source",
+        parts_path=f"uploads/{file_id}/0/source",
+        folder=f"uploads/{file_id}/",
         filename="source",
         size=SIZE,
         content_type="application/octet-stream",

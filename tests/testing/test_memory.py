@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload
-from fileman.errors import FileMissing, StorageUnavailable, UploadInProgress
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload
+from fileman.errors import FileMissing, OutOfTime, StorageUnavailable, UploadInProgress
 from fileman.testing.memory import Fault, MemoryBackend
 
 
@@ -29,7 +30,9 @@ def upload_of(backend: MemoryBackend, size: int) -> Upload:
     return Upload(
         file_id=file_id,
         upload_path=f".uploads/{backend.config.manager_id}/{file_id}",
-        file_path=f"uploads/{file_id.hex}.png",
+        file_path=f"uploads/{file_id}/1/picture.png",
+        parts_path=f"uploads/{file_id}/0/picture.png",
+        folder=f"uploads/{file_id}/",
         filename="picture.png",
         size=size,
         content_type="image/png",
@@ -57,7 +60,7 @@ def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBacken
     MemoryBackend.faults.append(lambda operation, path, when: calls.append((operation, path, when)))
 
     put(backend, upload, b"abc")
-    published = backend.publish(upload, backend.assemble(upload, Budget(seconds=1)), Budget(seconds=1))
+    published = backend.publish(upload, backend.assemble(upload))
     list(backend.read(published.path))
     backend.delete([published.path])
 
@@ -100,6 +103,18 @@ def _unavailable(moment: str) -> Fault:
             raise StorageUnavailable
 
     return fault
+
+
+def test_every_operation_is_a_call_that_the_time_limit_counts(backend: MemoryBackend) -> None:
+    """As with a cloud: after the first call, none starts that might not end in time."""
+    upload = upload_of(backend, 3)
+
+    with time_limit(0):
+        put(backend, upload, b"abc")
+        with pytest.raises(OutOfTime):
+            backend.stat(upload.upload_path)
+
+    assert backend.stat(upload.upload_path).size == 3
 
 
 def test_a_fault_may_use_the_storage_itself(backend: MemoryBackend) -> None:

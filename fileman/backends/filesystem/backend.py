@@ -1,26 +1,32 @@
 """The local disk, or a mounted one. See docs/backends/filesystem.md.
 
-uploads/<name>                               finished files
+uploads/<file>/<try>/<name>                  finished files
+uploads/<file>/.parts/                       an unfinished copy and its lock, where uploads/ is a device of its own
+uploads/<name>                               finished files of earlier versions
 .uploads/<manager>/<file>                    a complete upload
 .uploads/<manager>/<file>.parts/             its parts, temporary files and lock
+
+Calls of the operating system have no time-out, so nothing here calls `time_limit.start_call`; copies work in pieces.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO
 from uuid import uuid4
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem.assembly import assemble, missing_parts
+from fileman.backends.filesystem.assembly import assemble, missing_parts, part_path
+from fileman.backends.filesystem.copying import work_folder
 from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems
 from fileman.backends.filesystem.errors import storage_errors
+from fileman.backends.filesystem.objects import get_etag, get_object, to_stored_object
+from fileman.backends.filesystem.publishing import publish
 from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
-from fileman.backends.filesystem.tree import WORK_SUFFIX, Tree
+from fileman.backends.filesystem.tree import Tree
 from fileman.backends.streams import CHUNK_BYTES, ExactBody
 from fileman.backends.values import (
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     ServeAs,
@@ -29,13 +35,7 @@ from fileman.backends.values import (
     Strategy,
     Upload,
 )
-from fileman.errors import (
-    ChecksumMismatch,
-    FileMissing,
-    ObjectChanged,
-    StorageError,
-    UploadInProgress,
-)
+from fileman.errors import ObjectChanged, StorageError, UploadInProgress
 
 GIB = 1024**3
 
@@ -44,7 +44,7 @@ class FilesystemBackend(Backend):
     """Bytes come and go through this server's own views. An object is a file that is linked to its path, never changed.
 
     In addition to the errors of every backend: a path that could lead out of `base_path` raises StorageMisconfigured,
-    `assemble` raises PartsMissing, `publish` ChecksumMismatch when another object is at the file path already.
+    `assemble` raises PartsMissing.
     """
 
     settings_class = FilesystemSettings
@@ -89,78 +89,54 @@ class FilesystemBackend(Backend):
     def missing(self, upload: Upload) -> list[Slice]:
         if self._tree.find(upload.upload_path):
             return []
-        if upload.plan.total_parts == 1:
-            return list(upload.slices())
-        return missing_parts(self._tree, upload, work_folder=_work_folder(upload.upload_path))
+        return list(upload.slices()) if upload.plan.total_parts == 1 else missing_parts(self._tree, upload)
 
     @storage_errors()
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         whole = upload.plan.total_parts == 1
-        part_path = f"{_work_folder(upload.upload_path)}/{part.part_number}"
-        path = upload.upload_path if whole else part_path
+        path = upload.upload_path if whole else part_path(upload, part)
         if self._tree.find(upload.upload_path) or self._tree.find(path):
             raise UploadInProgress
         body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms if whole else ())
         try:
-            self._tree.write(path, body, temporary=f"{part_path}.{uuid4().hex}.tmp")
+            self._tree.write(path, body, temporary=f"{part_path(upload, part)}.{uuid4().hex}.tmp")
         except FileExistsError:
             raise UploadInProgress from None
-        return self._stat(path, checksums=body.checksums) if whole else None
+        return get_object(self._tree, path, checksums=body.checksums) if whole else None
 
     @storage_errors()
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:
+    def assemble(self, upload: Upload) -> StoredObject:
         if upload.plan.total_parts > 1:
-            assemble(self._tree, upload, budget, work_folder=_work_folder(upload.upload_path))
-        return self._stat(upload.upload_path)
+            assemble(self._tree, upload)
+        return get_object(self._tree, upload.upload_path)
 
     @storage_errors()
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
-        if self._tree.find(upload.file_path) is None:
-            if self._stat(upload.upload_path).etag != verified.etag:
-                raise ObjectChanged
-            try:
-                self._tree.link(upload.upload_path, upload.file_path)
-            except FileExistsError:
-                pass  # another call has published it meanwhile
-            else:
-                return self._check_link(upload, verified)
-        published = self._stat(upload.file_path)
-        if published.etag != verified.etag:
-            raise ChecksumMismatch("Another file is already stored at this path.")
-        return published
-
-    def _check_link(self, upload: Upload, verified: StoredObject) -> StoredObject:
-        """Return the new link. Raises ObjectChanged if the file at the upload path was replaced just before."""
-        published = self._stat(upload.file_path)
-        if published.etag != verified.etag:
-            self._tree.remove(upload.file_path)
-            raise ObjectChanged
-        return published
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        return publish(self._tree, upload, verified)
 
     @storage_errors()
     def abort(self, upload: Upload) -> None:
         self._remove_upload(upload.upload_path)
+        self._remove_copy(upload.folder)
 
     def _remove_upload(self, upload_path: str) -> None:
         self._tree.remove(upload_path)
-        self._tree.remove_folder(_work_folder(upload_path))
+        self._tree.remove_folder(work_folder(upload_path))
+
+    def _remove_copy(self, folder: str) -> None:
+        self._tree.remove_folder(work_folder(folder))
+        self._tree.remove_empty_folders(work_folder(folder))
 
     # Objects
 
     @storage_errors()
     def stat(self, path: str) -> StoredObject:
-        return self._stat(path)
-
-    def _stat(self, path: str, *, checksums: dict[str, str] | None = None) -> StoredObject:
-        found = self._tree.find(path)
-        if found is None:
-            raise FileMissing
-        return _to_stored_object(path, found, checksums=checksums)
+        return get_object(self._tree, path)
 
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         with storage_errors(), self._tree.opened(path) as descriptor:
             found = os.fstat(descriptor)
-            if etag is not None and etag != _etag(found):
+            if etag is not None and etag != get_etag(found):
                 raise ObjectChanged
             end = found.st_size if length is None else min(start + length, found.st_size)
             while start < end:
@@ -171,7 +147,7 @@ class FilesystemBackend(Backend):
                 yield chunk
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        """Delete the work folder of an upload together with its upload path."""
+        """Delete what is unfinished together with its upload path or file path, and folders that are empty then."""
         failures = []
         for path in paths:
             try:
@@ -184,14 +160,17 @@ class FilesystemBackend(Backend):
     def _delete(self, path: str) -> None:
         if path.startswith(".uploads/"):
             self._remove_upload(path)
-        else:
-            self._tree.remove(path)
+            return
+        self._tree.remove(path)
+        self._tree.remove_empty_folders(path)
+        if path.count("/") > 1:  # not a file of earlier versions, which has no folder of its own
+            self._remove_copy("/".join(path.split("/")[:2]) + "/")
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the temporary files of interrupted uploads too."""
         with storage_errors():
             for path, found in self._tree.files(prefix):
-                stored = _to_stored_object(path, found)
+                stored = to_stored_object(path, found)
                 if older_than is None or (stored.modified and stored.modified < older_than):
                     yield stored
 
@@ -200,17 +179,3 @@ class FilesystemBackend(Backend):
             return super().sign_url(path, expires_in=expires_in, serve_as=serve_as, now=now)
         token = self._sign_content(path, expires_in=expires_in, serve_as=serve_as, now=now)
         return f"{self.settings.base_url.rstrip('/')}/{token}"
-
-
-def _work_folder(upload_path: str) -> str:
-    return f"{upload_path}{WORK_SUFFIX}"
-
-
-def _etag(found: os.stat_result) -> str:
-    """Return the same for every name of one file. No file is ever changed after it got its name."""
-    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
-
-
-def _to_stored_object(path: str, found: os.stat_result, *, checksums: dict[str, str] | None = None) -> StoredObject:
-    modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
-    return StoredObject(path=path, size=found.st_size, etag=_etag(found), checksums=checksums or {}, modified=modified)

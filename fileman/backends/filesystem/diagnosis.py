@@ -1,5 +1,6 @@
 """Check that a folder is fit for uploads, and that its URLs lead to the content view."""
 
+import errno
 import os
 import stat
 from functools import partial
@@ -16,10 +17,15 @@ from fileman.errors import FileMissing, StorageError
 
 
 def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
-    """Return one sentence for each problem. Creates missing folders where allowed, writes a file and deletes it."""
-    probe = Probe("", partial(_explain, tree.root), storage_errors)
-    for folder in (f".uploads/{manager_id}", "uploads"):
-        probe.attempt(folder, partial(_write_and_remove, tree, f"{folder}/probe-{uuid4()}"))
+    """Return one sentence for each problem. Creates missing folders where allowed, writes files and deletes them."""
+    probe = Probe("", _explain, storage_errors)
+    folders, name = (f".uploads/{manager_id}", "uploads"), f"probe-{uuid4()}"
+    for folder in folders:
+        deed = f"The folder {tree.root}/{folder} is not writable"
+        probe.attempt(deed, partial(_write_and_remove, tree, f"{folder}/{name}"))
+    if not probe.problems:
+        deed = f"Files cannot be linked from {tree.root}/.uploads to {tree.root}/uploads"
+        probe.attempt(deed, partial(_link_and_remove, tree, *(f"{folder}/{name}" for folder in folders)))
     return probe.problems + _exposure(tree.root)
 
 
@@ -41,8 +47,20 @@ def _write_and_remove(tree: Tree, path: str) -> None:
     tree.remove(path)
 
 
-def _explain(root: str, folder: str, error: StorageError) -> str:
-    return f"The folder {root}/{folder} is not writable: {_reason(error)}"
+def _link_and_remove(tree: Tree, source: str, target: str) -> None:
+    tree.write(source, [PROBE], temporary=f"{source}.tmp")
+    try:
+        tree.link(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # another device: files are copied to it
+            raise
+    finally:
+        tree.remove(source)
+        tree.remove(target)
+
+
+def _explain(deed: str, error: StorageError) -> str:
+    return f"{deed}: {_reason(error)}"
 
 
 def _reason(error: StorageError) -> str:

@@ -1,6 +1,7 @@
-"""Map errors of the operating system to fileman errors."""
+"""Map errors of the operating system to fileman errors, and log them for the operator."""
 
 import errno
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ _NEEDS_AN_OPERATOR = frozenset(
     }
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_logger = logging.getLogger("fileman.backends.filesystem")
 
 
 @contextmanager
@@ -29,8 +31,18 @@ def storage_errors() -> Iterator[None]:
     except FileNotFoundError as error:
         raise FileMissing from error
     except OSError as error:
+        _log(error, error.strerror or repr(error))
         if error.errno in _NEEDS_AN_OPERATOR:
             raise StorageMisconfigured from error
         if error.errno in _FULL:
             raise StorageFull from error
         raise StorageUnavailable from error
+    except StorageMisconfigured as error:
+        _log(error, error.message)
+        raise
+
+
+def _log(error: Exception, reason: str) -> None:
+    """Log what happened, with the paths that the tree has noted, relative to base_path."""
+    paths = ", ".join(repr(path) for path in getattr(error, "__notes__", ()))
+    _logger.warning("%s: %s", reason, paths)

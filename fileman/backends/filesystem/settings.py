@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from fileman.backends.endpoints import parsed
-from fileman.backends.filesystem.tree import is_plain
+from fileman.backends.filesystem.entries import is_plain
 from fileman.backends.settings import BackendSettings
 
 FILE_MODE = 0o600
@@ -22,7 +22,7 @@ class FilesystemSettings(BackendSettings):
     base_url: str = ""
     """Mount of fileman's content view if it is not the one of `fileman.urls`: a path, or a URL on another domain."""
     create_directories: bool = True
-    """False: folders must exist; a missing one is an error, and nothing is created."""
+    """False: `base_path` and its folders uploads and .uploads must exist, so that an unmounted disk is noticed."""
     permissions: int | str = FILE_MODE
     """Mode of every file: 0o644 or "0o644" or "644"."""
     directory_permissions: int | str = FOLDER_MODE

@@ -4,24 +4,19 @@ import errno
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from unicodedata import category
 
+from fileman.backends.filesystem.entries import FOLDER, is_plain, move_create_only, remove_files, seal, walk, write_all
 from fileman.errors import StorageMisconfigured, UploadInProgress
 
-# The folder of an unfinished upload is its upload path with this suffix. It is ours, so it is always created.
-WORK_SUFFIX = ".parts"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})  # POSIX allows EEXIST; EBUSY: a mount
 _REMOVE_ATTEMPTS = 10
 _FOREIGN_PATH = "This path is not the path of a stored file."
-_GLOB_CHARACTERS = frozenset("*?[]")
-_CONTROL_OR_SURROGATE = frozenset({"Cc", "Cs"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +26,7 @@ class Tree:
     root: str
     """Absolute."""
     create_folders: bool
-    """False: a missing folder raises StorageMisconfigured, and nothing is created."""
+    """False: a missing root or a missing folder directly below it raises StorageMisconfigured."""
     file_mode: int
     folder_mode: int
     """Modes of new files and folders, whatever the umask."""
@@ -43,15 +38,17 @@ class Tree:
         Walks from the root by descriptors and never through a symbolic link, so a path cannot leave the root, not even
         when a folder is replaced meanwhile. The caller opens the last name and must not follow a link either.
         """
-        *folders, name = _split(path)
-        descriptor = self._open_root(create=create)
-        try:
-            for folder in folders:
-                parent, descriptor = descriptor, self._enter(descriptor, folder, create=create)
-                os.close(parent)
-            yield descriptor, name
-        finally:
-            os.close(descriptor)
+        with _noting(path):
+            *folders, name = _split(path)
+            descriptor = self._open_root(create=create)
+            try:
+                for depth, folder in enumerate(folders):
+                    parent = descriptor
+                    descriptor = self._enter(parent, folder, create=create, must_exist=depth == 0)
+                    os.close(parent)
+                yield descriptor, name
+            finally:
+                os.close(descriptor)
 
     def _open_root(self, *, create: bool) -> int:
         try:
@@ -59,37 +56,38 @@ class Tree:
             return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             if not self.create_folders:
-                raise _missing_folder() from error
+                raise _missing_folder("base_path") from error
             if not create:
                 raise
         return self._create_root()
 
     def _create_root(self) -> int:
-        descriptor = os.open("/", _FOLDER)
+        descriptor = os.open("/", FOLDER)
         for folder in PurePosixPath(self.root).parts[1:]:
             parent = descriptor
             try:
-                descriptor = self._enter(parent, folder, create=True, flags=_FOLDER & ~os.O_NOFOLLOW)
+                descriptor = self._enter(parent, folder, create=True, flags=FOLDER & ~os.O_NOFOLLOW)
             finally:
                 os.close(parent)
         return descriptor
 
-    def _enter(self, parent: int, folder: str, *, create: bool, flags: int = _FOLDER) -> int:
+    def _enter(self, parent: int, folder: str, *, create: bool, must_exist: bool = False, flags: int = FOLDER) -> int:
         try:
             return os.open(folder, flags, dir_fd=parent)
         except FileNotFoundError as error:
+            # Also for a read: the disk of this folder may not be mounted, and then nothing is known about its files.
+            if must_exist and not self.create_folders:
+                raise _missing_folder(folder) from error
             if not create:
                 raise
-            if not self.create_folders and not folder.endswith(WORK_SUFFIX):
-                raise _missing_folder() from error
         return self._create_folder(parent, folder)
 
     def _create_folder(self, parent: int, folder: str) -> int:
         try:
             os.mkdir(folder, self.folder_mode, dir_fd=parent)
         except FileExistsError:
-            return os.open(folder, _FOLDER, dir_fd=parent)
-        descriptor = os.open(folder, _FOLDER, dir_fd=parent)
+            return os.open(folder, FOLDER, dir_fd=parent)
+        descriptor = os.open(folder, FOLDER, dir_fd=parent)
         try:
             os.fchmod(descriptor, self.folder_mode)
             os.fsync(parent)
@@ -114,10 +112,11 @@ class Tree:
         with self.at(path, create=write) as (folder, name):
             descriptor = os.open(name, flags, 0o600, dir_fd=folder)
         try:
-            _regular(os.fstat(descriptor))
-            if write:
-                os.fchmod(descriptor, self.file_mode)
-            yield descriptor
+            with _noting(path):
+                _regular(os.fstat(descriptor))
+                if write:
+                    os.fchmod(descriptor, self.file_mode)
+                yield descriptor
         finally:
             os.close(descriptor)
 
@@ -132,7 +131,7 @@ class Tree:
                 try:
                     os.fchmod(descriptor, self.file_mode)
                     for chunk in chunks:
-                        _write_all(descriptor, chunk)
+                        write_all(descriptor, chunk)
                     seal(descriptor)
                 finally:
                     os.close(descriptor)
@@ -142,14 +141,17 @@ class Tree:
                     os.unlink(name, dir_fd=folder)
 
     def link(self, source: str, target: str) -> None:
-        """Give a file a second name, never over an existing one. Raises FileExistsError."""
+        """Give a file a second name, never over an existing one. Raises FileExistsError.
+
+        A file system without hard links moves the file, so that its first name is gone.
+        """
         with self.at(source) as (from_folder, old), self.at(target, create=True) as (to_folder, new):
             try:
                 os.link(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder, follow_symlinks=False)
             except OSError as error:
                 if error.errno not in _WITHOUT_HARD_LINKS:
                     raise
-                _move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
+                move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
             os.fsync(to_folder)
 
     def remove(self, path: str) -> None:
@@ -162,7 +164,7 @@ class Tree:
         """Remove a folder of plain files, and files that others add meanwhile. A missing folder is not an error."""
         with suppress(FileNotFoundError), self.at(path) as (parent, name):
             for attempts_left in reversed(range(_REMOVE_ATTEMPTS)):
-                _empty(name, parent=parent)
+                remove_files(name, parent=parent)
                 try:
                     os.rmdir(name, dir_fd=parent)
                     break
@@ -170,6 +172,19 @@ class Tree:
                     if error.errno != errno.ENOTEMPTY or not attempts_left:
                         raise
             os.fsync(parent)
+
+    def remove_empty_folders(self, path: str) -> None:
+        """Remove the empty folders above a path, from the lowest, but never one directly below the root."""
+        folder = path.rpartition("/")[0]
+        while "/" in folder:
+            try:
+                with suppress(FileNotFoundError), self.at(folder) as (parent, name):
+                    os.rmdir(name, dir_fd=parent)
+            except OSError as error:
+                if error.errno not in _NOT_EMPTY:
+                    raise
+                return
+            folder = folder.rpartition("/")[0]
 
     @contextmanager
     def locked(self, path: str) -> Iterator[None]:
@@ -186,25 +201,20 @@ class Tree:
         above = prefix.rpartition("/")[0]
         inside = f"{above}/" if above else ""
         with suppress(FileNotFoundError), self.at(f"{inside}any") as (folder, _):
-            for path, facts in _walk(folder, inside):
+            for path, facts in walk(folder, inside):
                 if path.startswith(prefix):
                     yield path, facts
 
 
-def seal(descriptor: int) -> None:
-    """Sync the bytes of a finished file to the disk."""
-    # The kernel's own clock stands still for milliseconds, and a new file may get the inode of one just deleted.
-    # A time in nanoseconds keeps their etags apart.
-    now = time.time_ns()
-    os.utime(descriptor, ns=(now, now))
-    os.fsync(descriptor)
-
-
-def is_plain(name: str) -> bool:
-    """Return True if a name can only mean one file in one folder."""
-    if name in {"", ".", ".."} or "\\" in name or _GLOB_CHARACTERS & set(name):
-        return False
-    return not any(category(character) in _CONTROL_OR_SURROGATE for character in name)
+@contextmanager
+def _noting(path: str) -> Iterator[None]:
+    """Note the path in every error, for the log: the operating system names only the last part, or nothing."""
+    try:
+        yield
+    except (OSError, StorageMisconfigured) as error:
+        if path not in getattr(error, "__notes__", ()):
+            error.add_note(path)
+        raise
 
 
 def _split(path: str) -> list[str]:
@@ -221,56 +231,7 @@ def _regular(found: os.stat_result) -> os.stat_result:
     return found
 
 
-def _missing_folder() -> StorageMisconfigured:
-    return StorageMisconfigured("A folder of the storage is missing and create_directories is off. Create the folder.")
-
-
-def _empty(name: str, *, parent: int) -> None:
-    folder = os.open(name, _FOLDER, dir_fd=parent)
-    try:
-        for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
-            with suppress(FileNotFoundError):
-                os.unlink(entry, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _move_create_only(old: str, new: str, *, from_folder: int, to_folder: int) -> None:
-    """Rename a file on a file system without hard links, never over an existing file. Raises FileExistsError."""
-    # The check and the rename are two steps. The lock keeps our other processes out and ends with this process.
-    fcntl.flock(to_folder, fcntl.LOCK_EX)
-    try:
-        os.stat(new, dir_fd=to_folder, follow_symlinks=False)
-    except FileNotFoundError:
-        os.rename(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder)
-    else:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
-    finally:
-        fcntl.flock(to_folder, fcntl.LOCK_UN)
-
-
-def _walk(folder: int, inside: str) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = f"{inside}{entry.name}"
-            if not is_plain(entry.name):
-                continue
-            with suppress(FileNotFoundError):
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walk_below(folder, entry.name, f"{path}/")
-                elif entry.is_file(follow_symlinks=False):
-                    yield path, entry.stat(follow_symlinks=False)
-
-
-def _walk_below(parent: int, name: str, inside: str) -> Iterator[tuple[str, os.stat_result]]:
-    folder = os.open(name, _FOLDER, dir_fd=parent)
-    try:
-        yield from _walk(folder, inside)
-    finally:
-        os.close(folder)
+def _missing_folder(name: str) -> StorageMisconfigured:
+    return StorageMisconfigured(
+        f"The folder {name} of the storage is missing and create_directories is off. Mount or create it."
+    )

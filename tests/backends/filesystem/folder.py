@@ -1,8 +1,10 @@
 """A filesystem backend over a folder, uploads for it, and operating system calls that fail."""
 
+import errno
 import io
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,13 +28,20 @@ def config(base_path: Path | str, *, backend_url: str = "", **settings: Any) -> 
     )
 
 
+def next_try(upload: Upload) -> Upload:
+    """Return the upload with the file path of its second publishing request."""
+    return replace(upload, file_path=f"{upload.folder}2/picture.png", progress={})
+
+
 def upload_of(backend: FilesystemBackend, size: int, *, part_size: int | None = None, **changes: Any) -> Upload:
     file_id, part_size = uuid4(), part_size or size
     strategy = Strategy.PARTS if part_size < size else Strategy.SINGLE
     values: dict[str, Any] = {
         "file_id": file_id,
         "upload_path": f".uploads/{backend.config.manager_id}/{file_id}",
-        "file_path": f"uploads/{file_id.hex}.png",
+        "file_path": f"uploads/{file_id}/1/picture.png",
+        "parts_path": f"uploads/{file_id}/0/picture.png",
+        "folder": f"uploads/{file_id}/",
         "filename": "picture.png",
         "size": size,
         "content_type": "image/png",
@@ -53,6 +62,11 @@ def files_below(folder: Path) -> list[str]:
     return sorted(str(entry.relative_to(folder)) for entry in folder.rglob("*") if not entry.is_dir())
 
 
+def entries_below(folder: Path) -> list[str]:
+    """Folders too."""
+    return sorted(str(entry.relative_to(folder)) for entry in folder.rglob("*"))
+
+
 def failing_open(number: int, *, when: Callable[[int], bool]) -> Any:
     """`os.open` that fails like the operating system for some flags."""
 
@@ -65,6 +79,18 @@ def failing_open(number: int, *, when: Callable[[int], bool]) -> Any:
         return descriptor
 
     return opened
+
+
+def other_device(number: int = errno.EXDEV) -> Any:
+    """`os.link` that fails as if uploads/ were on another device than .uploads/; with temporary files it works."""
+    real = os.link
+
+    def link(source: str, target: str, **folders: Any) -> None:
+        if not source.endswith(".tmp"):
+            raise OSError(number, os.strerror(number), source)
+        real(source, target, **folders)
+
+    return link
 
 
 def failing(number: int) -> Any:

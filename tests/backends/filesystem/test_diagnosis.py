@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from tests.backends.filesystem.folder import failing, failing_open, make
+from tests.backends.filesystem.folder import failing, failing_open, files_below, make, other_device
 
 urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]
 
@@ -51,13 +51,13 @@ class TestFolderProbe:
         root.mkdir()
         backend = make(root, create_directories=False)
         manager = backend.config.manager_id
-        reason = "A folder of the storage is missing and create_directories is off. Create the folder."
+        reason = "of the storage is missing and create_directories is off. Mount or create it."
 
         assert backend.validate_configuration() == (
             False,
             [
-                f"The folder {root}/.uploads/{manager} is not writable: {reason}",
-                f"The folder {root}/uploads is not writable: {reason}",
+                f"The folder {root}/.uploads/{manager} is not writable: The folder .uploads {reason}",
+                f"The folder {root}/uploads is not writable: The folder uploads {reason}",
             ],
         )
 
@@ -89,6 +89,18 @@ class TestFolderProbe:
             f"The folder {root}/{folder} is not writable: Permission denied."
             for folder in (f".uploads/{backend.config.manager_id}", "uploads")
         ]
+
+    def test_links_that_fail_between_two_writable_folders_are_named(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The fault: `os.link` fails from one folder to the other, as under rules of a security module."""
+        monkeypatch.setattr(os, "link", other_device(errno.EACCES))
+
+        assert make(root).validate_configuration() == (
+            False,
+            [f"Files cannot be linked from {root}/.uploads to {root}/uploads: Permission denied."],
+        )
+        assert files_below(root) == []
 
     def test_a_folder_in_static_root_is_named(self, root: Path) -> None:
         with override_settings(STATIC_ROOT=str(root.parent)):

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import Budget
 from fileman.errors import (
     SizeMismatch,
     StorageMisconfigured,
@@ -150,9 +149,9 @@ class TestWriting:
         for name in ("link", "fsync"):
             monkeypatch.setattr(os, name, _recording(name, getattr(os, name), calls))
 
-        assembled = backend.assemble(upload, Budget(seconds=20))
+        assembled = backend.assemble(upload)
         removed_parts = calls.pop()
-        backend.publish(upload, assembled, Budget(seconds=20))
+        backend.publish(upload, assembled)
 
         named = ["link", "fsync of a folder"]
         assert calls == ["fsync of a file", "fsync of a file", "fsync of a file", *named, *named]
@@ -199,7 +198,6 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import Budget
 from tests.backends.filesystem.folder import make, upload_of
 
 class HalfStream:

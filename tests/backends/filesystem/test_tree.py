@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import Budget
 from fileman.errors import StorageMisconfigured
 from tests.backends.filesystem.folder import files_below, make, put, upload_of
 
@@ -77,7 +76,7 @@ class TestPaths:
             lambda: list(backend.read(unsafe)),
             lambda: put(backend, upload, b"abc"),
             lambda: backend.missing(upload),
-            lambda: backend.assemble(upload, Budget(seconds=1)),
+            lambda: backend.assemble(upload),
             lambda: backend.abort(upload),
         ):
             with pytest.raises(StorageMisconfigured):
@@ -125,21 +124,6 @@ class TestPaths:
         assert list(backend.list_objects("")) == []
         assert backend.delete(["uploads/name"]) == []
         assert secret.read_bytes() == b"secret"
-
-    def test_publishing_never_writes_through_a_link_at_the_file_path(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
-        target = root.parent / "target"
-        target.write_bytes(b"untouched")
-        upload = upload_of(backend, 3)
-        put(backend, upload, b"abc")
-        (root / "uploads").mkdir()
-        (root / upload.file_path).symlink_to(target)
-
-        with pytest.raises(StorageMisconfigured):
-            backend.publish(upload, backend.stat(upload.upload_path), Budget(seconds=1))
-
-        assert target.read_bytes() == b"untouched"
 
     def test_a_named_pipe_does_not_hang_a_reader(self, backend: FilesystemBackend, root: Path) -> None:
         (root / "uploads").mkdir(parents=True)
@@ -197,12 +181,12 @@ class TestModes:
 
         with umask(mask):
             put(backend, single, b"abc")
-            backend.publish(single, backend.stat(single.upload_path), Budget(seconds=1))
+            backend.publish(single, backend.stat(single.upload_path))
             put(backend, large, b"abc", part_number=1)
             put(backend, large, b"de", part_number=2)
             parts = [entry for entry in top.rglob("*.parts/*") if not entry.is_dir()]
             part_modes = {mode_of(entry) for entry in parts}
-            backend.assemble(large, Budget(seconds=1))
+            backend.assemble(large)
 
         assert (len(parts), part_modes) == (2, {file_mode})
         created = [top, *top.rglob("*")]
@@ -223,24 +207,33 @@ class TestCreateDirectories:
         assert [failure.path for failure in backend.delete(["uploads/name"])] == ["uploads/name"]
         assert not root.exists()
 
-    def test_a_missing_folder_below_is_an_error_and_stays_missing(self, root: Path) -> None:
-        root.mkdir()
+    @pytest.mark.parametrize("missing", ["uploads", ".uploads"])
+    def test_a_missing_folder_directly_below_is_an_error_and_stays_missing(self, root: Path, missing: str) -> None:
+        """Its disk is not mounted. So an absent file is not reported as absent, and a list is not reported as empty."""
+        (root / {"uploads": ".uploads", ".uploads": "uploads"}[missing]).mkdir(parents=True)
         backend = make(root, create_directories=False)
+        upload = upload_of(backend, 3, upload_path=f"{missing}/manager/file")
 
-        with pytest.raises(StorageMisconfigured, match="create_directories is off"):
-            put(backend, upload_of(backend, 3), b"abc")
+        for call in (
+            lambda: put(backend, upload, b"abc"),
+            lambda: backend.stat(upload.upload_path),
+            lambda: list(backend.list_objects(f"{missing}/")),
+        ):
+            with pytest.raises(StorageMisconfigured, match=f"The folder {missing} of the storage is missing"):
+                call()
+        assert [failure.path for failure in backend.delete([upload.upload_path])] == [upload.upload_path]
+        assert not (root / missing).exists()
 
-        assert list(root.iterdir()) == []
-
-    def test_with_the_folders_there_everything_works(self, root: Path) -> None:
-        """The backend creates the folder of an unfinished upload itself."""
+    def test_with_the_two_folders_there_everything_works(self, root: Path) -> None:
+        """The backend creates all other folders itself."""
         backend = make(root, create_directories=False)
         (root / "uploads").mkdir(parents=True)
-        (root / ".uploads" / str(backend.config.manager_id)).mkdir(parents=True)
+        (root / ".uploads").mkdir()
         upload = upload_of(backend, 5, part_size=3)
 
         put(backend, upload, b"abc", part_number=1)
         put(backend, upload, b"de", part_number=2)
-        backend.publish(upload, backend.assemble(upload, Budget(seconds=1)), Budget(seconds=1))
+        backend.publish(upload, backend.assemble(upload))
 
         assert (root / upload.file_path).read_bytes() == b"abcde"
+        assert backend.validate_configuration() == (True, [])

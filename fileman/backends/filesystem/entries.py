@@ -1,0 +1,83 @@
+"""Entries of open folders: each function takes descriptors and single names, never a path."""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+from unicodedata import category
+
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GLOB_CHARACTERS = frozenset("*?[]")
+_CONTROL_OR_SURROGATE = frozenset({"Cc", "Cs"})
+
+
+def is_plain(name: str) -> bool:
+    """Return True if a name can only mean one file in one folder."""
+    if name in {"", ".", ".."} or "\\" in name or _GLOB_CHARACTERS & set(name):
+        return False
+    return not any(category(character) in _CONTROL_OR_SURROGATE for character in name)
+
+
+def write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def seal(descriptor: int) -> None:
+    """Sync the bytes of a finished file to the disk."""
+    # The kernel's own clock stands still for milliseconds, and a new file may get the inode of one just deleted.
+    # A time in nanoseconds keeps their etags apart.
+    now = time.time_ns()
+    os.utime(descriptor, ns=(now, now))
+    os.fsync(descriptor)
+
+
+def move_create_only(old: str, new: str, *, from_folder: int, to_folder: int) -> None:
+    """Rename a file on a file system without hard links, never over an existing file. Raises FileExistsError."""
+    # The check and the rename are two steps. The lock keeps our other processes out and ends with this process.
+    fcntl.flock(to_folder, fcntl.LOCK_EX)
+    try:
+        os.stat(new, dir_fd=to_folder, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    finally:
+        fcntl.flock(to_folder, fcntl.LOCK_UN)
+
+
+def remove_files(name: str, *, parent: int) -> None:
+    """Remove the files of a folder that contains no folders."""
+    folder = os.open(name, FOLDER, dir_fd=parent)
+    try:
+        for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
+            with suppress(FileNotFoundError):
+                os.unlink(entry, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def walk(folder: int, inside: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield path and facts of the regular files below a folder. `inside` is its path. Skips names that are not ours."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{inside}{entry.name}"
+            if not is_plain(entry.name):
+                continue
+            with suppress(FileNotFoundError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _walk_below(folder, entry.name, f"{path}/")
+                elif entry.is_file(follow_symlinks=False):
+                    yield path, entry.stat(follow_symlinks=False)
+
+
+def _walk_below(parent: int, name: str, inside: str) -> Iterator[tuple[str, os.stat_result]]:
+    folder = os.open(name, FOLDER, dir_fd=parent)
+    try:
+        yield from walk(folder, inside)
+    finally:
+        os.close(folder)

@@ -1,0 +1,165 @@
+"""Assembly of parts on the local disk."""
+
+import errno
+import fcntl
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from fileman.backends.filesystem import copying
+from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import Upload
+from fileman.errors import PartsMissing, UploadInProgress
+from tests.backends.filesystem.folder import failing, files_below, make, put, upload_of
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def backend(root: Path) -> FilesystemBackend:
+    return make(root)
+
+
+def sent_in_parts(backend: FilesystemBackend) -> Upload:
+    upload = upload_of(backend, 8, part_size=3)
+    for number, data in enumerate((b"abc", b"def", b"gh"), start=1):
+        put(backend, upload, data, part_number=number)
+    return upload
+
+
+class TestAssembly:
+    def test_each_call_without_time_copies_one_part_and_notes_progress(self, backend: FilesystemBackend) -> None:
+        upload = sent_in_parts(backend)
+        temporary = f"{upload.upload_path}.parts/assembled.tmp"
+
+        noted = []
+        for _ in range(2):
+            with time_limit(0), pytest.raises(UploadInProgress):
+                backend.assemble(upload)
+            noted.append(dict(upload.progress))
+        with time_limit(0):
+            assembled = backend.assemble(upload)
+
+        assert noted == [{temporary: 3}, {temporary: 6}]
+        assert upload.progress == {}
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    def test_a_part_that_is_larger_than_a_piece_takes_several_calls(
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(copying, "PIECE_BYTES", 2)
+        upload = sent_in_parts(backend)
+
+        for _ in range(4):
+            with time_limit(0), pytest.raises(UploadInProgress):
+                backend.assemble(upload)
+        with time_limit(0):
+            assembled = backend.assemble(upload)
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    def test_progress_that_is_not_on_the_disk_is_ignored(self, backend: FilesystemBackend) -> None:
+        """As after a restored database."""
+        upload = sent_in_parts(backend)
+        upload.progress[f"{upload.upload_path}.parts/assembled.tmp"] = 6
+
+        assembled = backend.assemble(upload)
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    def test_bytes_beyond_the_recorded_progress_are_copied_again(self, backend: FilesystemBackend, root: Path) -> None:
+        """After a power cut, a file may contain zeros."""
+        upload = sent_in_parts(backend)
+        (root / f"{upload.upload_path}.parts" / "assembled.tmp").write_bytes(bytes(8))
+
+        assembled = backend.assemble(upload)
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    def test_the_bytes_do_not_pass_through_this_process(
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = sent_in_parts(backend)
+        with monkeypatch.context() as counted:
+            for name in ("read", "pread", "write", "pwrite"):
+                counted.setattr(os, name, failing(errno.EIO))
+            assembled = backend.assemble(upload)
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    @pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP])
+    def test_assembly_works_without_copies_by_the_kernel(
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        monkeypatch.setattr(os, "copy_file_range", failing(number))
+
+        assembled = backend.assemble(sent_in_parts(backend))
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+
+    def test_concurrent_assemblies_end_with_one_object(self, backend: FilesystemBackend, root: Path) -> None:
+        """A second caller is told to wait."""
+        upload = sent_in_parts(backend)
+        start = Barrier(10)
+
+        def assemble(_: int) -> str:
+            start.wait(timeout=30)
+            while True:
+                try:
+                    return backend.assemble(upload).etag
+                except UploadInProgress:
+                    continue
+
+        with ThreadPoolExecutor(10) as pool:
+            etags = set(pool.map(assemble, range(10)))
+
+        assert etags == {backend.stat(upload.upload_path).etag}
+        assert b"".join(backend.read(upload.upload_path)) == b"abcdefgh"
+        assert files_below(root) == [upload.upload_path]
+
+    def test_a_call_during_another_assembly_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
+        upload = sent_in_parts(backend)
+        with (root / f"{upload.upload_path}.parts" / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(UploadInProgress):
+                backend.assemble(upload)
+
+        assert backend.assemble(upload).size == 8
+
+    def test_a_part_file_that_is_still_open_cannot_change_what_was_assembled(
+        self, backend: FilesystemBackend, root: Path
+    ) -> None:
+        upload = sent_in_parts(backend)
+        with (root / f"{upload.upload_path}.parts" / "1").open("r+b") as late:
+            assembled = backend.assemble(upload)
+            late.write(b"XYZ")
+
+        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
+        assert backend.stat(upload.upload_path).etag == assembled.etag
+
+    def test_a_part_that_comes_after_assembly_is_refused(self, backend: FilesystemBackend, root: Path) -> None:
+        upload = sent_in_parts(backend)
+        backend.assemble(upload)
+
+        with pytest.raises(UploadInProgress):
+            put(backend, upload, b"XYZ")
+
+        assert files_below(root) == [upload.upload_path]
+
+    @pytest.mark.parametrize("part", [b"d", b"defg"], ids=["short", "long"])
+    def test_a_part_of_the_wrong_length_counts_as_missing(
+        self, backend: FilesystemBackend, root: Path, part: bytes
+    ) -> None:
+        upload = sent_in_parts(backend)
+        (root / f"{upload.upload_path}.parts" / "2").write_bytes(part)
+
+        assert backend.missing(upload) == [upload.slice(2)]
+        with pytest.raises(PartsMissing):
+            backend.assemble(upload)

@@ -1,0 +1,264 @@
+"""uploads/ on another device than .uploads/: files are copied, in pieces and pinned to their source."""
+
+import errno
+import fcntl
+import io
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fileman.backends.filesystem import copying
+from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import StoredObject, Upload
+from fileman.errors import ObjectChanged, StorageFull, StorageMisconfigured, StorageUnavailable, UploadInProgress
+from tests.backends.filesystem.devices import mounted, remount
+from tests.backends.filesystem.folder import (
+    entries_below,
+    failing,
+    files_below,
+    make,
+    next_try,
+    other_device,
+    put,
+    upload_of,
+)
+
+DATA = b"abcdefgh"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def backend(root: Path) -> FilesystemBackend:
+    return make(root)
+
+
+@pytest.fixture(params=["uploads", ".uploads", "injected"])
+def _two_devices(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Mount one of the two folders; "injected" needs no right to mount: `os.link` fails with EXDEV."""
+    if request.param == "injected":
+        monkeypatch.setattr(os, "link", other_device())
+        yield
+    else:
+        with mounted(root / request.param):
+            yield
+
+
+@pytest.fixture
+def _pieces_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+
+
+@pytest.mark.usefixtures("_two_devices")
+class TestCopies:
+    def test_the_file_is_copied_and_nothing_else_is_left(self, backend: FilesystemBackend, root: Path) -> None:
+        upload, verified = _sent(backend)
+
+        published = backend.publish(upload, verified)
+
+        assert (root / upload.file_path).read_bytes() == DATA
+        assert not (root / upload.file_path).samefile(root / upload.upload_path)
+        assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/picture.png"]
+        assert replace(published, checksums={}) == backend.stat(upload.file_path)
+
+    def test_the_copy_has_the_checksums_of_its_source(self, backend: FilesystemBackend) -> None:
+        """Its etag is another; the source has not changed while it was copied."""
+        upload, verified = _sent(backend)
+
+        published = backend.publish(upload, verified)
+
+        assert published.etag != verified.etag
+        assert published.checksums == verified.checksums != {}
+
+    @pytest.mark.usefixtures("_pieces_of_three")
+    def test_each_call_without_time_copies_one_piece(self, backend: FilesystemBackend, root: Path) -> None:
+        upload, verified = _sent(backend)
+        temporary = f"{upload.folder}.parts/{verified.etag}.tmp"
+
+        noted = []
+        for _ in range(2):
+            _publish_a_piece(backend, upload, verified)
+            noted.append(dict(upload.progress))
+        with time_limit(0):
+            backend.publish(upload, verified)
+
+        assert noted == [{temporary: 3}, {temporary: 6}]
+        assert upload.progress == {}
+        assert (root / upload.file_path).read_bytes() == DATA
+
+    @pytest.mark.usefixtures("_pieces_of_three")
+    def test_bytes_that_were_copied_are_not_copied_again(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a mark, the bytes on the other device are changed between the calls."""
+        upload, verified = _sent(backend)
+        _publish_a_piece(backend, upload, verified)
+        (root / f"{upload.folder}.parts" / f"{verified.etag}.tmp").write_bytes(b"XYZ")
+
+        backend.publish(upload, verified)
+
+        assert (root / upload.file_path).read_bytes() == b"XYZdefgh"
+
+    @pytest.mark.usefixtures("_pieces_of_three")
+    @pytest.mark.parametrize("keeps_notes", [True, False], ids=["old notes", "no notes"])
+    def test_a_copy_is_never_continued_with_the_bytes_of_another_source(
+        self, backend: FilesystemBackend, root: Path, keeps_notes: bool
+    ) -> None:
+        upload, verified = _sent(backend)
+        _publish_a_piece(backend, upload, verified)
+        notes = dict(upload.progress) if keeps_notes else {}
+        backend.delete([upload.upload_path])
+        put(backend, upload, DATA.upper())
+
+        with pytest.raises(ObjectChanged):
+            backend.publish(upload, verified)
+
+        assert upload.progress == {}
+        assert backend.find(upload.file_path) is None
+        backend.publish(replace(upload, progress=notes), backend.stat(upload.upload_path))
+        assert (root / upload.file_path).read_bytes() == DATA.upper()
+
+    def test_a_source_that_changes_during_the_copy_is_not_published(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The fault: another program writes into the file, before the copied bytes are synced."""
+        upload, verified = _sent(backend)
+        fsync = os.fsync
+
+        def write_and_sync(descriptor: int) -> None:
+            (root / upload.upload_path).write_bytes(DATA.upper())
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", write_and_sync)
+        with pytest.raises(ObjectChanged):
+            backend.publish(upload, verified)
+
+        assert upload.progress == {}
+        assert backend.find(upload.file_path) is None
+
+    def test_two_tries_make_two_files(self, backend: FilesystemBackend, root: Path) -> None:
+        """The answer to the first was lost."""
+        upload, verified = _sent(backend)
+        first = backend.publish(upload, verified)
+
+        second = backend.publish(next_try(upload), verified)
+
+        assert backend.stat(first.path).etag == first.etag != second.etag
+        assert (root / first.path).read_bytes() == (root / second.path).read_bytes() == DATA
+
+    def test_a_copy_that_has_its_name_is_never_written_again(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The fault: the process ends between the link and the removal of the first name."""
+        upload, verified = _sent(backend)
+        notes = {f"{upload.folder}.parts/{verified.etag}.tmp": 3}
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "rmdir", failing(errno.EIO))
+            broken.setattr(os, "unlink", failing(errno.EIO))
+            with pytest.raises(StorageUnavailable):
+                backend.publish(upload, verified)
+        found = backend.stat(upload.file_path)
+
+        for again in (replace(upload, progress=notes), next_try(upload)):
+            with pytest.raises(ObjectChanged):
+                backend.publish(again, verified)
+            assert again.progress == {}
+
+        assert backend.stat(upload.file_path) == found
+        assert (root / upload.file_path).read_bytes() == DATA
+
+    def test_a_call_during_another_copy_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
+        """It keeps its path."""
+        upload, verified = _sent(backend)
+        work_folder = root / f"{upload.folder}.parts"
+        work_folder.mkdir(parents=True)
+        with (work_folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(UploadInProgress):
+                backend.publish(upload, verified)
+
+        assert upload.progress == {f"{upload.folder}.parts/{verified.etag}.tmp": 0}
+        assert backend.publish(upload, verified).size == len(DATA)
+
+    @pytest.mark.usefixtures("_pieces_of_three")
+    @pytest.mark.parametrize("verb", ["delete", "abort"])
+    def test_an_unfinished_copy_is_removed_with_its_upload(
+        self, backend: FilesystemBackend, root: Path, verb: str
+    ) -> None:
+        upload, verified = _sent(backend)
+        other, _ = _sent(backend)
+        _publish_a_piece(backend, upload, verified)
+        assert {stored.size for stored in backend.list_objects(upload.folder)} == {0, 3}
+
+        if verb == "abort":
+            backend.abort(upload)
+            assert list(backend.list_objects(upload.folder)) == []
+        assert backend.delete([upload.upload_path, upload.file_path]) == []
+
+        assert entries_below(root / "uploads") == []
+        assert files_below(root) == [other.upload_path]
+
+    def test_the_check_finds_nothing_wrong(self, backend: FilesystemBackend, root: Path) -> None:
+        assert backend.validate_configuration() == (True, [])
+        assert files_below(root) == []
+
+
+class TestFaults:
+    def test_a_copy_goes_on_once_there_is_room(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A real device of 64 KiB."""
+        monkeypatch.setattr(copying, "PIECE_BYTES", 32 * 1024)
+        size = 100 * 1024
+        upload = upload_of(backend, size)
+        with mounted(root / "uploads", options="size=64k") as device:
+            put(backend, upload, bytes(size))
+            verified = backend.stat(upload.upload_path)
+            with pytest.raises(StorageFull):
+                backend.publish(upload, verified)
+            assert backend.find(upload.file_path) is None
+            assert upload.progress == {f"{upload.folder}.parts/{verified.etag}.tmp": 64 * 1024}
+            remount(device, "size=1m")
+
+            backend.publish(upload, verified)
+
+            assert (root / upload.file_path).read_bytes() == bytes(size)
+
+    def test_the_log_names_the_reason_and_the_path(
+        self, backend: FilesystemBackend, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A real device that has become read-only."""
+        upload, verified = _sent(backend)
+        with mounted(root / "uploads") as device:
+            remount(device, "ro")
+            with pytest.raises(StorageMisconfigured):
+                backend.publish(upload, verified)
+
+        assert caplog.record_tuples == [
+            (
+                "fileman.backends.filesystem",
+                logging.WARNING,
+                f"Read-only file system: '{upload.file_path}', '{upload.upload_path}'",
+            )
+        ]
+
+
+def _sent(backend: FilesystemBackend) -> tuple[Upload, StoredObject]:
+    """Return an upload whose bytes have arrived, and its facts with their checksum."""
+    upload = upload_of(backend, len(DATA))
+    verified = backend.write(upload, upload.slice(1), io.BytesIO(DATA))
+    assert verified is not None
+    return upload, verified
+
+
+def _publish_a_piece(backend: FilesystemBackend, upload: Upload, verified: StoredObject) -> None:
+    with time_limit(0), pytest.raises(UploadInProgress):
+        backend.publish(upload, verified)
