@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from fileman.backends import time_limit as module
-from fileman.backends.time_limit import full_timeout_seconds, is_limited, is_over, start_call, time_limit
+from fileman.backends.time_limit import is_limited, is_over, start_call, time_limit
 from fileman.errors import OutOfTime, StorageUnavailable
 
 FULL_TIMEOUT = 12
@@ -38,10 +38,6 @@ def _timeouts() -> Iterator[None]:
     settings = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 3, "STORAGE_READ_TIMEOUT_SECONDS": 9}
     with override_settings(FILEMAN_SETTINGS=settings):
         yield
-
-
-def test_the_full_timeout_is_the_one_to_connect_and_the_one_to_read() -> None:
-    assert full_timeout_seconds() == FULL_TIMEOUT
 
 
 class TestWithoutLimit:

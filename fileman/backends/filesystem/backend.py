@@ -160,6 +160,7 @@ class FilesystemBackend(Backend):
     def _delete(self, path: str) -> None:
         if path.startswith(".uploads/"):
             self._remove_upload(path)
+            self._remove_copy(f"uploads/{path.rpartition('/')[2]}/")
             return
         self._tree.remove(path)
         self._tree.remove_empty_folders(path)

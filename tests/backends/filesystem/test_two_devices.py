@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import io
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from fileman.backends.filesystem import copying
 from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import ObjectChanged, StorageFull, StorageMisconfigured, StorageUnavailable, UploadInProgress
+from fileman.errors import ObjectChanged, StorageFull, StorageUnavailable, UploadInProgress
 from tests.backends.filesystem.devices import mounted, remount
 from tests.backends.filesystem.folder import (
     entries_below,
@@ -115,7 +114,7 @@ class TestCopies:
         upload, verified = _sent(backend)
         _publish_a_piece(backend, upload, verified)
         notes = dict(upload.progress) if keeps_notes else {}
-        backend.delete([upload.upload_path])
+        (root / upload.upload_path).unlink()
         put(backend, upload, DATA.upper())
 
         with pytest.raises(ObjectChanged):
@@ -189,22 +188,23 @@ class TestCopies:
         assert backend.publish(upload, verified).size == len(DATA)
 
     @pytest.mark.usefixtures("_pieces_of_three")
-    @pytest.mark.parametrize("verb", ["delete", "abort"])
+    @pytest.mark.parametrize("end", ["abort", "delete the upload path", "delete the file path"])
     def test_an_unfinished_copy_is_removed_with_its_upload(
-        self, backend: FilesystemBackend, root: Path, verb: str
+        self, backend: FilesystemBackend, root: Path, end: str
     ) -> None:
         upload, verified = _sent(backend)
-        other, _ = _sent(backend)
         _publish_a_piece(backend, upload, verified)
         assert {stored.size for stored in backend.list_objects(upload.folder)} == {0, 3}
 
-        if verb == "abort":
+        if end == "abort":
             backend.abort(upload)
-            assert list(backend.list_objects(upload.folder)) == []
-        assert backend.delete([upload.upload_path, upload.file_path]) == []
+        else:
+            backend.delete([upload.upload_path if end == "delete the upload path" else upload.file_path])
 
+        assert list(backend.list_objects(upload.folder)) == []
+        backend.delete([upload.upload_path, upload.file_path])
+        assert files_below(root) == []
         assert entries_below(root / "uploads") == []
-        assert files_below(root) == [other.upload_path]
 
     def test_the_check_finds_nothing_wrong(self, backend: FilesystemBackend, root: Path) -> None:
         assert backend.validate_configuration() == (True, [])
@@ -231,24 +231,6 @@ class TestFaults:
             backend.publish(upload, verified)
 
             assert (root / upload.file_path).read_bytes() == bytes(size)
-
-    def test_the_log_names_the_reason_and_the_path(
-        self, backend: FilesystemBackend, root: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """A real device that has become read-only."""
-        upload, verified = _sent(backend)
-        with mounted(root / "uploads") as device:
-            remount(device, "ro")
-            with pytest.raises(StorageMisconfigured):
-                backend.publish(upload, verified)
-
-        assert caplog.record_tuples == [
-            (
-                "fileman.backends.filesystem",
-                logging.WARNING,
-                f"Read-only file system: '{upload.file_path}', '{upload.upload_path}'",
-            )
-        ]
 
 
 def _sent(backend: FilesystemBackend) -> tuple[Upload, StoredObject]:

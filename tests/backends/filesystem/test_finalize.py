@@ -1,0 +1,106 @@
+"""finalizeUpload on disks where publishing is more than one link."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from fileman import deletion_queue, uploads
+from fileman.backends import get_backend
+from fileman.backends.filesystem import backend as module
+from fileman.backends.filesystem import copying, publishing
+from fileman.errors import ErrorCode, StorageUnavailable
+from fileman.models import FileManager
+from fileman.uploads import Ticket
+from tests.backends.filesystem.folder import entries_below, failing, files_below, other_device
+from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
+
+DATA = b"abcdefgh"
+
+
+@pytest.fixture
+def root(local_manager: FileManager) -> Path:
+    return Path(local_manager.settings["base_path"])
+
+
+@pytest.fixture
+def sent(user: User, local_manager: FileManager) -> Ticket:
+    """An upload whose bytes have arrived."""
+    ticket = start(user, DATA)
+    send(ticket, DATA)
+    return ticket
+
+
+def code_of(outcome: uploads.Outcome) -> ErrorCode | None:
+    return outcome.error.code if outcome.error else None
+
+
+def after_first_publish(monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]) -> None:
+    """The fault: the first publishing request is carried out, but the call does not learn it."""
+    done: list[str] = []
+
+    def publish(*arguments: Any) -> Any:
+        published = publishing.publish(*arguments)
+        if not done:
+            done.append(published.path)
+            fail()
+        return published
+
+    monkeypatch.setattr(module, "publish", publish)
+
+
+def be_unavailable() -> None:
+    raise StorageUnavailable
+
+
+@pytest.mark.parametrize("disk", ["hard links", "no hard links", "two devices"])
+def test_a_file_that_was_published_without_our_knowledge_is_taken_by_the_next_call(
+    user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch, disk: str
+) -> None:
+    """Without hard links nothing is at the upload path any more: the file has only the name of the earlier try."""
+    links = {"hard links": os.link, "no hard links": failing(errno.EPERM), "two devices": other_device()}
+    monkeypatch.setattr(os, "link", links[disk])
+    after_first_publish(monkeypatch, be_unavailable)
+    assert code_of(finish(user, sent)) == ErrorCode.STORAGE_UNAVAILABLE
+
+    outcome = finish(user, sent)
+
+    assert code_of(outcome) is None
+    assert (outcome.file.file_path, outcome.file.tries) == (outcome.file.get_try_path(1), 1)
+    assert (root / outcome.file.stored_path).read_bytes() == DATA
+    deletion_queue.work(now=NOW + DAY)
+    assert files_below(root) == [outcome.file.file_path]
+
+
+def test_a_copy_to_another_device_takes_as_many_calls_as_it_needs(
+    user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call without time copies one piece to the same path."""
+    monkeypatch.setattr(os, "link", other_device())
+    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+
+    with configured(FINALIZE_BUDGET_SECONDS=0):
+        codes = [code_of(finish(user, sent)) for _ in range(3)]
+
+    file = file_of(sent)
+    assert codes == [ErrorCode.UPLOAD_IN_PROGRESS, ErrorCode.UPLOAD_IN_PROGRESS, None]
+    assert file.file_path == file.get_try_path(1)
+    assert b"".join(get_backend(file.file_manager).read(file.stored_path)) == DATA
+
+
+def test_an_aborted_copy_leaves_nothing(user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", other_device())
+    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+    with configured(FINALIZE_BUDGET_SECONDS=0):
+        finish(user, sent)
+    assert entries_below(root / "uploads") != []
+
+    uploads.abort(caller=caller_of(user), upload_token=token_of(sent), now=NOW)
+    deletion_queue.work(now=NOW + DAY)
+
+    assert files_below(root) == []
+    assert entries_below(root / "uploads") == []
