@@ -61,12 +61,15 @@ def remove_files(name: str, *, parent: int) -> None:
         os.close(folder)
 
 
-def walk(folder: int, inside: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield path and facts of the regular files below a folder. `inside` is its path. Skips names that are not ours."""
+def walk(folder: int, inside: str, *, beginning: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """Yield path and facts of the regular files below a folder whose path is `inside`. Skips names that are not ours.
+
+    `beginning`: only files and folders directly in the folder whose names begin so; others are not even opened.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             path = f"{inside}{entry.name}"
-            if not is_plain(entry.name):
+            if not entry.name.startswith(beginning) or not is_plain(entry.name):
                 continue
             with suppress(FileNotFoundError):
                 if entry.is_dir(follow_symlinks=False):

@@ -198,12 +198,9 @@ class Tree:
 
     def files(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         """Yield path and facts of the regular files whose path begins with `prefix`. Skips names that are not ours."""
-        above = prefix.rpartition("/")[0]
-        inside = f"{above}/" if above else ""
-        with suppress(FileNotFoundError), self.at(f"{inside}any") as (folder, _):
-            for path, facts in walk(folder, inside):
-                if path.startswith(prefix):
-                    yield path, facts
+        above, slash, beginning = prefix.rpartition("/")
+        with suppress(FileNotFoundError), self.at(f"{above}{slash}any") as (folder, _):
+            yield from walk(folder, f"{above}{slash}", beginning=beginning)
 
 
 @contextmanager

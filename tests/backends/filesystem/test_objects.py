@@ -148,3 +148,19 @@ class TestFolders:
 
         assert listed == {upload.file_path, "uploads/old_20250102.png"}
         assert [stored.path for stored in backend.list_objects(upload.folder)] == [upload.file_path]
+
+    def test_a_list_opens_no_folder_outside_its_prefix(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Cleanup lists the files of one sixteenth of all ids after the other."""
+        for name in ("a1", "a2", "b1"):
+            (root / "uploads" / name / "1").mkdir(parents=True)
+            (root / "uploads" / name / "1" / "picture.png").write_bytes(b"abc")
+        opened: list[object] = []
+        real = os.open
+        monkeypatch.setattr(os, "open", lambda name, *rest, **more: opened.append(name) or real(name, *rest, **more))
+
+        listed = [stored.path for stored in backend.list_objects("uploads/a")]
+
+        assert sorted(listed) == ["uploads/a1/1/picture.png", "uploads/a2/1/picture.png"]
+        assert "b1" not in opened
