@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,7 +159,12 @@ class TestFolders:
             (root / "uploads" / name / "1" / "picture.png").write_bytes(b"abc")
         opened: list[object] = []
         real = os.open
-        monkeypatch.setattr(os, "open", lambda name, *rest, **more: opened.append(name) or real(name, *rest, **more))
+
+        def recording_open(name: Any, *arguments: Any, **more: Any) -> int:
+            opened.append(name)
+            return real(name, *arguments, **more)
+
+        monkeypatch.setattr(os, "open", recording_open)
 
         listed = [stored.path for stored in backend.list_objects("uploads/a")]
 
