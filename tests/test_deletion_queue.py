@@ -167,12 +167,6 @@ def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileM
     assert not StorageDeletion.objects.exists()
 
 
-def test_two_who_delete_one_file_find_it_once(user: User, manager: FileManager, doomed: File) -> None:
-    with pytest.raises(NotFound):
-        files.delete(caller=caller_of(user), file_id=doomed.pk, now=NOW)
-    assert StorageUsage.objects.get().bytes == 0
-
-
 def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
     """The other call has deleted the file between our look and our step."""
     file = upload(user)

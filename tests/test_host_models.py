@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from strawberry.relay import to_base64 as global_id
 
 from fileman import cleanup, files
@@ -19,7 +19,7 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import transitions
 from tests.api import DELETE, Api
 from tests.shop.models import Comment, Invoice, Profile, Receipt
-from tests.uploads.driver import DAY, NOW, caller_of, file_of, send, start, stored_paths, upload
+from tests.uploads.driver import DAY, NOW, caller_of, file_of, finish, send, start, stored_paths, upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROTECTING = [(Invoice, "scan"), (Receipt, "scan")]
@@ -55,6 +55,31 @@ def test_a_protected_file_is_in_use(api: Api, user: User, manager: FileManager, 
     }
     assert (published(manager), usage(user)) == ([file.file_path], 5)
     assert not StorageDeletion.objects.filter(path=file.file_path).exists()
+
+
+@pytest.mark.parametrize("is_completed", [True, False], ids=["completed", "ended"])
+def test_a_file_that_comes_into_use_while_it_is_deleted_stays(
+    user: User, manager: FileManager, is_completed: bool
+) -> None:
+    """The row that protects it is written after Django has looked for such rows; the database refuses at the commit."""
+    ticket = start(user)
+    if is_completed:
+        send(ticket)
+        finish(user, ticket)
+    else:
+        transitions.abort(file_of(ticket), now=NOW)
+    file, before = file_of(ticket), usage(user)
+
+    def attach(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith('DELETE FROM "fileman_file"'):
+            Invoice.objects.create(scan=file)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(attach), pytest.raises(FileInUse):
+        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+
+    assert (File.objects.get(), usage(user)) == (file, before)
+    assert published(manager) == ([file.file_path] if is_completed else [])
 
 
 @pytest.mark.parametrize(("model", "field"), PROTECTING)
