@@ -153,6 +153,14 @@ def test_a_file_is_forgotten_once_its_signed_requests_have_expired(user: User, m
         delete(user, file.pk, now=WATCHED_UNTIL)
 
 
+def test_an_aborted_upload_that_cleanup_has_removed_is_deleted_again(user: User, manager: FileManager) -> None:
+    file = pending(user)
+    delete(user, file.pk)
+    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + MICROSECOND)
+    assert not File.objects.exists()
+    assert delete(user, file.pk) == file.pk
+
+
 def test_an_upload_that_failed_long_ago_is_deleted_as_often_as_one_likes(user: User, manager: FileManager) -> None:
     """The queue had forgotten it before it was deleted."""
     file = failed_in_parts(user)

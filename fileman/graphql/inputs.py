@@ -47,8 +47,8 @@ class InitiateUploadInput:
     atomic: bool = field(default=False, description="True: if one file is refused, all are refused.")
     idempotency_key: str | None = field(
         default=None,
-        description="1 to 128 characters. A call with the same key and input returns the same uploads with new tokens; "
-        "the earlier tokens stop working. A file that is no longer pending is returned without token and instructions.",
+        description="1 to 128 characters. A call with the same key and input returns the same uploads with the same "
+        "tokens. A file that is no longer pending is returned without token and instructions.",
     )
 
     def to_request(self) -> InitiateRequest:
@@ -67,8 +67,7 @@ class RefreshUploadInput:
     upload_token: str | None = field(default=None, description="The token that initiateUpload returned.")
     file_id: strawberry.ID | None = field(
         default=None,
-        description="The id of the file, to resume on another page or device. A new token is issued; the earlier one "
-        "stops working.",
+        description="The id of the file, to resume on another page or device. The payload then has the upload's token.",
     )
 
 

@@ -112,7 +112,7 @@ def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
     return UpdateFilePayload.from_outcome(Outcome(file=file))
 
 
-@_mutation("Delete a file and its stored bytes. An unfinished upload is aborted.")
+@_mutation("Delete a file and its stored bytes. An unfinished upload is aborted. Safe to repeat.")
 def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
     key = files.delete(caller=get_caller(info), file_id=to_uuid("File", input.id), now=timezone.now())
     return DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])

@@ -95,7 +95,8 @@ class UploadTicket:
     client_ref: str | None = field(description="The clientRef of the input.")
     file: models.File | None = field(graphql_type=File | None, description="The reserved file. Null if it was refused.")
     upload_token: str | None = field(
-        description="Secret token for refreshUpload, finalizeUpload and abortUpload. It is not shown again."
+        description="Secret token for refreshUpload, finalizeUpload and abortUpload. refreshUpload returns it "
+        "again if it gets the fileId."
     )
     instructions: UploadInstructions | None = field(
         description="How to send the bytes. Null if the file was refused, or is no longer pending."
@@ -183,9 +184,7 @@ class InstructionsPayload(FilePayload):
     description="The result of refreshUpload. Success without instructions: nothing is missing, call finalizeUpload."
 )
 class RefreshUploadPayload(InstructionsPayload):
-    upload_token: str | None = field(
-        default=None, description="A new token, if the call passed fileId. The earlier token no longer works."
-    )
+    upload_token: str | None = field(default=None, description="The token of the upload, if the call passed fileId.")
 
     @classmethod
     def from_outcome(cls, outcome: uploads.Outcome) -> Self:

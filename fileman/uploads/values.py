@@ -55,7 +55,7 @@ class Ticket:
     client_ref: str | None
     file: File | None = None
     upload_token: str | None = field(default=None, repr=False)
-    """Shown only here; the database keeps its digest."""
+    """The database keeps only its digest."""
     instructions: UploadInstructions | None = None
     replayed: bool = False
     errors: tuple[FilemanError, ...] = ()
