@@ -239,4 +239,4 @@ def test_a_deleted_user_leaves_the_queue(user: User, manager: FileManager) -> No
     file = upload(user)
     delete(user, file.pk)
     user.delete()
-    assert set(StorageDeletion.objects.values_list("file_id", "requested_by")) == {(file.pk, None)}
+    assert {(row.file_id, row.requested_by) for row in StorageDeletion.objects.all()} == {(file.pk, None)}

@@ -60,8 +60,8 @@ def test_the_database_holds_every_constraint_and_index_of_the_models() -> None:
 
 # Rows of release 0.1
 
-SINGLE = {"strategy": "single", "part_size": 5, "total_parts": 1}
-PARTS = {"strategy": "parts", "part_size": 2, "total_parts": 3, "begun": {}}
+SINGLE: dict[str, Any] = {"strategy": "single", "part_size": 5, "total_parts": 1}
+PARTS: dict[str, Any] = {"strategy": "parts", "part_size": 2, "total_parts": 3, "begun": {}}
 PATH = "uploads/notes_20261123_00ff.txt"
 HELD = "the-random-token-that-a-client-of-0-1-holds"
 
@@ -176,7 +176,7 @@ def test_the_deletion_queue_is_worked(insert: Insert, user: User, manager: FileM
         put(manager, path)
         insert("StorageDeletion", path=path)
     upgrade()
-    assert set(StorageDeletion.objects.values_list("file_id", "requested_by")) == {(None, None)}
+    assert {(row.file_id, row.requested_by) for row in StorageDeletion.objects.all()} == {(None, None)}
     delete_twice(user, file_id)
     assert deletion_queue.work(now=NOW) == Worked(deleted=2)
     assert stored_paths(manager) == []
