@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from fileman import cleanup
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, StorageUsage
 from tests.api import Api
 from tests.conftest import api_of
@@ -114,4 +115,7 @@ def test_delete_by_twenty_at_once_succeeds_for_all_and_deletes_once(user: User, 
     answers = all_at_once(*[partial(api.delete, file_id) for api in apis])
 
     assert answers == [{"success": True, "deletedFileId": file_id, "errors": []}] * 20
-    assert (memory.everything(), StorageUsage.objects.get().bytes) == ([kept["filePath"]], len(DATA))
+    row = File.objects.get()
+    assert (to_global_id("File", row.pk), StorageUsage.objects.get().bytes) == (kept["id"], len(DATA))
+    assert kept["filePath"] in memory.everything()
+    assert [path for path in memory.everything() if str(row.pk) not in path] == []
