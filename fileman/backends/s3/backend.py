@@ -7,9 +7,11 @@ from typing import Any, BinaryIO
 
 from fileman.backends.base import Backend
 from fileman.backends.s3.client import S3Client
+from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.diagnosis import S3Diagnosis
+from fileman.backends.s3.late_parts import LatePartProbe
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX, S3Multipart
-from fileman.backends.s3.objects import S3Objects, same_bytes
+from fileman.backends.s3.objects import S3Objects
 from fileman.backends.s3.settings import (
     PARTS_CHECKSUMS,
     SINGLE_CHECKSUMS,
@@ -22,7 +24,6 @@ from fileman.backends.s3.signing import S3Signer
 from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import (
     BackendConfig,
-    Budget,
     Capabilities,
     DeleteFailure,
     ServeAs,
@@ -32,15 +33,10 @@ from fileman.backends.values import (
     Upload,
     UploadRequest,
 )
-from fileman.errors import ChecksumMismatch, ObjectChanged, SizeMismatch
 
 
 class S3Backend(Backend):
-    """Files are sent by one POST (or PUT) to the upload path, large ones by a multipart upload to the file path.
-
-    In addition to the errors of every backend, `assemble` raises SizeMismatch if the completed object does not have
-    the declared size, and `publish` SizeMismatch or ChecksumMismatch if another object exists at the file path.
-    """
+    """Files are sent by one POST (or PUT) to the upload path and copied; large ones by a multipart upload in place."""
 
     settings_class = S3Settings
     settings: S3Settings
@@ -67,6 +63,8 @@ class S3Backend(Backend):
         self._signer = S3Signer(self._client, self.settings.bucket_name)
         self._objects = S3Objects(self._client, self.settings)
         self._multipart = S3Multipart(self._client, self.settings, self._objects)
+        self._copies = S3Copies(self._client, self.settings, self._objects, self._multipart)
+        self._late_parts = self._probe_for_late_parts()
         self._uploads = S3Uploads(self._client, self.settings, self._signer, self._objects, self._multipart)
 
     # Configuration
@@ -85,15 +83,22 @@ class S3Backend(Backend):
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask the storage. This also writes and deletes objects of a few bytes below `.uploads/`."""
-        diagnosis = S3Diagnosis(self._client, self.settings, self._uploads, self.prefix)
+        diagnosis = S3Diagnosis(
+            self._client, self.settings, self._uploads, self._copies, self._probe_for_late_parts(), self.prefix
+        )
         problems = diagnosis.problems(direct=self.config.supports_direct_upload)
         return not problems, problems
+
+    def _probe_for_late_parts(self) -> LatePartProbe:
+        return LatePartProbe(self._client, self.settings, self._objects, self.prefix)
 
     # Upload
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002
         if upload.plan.strategy is not Strategy.PARTS:
             return {}
+        if not self.settings.is_aws:
+            self._late_parts.run()
         return {"upload_id": self._multipart.begin(upload)}
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
@@ -107,40 +112,19 @@ class S3Backend(Backend):
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         return self._uploads.write(upload, part, stream)
 
-    def assemble(self, upload: Upload, budget: Budget) -> StoredObject:  # noqa: ARG002
+    def assemble(self, upload: Upload) -> StoredObject:
         if upload.plan.strategy is Strategy.PARTS:
             return self._multipart.assemble(upload)
         return self.stat(upload.upload_path)
 
-    def publish(self, upload: Upload, verified: StoredObject, budget: Budget) -> StoredObject:  # noqa: ARG002
-        existing = self.find(upload.file_path)
-        if upload.plan.strategy is Strategy.PARTS:
-            if existing is None or existing.etag != verified.etag:
-                raise ObjectChanged
-            return existing
-        if existing:
-            is_same = same_bytes(verified, existing)
-            if is_same:
-                return existing
-            if is_same is False:
-                raise _conflict(verified, existing)
-        self._objects.copy(upload, verified, create_only=existing is None)
-        return self._check_copy(upload, verified)
+    def assembled_path(self, upload: Upload) -> str:
+        return upload.parts_path if upload.plan.strategy is Strategy.PARTS else upload.upload_path
 
-    def _check_copy(self, upload: Upload, verified: StoredObject) -> StoredObject:
-        # Some stores ignore the ETag condition of a copy, and may have copied bytes that were never verified.
-        published = self.stat(upload.file_path)
-        is_same = same_bytes(verified, published)
-        if is_same is None:
-            is_same = self._objects.honours_pins(upload.file_path)
-        if not is_same:
-            self.delete([upload.file_path])
-            raise ObjectChanged
-        return published
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        return self._copies.publish(upload, verified)
 
     def abort(self, upload: Upload) -> None:
-        if upload.plan.strategy is Strategy.PARTS:
-            self._multipart.abort(upload)
+        self._multipart.abort(upload)
         self.delete([upload.upload_path])
 
     # Objects
@@ -168,8 +152,3 @@ class S3Backend(Backend):
             expires_in=expires_in,
             now=now,
         )
-
-
-def _conflict(verified: StoredObject, existing: StoredObject) -> SizeMismatch | ChecksumMismatch:
-    error = SizeMismatch if verified.size != existing.size else ChecksumMismatch
-    return error("Another file is already stored at this path.")

@@ -12,8 +12,9 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from fileman import conf
-from fileman.backends.s3.errors import s3_errors
+from fileman.backends.s3.errors import require_own_response, s3_errors
 from fileman.backends.s3.settings import S3Settings
+from fileman.backends.time_limit import is_limited, start_call
 from fileman.errors import StorageMisconfigured
 
 DEFAULT_REGION = "us-east-1"
@@ -25,7 +26,6 @@ _LOADER = create_loader()
 @dataclass(frozen=True, kw_only=True)
 class _Connection:
     session: Any
-    sdk: Any
     credentials: Any
     """The SDK's credentials, which renew themselves if they are temporary."""
     region: str
@@ -40,21 +40,22 @@ class S3Client:
         self._settings = settings
         self._lock = Lock()
         self._made: _Connection | None = None
-        self._streaming_sdk: Any = None
+        self._sdks: dict[tuple[int, bool], Any] = {}
 
     @property
     def sdk(self) -> Any:
-        """The botocore client: signs bodies, tries twice."""
-        return self._connection.sdk
+        """The botocore client: signs bodies; tries twice, inside a time limit once."""
+        return self.sdk_once if is_limited() else self._get_sdk(attempts=ATTEMPTS)
+
+    @property
+    def sdk_once(self) -> Any:
+        """The botocore client for requests that must not be repeated, such as copies."""
+        return self._get_sdk(attempts=1)
 
     @property
     def streaming_sdk(self) -> Any:
         """The botocore client for bodies that can be read only once: leaves them unsigned, tries once."""
-        connection = self._connection
-        with self._lock, s3_errors():
-            if self._streaming_sdk is None:
-                self._streaming_sdk = self._build_sdk(connection.session, attempts=1, sign_bodies=False)
-        return self._streaming_sdk
+        return self._get_sdk(attempts=1, sign_bodies=False)
 
     @property
     def region(self) -> str:
@@ -78,7 +79,7 @@ class S3Client:
 
     def send_unsigned(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> int:
         """Send a request as a browser would, with the SDK's timeouts, proxies and certificates. Return the status."""
-        http = self.sdk._endpoint.http_session  # noqa: SLF001 - the SDK has no public way to send without signing
+        http = self.sdk_once._endpoint.http_session  # noqa: SLF001 - the SDK has no public way to send without signing
         request = AWSRequest(method=method, url=url, headers=headers, data=body)
         return int(http.send(request.prepare()).status_code)
 
@@ -96,22 +97,31 @@ class S3Client:
             raise StorageMisconfigured(
                 "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment."
             )
-        sdk = self._build_sdk(session, attempts=ATTEMPTS, sign_bodies=True)
+        sdk = self._sdks[ATTEMPTS, True] = self._build_sdk(session, attempts=ATTEMPTS, sign_bodies=True)
         return _Connection(
             session=session,
-            sdk=sdk,
             credentials=credentials,
             region=_get_region(session),
             post_url=sdk.generate_presigned_post(self._settings.bucket_name, "key")["url"],
         )
 
+    def _get_sdk(self, *, attempts: int, sign_bodies: bool = True) -> Any:
+        session, kind = self._connection.session, (attempts, sign_bodies)
+        with self._lock, s3_errors():
+            if kind not in self._sdks:
+                self._sdks[kind] = self._build_sdk(session, attempts=attempts, sign_bodies=sign_bodies)
+            return self._sdks[kind]
+
     def _build_sdk(self, session: Any, *, attempts: int, sign_bodies: bool) -> Any:
-        return session.client(
+        sdk = session.client(
             "s3",
             region_name=_get_region(session),
             endpoint_url=self._settings.endpoint_url or None,
             config=_build_config(self._settings, attempts=attempts, sign_bodies=sign_bodies),
         )
+        sdk.meta.events.register("before-call.s3", _start_call)
+        sdk.meta.events.register("before-parse.s3", require_own_response)
+        return sdk
 
     def _build_session(self) -> Any:
         settings, core = self._settings, Session()
@@ -123,6 +133,10 @@ class S3Client:
             aws_session_token=settings.session_token or None,
             region_name=settings.region_name or None,
         )
+
+
+def _start_call(**_: Any) -> None:
+    start_call()
 
 
 def _get_region(session: Any) -> str:
@@ -151,7 +165,7 @@ def _build_config(settings: S3Settings, *, attempts: int, sign_bodies: bool) -> 
 
 def _get_addressing_style(settings: S3Settings) -> str:
     # The SDK's "auto" signs for the global host, which redirects buckets of other regions; browsers cannot follow.
-    if settings.addressing_style != "auto" or settings.endpoint_url:
+    if settings.addressing_style != "auto" or not settings.is_aws:
         return settings.addressing_style
     # The certificate of AWS does not cover bucket names with dots.
     return "path" if "." in settings.bucket_name else "virtual"

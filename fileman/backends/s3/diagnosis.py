@@ -1,6 +1,6 @@
 """Test a configuration on the storage itself, and explain its problems to an operator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,11 +12,14 @@ from urllib3 import encode_multipart_formdata
 from fileman import conf
 from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, matches, missing_permission
 from fileman.backends.s3.client import S3Client
+from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.errors import is_unsupported, s3_errors, status_and_code
+from fileman.backends.s3.late_parts import LatePartProbe
+from fileman.backends.s3.objects import computed_checksums, unquoted
 from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
 from fileman.backends.s3.uploads import S3Uploads
-from fileman.backends.values import PartPlan, Strategy, Upload
-from fileman.errors import StorageError, StorageUnavailable
+from fileman.backends.values import PartPlan, StoredObject, Strategy, Upload
+from fileman.errors import StorageError, StorageUnavailable, UploadInProgress
 
 _EXPLANATIONS = {
     "InvalidAccessKeyId": "The storage does not know this access_key_id.",
@@ -33,10 +36,20 @@ _EXPLANATIONS = {
 class S3Diagnosis:
     """Tries each kind of request once. For one use."""
 
-    def __init__(self, client: S3Client, settings: S3Settings, uploads: S3Uploads, prefix: str) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        settings: S3Settings,
+        uploads: S3Uploads,
+        copies: S3Copies,
+        late_parts: LatePartProbe,
+        prefix: str,
+    ) -> None:
         self._client = client
         self._settings = settings
         self._uploads = uploads
+        self._copies = copies
+        self._late_parts = late_parts
         self._probe = Probe(prefix, partial(_explain, settings.place), s3_errors)
         self._listed = {"Bucket": settings.bucket_name, "Prefix": self._probe.folder}
         self._object = settings.object_arguments(self._probe.new_path())
@@ -74,11 +87,9 @@ class S3Diagnosis:
         sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
         if attempt("s3:PutObject", lambda: sdk.put_object(**self._object, **encryption, Body=PROBE)) is None:
             return
-        attempt("s3:GetObject", lambda: sdk.head_object(**self._object))
-        attempt(
-            "s3:GetObject with s3:PutObject (copy)",
-            lambda: sdk.copy_object(**self._copy, **encryption, CopySource=self._object),
-        )
+        head = attempt("s3:GetObject", lambda: sdk.head_object(**self._object))
+        if head is not None:
+            attempt("s3:GetObject with s3:PutObject (copy)", lambda: self._publish(head))
 
     def _try_parts(self) -> None:
         sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
@@ -89,6 +100,18 @@ class S3Diagnosis:
         attempt("s3:ListMultipartUploadParts", lambda: sdk.list_parts(**named))
         attempt("s3:ListBucketMultipartUploads", lambda: sdk.list_multipart_uploads(**self._listed))
         attempt("s3:AbortMultipartUpload", lambda: sdk.abort_multipart_upload(**named))
+        if not self._settings.is_aws:
+            attempt("s3:PutObject (part)", self._late_parts.run)
+
+    def _publish(self, head: Mapping[str, Any]) -> StoredObject:
+        etag = unquoted(head["ETag"])
+        verified = StoredObject(
+            path=self._object["Key"], size=len(PROBE), etag=etag, checksums=computed_checksums(head)
+        )
+        try:
+            return self._copies.publish(self._upload, verified)
+        except UploadInProgress as error:
+            raise StorageUnavailable from error
 
     def _delete(self, named: dict[str, str]) -> None:
         """Delete an object, and in a bucket with versioning all its versions."""
@@ -127,21 +150,27 @@ class S3Diagnosis:
             checksums = (f"x-amz-checksum-{algorithm}" for algorithm in sorted(SINGLE_CHECKSUMS))
             yield "PUT", ["Content-Type", *self._settings.encryption_headers(), *checksums]
 
-    def _try_post(self) -> None:
-        plan = PartPlan(strategy=Strategy.SINGLE, part_size=len(PROBE), total_parts=1)
-        upload = Upload(
+    @property
+    def _upload(self) -> Upload:
+        """A new upload of the probe, which is published as its copy."""
+        return Upload(
             file_id=uuid4(),
             upload_path=self._object["Key"],
             file_path=self._copy["Key"],
+            parts_path=self._copy["Key"],
+            folder=self._copy["Key"],
             filename="probe",
             size=len(PROBE),
             content_type="text/plain",
             checksum=None,
-            plan=plan,
+            plan=PartPlan(strategy=Strategy.SINGLE, part_size=len(PROBE), total_parts=1),
             begun={},
             now=timezone.now(),
             expires_in=PROBE_SECONDS,
         )
+
+    def _try_post(self) -> None:
+        upload = self._upload
         [request] = self._uploads.sign(upload, list(upload.slices()))
         body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
         status = self._client.send_unsigned("POST", request.url, headers={"Content-Type": form}, body=body)

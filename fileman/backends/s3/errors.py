@@ -1,10 +1,12 @@
 """Map the SDK's errors to fileman's. This is the only place that does, and none of them leaves the backend."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 
@@ -20,6 +22,8 @@ _TRANSIENT: tuple[type[Exception], ...] = (
     sdk.MetadataRetrievalError,
     sdk.CapacityNotAvailableError,
 )
+# Raised by the SDK and by this backend for a response without the storage's elements and headers.
+_FOREIGN = (ResponseParserError, LookupError, ValueError, TypeError, AttributeError)
 _BUSY_CODES = {
     "RequestTimeout",
     "SlowDown",
@@ -34,6 +38,32 @@ _BUSY_CODES = {
 }
 _CHANGED_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"}
 _UNSUPPORTED_CODES = {"NotImplemented", "InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed"}
+# Root elements of responses whose elements may all be absent. Any page would otherwise pass for an empty list.
+_ROOTS = {
+    "ListParts": b"<ListPartsResult",
+    "ListMultipartUploads": b"<ListMultipartUploadsResult",
+    "ListObjectsV2": b"<ListBucketResult",
+    "ListObjectVersions": b"<ListVersionsResult",
+    "DeleteObjects": b"<DeleteResult",
+    "CompleteMultipartUpload": b"<CompleteMultipartUploadResult",
+}
+_WITHOUT_CONTENT = {"DeleteObject", "AbortMultipartUpload"}
+_REDIRECTS_OF_PROXIES = {302, 303, 307}
+
+
+class ForeignResponse(ValueError):
+    """A success that something else than the storage returned: a maintenance page, a captive portal."""
+
+
+def require_own_response(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise ForeignResponse for a success without the mark of its operation. A handler of the SDK's before-parse."""
+    status, name = response_dict["status_code"], operation_model.name
+    if name in _WITHOUT_CONTENT:
+        has_mark = status == 204
+    else:
+        has_mark = name not in _ROOTS or _ROOTS[name] in response_dict["body"]
+    if status < 300 and not has_mark:
+        raise ForeignResponse
 
 
 @contextmanager
@@ -44,40 +74,47 @@ def s3_errors() -> Iterator[None]:
     except sdk.ClientError as error:
         status, code = status_and_code(error)
         logger.debug("S3 returned %s %s for %s", status, code, error.operation_name)
-        raise to_storage_error(status, code) from error
+        raise to_storage_error(status, code, error.operation_name) from error
     except _TRANSIENT as error:
         logger.info("S3 could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except sdk.BotoCoreError as error:
         logger.warning("The request to S3 could not be made: %s", type(error).__name__)
         raise StorageMisconfigured from error
+    except _FOREIGN as error:
+        logger.warning("The response was not one of S3: %s", type(error).__name__)
+        raise StorageUnavailable from error
 
 
 def status_and_code(error: sdk.ClientError) -> tuple[int, str]:
-    """Return the HTTP status and S3's code, such as (404, "NoSuchKey"). For HEAD the code repeats the status."""
+    """Return the HTTP status and S3's code, such as (404, "NoSuchKey"). Without a body the code repeats the status."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return int(status), str(error.response.get("Error", {}).get("Code", ""))
 
 
-def to_storage_error(status: int, code: str) -> StorageError:
+def to_storage_error(status: int, code: str, operation: str) -> StorageError:
     """Return fileman's error for an error response of S3."""
-    if (status >= 500 and status != 501) or status == 429 or code in _BUSY_CODES:
+    if (status >= 500 and status != 501) or status in {429, *_REDIRECTS_OF_PROXIES} or code in _BUSY_CODES:
         return StorageUnavailable()
     if status == 412 or code in _CHANGED_CODES:
         return ObjectChanged()
     if status == 404 and code != "NoSuchBucket":
-        return FileMissing()
+        return FileMissing() if _is_absence(code) or operation == "HeadObject" else StorageUnavailable()
     return StorageMisconfigured()
 
 
 def is_gone(error: sdk.ClientError) -> bool:
-    """Return True if the object or multipart upload does not exist."""
-    # Stores differ in the code for an unknown upload id.
+    """Return True if the storage says that the object or multipart upload does not exist."""
     status, code = status_and_code(error)
-    return status == 404 and code != "NoSuchBucket"
+    return status == 404 and _is_absence(code)
 
 
 def is_unsupported(error: sdk.ClientError) -> bool:
     """Return True if a store responds like this to an argument or an operation that it does not implement."""
     status, code = status_and_code(error)
     return status in {405, 501} or (status == 400 and code in _UNSUPPORTED_CODES)
+
+
+def _is_absence(code: str) -> bool:
+    # Stores differ in the code for an unknown upload id. A 404 without such a code is the page of a proxy.
+    return code.startswith("NoSuch") and code != "NoSuchBucket"

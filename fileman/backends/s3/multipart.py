@@ -1,22 +1,21 @@
-"""Files in parts. A multipart upload names the file path, and S3 rejects its id once it is completed."""
+"""Files in parts. A multipart upload names the path of the file, and S3 rejects its id once it is completed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from fileman.backends.s3.client import S3Client
-from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
+from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors
 from fileman.backends.s3.objects import S3Objects, unquoted
 from fileman.backends.s3.settings import S3Settings
-from fileman.backends.values import Slice, StoredObject, Upload
-from fileman.errors import PartsMissing, SizeMismatch, UploadInProgress, UploadLost
+from fileman.backends.values import Slice, StoredObject, Strategy, Upload
+from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress, UploadLost
 
 # AWS: "Amazon S3 multipart upload limits".
 PARTS_MAX = 10_000
 PART_MIN_BYTES = 5 * 1024**2
 PART_MAX_BYTES = 5 * 1024**3
-_PART_CHECKSUMS = ("ChecksumCRC32C",)
 
 
 class S3Multipart:
@@ -29,119 +28,173 @@ class S3Multipart:
 
     def begin(self, upload: Upload) -> str:
         """Return the id of a new multipart upload, which computes the declared checksum if the store can."""
-        arguments = self._settings.new_object_arguments(upload.file_path, upload.content_type)
-        create = self._client.sdk.create_multipart_upload
         with s3_errors():
             if upload.checksum is None or upload.checksum.algorithm not in self._settings.parts_checksums:
-                return str(create(**arguments)["UploadId"])
+                return self._create(upload.parts_path, upload)
             algorithm = upload.checksum.algorithm.upper()
             try:
-                return str(create(**arguments, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")["UploadId"])
+                return self._create(upload.parts_path, upload, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
             except ClientError as error:
                 if not is_unsupported(error):
                     raise
-                return str(create(**arguments)["UploadId"])
+                return self._create(upload.parts_path, upload)
+
+    def begin_copy(self, upload: Upload, metadata: Mapping[str, str]) -> str:
+        """Return the id of a new multipart upload at the file path, whose object will have this metadata."""
+        with s3_errors():
+            return self._create(upload.file_path, upload, Metadata=metadata)
+
+    def _create(self, path: str, upload: Upload, **more: Any) -> str:
+        arguments = self._settings.new_object_arguments(path, upload.content_type)
+        return str(self._client.sdk.create_multipart_upload(**arguments, **more)["UploadId"])
 
     def missing(self, upload: Upload) -> list[Slice]:
         """Return the slices that are not stored with their full size; none once completed. Raises UploadLost."""
         parts = self._list_parts(upload)
-        if parts is None:
-            if self._objects.find(upload.file_path):
-                return []
-            raise UploadLost
-        return [part for part in upload.slices() if parts.get(part.part_number, {}).get("Size") != part.length]
+        if parts is not None:
+            return [part for part, noted in zip(upload.slices(), parts, strict=True) if not noted]
+        if self._objects.find(upload.parts_path):
+            return []
+        raise UploadLost
 
-    def has_part(self, upload: Upload, part: Slice) -> bool:
-        """Return True if the part is stored. Raises UploadLost."""
-        page = {"PartNumberMarker": part.part_number - 1, "MaxParts": 1}
+    def find_part(self, named: Mapping[str, str], *, number: int = 1, size: int | None = None) -> str:
+        """Return the ETag of a part, or "" if it is not stored with this size."""
+        page = {"PartNumberMarker": number - 1, "MaxParts": 1}
         with s3_errors():
-            try:
-                response = self._client.sdk.list_parts(**self.upload_arguments(upload), **page)
-            except ClientError as error:
-                if is_gone(error):
-                    raise UploadLost from error
-                raise
-        return any(entry["PartNumber"] == part.part_number for entry in response.get("Parts", []))
+            for entry in self._client.sdk.list_parts(**named, **page).get("Parts", []):
+                if entry["PartNumber"] == number and size in {None, entry["Size"]}:
+                    return unquoted(entry["ETag"])
+        return ""
 
     def assemble(self, upload: Upload) -> StoredObject:
         """Complete the upload with the parts that S3 lists, and return the object.
 
-        Raises PartsMissing, FileMissing if neither the upload nor the object exists, SizeMismatch, UploadInProgress.
+        Raises PartsMissing, FileMissing if neither the upload nor the object exists, ObjectChanged if a part was sent
+        again meanwhile, UploadInProgress if S3 goes on by itself.
         """
-        parts = self._list_parts(upload)
-        if parts is not None:
-            wanted = [parts.get(part.part_number) for part in upload.slices()]
-            listed = [part for part in wanted if part]
-            if len(listed) != len(wanted) or sum(part["Size"] for part in listed) != upload.size:
-                raise PartsMissing
-            # An upload that was begun twice has a second multipart upload, which nothing would find afterwards.
-            self.abort(upload, keep=upload.begun["upload_id"])
-            self._complete(upload, listed)
-        whole = self._objects.stat(upload.file_path)
-        if whole.size != upload.size:
-            raise SizeMismatch(f"The stored file has {whole.size} bytes, but {upload.size} were declared.")
-        return whole
+        notes = upload.progress
+        if "completed" not in notes:
+            parts = self._list_parts(upload)
+            if parts is not None:
+                if not all(parts):
+                    raise PartsMissing
+                self._abort_others(upload)
+                self._complete(upload, parts)
+            notes.clear()
+            notes["completed"] = True
+        try:
+            return self._objects.stat(upload.parts_path)
+        except FileMissing:
+            notes.clear()
+            raise
 
-    def abort(self, upload: Upload, *, keep: str = "") -> None:
-        """Abort every multipart upload at the file path but `keep`, also one whose id was never saved."""
-        named = self._settings.object_arguments(upload.file_path)
-        saved = {upload.begun["upload_id"]} if upload.begun else set()
+    def abort(self, upload: Upload) -> None:
+        """Abort every multipart upload of this file, also those of unfinished copies and those with unsaved ids."""
+        found = set()
+        if upload.begun:
+            found.add((upload.parts_path, upload.begun["upload_id"]))
         with s3_errors():
-            for upload_id in (saved | set(self._list_upload_ids(upload.file_path))) - {keep}:
-                try:
-                    self._client.sdk.abort_multipart_upload(**named, UploadId=upload_id)
-                except ClientError as error:
-                    if not is_gone(error):
-                        raise
+            if upload.plan.strategy is Strategy.PARTS or not self._settings.is_aws:  # AWS copies without parts
+                found |= set(self._list_uploads(upload.folder))
+            if not upload.parts_path.startswith(upload.folder):  # begun by an earlier version
+                found |= {entry for entry in self._list_uploads(upload.parts_path) if entry[0] == upload.parts_path}
+        for key, upload_id in sorted(found):
+            self.abort_one({**self._settings.object_arguments(key), "UploadId": upload_id})
+
+    def abort_one(self, named: Mapping[str, str]) -> None:
+        """Abort a multipart upload. One that does not exist is no error."""
+        with s3_errors():
+            try:
+                self._client.sdk.abort_multipart_upload(**named)
+            except ClientError as error:
+                if not is_gone(error):
+                    raise
 
     def upload_arguments(self, upload: Upload) -> dict[str, Any]:
         """Return the SDK's arguments that name the multipart upload. Raises UploadLost if its id was never saved."""
         if not upload.begun:
             raise UploadLost
-        return {**self._settings.object_arguments(upload.file_path), "UploadId": upload.begun["upload_id"]}
+        return {**self._settings.object_arguments(upload.parts_path), "UploadId": upload.begun["upload_id"]}
 
-    def _list_parts(self, upload: Upload) -> Mapping[int, Mapping[str, Any]] | None:
-        """Return S3's entry for each part number, or None if the multipart upload does not exist."""
+    def _list_parts(self, upload: Upload) -> list[str] | None:
+        """Return the ETag and checksum of each part, "" if missing; None if the multipart upload does not exist.
+
+        Each page is noted. A list with gaps is forgotten in the end, because clients are about to send those parts.
+        """
         if not upload.begun:
             return None
-        pages = self._client.sdk.get_paginator("list_parts").paginate(**self.upload_arguments(upload))
+        notes, named = upload.progress, self.upload_arguments(upload)
+        if notes.get("upload_id") != named["UploadId"]:
+            notes.clear()
+            notes.update(upload_id=named["UploadId"], parts=[])
+        parts: list[str] = notes["parts"]
         with s3_errors():
             try:
-                return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
+                while len(parts) < upload.plan.total_parts:
+                    parts.extend(self._list_page(upload, named, after=len(parts)))
             except ClientError as error:
                 if not is_gone(error):
                     raise
+                notes.clear()
                 return None
+        if not all(parts):
+            notes.clear()
+        return parts
 
-    def _complete(self, upload: Upload, parts: Sequence[Mapping[str, Any]]) -> None:
-        """Complete the upload, create-only and of exactly this size if the store supports these conditions."""
-        arguments = self.upload_arguments(upload)
-        arguments["MultipartUpload"] = {"Parts": [_to_completed(part) for part in parts]}
-        complete = self._client.sdk.complete_multipart_upload
-        with s3_errors():
-            try:
-                complete(**arguments, MpuObjectSize=upload.size, IfNoneMatch="*")
-            except ReadTimeoutError as error:
-                raise UploadInProgress from error
-            except ClientError as error:
-                if is_gone(error) or status_and_code(error)[0] == 412:
-                    return  # another call has completed it; the caller checks the object
-                if not is_unsupported(error):
-                    raise
-                complete(**arguments)
+    def _list_page(self, upload: Upload, named: Mapping[str, Any], *, after: int) -> list[str]:
+        """Return the parts from number `after` + 1 to the last of a page; the last page ends with the last part."""
+        page = self._client.sdk.list_parts(**named, PartNumberMarker=after)
+        found = {entry["PartNumber"]: entry for entry in page.get("Parts", [])}
+        last = max(found, default=0) if page.get("IsTruncated") else 0
+        last = last if after < last <= upload.plan.total_parts else upload.plan.total_parts
+        return [_to_note(found.get(number), upload.slice(number)) for number in range(after + 1, last + 1)]
 
-    def _list_upload_ids(self, path: str) -> Iterator[str]:
+    def _abort_others(self, upload: Upload) -> None:
+        """Abort what an earlier `begin` of this upload has left. Nothing would find it afterwards."""
+        notes, named = upload.progress, self.upload_arguments(upload)
+        if "others" not in notes:
+            with s3_errors():
+                found = list(self._list_uploads(upload.parts_path))
+            notes["others"] = [other for key, other in found if key == upload.parts_path and other != named["UploadId"]]
+        while notes["others"]:
+            self.abort_one({**named, "UploadId": notes["others"][-1]})
+            notes["others"].pop()
+
+    def _complete(self, upload: Upload, parts: list[str]) -> None:
+        completed = [_to_completed(number, noted) for number, noted in enumerate(parts, start=1)]
+        arguments = {**self.upload_arguments(upload), "MultipartUpload": {"Parts": completed}}
+        try:
+            with s3_errors():
+                try:
+                    self._client.sdk_once.complete_multipart_upload(**arguments)
+                except ReadTimeoutError as error:
+                    raise UploadInProgress from error
+        except FileMissing:
+            return  # another call has completed it; the caller looks at the object
+        except ObjectChanged:
+            upload.progress.clear()  # a part was sent again after it was listed
+            raise
+
+    def _list_uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield key and id of each multipart upload below a prefix; none if the store cannot list them."""
         pages = self._client.sdk.get_paginator("list_multipart_uploads")
         try:
-            for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=path):
+            for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=prefix):
                 for entry in page.get("Uploads", []):
-                    if entry["Key"] == path:
-                        yield entry["UploadId"]
+                    if entry["Key"].startswith(prefix):
+                        yield entry["Key"], entry["UploadId"]
         except ClientError as error:
             if not is_unsupported(error) and not is_gone(error):
                 raise
 
 
-def _to_completed(part: Mapping[str, Any]) -> dict[str, Any]:
-    checksums = {name: part[name] for name in _PART_CHECKSUMS if part.get(name)}
-    return {"PartNumber": part["PartNumber"], "ETag": unquoted(part["ETag"]), **checksums}
+def _to_note(entry: Mapping[str, Any] | None, part: Slice) -> str:
+    """Return the part of a list of parts that completing it takes, or "" if it is not stored with its full size."""
+    if entry is None or entry["Size"] != part.length:
+        return ""
+    return f"{unquoted(entry['ETag'])} {entry.get('ChecksumCRC32C', '')}".rstrip()
+
+
+def _to_completed(number: int, noted: str) -> dict[str, Any]:
+    etag, _, crc32c = noted.partition(" ")
+    return {"PartNumber": number, "ETag": etag, **({"ChecksumCRC32C": crc32c} if crc32c else {})}

@@ -1,5 +1,6 @@
-"""The objects of one bucket: HEAD, GET, copy, DELETE and LIST of S3 in fileman's terms."""
+"""The objects of one bucket: HEAD, GET, DELETE and LIST of S3 in fileman's terms."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -12,39 +13,53 @@ from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.streams import CHUNK_BYTES
-from fileman.backends.values import DeleteFailure, StoredObject, Upload
+from fileman.backends.values import DeleteFailure, StoredObject
 from fileman.checksums import base64_to_hex
-from fileman.errors import FileMissing, ObjectChanged
+from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable
 
 # Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
 DELETE_BATCH = 1000
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
-_NO_SUCH_ETAG = '"00000000000000000000000000000000"'
+CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
+# Metadata of copies: the MD5 that their ETag proves.
+MD5_METADATA = "fileman-md5"
+# Stated reason of a failure to delete.
+_UNCONFIRMED = "Unconfirmed"
 
 
 class S3Objects:
-    """Reads, copies, deletes and lists objects."""
+    """Reads, deletes and lists objects."""
 
     def __init__(self, client: S3Client, settings: S3Settings) -> None:
         self._client = client
         self._settings = settings
-        self._honours_pins: bool | None = None
 
     def stat(self, path: str) -> StoredObject:
         """Return the object's properties. Raises FileMissing."""
         with s3_errors():
             head = self._client.sdk.head_object(**self._settings.object_arguments(path), ChecksumMode="ENABLED")
-        return StoredObject(
-            path=path,
-            size=head["ContentLength"],
-            etag=unquoted(head["ETag"]),
-            version=head.get("VersionId", ""),
-            content_type=head.get("ContentType", ""),
-            content_encoding=head.get("ContentEncoding", ""),
-            checksums=computed_checksums(head),
-            modified=head["LastModified"],
-        )
+            stored = StoredObject(
+                path=path,
+                size=head["ContentLength"],
+                etag=unquoted(head["ETag"]),
+                version=head.get("VersionId", ""),
+                content_type=head.get("ContentType", ""),
+                content_encoding=head.get("ContentEncoding", ""),
+                checksums=computed_checksums(head),
+                modified=head["LastModified"],
+            )
+            if not any(name.startswith("x-amz") for name in head["ResponseMetadata"]["HTTPHeaders"]):
+                self._confirm(stored)
+        return stored
+
+    def _confirm(self, stored: StoredObject) -> None:
+        """Raise StorageUnavailable unless a list has the object too.
+
+        A HEAD has no body that could prove where it comes from, and a web server's page has size, date and ETag too.
+        """
+        listed = next(self.list_objects(stored.path, older_than=None), None)
+        if listed is None or (listed.path, listed.size, listed.etag) != (stored.path, stored.size, stored.etag):
+            raise StorageUnavailable
 
     def find(self, path: str) -> StoredObject | None:
         """Return the object's properties, or None if it does not exist."""
@@ -69,48 +84,11 @@ class S3Objects:
                 if status_and_code(error)[0] == 416:  # the object ends before `start`
                     return iter(())
                 raise
-        if etag and unquoted(response["ETag"]) != etag:  # the store ignores IfMatch
-            response["Body"].close()
-            raise ObjectChanged
+            is_other = etag is not None and unquoted(response["ETag"]) != etag  # the store ignores IfMatch
+            if is_other or (start and "ContentRange" not in response):
+                response["Body"].close()
+                raise ObjectChanged if is_other else StorageUnavailable
         return _chunks(response["Body"])
-
-    def copy(self, upload: Upload, source: StoredObject, *, create_only: bool) -> None:
-        """Copy `source` to the file path inside the storage. Raises ObjectChanged if its ETag is no longer the same."""
-        arguments = {
-            **self._settings.new_object_arguments(upload.file_path, upload.content_type),
-            "CopySource": self._settings.object_arguments(source.path),
-            "CopySourceIfMatch": f'"{source.etag}"',
-            "MetadataDirective": "REPLACE",
-        }
-        for algorithm in source.checksums.keys() & _CHECKSUM_FIELDS.keys():
-            arguments["ChecksumAlgorithm"] = algorithm.upper()
-        with s3_errors():
-            self._copy(arguments, create_only=create_only)
-
-    def _copy(self, arguments: Mapping[str, Any], *, create_only: bool) -> None:
-        client = self._client.sdk
-        if not create_only:
-            client.copy_object(**arguments)
-            return
-        try:
-            client.copy_object(**arguments, IfNoneMatch="*")
-        except ClientError as error:
-            if not is_unsupported(error):
-                raise
-            client.copy_object(**arguments)
-
-    def honours_pins(self, path: str) -> bool:
-        """Return True if the store rejects a copy with a wrong source ETag. Tries it once, on the object at `path`."""
-        if self._honours_pins is None:
-            named = self._settings.object_arguments(path)
-            copy = {**named, "CopySource": named, "MetadataDirective": "REPLACE"}
-            try:
-                with s3_errors():
-                    self._client.sdk.copy_object(**copy, CopySourceIfMatch=_NO_SUCH_ETAG)
-                self._honours_pins = False
-            except ObjectChanged:
-                self._honours_pins = True
-        return self._honours_pins
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         """Delete objects and, in a bucket with versioning, all their versions."""
@@ -138,13 +116,16 @@ class S3Objects:
             if not is_unsupported(error) and status_and_code(error)[1] != "AccessDenied":
                 raise
             return self._delete_singly(objects)
-        marked = [entry["Key"] for entry in response.get("Deleted", []) if _is_new_marker(entry)]
+        deleted, errors = response.get("Deleted", []), response.get("Errors", [])
+        reasons = {entry["Key"]: entry.get("Code", "") for entry in errors}
+        confirmed = {entry["Key"] for entry in deleted} | reasons.keys()
+        reasons |= {named["Key"]: _UNCONFIRMED for named in objects if named["Key"] not in confirmed}
         failures = [
-            DeleteFailure(path=entry["Key"], reason=entry.get("Code", ""))
-            for entry in response.get("Errors", [])
-            if entry.get("Code") not in {"NoSuchKey", "NoSuchVersion"}
+            DeleteFailure(path=path, reason=reason)
+            for path, reason in reasons.items()
+            if reason not in {"NoSuchKey", "NoSuchVersion"}
         ]
-        return marked, failures
+        return [entry["Key"] for entry in deleted if _is_new_marker(entry)], failures
 
     def _delete_singly(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         marked, failures = [], []
@@ -182,7 +163,9 @@ class S3Objects:
 
 
 def unquoted(etag: str) -> str:
-    """Return an ETag without its quotes."""
+    """Return an ETag without its quotes. Raises ValueError if the response was cut inside it."""
+    if etag.count('"') == 1:
+        raise ValueError("An ETag has one quote.")
     return etag.strip('"')
 
 
@@ -191,24 +174,22 @@ def computed_checksums(head: Mapping[str, Any]) -> dict[str, str]:
     checksums = {}
     # A composite checksum is a checksum of checksums. A store without types may repeat the client's claim.
     if head.get("ChecksumType") == "FULL_OBJECT":
-        for algorithm, field in _CHECKSUM_FIELDS.items():
+        for algorithm, field in CHECKSUM_FIELDS.items():
             if head.get(field):
                 checksums[algorithm] = base64_to_hex(head[field])
     # An ETag is an MD5 if the object was sent by one request and no KMS or customer key encrypts it (AWS: "Object").
     has_key = head.get("ServerSideEncryption", "").startswith("aws:kms") or "SSECustomerAlgorithm" in head
-    if not has_key and _MD5.fullmatch(unquoted(head["ETag"])):
-        checksums["md5"] = unquoted(head["ETag"])
+    etag, claimed = unquoted(head["ETag"]), head.get("Metadata", {}).get(MD5_METADATA, "")
+    if not has_key and _MD5.fullmatch(etag):
+        checksums["md5"] = etag
+    elif not has_key and _MD5.fullmatch(claimed) and etag == _etag_of_one_part(claimed):
+        checksums["md5"] = claimed
     return checksums
 
 
-def same_bytes(one: StoredObject, other: StoredObject) -> bool | None:
-    """Return True if two objects have the same bytes, or None if unknown: with KMS every copy has a new ETag."""
-    if one.size != other.size:
-        return False
-    common = one.checksums.keys() & other.checksums.keys()
-    if common:
-        return all(one.checksums[algorithm] == other.checksums[algorithm] for algorithm in common)
-    return True if one.etag == other.etag else None
+def _etag_of_one_part(md5: str) -> str:
+    """Return the ETag of an object in one part. It proves the MD5 of the bytes, whoever claims it."""
+    return f"{hashlib.md5(bytes.fromhex(md5), usedforsecurity=False).hexdigest()}-1"
 
 
 def _is_new_marker(entry: Mapping[str, Any]) -> bool:

@@ -105,18 +105,23 @@ class S3Settings(BackendSettings):
         """Algorithms that this storage is trusted to compute over an object sent by one request."""
         # Some compatible stores repeat the client's claim, so only their ETag counts. With a KMS key the ETag is not
         # an MD5 (AWS: "Object", ETag).
-        computed = frozenset() if self.endpoint_url else SINGLE_CHECKSUMS
+        computed = SINGLE_CHECKSUMS if self.is_aws else frozenset()
         return computed if self.server_side_encryption == "aws:kms" else computed | {"md5"}
 
     @property
     def parts_checksums(self) -> frozenset[str]:
         """Algorithms that this storage is trusted to compute over an object sent in parts."""
-        return frozenset() if self.endpoint_url else PARTS_CHECKSUMS
+        return PARTS_CHECKSUMS if self.is_aws else frozenset()
+
+    @property
+    def is_aws(self) -> bool:
+        """True for AWS itself, whose conditions of copies and dead upload ids are relied on."""
+        return not self.endpoint_url
 
     @property
     def place(self) -> str:
         """Name of the store in messages and in `location()`: "aws" or "https://host"."""
-        return "aws" if not self.endpoint_url else get_origin(parsed(self.endpoint_url))
+        return get_origin(parsed(self.endpoint_url)) if self.endpoint_url else "aws"
 
 
 def location_problems(backend_url: str, settings: S3Settings) -> list[str]:

@@ -14,7 +14,7 @@ from fileman.backends.s3.signing import S3Signer
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
-from fileman.errors import ObjectChanged, StorageUnavailable, UploadInProgress
+from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable, UploadInProgress, UploadLost
 
 
 class S3Uploads:
@@ -66,7 +66,7 @@ class S3Uploads:
 
     def _sign_part(self, upload: Upload, part: Slice) -> UploadRequest:
         query = {"uploadId": upload.begun["upload_id"], "partNumber": part.part_number}
-        return self._put_request(upload, part, upload.file_path, query=query, headers={})
+        return self._put_request(upload, part, upload.parts_path, query=query, headers={})
 
     def _put_request(
         self, upload: Upload, part: Slice, key: str, *, headers: dict[str, str], query: dict[str, Any] | None = None
@@ -99,10 +99,14 @@ class S3Uploads:
         return self._write_object(upload, part, stream)
 
     def _write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
-        if self._multipart.has_part(upload, part):
+        named = self._multipart.upload_arguments(upload)
+        try:
+            etag = self._multipart.find_part(named, number=part.part_number)
+        except FileMissing as error:
+            raise UploadLost from error
+        if etag:
             raise UploadInProgress
-        arguments = self._multipart.upload_arguments(upload)
-        arguments |= {"PartNumber": part.part_number, "ContentLength": part.length}
+        arguments = {**named, "PartNumber": part.part_number, "ContentLength": part.length}
         upload_part = self._client.streaming_sdk.upload_part
         _send(ExactBody(stream, part.length), lambda readable: upload_part(**arguments, Body=readable))
 
@@ -148,7 +152,9 @@ class _Readable:
 def _send(body: ExactBody, request: Callable[[_Readable], Any]) -> Any:
     try:
         with s3_errors():
-            return request(_Readable(body))
+            response = request(_Readable(body))
+            unquoted(response["ETag"])  # every stored object and part has one
+            return response
     except StorageUnavailable as error:
         if body.error:  # botocore wraps an error raised while it reads the body
             raise body.error from error
