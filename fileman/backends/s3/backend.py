@@ -58,6 +58,7 @@ class S3Backend(Backend):
             self.capabilities,
             single_checksums=self.settings.single_checksums,
             parts_checksums=self.settings.parts_checksums,
+            pins_copies=self.settings.is_aws,
         )
         self._client = S3Client(self.settings)
         self._signer = S3Signer(self._client, self.settings.bucket_name)

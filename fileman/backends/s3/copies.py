@@ -64,6 +64,9 @@ class S3Copies:
         except FileMissing as error:
             notes.clear()
             raise StorageUnavailable from error
+        if _has_md5(verified) and published.checksums.get("md5", verified.etag) != verified.etag:
+            notes.clear()  # a store that copies whole objects only has ignored the condition
+            raise ObjectChanged
         proven = verified.checksums if self._settings.is_aws else {}
         return replace(published, checksums={**proven, **published.checksums})
 

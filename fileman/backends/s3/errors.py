@@ -38,32 +38,33 @@ _BUSY_CODES = {
 }
 _CHANGED_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"}
 _UNSUPPORTED_CODES = {"NotImplemented", "InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed"}
-# Root elements of responses whose elements may all be absent. Any page would otherwise pass for an empty list.
+# Beginnings of root elements whose children may all be absent: without them any page passes for an empty list.
 _ROOTS = {
-    "ListParts": b"<ListPartsResult",
-    "ListMultipartUploads": b"<ListMultipartUploadsResult",
-    "ListObjectsV2": b"<ListBucketResult",
-    "ListObjectVersions": b"<ListVersionsResult",
-    "DeleteObjects": b"<DeleteResult",
-    "CompleteMultipartUpload": b"<CompleteMultipartUploadResult",
+    "ListParts": b"<List",
+    "ListMultipartUploads": b"<List",
+    "ListObjectsV2": b"<List",
+    "ListObjectVersions": b"<List",
+    "DeleteObjects": b"<Delete",
+    "CompleteMultipartUpload": b"<CompleteMultipartUpload",
 }
 _WITHOUT_CONTENT = {"DeleteObject", "AbortMultipartUpload"}
-_REDIRECTS_OF_PROXIES = {302, 303, 307}
 
 
 class ForeignResponse(ValueError):
-    """A success that something else than the storage returned: a maintenance page, a captive portal."""
+    """A response that something else than the storage has sent: a maintenance page, a captive portal."""
 
 
 def require_own_response(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise ForeignResponse for a success without the mark of its operation. A handler of the SDK's before-parse."""
+    """Raise ForeignResponse for a success or redirect without the storage's mark. A handler of the SDK's events."""
     status, name = response_dict["status_code"], operation_model.name
-    if name in _WITHOUT_CONTENT:
+    if 300 <= status < 400:  # the SDK looks for the bucket's region then, by requests that are redirected too
+        has_mark = any(header.lower().startswith("x-amz") for header in response_dict["headers"])
+    elif name in _WITHOUT_CONTENT:
         has_mark = status == 204
     else:
         has_mark = name not in _ROOTS or _ROOTS[name] in response_dict["body"]
-    if status < 300 and not has_mark:
-        raise ForeignResponse
+    if status < 400 and not has_mark:
+        raise ForeignResponse(name)
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def status_and_code(error: sdk.ClientError) -> tuple[int, str]:
 
 def to_storage_error(status: int, code: str, operation: str) -> StorageError:
     """Return fileman's error for an error response of S3."""
-    if (status >= 500 and status != 501) or status in {429, *_REDIRECTS_OF_PROXIES} or code in _BUSY_CODES:
+    if (status >= 500 and status != 501) or status in {307, 429} or code in _BUSY_CODES:
         return StorageUnavailable()
     if status == 412 or code in _CHANGED_CODES:
         return ObjectChanged()

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from fileman import conf
 from fileman.backends.diagnosis import PROBE
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import s3_errors, status_and_code
 from fileman.backends.s3.objects import S3Objects, unquoted
 from fileman.backends.s3.settings import S3Settings
-from fileman.backends.time_limit import full_timeout_seconds
 from fileman.errors import OutOfTime, StorageError, StorageMisconfigured, StorageUnavailable
 
 LATE_PARTS = (
@@ -42,7 +42,7 @@ class LatePartProbe:
 
         OutOfTime leaves the remaining steps to the next call; after any other error it starts over.
         """
-        if not self._lock.acquire(timeout=full_timeout_seconds()):
+        if not self._lock.acquire(timeout=conf.settings().full_timeout_seconds):
             raise StorageUnavailable
         try:
             with s3_errors():
@@ -81,7 +81,12 @@ class LatePartProbe:
             self._has_late_parts = bool(unquoted(response["ETag"]))
 
     def _delete(self) -> None:
-        self._objects.delete([self._path])
+        try:
+            self._objects.delete([self._path])
+        except OutOfTime:
+            raise
+        except StorageError:
+            return  # the answer is known, and the lifecycle rule for this folder removes the object
 
 
 def _is_refusal(error: ClientError) -> bool:

@@ -46,11 +46,12 @@ class S3Multipart:
 
     def _create(self, path: str, upload: Upload, **more: Any) -> str:
         arguments = self._settings.new_object_arguments(path, upload.content_type)
-        return str(self._client.sdk.create_multipart_upload(**arguments, **more)["UploadId"])
+        # Once: if the response to the first request is lost, a second one begins another upload.
+        return str(self._client.sdk_once.create_multipart_upload(**arguments, **more)["UploadId"])
 
     def missing(self, upload: Upload) -> list[Slice]:
         """Return the slices that are not stored with their full size; none once completed. Raises UploadLost."""
-        parts = self._list_parts(upload)
+        parts = self._list_parts(upload, notes={})
         if parts is not None:
             return [part for part, noted in zip(upload.slices(), parts, strict=True) if not noted]
         if self._objects.find(upload.parts_path):
@@ -74,7 +75,7 @@ class S3Multipart:
         """
         notes = upload.progress
         if "completed" not in notes:
-            parts = self._list_parts(upload)
+            parts = self._list_parts(upload, notes)
             if parts is not None:
                 if not all(parts):
                     raise PartsMissing
@@ -116,14 +117,14 @@ class S3Multipart:
             raise UploadLost
         return {**self._settings.object_arguments(upload.parts_path), "UploadId": upload.begun["upload_id"]}
 
-    def _list_parts(self, upload: Upload) -> list[str] | None:
+    def _list_parts(self, upload: Upload, notes: dict[str, Any]) -> list[str] | None:
         """Return the ETag and checksum of each part, "" if missing; None if the multipart upload does not exist.
 
         Each page is noted. A list with gaps is forgotten in the end, because clients are about to send those parts.
         """
         if not upload.begun:
             return None
-        notes, named = upload.progress, self.upload_arguments(upload)
+        named = self.upload_arguments(upload)
         if notes.get("upload_id") != named["UploadId"]:
             notes.clear()
             notes.update(upload_id=named["UploadId"], parts=[])

@@ -18,7 +18,6 @@ from tests.backends.s3.stores import (
     BODY,
     PART_BYTES,
     Store,
-    budget,
     checksum_of,
     client_of,
     part_of,
@@ -171,7 +170,7 @@ def _part_as_object(store: Store) -> Outcome:
     kept = [pair for pair in request.url.split("?")[1].split("&") if not pair.startswith(("partNumber", "uploadId"))]
     url = f"{request.url.partition('?')[0]}?{'&'.join(kept)}"
     status = send(request, part_of(PARTS_BODY, request), url=url)
-    return Outcome(status=status, took_effect=store.has(upload.file_path))
+    return Outcome(status=status, took_effect=store.has(upload.parts_path))
 
 
 def _part_after_completion(store: Store) -> Outcome:
@@ -179,9 +178,9 @@ def _part_after_completion(store: Store) -> Outcome:
     backend = _backend(store)
     for each in backend.instructions(upload, list(upload.slices())):
         send(each, part_of(PARTS_BODY, each))
-    whole = backend.assemble(upload, budget())
+    whole = backend.assemble(upload)
     status = send(request, OTHER_BODY)
-    return Outcome(status=status, took_effect=backend.stat(upload.file_path).etag != whole.etag)
+    return Outcome(status=status, took_effect=backend.stat(upload.parts_path).etag != whole.etag)
 
 
 def _download(change: Callable[[S3Backend, str], str]) -> Attack:

@@ -14,8 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fileman.backends.s3.backend import S3Backend
+from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.multipart import S3Multipart
-from fileman.backends.values import BackendConfig, Budget, PartPlan, Strategy, Upload, UploadRequest
+from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.endpoints import S3Server
 
@@ -97,10 +98,6 @@ def new_store(server: S3Server) -> Store:
     return Store(server=server, client=client, bucket=bucket)
 
 
-def budget() -> Budget:
-    return Budget(seconds=20)
-
-
 def checksum_of(body: bytes, algorithm: str) -> Checksum:
     digest = hasher(algorithm)
     digest.update(body)
@@ -119,6 +116,7 @@ def upload_of(
 ) -> Upload:
     """Return a new upload; with `part_size` one in parts."""
     file_id = uuid.uuid4()
+    folder = f"{PREFIX}uploads/{file_id}/"
     plan = PartPlan(
         strategy=Strategy.PARTS if part_size else Strategy.SINGLE,
         part_size=part_size or size,
@@ -127,7 +125,9 @@ def upload_of(
     return Upload(
         file_id=file_id,
         upload_path=f"{PREFIX}.uploads/manager/{file_id}",
-        file_path=f"{PREFIX}uploads/{file_id}.txt",
+        file_path=f"{folder}1/notes.txt",
+        parts_path=f"{folder}0/notes.txt",
+        folder=folder,
         filename="notes.txt",
         size=size,
         content_type=content_type,
@@ -166,6 +166,12 @@ def uploaded(backend: S3Backend, body: bytes = BODY, **changes: Any) -> Upload:
     for request in backend.instructions(upload, backend.missing(upload)):
         assert send(request, part_of(body, request)) in request.success_status
     return upload
+
+
+def copies_as_on_aws(backend: S3Backend) -> S3Copies:
+    """Return the copies of a backend that trusts its store as it trusts AWS."""
+    settings = replace(backend.settings, endpoint_url=None)
+    return S3Copies(backend._client, settings, backend._objects, backend._multipart)
 
 
 def multipart_as_on_aws(backend: S3Backend) -> S3Multipart:

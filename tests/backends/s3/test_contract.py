@@ -45,7 +45,7 @@ class S3Contract(BackendContract):
         self._store = store
 
     def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
-        unfinished = [key for key in self._store.unfinished_uploads() if key == upload.file_path]
+        unfinished = [key for key in self._store.unfinished_uploads() if key.startswith(upload.folder)]
         return [*super().leftovers(backend, upload), *unfinished]
 
 

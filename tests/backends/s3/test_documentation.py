@@ -16,7 +16,6 @@ from tests.backends.s3.stores import (
     BODY,
     PART_BYTES,
     Store,
-    budget,
     checksum_of,
     client_of,
     new_store,
@@ -62,7 +61,7 @@ def test_the_documented_permissions_suffice_for_the_whole_life_of_a_file(limited
     single, in_parts, aborted = (uploaded(backend, part_size=size) for size in (0, PART_BYTES, PART_BYTES))
 
     for upload in (single, in_parts):
-        backend.publish(upload, backend.assemble(upload, budget()), budget())
+        backend.publish(upload, backend.assemble(upload))
     backend.abort(aborted)
 
     assert requests.get(backend.get_url(single.file_path), timeout=10).content == BODY

@@ -1,6 +1,7 @@
 """Large files in parts, beyond the contract of all backends."""
 
 import io
+import json
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -8,18 +9,19 @@ from typing import Any
 import pytest
 
 from fileman.backends.s3.backend import S3Backend
+from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
-from fileman.errors import ObjectChanged, PartsMissing, SizeMismatch, UploadLost
+from fileman.errors import ObjectChanged, OutOfTime, PartsMissing, UploadLost
 from tests.backends.s3.stores import (
     PART_BYTES,
     Store,
-    budget,
     checksum_of,
     multipart_as_on_aws,
     on,
     part_of,
     send,
     upload_of,
+    uploaded,
 )
 
 BODY = bytes(range(256)) * (PART_BYTES // 256) + b"the last part is shorter"
@@ -41,13 +43,13 @@ def test_a_part_of_another_size_counts_as_missing(store: Store) -> None:
     backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1)
-    named = {"Bucket": store.bucket, "Key": upload.file_path, "UploadId": upload.begun["upload_id"]}
+    named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
     store.client.upload_part(**named, PartNumber=2, Body=b"not this one")
 
     assert backend.missing(upload) == [upload.slice(2)]
     with pytest.raises(PartsMissing):
-        backend.assemble(upload, budget())
-    assert not store.has(upload.file_path)
+        backend.assemble(upload)
+    assert not store.has(upload.parts_path)
 
 
 @on("radosgw", "ministack")
@@ -56,7 +58,7 @@ def test_parts_beyond_one_page_are_all_seen(store: Store) -> None:
     backend = store.backend()
     upload = upload_of(7, part_size=1)
     upload = replace(upload, begun=backend.begin(upload, origin=None))
-    named = {"Bucket": store.bucket, "Key": upload.file_path, "UploadId": upload.begun["upload_id"]}
+    named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
     for number in (1, 3, 4, 5, 7):
         store.client.upload_part(**named, PartNumber=number, Body=b"x")
     asked: list[dict[str, Any]] = []
@@ -73,12 +75,67 @@ def test_parts_beyond_one_page_are_all_seen(store: Store) -> None:
     assert len(asked) == 3
 
 
+@on("radosgw", "ministack")
+def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Store) -> None:
+    """And what an earlier `begin` has left is looked for once. Here pages have two parts."""
+    backend = store.backend()
+    upload = upload_of(5 * PART_BYTES, part_size=PART_BYTES)
+    forgotten = [backend.begin(upload, origin=None)["upload_id"] for _ in range(2)]
+    upload = replace(upload, begun=backend.begin(upload, origin=None))
+    named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
+    for number in range(1, 6):
+        store.client.upload_part(**named, PartNumber=number, Body=bytes(PART_BYTES))
+    asked: list[str] = []
+
+    def shorten(params: dict[str, Any], model: Any, **_: Any) -> None:
+        params.update({"MaxParts": 2} if model.name == "ListParts" else {})
+
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+
+    backend._client.sdk_once.meta.events.register("before-parameter-build.s3", shorten)
+    backend._client.sdk_once.meta.events.register_last("before-call.s3", note)
+
+    for _ in range(7):
+        with time_limit(0), pytest.raises(OutOfTime):
+            backend.assemble(upload)
+        upload = replace(upload, progress=json.loads(json.dumps(upload.progress)))
+    with time_limit(0):
+        assert backend.assemble(upload).size == 5 * PART_BYTES
+
+    assert asked == [
+        *["ListParts"] * 3,
+        "ListMultipartUploads",
+        *["AbortMultipartUpload"] * len(forgotten),
+        "CompleteMultipartUpload",
+        "HeadObject",
+    ]
+    assert store.unfinished_uploads() == []
+
+
+@on("radosgw")
+def test_a_noted_list_is_of_one_multipart_upload(store: Store) -> None:
+    """The upload was begun again after the notes were made."""
+    backend = store.backend()
+    upload = begun(backend)
+    send_parts(backend, upload, 1, 2)
+    with time_limit(0), pytest.raises(OutOfTime):
+        backend.assemble(upload)
+    again = replace(upload, begun=backend.begin(upload, origin=None))
+    assert len(again.progress["parts"]) == 2
+
+    with pytest.raises(PartsMissing):
+        backend.assemble(again)
+
+    assert again.progress == {}
+
+
 @everywhere
 def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
     """As after the lifecycle rule for unfinished uploads."""
     backend = store.backend()
     upload = begun(backend)
-    store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.file_path, UploadId=upload.begun["upload_id"])
+    store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.parts_path, UploadId=upload.begun["upload_id"])
 
     with pytest.raises(UploadLost):
         backend.missing(upload)
@@ -99,30 +156,36 @@ def test_abort_finds_uploads_whose_id_was_never_saved(store: Store) -> None:
 
     backend.abort(replace(upload, begun={}))
 
-    assert store.unfinished_uploads() == [other.file_path]
+    assert store.unfinished_uploads() == [other.parts_path]
 
 
 @everywhere
-def test_an_object_of_another_size_is_not_taken_for_the_assembled_one(store: Store) -> None:
+def test_abort_finds_the_multipart_upload_of_an_unfinished_copy(store: Store) -> None:
     backend = store.backend()
-    upload = begun(backend)
-    store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=b"short")
-    store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.file_path, UploadId=upload.begun["upload_id"])
+    upload, other = uploaded(backend), begun(backend)
+    verified = backend.assemble(upload)
+    with time_limit(0), pytest.raises(OutOfTime):
+        backend.publish(upload, verified)
+    assert sorted(store.unfinished_uploads()) == sorted([upload.file_path, other.parts_path])
 
-    with pytest.raises(SizeMismatch, match="The stored file has 5 bytes, but 5242904 were declared"):
-        backend.assemble(upload, budget())
+    backend.abort(replace(upload, progress={}))
+
+    assert store.unfinished_uploads() == [other.parts_path]
 
 
 @everywhere
-def test_an_object_that_replaces_the_assembled_one_is_not_published(store: Store) -> None:
+def test_abort_finds_an_upload_of_the_former_version(store: Store) -> None:
+    """It lies beside the folders of files, and the path of another one may begin with its path."""
     backend = store.backend()
-    upload = begun(backend)
-    send_parts(backend, upload, 1, 2)
-    whole = backend.assemble(upload, budget())
-    store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=b"swapped")
+    upload = upload_of(len(BODY), part_size=PART_BYTES)
+    old = replace(upload, parts_path="tenant/uploads/notes_20260102.txt")
+    longer = replace(upload_of(len(BODY), part_size=PART_BYTES), parts_path=f"{old.parts_path}.gz")
+    for each in (old, longer):
+        backend.begin(each, origin=None)
 
-    with pytest.raises(ObjectChanged):
-        backend.publish(upload, whole, budget())
+    backend.abort(old)
+
+    assert store.unfinished_uploads() == [longer.parts_path]
 
 
 @on("radosgw", "ministack", "moto")
@@ -132,18 +195,18 @@ def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store) 
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
     late = backend.instructions(upload, [upload.slice(2)])[0]
-    events = backend._client.sdk.meta.events
+    events = backend._client.sdk_once.meta.events
 
     def send_again(**_: Any) -> None:
         send(late, part_of(BODY, late)[::-1])
 
     events.register("before-send.s3.CompleteMultipartUpload", send_again)
     with pytest.raises(ObjectChanged):
-        backend.assemble(upload, budget())
-    assert not store.has(upload.file_path)
+        backend.assemble(upload)
+    assert (store.has(upload.parts_path), upload.progress) == (False, {})
     events.unregister("before-send.s3.CompleteMultipartUpload", send_again)
 
-    whole = backend.assemble(upload, budget())
+    whole = backend.assemble(upload)
 
     assert b"".join(backend.read(whole.path)) == BODY[:PART_BYTES] + BODY[PART_BYTES:][::-1]
 
@@ -161,7 +224,7 @@ def test_a_crc32c_over_the_whole_object_is_requested_from_aws_and_no_other_is_tr
 
     whole = multipart.assemble(upload)
 
-    head = store.client.head_object(Bucket=store.bucket, Key=upload.file_path, ChecksumMode="ENABLED")
+    head = store.client.head_object(Bucket=store.bucket, Key=upload.parts_path, ChecksumMode="ENABLED")
     assert (head["ChecksumType"], whole.checksums) == {
         "ministack": ("COMPOSITE", {}),
         "moto": ("FULL_OBJECT", {"crc32c": f"{zlib.crc32(BODY):08x}"}),

@@ -8,12 +8,13 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
-from fileman.errors import StorageUnavailable, UploadInProgress
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.time_limit import time_limit
+from fileman.errors import OutOfTime, StorageUnavailable, UploadInProgress
 from tests.backends.s3.stores import (
     BODY,
     PART_BYTES,
     Store,
-    budget,
     checksum_of,
     multipart_as_on_aws,
     on,
@@ -22,7 +23,13 @@ from tests.backends.s3.stores import (
 )
 
 
-def refuse(client: Any, operation: str, header: str = "", *, status: int = 501, code: str = "NotImplemented") -> None:
+def md5_of(body: bytes) -> str:
+    return checksum_of(body, "md5").hexdigest
+
+
+def refuse(
+    backend: S3Backend, operation: str, header: str = "", *, status: int = 501, code: str = "NotImplemented"
+) -> None:
     """Let a store refuse an operation, if the request has this header."""
 
     def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
@@ -32,30 +39,41 @@ def refuse(client: Any, operation: str, header: str = "", *, status: int = 501, 
         response._content = f"<Error><Code>{code}</Code></Error>".encode()
         return response
 
-    client.meta.events.register(f"before-send.s3.{operation}", respond)
+    for client in (backend._client.sdk, backend._client.sdk_once, backend._client.streaming_sdk):
+        client.meta.events.register(f"before-send.s3.{operation}", respond)
 
 
 @on("ministack")
-@pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
-def test_a_copy_is_repeated_without_an_unsupported_condition(store: Store, status: int, code: str) -> None:
+@pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest")])
+def test_an_object_is_copied_whole_if_parts_cannot_be_copied(store: Store, status: int, code: str) -> None:
+    """The copy is pinned to the ETag, and the multipart upload that was begun for it is aborted."""
+    backend = store.backend()
+    first, second = uploaded(backend), uploaded(backend)
+    refuse(backend, "UploadPartCopy", status=status, code=code)
+
+    published = backend.publish(first, backend.assemble(first))
+
+    assert (published.etag, published.checksums["md5"]) == (md5_of(BODY), md5_of(BODY))
+    assert store.unfinished_uploads() == []
+    refuse(backend, "CreateMultipartUpload", status=500, code="InternalError")
+    assert backend.publish(second, backend.assemble(second)).size == len(BODY)
+
+
+@on("ministack")
+def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(store: Store) -> None:
+    """The next call goes on with aborting, and the one after it copies to a path of its own."""
     backend = store.backend()
     upload = uploaded(backend)
-    refuse(backend._client.sdk, "CopyObject", "If-None-Match", status=status, code=code)
+    verified = backend.assemble(upload)
+    refuse(backend, "UploadPartCopy")
+    for expected, kept in ((OutOfTime, True), (OutOfTime, True), (UploadInProgress, False)):
+        with time_limit(0), pytest.raises(expected):
+            backend.publish(upload, verified)
+        assert bool(upload.progress) is kept
+        assert not store.has(upload.file_path)
 
-    backend.publish(upload, backend.assemble(upload, budget()), budget())
-
-    assert b"".join(backend.read(upload.file_path)) == BODY
-
-
-@on("ministack")
-@pytest.mark.parametrize("header", ["If-None-Match", "x-amz-mp-object-size"])
-def test_completion_is_repeated_without_an_unsupported_header(store: Store, header: str) -> None:
-    """The size is checked afterwards in any case."""
-    backend = store.backend()
-    upload = uploaded(backend, part_size=PART_BYTES)
-    refuse(backend._client.sdk, "CompleteMultipartUpload", header)
-
-    assert backend.assemble(upload, budget()).size == len(BODY)
+    assert backend.publish(upload, verified).size == len(BODY)
+    assert store.unfinished_uploads() == []
 
 
 @on("ministack")
@@ -63,7 +81,7 @@ def test_the_next_write_omits_an_unsupported_condition(store: Store) -> None:
     """The body may have been read by then, so the client must send it again. An existing object is still refused."""
     backend = store.backend(direct=False)
     upload = upload_of(len(BODY))
-    refuse(backend._client.streaming_sdk, "PutObject", "If-None-Match")
+    refuse(backend, "PutObject", "If-None-Match")
 
     with pytest.raises(StorageUnavailable):
         backend.write(upload, upload.slice(1), io.BytesIO(BODY))
@@ -81,7 +99,7 @@ def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(store: Stor
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = store.backend()
     first, second = uploaded(backend), uploaded(backend)
-    refuse(backend._client.sdk, "DeleteObjects", status=status, code=code)
+    refuse(backend, "DeleteObjects", status=status, code=code)
 
     assert backend.delete([first.upload_path, "tenant/absent", second.upload_path]) == []
 
@@ -93,8 +111,8 @@ def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(store: Stor
 def test_a_failed_deletion_is_reported_with_its_path(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend)
-    refuse(backend._client.sdk, "DeleteObjects")
-    refuse(backend._client.sdk, "DeleteObject", status=403, code="AccessDenied")
+    refuse(backend, "DeleteObjects")
+    refuse(backend, "DeleteObject", status=403, code="AccessDenied")
 
     failures = backend.delete([upload.upload_path])
 
@@ -106,7 +124,7 @@ def test_a_failed_deletion_is_reported_with_its_path(store: Store) -> None:
 def test_parts_are_begun_without_an_unsupported_crc32c(store: Store) -> None:
     backend = store.backend()
     multipart = multipart_as_on_aws(backend)
-    refuse(backend._client.sdk, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
+    refuse(backend, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
 
     upload_id = multipart.begin(upload)
@@ -118,7 +136,7 @@ def test_parts_are_begun_without_an_unsupported_crc32c(store: Store) -> None:
 def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
-    refuse(backend._client.sdk, "ListMultipartUploads")
+    refuse(backend, "ListMultipartUploads")
 
     backend.abort(upload)
 
@@ -134,10 +152,10 @@ def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(store
     def time_out(request: AWSPreparedRequest, **_: Any) -> None:
         raise ReadTimeoutError(endpoint_url=request.url)
 
-    events = backend._client.sdk.meta.events
+    events = backend._client.sdk_once.meta.events
     events.register("before-send.s3.CompleteMultipartUpload", time_out)
     with pytest.raises(UploadInProgress):
-        backend.assemble(upload, budget())
+        backend.assemble(upload)
     events.unregister("before-send.s3.CompleteMultipartUpload", time_out)
 
-    assert backend.assemble(upload, budget()).size == len(BODY)
+    assert backend.assemble(upload).size == len(BODY)

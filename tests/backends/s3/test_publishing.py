@@ -1,4 +1,4 @@
-"""From the verified object to the file: conditions of the copy, comparison, encryption, versions."""
+"""The published file: its metadata, encryption and checksums, and the deletion of its versions."""
 
 import hashlib
 from dataclasses import replace
@@ -10,10 +10,19 @@ from botocore.awsrequest import AWSPreparedRequest
 from django.test import override_settings
 
 from fileman.backends.s3.backend import S3Backend
-from fileman.backends.s3.objects import computed_checksums, same_bytes
-from fileman.backends.values import StoredObject
-from fileman.errors import ChecksumMismatch, FileMissing, ObjectChanged, SizeMismatch
-from tests.backends.s3.stores import BODY, PART_BYTES, Store, budget, checksum_of, on, send, upload_of, uploaded
+from fileman.backends.s3.objects import computed_checksums
+from fileman.errors import FileMissing
+from tests.backends.s3.stores import (
+    BODY,
+    PART_BYTES,
+    Store,
+    checksum_of,
+    copies_as_on_aws,
+    on,
+    send,
+    upload_of,
+    uploaded,
+)
 
 OTHER_BODY = BODY[::-1]
 
@@ -31,68 +40,20 @@ def test_a_file_manager_without_keys_works_with_those_of_the_environment(
     backend = store.backend(access_key_id=None, secret_access_key=None)
 
     upload = uploaded(backend)
-    backend.publish(upload, backend.assemble(upload, budget()), budget())
+    backend.publish(upload, backend.assemble(upload))
 
     assert requests.get(backend.get_url(upload.file_path), timeout=10).content == BODY
 
 
-@on("radosgw", "ministack")
-def test_a_copy_that_cannot_be_compared_counts_only_if_the_store_honours_pins(store: Store, server_name: str) -> None:
-    """As with KMS, where each copy has a new ETag. Here the ETag of the source is not the MD5 of its bytes."""
-    backend = store.backend()
-    upload = upload_of(len(BODY))
-    _put_in_parts(store, upload.upload_path)
-    verified = backend.stat(upload.upload_path)
-    assert verified.checksums == {}
-
-    if server_name == "ministack":
-        assert backend.publish(upload, verified, budget()).size == len(BODY)
-        assert served(backend, upload.file_path) == BODY
-    else:
-        with pytest.raises(ObjectChanged):
-            backend.publish(upload, replace(verified, etag="00000000000000000000000000000000-1"), budget())
-        assert not store.has(upload.file_path)
-
-
-def _put_in_parts(store: Store, key: str) -> None:
-    """An object whose ETag is not the MD5 of its bytes."""
-    named = {"Bucket": store.bucket, "Key": key}
-    upload_id = store.client.create_multipart_upload(**named, ContentType="text/plain")["UploadId"]
-    part = store.client.upload_part(**named, UploadId=upload_id, PartNumber=1, Body=BODY)
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    store.client.complete_multipart_upload(**named, UploadId=upload_id, MultipartUpload=parts)
-
-
-@on("radosgw", "ministack", "moto", "rclone")
-@pytest.mark.parametrize(("existing", "error"), [(OTHER_BODY, ChecksumMismatch), (BODY * 2, SizeMismatch)])
-def test_another_object_at_the_file_path_fails_the_file(store: Store, existing: bytes, error: type[Exception]) -> None:
-    backend = store.backend()
-    upload = uploaded(backend)
-    store.client.put_object(Bucket=store.bucket, Key=upload.file_path, Body=existing)
-
-    with pytest.raises(error, match="Another file is already stored"):
-        backend.publish(upload, backend.assemble(upload, budget()), budget())
-
-    assert served(backend, upload.file_path) == existing
-
-
-@on("radosgw", "ministack", "moto")
-def test_a_store_is_known_to_honour_pins_once_tried(store: Store, server_name: str) -> None:
-    backend = store.backend()
-    upload = uploaded(backend)
-
-    assert backend._objects.honours_pins(upload.upload_path) is (server_name == "ministack")
-
-
-@on("radosgw", "ministack", "moto", "rclone")
+@on("radosgw", "ministack", "rclone")
 def test_publishing_a_deleted_upload_finds_nothing(store: Store) -> None:
     backend = store.backend()
     upload = uploaded(backend)
-    verified = backend.assemble(upload, budget())
+    verified = backend.assemble(upload)
     backend.delete([upload.upload_path])
 
     with pytest.raises(FileMissing):
-        backend.publish(upload, verified, budget())
+        backend.publish(upload, verified)
 
     assert not store.has(upload.file_path)
 
@@ -104,14 +65,14 @@ def test_unsigned_headers_of_a_client_are_not_published(store: Store) -> None:
     upload = upload_of(len(BODY))
     headers = {"Content-Encoding": "gzip", "Content-Disposition": "inline", "x-amz-meta-mine": "1"}
     send(backend.instructions(upload, [upload.slice(1)])[0], BODY, headers=headers)
-    verified = backend.assemble(upload, budget())
+    verified = backend.assemble(upload)
 
-    published = backend.publish(upload, verified, budget())
+    published = backend.publish(upload, verified)
 
     head = store.head(upload.file_path) or {}
     assert verified.content_encoding == "gzip"
     assert (published.content_encoding, published.content_type) == ("", "text/plain")
-    assert (head.get("ContentDisposition"), head["Metadata"]) == (None, {})
+    assert (head.get("ContentDisposition"), head["Metadata"]) == (None, {"fileman-md5": verified.etag})
 
 
 @on("moto", "ministack", "radosgw")
@@ -119,7 +80,7 @@ def test_aes256_is_requested_for_the_upload_and_for_the_copy(store: Store) -> No
     backend = store.backend(server_side_encryption="AES256")
     upload = uploaded(backend)
 
-    backend.publish(upload, backend.assemble(upload, budget()), budget())
+    backend.publish(upload, backend.assemble(upload))
 
     file = store.head(upload.file_path) or {}
     assert file.get("ServerSideEncryption") == (None if store.server.name == "radosgw" else "AES256")
@@ -141,7 +102,7 @@ def test_kms_encrypts_what_clients_send(store: Store, upload_method: str) -> Non
     in_parts = replace(in_parts, begun=backend.begin(in_parts, origin=None))
     send(backend.instructions(in_parts, list(in_parts.slices()))[0], BODY)
 
-    stored = [backend.assemble(upload, budget()), backend.assemble(in_parts, budget())]
+    stored = [backend.assemble(upload), backend.assemble(in_parts)]
 
     for found in stored:
         head = store.head(found.path) or {}
@@ -155,7 +116,7 @@ def test_kms_is_requested_for_the_copy_with_the_same_key(store: Store) -> None:
     backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
     upload = uploaded(backend)
 
-    published = backend.publish(upload, backend.assemble(upload, budget()), budget())
+    published = backend.publish(upload, backend.assemble(upload))
 
     head = store.head(upload.file_path) or {}
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "testkey-1")
@@ -164,11 +125,11 @@ def test_kms_is_requested_for_the_copy_with_the_same_key(store: Store) -> None:
 
 @on("ministack")
 @WITH_PROJECT_KEY
-def test_the_copy_sends_every_condition_and_property(store: Store) -> None:
-    """Source ETag, create-only, new metadata, encryption with its key, checksum algorithm."""
+def test_the_copy_on_aws_sends_every_condition_and_property(store: Store) -> None:
+    """Source ETag, new metadata, encryption with its key, checksum algorithm."""
     backend = store.backend(server_side_encryption="aws:kms", upload_method="put")
     upload = uploaded(backend, checksum=checksum_of(BODY, "sha256"))
-    verified = backend.assemble(upload, budget())
+    verified = backend.assemble(upload)
     sent: list[dict[str, str]] = []
 
     def note(request: AWSPreparedRequest, **_: Any) -> None:
@@ -177,15 +138,14 @@ def test_the_copy_sends_every_condition_and_property(store: Store) -> None:
         )
         sent.append({name.lower(): value for name, value in texts})
 
-    backend._client.sdk.meta.events.register("before-send.s3.CopyObject", note)
-    backend.publish(upload, verified, budget())
+    backend._client.sdk_once.meta.events.register("before-send.s3.CopyObject", note)
+    copies_as_on_aws(backend).publish(upload, verified)
 
     [headers] = sent
     of_http = {"user-agent", "authorization", "content-length", "amz-sdk-invocation-id", "amz-sdk-request"}
     assert {name: value for name, value in headers.items() if name not in of_http | {"x-amz-date"}} == {
         "x-amz-copy-source": f"{store.bucket}/{upload.upload_path}",
         "x-amz-copy-source-if-match": f'"{verified.etag}"',
-        "if-none-match": "*",
         "x-amz-metadata-directive": "REPLACE",
         "content-type": "text/plain",
         "x-amz-server-side-encryption": "aws:kms",
@@ -197,12 +157,17 @@ def test_the_copy_sends_every_condition_and_property(store: Store) -> None:
 
 @on("radosgw")
 @WITH_PROJECT_KEY
-def test_a_store_that_cannot_copy_encrypted_objects_is_diagnosed(store: Store) -> None:
-    """Ceph 16 cannot."""
-    valid, problems = store.backend(server_side_encryption="aws:kms").validate_configuration()
+def test_a_store_that_copies_encrypted_objects_only_as_parts_works(store: Store) -> None:
+    """Ceph 16 refuses CopyObject of objects that it encrypts with KMS."""
+    backend = store.backend(server_side_encryption="aws:kms")
+    upload = uploaded(backend)
 
-    assert not valid
-    assert "The storage returned 501 NotImplemented for s3:GetObject with s3:PutObject (copy)." in problems
+    published = backend.publish(upload, backend.assemble(upload))
+
+    head = store.head(upload.file_path) or {}
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["Metadata"]) == ("aws:kms", "testkey-1", {})
+    assert (published.checksums, served(backend, upload.file_path)) == ({}, BODY)
+    assert store.backend(server_side_encryption="aws:kms", direct=False).validate_configuration() == (True, [])
 
 
 @on("radosgw", "ministack", "moto")
@@ -223,12 +188,12 @@ def test_deletion_removes_every_version(store: Store) -> None:
 
 
 @on("ministack")
-def test_the_sha256_that_the_storage_computed_is_reported_and_kept_by_the_copy(store: Store) -> None:
+def test_the_sha256_that_the_storage_computed_is_reported_and_kept_by_the_copy_on_aws(store: Store) -> None:
     backend = store.backend(upload_method="put")
     upload = uploaded(backend, checksum=checksum_of(BODY, "sha256"))
 
-    verified = backend.assemble(upload, budget())
-    published = backend.publish(upload, verified, budget())
+    verified = backend.assemble(upload)
+    published = copies_as_on_aws(backend).publish(upload, verified)
 
     sha256 = checksum_of(BODY, "sha256").hexdigest
     assert (verified.checksums["sha256"], published.checksums["sha256"]) == (sha256, sha256)
@@ -254,14 +219,19 @@ def test_only_checksums_of_the_whole_object_by_the_storage_count() -> None:
     assert computed_checksums({"ETag": f'"{md5}"', "ServerSideEncryption": "AES256"}) == {"md5": md5}
 
 
-def test_two_objects_are_compared_by_their_common_checksums() -> None:
-    one = StoredObject(path="a", size=3, etag="e", checksums={"md5": "m", "sha256": "s"})
+def test_the_etag_of_an_object_in_one_part_proves_the_md5_that_its_metadata_names() -> None:
+    """The claim of a client that sets this metadata for other bytes does not count."""
+    md5, other = checksum_of(BODY, "md5").hexdigest, checksum_of(OTHER_BODY, "md5").hexdigest
+    etag = f'"{hashlib.md5(bytes.fromhex(md5), usedforsecurity=False).hexdigest()}-1"'
 
-    assert same_bytes(one, replace(one, size=4)) is False
-    assert same_bytes(one, replace(one, etag="f", checksums={"md5": "m"})) is True
-    assert same_bytes(one, replace(one, checksums={"md5": "m", "sha256": "t"})) is False
-    assert same_bytes(one, replace(one, checksums={})) is True
-    assert same_bytes(one, replace(one, etag="f", checksums={})) is None
+    def proven(claim: str, etag: str = etag, **head: Any) -> dict[str, str]:
+        return computed_checksums({"ETag": etag, "Metadata": {"fileman-md5": claim}, **head})
+
+    assert proven(md5) == {"md5": md5}
+    assert proven(other) == {}
+    assert proven("no MD5") == {}
+    assert proven(md5, etag=etag.replace("-1", "-2")) == {}
+    assert proven(md5, ServerSideEncryption="aws:kms") == {}
 
 
 def test_the_trusted_checksums_depend_on_the_configuration() -> None:

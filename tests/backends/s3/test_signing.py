@@ -96,7 +96,7 @@ def test_a_part_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
             backend,
             "upload_part",
             60,
-            Key=upload.file_path,
+            Key=upload.parts_path,
             UploadId="2~a/b+c d",
             PartNumber=number,
             ContentLength=length,

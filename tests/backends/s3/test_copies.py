@@ -1,0 +1,346 @@
+"""publish: one path for each publishing request, pinned to the verified bytes, whatever happens to the requests."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from fileman.backends.s3 import copies
+from fileman.backends.s3.backend import S3Backend
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import StoredObject, Upload
+from fileman.errors import ObjectChanged, OutOfTime, StorageUnavailable, UploadInProgress
+from tests.backends.s3.stores import BODY, Store, checksum_of, copies_as_on_aws, on, uploaded
+from tests.servers.proxy import Answer, Proxy, answer_with, delay, duplicate, hold, lose, proxy_to
+
+OTHER_BODY = BODY[::-1]
+MD5 = checksum_of(BODY, "md5").hexdigest
+SOURCE = "x-amz-copy-source"
+by_parts = on("radosgw", "ministack", "moto")
+
+
+@pytest.fixture
+def proxy(store: Store) -> Iterator[Proxy]:
+    with proxy_to(store.server.endpoint_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def backend(store: Store, proxy: Proxy) -> S3Backend:
+    """A backend that reaches its store through the proxy."""
+    return store.backend(endpoint_url=proxy.url)
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A read timeout of 0.3 s."""
+    quick = {**settings.FILEMAN_SETTINGS, "STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
+    with override_settings(FILEMAN_SETTINGS=quick):
+        yield
+
+
+def swap(store: Store, upload: Upload) -> None:
+    """Put other bytes at the upload path, as a client with a valid signed request can."""
+    store.client.put_object(Bucket=store.bucket, Key=upload.upload_path, Body=OTHER_BODY, ContentType="text/plain")
+
+
+def assert_nothing_published(store: Store, upload: Upload) -> None:
+    assert not store.has(upload.file_path)
+    assert store.unfinished_uploads() == []
+    assert upload.progress == {}
+
+
+def read(backend: S3Backend, path: str) -> bytes:
+    return b"".join(backend.read(path))
+
+
+def verbs(proxy: Proxy) -> list[str]:
+    """Return the requests so far as the SDK names them."""
+    return [_name(seen.method, seen.target, {name.lower() for name, _ in seen.headers}) for seen in proxy.seen]
+
+
+def _name(method: str, target: str, headers: set[str]) -> str:
+    if SOURCE in headers:
+        return "UploadPartCopy" if "uploadId=" in target else "CopyObject"
+    names = {"HEAD": "HeadObject", "DELETE": "AbortMultipartUpload", "GET": "ListParts"}
+    return names.get(method) or ("CompleteMultipartUpload" if "uploadId=" in target else "CreateMultipartUpload")
+
+
+def begin_copy(backend: S3Backend, upload: Upload, verified: StoredObject, *, calls: int) -> None:
+    """Take so many steps of publishing, one request each."""
+    for _ in range(calls):
+        with time_limit(0), pytest.raises(OutOfTime):
+            backend.publish(upload, verified)
+
+
+@by_parts
+def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.seen.clear()
+
+    published = backend.publish(upload, verified)
+
+    assert verbs(proxy) == ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "HeadObject"]
+    assert (published.path, published.checksums["md5"], read(backend, published.path)) == (upload.file_path, MD5, BODY)
+    assert (backend.find(upload.file_path) or published).checksums["md5"] == MD5
+
+
+@by_parts
+def test_each_call_gets_one_request_further(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    """A store whose answers take most of the time limit."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.seen.clear()
+
+    begin_copy(backend, upload, verified, calls=3)
+    with time_limit(0):
+        published = backend.publish(upload, verified)
+
+    assert verbs(proxy) == ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "HeadObject"]
+    assert read(backend, published.path) == BODY
+
+
+@on("radosgw", "moto")
+@pytest.mark.parametrize("calls", [0, 1])
+def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, backend: S3Backend, calls: int) -> None:
+    """These stores ignore the condition of a copy."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    begin_copy(backend, upload, verified, calls=calls)
+    swap(store, upload)
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified)
+
+    assert_nothing_published(store, upload)
+
+
+@on("radosgw", "moto")
+def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Store, backend: S3Backend) -> None:
+    """A load balancer repeats the request after the client has swapped the bytes, and before Complete."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    begin_copy(backend, upload, verified, calls=2)
+    swap(store, upload)
+    store.client.upload_part_copy(
+        Bucket=store.bucket,
+        Key=upload.file_path,
+        UploadId=upload.progress["copy_id"],
+        PartNumber=1,
+        CopySource={"Bucket": store.bucket, "Key": upload.upload_path},
+    )
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified)
+
+    assert_nothing_published(store, upload)
+
+
+@by_parts
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_repeated_request_that_comes_late_changes_no_published_file(
+    store: Store, proxy: Proxy, backend: S3Backend, method: str
+) -> None:
+    """A gateway carries UploadPartCopy or Complete out a second time, after the client has swapped the bytes."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(duplicate, method=method, target=f"{upload.file_path}.*uploadId=")
+    published = backend.publish(upload, verified)
+    swap(store, upload)
+
+    [late] = proxy.release()
+
+    assert method == "POST" or late >= 400
+    assert (backend.stat(upload.file_path).etag, read(backend, upload.file_path)) == (published.etag, BODY)
+
+
+@by_parts
+@pytest.mark.usefixtures("impatient")
+def test_a_copy_that_outlasts_the_timeout_is_looked_for_and_not_sent_again(
+    store: Store, proxy: Proxy, backend: S3Backend
+) -> None:
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(hold, header=SOURCE)
+    proxy.seen.clear()
+
+    for _ in range(2):
+        with pytest.raises(UploadInProgress):
+            backend.publish(upload, verified)
+    proxy.release()
+    published = backend.publish(upload, verified)
+
+    assert verbs(proxy)[:4] == ["CreateMultipartUpload", "UploadPartCopy", "ListParts", "ListParts"]
+    assert verbs(proxy).count("UploadPartCopy") == 1
+    assert (published.checksums["md5"], read(backend, published.path)) == (MD5, BODY)
+
+
+@on("radosgw", "moto")
+@pytest.mark.usefixtures("impatient")
+def test_a_slow_copy_of_swapped_bytes_is_not_published(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(hold, header=SOURCE)
+    with pytest.raises(UploadInProgress):
+        backend.publish(upload, verified)
+    swap(store, upload)
+    proxy.release()
+
+    with pytest.raises(ObjectChanged):
+        backend.publish(upload, verified)
+
+    assert_nothing_published(store, upload)
+
+
+@on("ministack")
+@pytest.mark.usefixtures("impatient")
+def test_a_copy_that_never_comes_is_given_up(
+    store: Store, proxy: Proxy, backend: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next call publishes to another path."""
+    monkeypatch.setattr(copies, "_LOOKS", 3)
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(hold, header=SOURCE)
+
+    for expected in (UploadInProgress, UploadInProgress, UploadInProgress, StorageUnavailable):
+        with pytest.raises(expected):
+            backend.publish(upload, verified)
+
+    assert upload.progress == {}
+    again = replace(upload, file_path=f"{upload.folder}2/notes.txt")
+    assert read(backend, backend.publish(again, verified).path) == BODY
+
+
+@by_parts
+def test_a_lost_response_to_the_publishing_request_leaves_a_proven_object(
+    store: Store, proxy: Proxy, backend: S3Backend
+) -> None:
+    """The next call takes another path, unless it finds this object and takes it."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(lose, method="POST", target=f"{upload.file_path}.*uploadId=")
+
+    with pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified)
+
+    assert upload.progress == {}
+    assert verbs(proxy).count("CompleteMultipartUpload") == 1
+    found = backend.find(upload.file_path)
+    assert found is not None
+    assert (found.size, found.checksums["md5"]) == (len(BODY), MD5)
+
+
+@by_parts
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("POST", "uploads$"), ("PUT", "partNumber=1"), ("POST", "uploadId=")],
+    ids=["create", "part", "complete"],
+)
+def test_no_publishing_request_is_repeated(
+    store: Store, proxy: Proxy, backend: S3Backend, method: str, target: str
+) -> None:
+    """Not by the SDK either, which repeats other requests that the store answers with 503."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(answer_with(503), method=method, target=f"{upload.file_path}.*{target}", times=None)
+    proxy.seen.clear()
+
+    with pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified)
+
+    assert len(verbs(proxy)) == len(set(verbs(proxy)))
+    assert upload.progress == {}
+
+
+@by_parts
+def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
+    store: Store, proxy: Proxy, backend: S3Backend
+) -> None:
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(answer_with(503), method="HEAD", target=upload.file_path)
+    with time_limit(20), pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified)
+    proxy.seen.clear()
+
+    published = backend.publish(upload, verified)
+
+    assert verbs(proxy) == ["HeadObject"]
+    assert published.checksums["md5"] == MD5
+
+
+@on("ministack")
+def test_a_success_without_an_object_is_a_failure(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    """Something else than the store has answered Complete, in the store's own words."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    answer = Answer(status=200, body=b"<CompleteMultipartUploadResult/>")
+    proxy.disturb(answer_with(answer), method="POST", target="uploadId=")
+
+    with pytest.raises(StorageUnavailable):
+        backend.publish(upload, verified)
+
+    assert upload.progress == {}
+
+
+@on("ministack")
+def test_aws_gets_one_copy_and_is_not_asked_before_it(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    upload = uploaded(backend)
+    verified = replace(backend.assemble(upload), checksums={"sha256": "of the verified bytes"})
+    proxy.seen.clear()
+
+    published = copies_as_on_aws(backend).publish(upload, verified)
+
+    assert verbs(proxy) == ["CopyObject", "HeadObject"]
+    assert published.checksums["sha256"] == "of the verified bytes"
+    assert read(backend, upload.file_path) == BODY
+
+
+@on("ministack")
+def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> None:
+    """Ministack honours the condition of a copy, as AWS does."""
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    swap(store, upload)
+
+    with pytest.raises(ObjectChanged):
+        copies_as_on_aws(backend).publish(upload, verified)
+
+    assert_nothing_published(store, upload)
+
+
+@on("ministack")
+@pytest.mark.usefixtures("impatient")
+def test_a_copy_on_aws_is_sent_once_and_found_later(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+    upload = uploaded(backend)
+    verified = backend.assemble(upload)
+    proxy.disturb(delay(0.5), header=SOURCE)
+
+    with pytest.raises(StorageUnavailable):
+        copies_as_on_aws(backend).publish(upload, verified)
+
+    assert upload.progress == {}
+    assert verbs(proxy).count("CopyObject") == 1
+    assert (backend.find(upload.file_path) or verified).path == upload.file_path
+
+
+@on("radosgw")
+def test_swapped_bytes_under_kms_are_never_taken_for_the_verified_ones(store: Store) -> None:
+    """No ETag proves anything there, so finalize reads what publish returns without a checksum."""
+    with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "KMS_KEY_ID": "testkey-1"}):
+        backend = store.backend(server_side_encryption="aws:kms")
+        upload = uploaded(backend)
+        verified = replace(backend.assemble(upload), checksums={"md5": MD5, "sha256": "as finalize has read it"})
+        encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "testkey-1"}
+        store.client.put_object(Bucket=store.bucket, Key=upload.upload_path, Body=OTHER_BODY, **encrypted)
+
+        with pytest.raises(ObjectChanged):
+            backend.publish(upload, verified)
+        published = backend.publish(upload, replace(verified, checksums={}))
+
+    assert (published.checksums, read(backend, published.path)) == ({}, OTHER_BODY)
+    assert not backend.capabilities.pins_copies
