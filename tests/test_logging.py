@@ -96,7 +96,7 @@ def test_a_secret_of_the_settings_is_logged_nowhere(user: User, caplog: pytest.L
     settings = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
     FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
     ticket = start(user)
-    get_backend(FileManager.objects.get()).get_url(file_of(ticket).file_path)
+    get_backend(FileManager.objects.get()).get_url(file_of(ticket).upload_path)
     assert ticket.instructions is not None
     everything = "\n".join(f"{record.getMessage()} {record.args} {record.__dict__}" for record in caplog.records)
     assert CANARY not in everything

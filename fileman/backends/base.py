@@ -169,7 +169,11 @@ class Backend(ABC):
 
     @abstractmethod
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        """Delete objects, and their old versions where the backend's page says so. A missing object is no failure."""
+        """Delete objects, and their old versions where the backend's page says so. A missing object is no failure.
+
+        A path that ends with "/" is an `Upload.folder`: delete what an unfinished `publish` has left below it that is
+        no object, such as a multipart upload.
+        """
 
     @abstractmethod
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterable[StoredObject]:

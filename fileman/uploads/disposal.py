@@ -102,6 +102,6 @@ def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
     with transaction.atomic():
         StorageUsage.objects.release(instance.uploaded_by_id, instance.file_size)
         is_completed = instance.upload_status == File.COMPLETED
-        paths = [instance.stored_path] if is_completed else transitions.get_tried_paths(instance)
+        paths = [instance.stored_path] if is_completed else [*transitions.get_tried_paths(instance), instance.folder]
         deletion_queue.enqueue(instance, published=paths, now=now)
         drop_soon(instance, now=now)

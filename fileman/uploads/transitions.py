@@ -128,6 +128,7 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
         )
         if done:
             losers = [path for path in get_tried_paths(file, has_tried=has_tried) if path != stored.path]
+            losers += [file.folder] if losers else []  # what they left that is no object
             deletion_queue.enqueue(file, published=losers, now=now)
     _log(done, file, File.COMPLETED)
     return done

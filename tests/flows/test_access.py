@@ -129,13 +129,13 @@ class TestReading:
             assert (found is not None) == (who in SEE[kind]), kind
             assert node == ({"id": file_id} if who in SEE[kind] else None)
             if found is not None:
-                self._check(found, who, has_address=kind != "pending")
+                self._check(found, who, is_completed=kind != "pending")
 
-    def _check(self, found: Json, who: str, *, has_address: bool) -> None:
+    def _check(self, found: Json, who: str, *, is_completed: bool) -> None:
         """The parts of a visible file that not everybody gets."""
-        assert (found["downloadUrl"] is not None, found["permalink"] is not None) == (has_address, has_address)
+        assert (found["downloadUrl"] is not None, found["permalink"] is not None) == (is_completed, is_completed)
         assert (found["viewerCanUpdate"], found["viewerCanDelete"]) == (who in CHANGE, who in DELETE)
-        assert (found["filePath"] is not None) == (who in CHANGE)
+        assert (found["filePath"] is not None) == (is_completed and who in CHANGE)
         assert (found["metadata"], found["uploadedBy"] is None) == ((None, True) if who in NOBODY else ({}, False))
 
     def test_the_stable_link(self, who: str, world: World) -> None:

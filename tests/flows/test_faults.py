@@ -312,7 +312,7 @@ def test_no_transaction_is_open_while_the_storage_works(
     api.start(DATA)
     sweep()
 
-    operations = {"begin", "write", "missing", "assemble", "read", "publish", "abort", "delete"}
+    operations = {"begin", "write", "stat", "missing", "assemble", "read", "publish", "abort", "delete"}
     assert seen == {name: {False} for name in operations}
 
 
@@ -358,4 +358,4 @@ def test_a_storage_that_hangs_costs_seconds_and_the_claim_is_given_back(
     row = File.objects.get()
     assert (row.upload_status, row.lease_until, row.attempt_id) == (File.PENDING, None, None)
     assert api.abort(ticket["uploadToken"])["success"]
-    assert StorageDeletion.objects.filter(attempts=1).count() == 2
+    assert StorageDeletion.objects.filter(attempts=1).count() == 1

@@ -80,7 +80,7 @@ def test_a_kept_token_that_is_broken_is_no_obstacle(memory: Storage, uploader: U
     assert_uploaded(uploader, DATA)
 
 
-@pytest.mark.parametrize(("index", "operation"), [(0, "write"), (1, "stat"), (3, "read"), (4, "publish")])
+@pytest.mark.parametrize(("index", "operation"), [(0, "write"), (1, "assemble"), (2, "read"), (3, "publish")])
 def test_a_fault_of_the_storage_that_passes_is_waited_out(
     index: int, operation: str, memory: Storage, uploader: Uploader
 ) -> None:

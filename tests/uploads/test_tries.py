@@ -108,7 +108,7 @@ def test_a_request_that_is_carried_out_late_changes_no_file(user: User, manager:
 
     assert file.file_path == file.get_try_path(2)
     assert content(manager, file) == DATA
-    assert queued() == sorted([file.upload_path, late])
+    assert queued() == sorted([file.upload_path, late, file.folder])
     assert StorageDeletion.objects.get(path=late).watch_until == NOW + DAY
     deletion_queue.work(now=NOW + DAY)
     assert stored_paths(manager) == [file.file_path]
@@ -137,7 +137,7 @@ def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User,
 
     assert (file.upload_status, file.file_path) == ("completed", file.get_try_path(2))
     assert content(manager, file) == DATA
-    assert queued() == sorted([file.upload_path, file.get_try_path(1)])
+    assert queued() == sorted([file.upload_path, file.get_try_path(1), file.folder])
 
 
 def test_an_attempt_that_lost_its_lease_does_no_harm(user: User, manager: FileManager, sent: Ticket) -> None:
@@ -220,7 +220,7 @@ def test_a_killed_attempt_keeps_its_number(user: User, manager: FileManager, sen
     file = finish(user, sent).file
 
     assert (file.tries, file.file_path) == (2, file.get_try_path(2))
-    assert queued() == sorted([file.upload_path, file.get_try_path(1)])
+    assert queued() == sorted([file.upload_path, file.get_try_path(1), file.folder])
 
 
 @pytest.mark.parametrize("end", ["aborted", "expired", "failed"])
