@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from inspect import isfunction
 from typing import Any, BinaryIO, ClassVar
 
 from django.urls import reverse
 from django.utils import timezone
 
 from fileman import conf, tokens
-from fileman.backends.guard import GUARDED, guard_method, guard_validation
+from fileman.backends.guard import guard_method
 from fileman.backends.settings import BackendSettings
 from fileman.backends.values import (
     SERVE_AS_DOWNLOAD,
@@ -40,13 +41,12 @@ class Backend(ABC):
     """The limits and abilities of the storage. An instance may narrow them by its configuration."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Guard the methods that the class defines, or takes from a class that is no backend."""
+        """Guard the public methods that the class defines, or takes from a class that is no backend."""
         super().__init_subclass__(**options)
-        for name in (*GUARDED, "validate_configuration"):
+        for name in [name for name, value in vars(Backend).items() if isfunction(value) and name[0] != "_"]:
             owner = next(base for base in cls.__mro__ if name in vars(base))
             if owner is cls or not issubclass(owner, Backend):
-                wrap = guard_validation if name == "validate_configuration" else guard_method
-                setattr(cls, name, wrap(getattr(owner, name)))
+                setattr(cls, name, guard_method(getattr(owner, name)))
 
     def __init__(self, config: BackendConfig) -> None:
         """Check the configuration without the network. Raises StorageMisconfigured."""

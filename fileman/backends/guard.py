@@ -4,34 +4,13 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from fileman.errors import FilemanError, StorageError, StorageUnavailable
 
 logger = logging.getLogger("fileman.backends")
-
-GUARDED: Final = (
-    "location",
-    "begin",
-    "instructions",
-    "direct_requests",
-    "missing",
-    "write",
-    "assemble",
-    "assembled_path",
-    "publish",
-    "abort",
-    "stat",
-    "find",
-    "read",
-    "delete",
-    "list_objects",
-    "get_url",
-    "sign_url",
-)
-"""The methods of a backend that raise StorageUnavailable for any error that is not fileman's."""
 
 
 @contextmanager
@@ -47,28 +26,19 @@ def guard(name: str, error_class: type[StorageError] = StorageUnavailable) -> It
 
 
 def guard_method(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method with a guard around its call, and around the iterator that it returns."""
+    """Return the method with a guard around its call and its iterator; `validate_configuration` reports the error."""
 
     @wraps(method)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        with guard(method.__qualname__):
-            result = method(*args, **kwargs)
-        return _iterate(method.__qualname__, result) if isinstance(result, Iterator) else result
-
-    return guarded
-
-
-def guard_validation(method: Callable[..., tuple[bool, list[str]]]) -> Callable[..., tuple[bool, list[str]]]:
-    """Return `validate_configuration` so that it reports an error as a problem."""
-
-    @wraps(method)
-    def guarded(*args: Any, **kwargs: Any) -> tuple[bool, list[str]]:
         try:
             with guard(method.__qualname__):
-                return method(*args, **kwargs)
+                result = method(*args, **kwargs)
         except FilemanError as error:
+            if method.__name__ != "validate_configuration":
+                raise
             kind = type(error.__cause__).__name__
             return False, [f"The check failed with {kind}. The log has details." if error.__cause__ else error.message]
+        return _iterate(method.__qualname__, result) if isinstance(result, Iterator) else result
 
     return guarded
 
