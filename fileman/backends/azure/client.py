@@ -35,7 +35,9 @@ class AzureClient:
     def service(self) -> BlobServiceClient:
         if self._service is None:
             with self._lock, azure_errors():
-                self._service = self._service or self._build_service()
+                self._service = self._service or BlobServiceClient(
+                    self.account.url, credential=self._build_credential(), **client_options()
+                )
         return self._service
 
     @property
@@ -49,9 +51,6 @@ class AzureClient:
     def url(self, path: str) -> str:
         """Return the unsigned URL of a blob."""
         return f"{self.account.url}/{self.container_name}/{quote(path, safe='/~')}"
-
-    def _build_service(self) -> BlobServiceClient:
-        return BlobServiceClient(self.account.url, credential=self._build_credential(), **client_options())
 
     def _build_credential(self) -> Any:
         if self.account.key:

@@ -21,7 +21,6 @@ _TRANSIENT: tuple[type[Exception], ...] = (
 )
 # Raised by the SDK when it reads a response that lacks a header or has a strange one.
 _UNREADABLE = (ValueError, TypeError, AttributeError, KeyError)
-_WITHOUT_RESPONSE = {sdk.HttpResponseError, sdk.ClientAuthenticationError}
 _BUSY_CODES = {
     "ServerBusy",
     "OperationTimedOut",
@@ -43,7 +42,11 @@ def azure_errors() -> Iterator[None]:
     except sdk.HttpResponseError as error:
         status, code = get_status_and_code(error)
         logger.info("Azure returned %s %s (%s)", status, code, type(error).__name__)
-        raise _from_response(error) from error
+        # A response that breaks off has no status. Neither has DefaultAzureCredential's error, which does not say
+        # whether there is no identity or its token address failed.
+        without_status = not status and type(error) in {sdk.HttpResponseError, sdk.ClientAuthenticationError}
+        broken = without_status or isinstance(error, sdk.DecodeError)
+        raise StorageUnavailable() if broken else build_error(status, code) from error
     except _TRANSIENT as error:
         logger.info("Azure could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
@@ -75,12 +78,3 @@ def build_error(status: int, code: str) -> StorageError:
     if status == 404 and code in _MISSING_CODES:
         return FileMissing()
     return StorageMisconfigured()
-
-
-def _from_response(error: sdk.HttpResponseError) -> StorageError:
-    status, code = get_status_and_code(error)
-    # A response that breaks off has no status. Neither has DefaultAzureCredential's error, which does not say whether
-    # there is no identity or its token address failed.
-    if isinstance(error, sdk.DecodeError) or (not status and type(error) in _WITHOUT_RESPONSE):
-        return StorageUnavailable()
-    return build_error(status, code)

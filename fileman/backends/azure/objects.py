@@ -1,6 +1,6 @@
 """The blobs of one container: properties, ranges, lists and deletion."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -38,10 +38,9 @@ class AzureObjects:
             try:
                 found = self._client.blob(path).get_blob_properties()
             except HttpResponseError as error:
-                if has_code(error, "BlobUsesCustomerSpecifiedEncryption"):
-                    irregular = "it is encrypted with a key of its uploader"
-                    return StoredObject(path=path, size=0, etag="", irregular=irregular)
-                raise
+                if not has_code(error, "BlobUsesCustomerSpecifiedEncryption"):
+                    raise
+                return StoredObject(path=path, size=0, etag="", irregular="it is encrypted with a key of its uploader")
         is_unpublished = UNPUBLISHED in found.metadata or found.copy.status in {"pending", *COPY_ENDED_BADLY}
         if is_unpublished and not path.startswith(self._uploads):
             raise FileMissing
@@ -51,9 +50,7 @@ class AzureObjects:
         """Return chunks of a blob. The first request is sent now, the others as the chunks are read."""
         if length == 0:
             return iter(())
-        pinned: dict[str, Any] = {}
-        if etag:
-            pinned = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+        pinned: Any = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified} if etag else {}
         with azure_errors():
             try:
                 download = self._client.blob(path).download_blob(start, length, decompress=False, **pinned)
@@ -95,7 +92,7 @@ class AzureObjects:
             if get_status_and_code(error)[0] in _BATCHES_UNSUPPORTED and not has_code(error, "ContainerNotFound"):
                 return batch
             raise
-        codes = [_get_header(response.headers, "x-ms-error-code") for response in responses]
+        codes = [response.headers.get("x-ms-error-code", "") for response in responses]
         if "ContainerNotFound" in codes:
             raise StorageMisconfigured
         done = [
@@ -120,11 +117,8 @@ class AzureObjects:
             status, code = get_status_and_code(error)
             if code == "ContainerNotFound":
                 raise
-            return (
-                None
-                if (status, code) == _ABSENT
-                else DeleteFailure(path=path, reason=f"Azure returned {status} {code}.")
-            )
+            if (status, code) != _ABSENT:
+                return DeleteFailure(path=path, reason=f"Azure returned {status} {code}.")
         return None
 
     def _to_stored(self, path: str, found: BlobProperties) -> StoredObject:
@@ -168,7 +162,3 @@ def _release(blob: BlobClient) -> None:
 def _iterate(download: StorageStreamDownloader[bytes]) -> Iterator[bytes]:
     with azure_errors():
         yield from download.chunks()
-
-
-def _get_header(headers: Mapping[str, str], name: str) -> str:
-    return next((value for key, value in headers.items() if key.lower() == name), "")

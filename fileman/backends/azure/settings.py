@@ -14,7 +14,6 @@ _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Hosts that Azure names after the account. Custom domains and private links look different.
 _ACCOUNT_HOST = re.compile(r"([a-z0-9]{3,24})(-secondary)?\.(z[0-9]+\.)?blob\.")
-_NEEDED_PARTS = ("AccountName", "AccountKey")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +43,10 @@ class AzureSettings(BackendSettings):
     """The account's blob URL. Default: BlobEndpoint of connection_string, else Azure's public cloud."""
 
     def problems(self) -> list[str]:
-        problems = [*super().problems(), *_container_problems(self.container_name), *self._source_problems()]
-        return problems or self._account_problems()
+        problems = super().problems()
+        if not 3 <= len(self.container_name) <= 63 or not _CONTAINER_NAME.fullmatch(self.container_name):
+            problems.append("container_name must be 3 to 63 lowercase letters, digits and single hyphens.")
+        return [*problems, *self._source_problems()] or self._account_problems()
 
     @property
     def account(self) -> Account:
@@ -54,10 +55,11 @@ class AzureSettings(BackendSettings):
         name = self.account_name or stated.get("accountname", "")
         protocol = stated.get("defaultendpointsprotocol", "https")
         usual = f"{protocol}://{name}.blob.{stated.get('endpointsuffix', 'core.windows.net')}"
+        url = parsed(self.endpoint or stated.get("blobendpoint") or usual)
         return Account(
             name=name,
             key=self.account_key or stated.get("accountkey", ""),
-            url=_normalize(self.endpoint or stated.get("blobendpoint") or usual),
+            url=url._replace(netloc=url.netloc.lower(), path=url.path.rstrip("/")).geturl(),
         )
 
     def _source_problems(self) -> list[str]:
@@ -65,7 +67,11 @@ class AzureSettings(BackendSettings):
         if not self.connection_string:
             return [] if self.account_name else ["account_name is missing. Set it, or set connection_string."]
         stated = _parse_connection_string(self.connection_string)
-        problems = [f"connection_string has no {name}." for name in _NEEDED_PARTS if not stated.get(name.lower())]
+        problems = [
+            f"connection_string has no {name}."
+            for name in ("AccountName", "AccountKey")
+            if not stated.get(name.lower())
+        ]
         if problems:
             return problems
         if self.account_name and self.account_name != stated["accountname"]:
@@ -74,7 +80,8 @@ class AzureSettings(BackendSettings):
             )
         if self.account_key and self.account_key != stated["accountkey"]:
             problems.append("account_key and connection_string hold different keys. Set only one of them.")
-        if self.endpoint and _differ(self.endpoint, stated.get("blobendpoint")):
+        endpoints = {url.rstrip("/").lower() for url in (self.endpoint, stated.get("blobendpoint")) if url is not None}
+        if self.endpoint and len(endpoints) == 2:
             problems.append("endpoint and the BlobEndpoint of connection_string differ. Set only one of them.")
         return problems
 
@@ -130,22 +137,6 @@ def _parse_connection_string(connection_string: str | None) -> Mapping[str, str]
     """Return the parts of a connection string by lowercase name."""
     pairs = (part.partition("=") for part in (connection_string or "").split(";"))
     return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
-
-
-def _normalize(url: str) -> str:
-    """Return the same string for equal URLs."""
-    parts = parsed(url)
-    return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
-
-
-def _differ(endpoint: str, other: str | None) -> bool:
-    return other is not None and endpoint.rstrip("/").lower() != other.rstrip("/").lower()
-
-
-def _container_problems(name: str) -> list[str]:
-    if not 3 <= len(name) <= 63 or not _CONTAINER_NAME.fullmatch(name):
-        return ["container_name must be 3 to 63 lowercase letters, digits and single hyphens."]
-    return []
 
 
 def _url_problems(account: Account) -> list[str]:

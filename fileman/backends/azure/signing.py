@@ -1,6 +1,5 @@
 """Shared access signatures (SAS). Each allows one kind of request on one blob until it expires."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -23,21 +22,16 @@ CLOCK_SKEW = timedelta(minutes=5)
 FAILURE_LIFETIME = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    """The reason why Azure gave no key, repeated to calls that follow soon after."""
-
-    kind: type[StorageError]
-    cause: BaseException | None
-    until: datetime
-
-
 class AzureSigner:
     """Signs without network by account key. With tokens it fetches a signing key from Azure about once a week."""
 
     def __init__(self, client: AzureClient) -> None:
         self._client = client
-        self._delegation = DelegationKey(client)
+        self._lock = Lock()
+        self._held: tuple[UserDelegationKey, datetime] | None = None
+        """The user delegation key that signs where there is no account key, kept until a signature would outlive it."""
+        self._failure: tuple[StorageError, datetime] | None = None
+        """The reason why Azure gave no key, and until when it is repeated."""
 
     def url(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
         """Return a URL that allows `permission` on one blob. `served_as`: content_type and content_disposition."""
@@ -45,7 +39,7 @@ class AzureSigner:
         expires_at = now + timedelta(seconds=expires_in)
         signing: dict[str, Any] = {"account_key": account.key}
         if not account.key:
-            key, ends_at = self._delegation.get(expires_in, now=now)
+            key, ends_at = self._get_key(expires_in, now=now)
             signing = {"user_delegation_key": key}
             expires_at = min(expires_at, ends_at)
         if account.url.startswith("https:"):
@@ -61,17 +55,7 @@ class AzureSigner:
         )
         return f"{self._client.url(path)}?{query}"
 
-
-class DelegationKey:
-    """The user delegation key that signs where there is no account key. Kept until a signature would outlive it."""
-
-    def __init__(self, client: AzureClient) -> None:
-        self._client = client
-        self._lock = Lock()
-        self._held: tuple[UserDelegationKey, datetime] | None = None
-        self._failure: _Failure | None = None
-
-    def get(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
+    def _get_key(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
         """Return a key and its end. It is valid for `seconds`, or nearly as long as any key can be."""
         # Three times the skew less than the maximum: else each signature for a week would cost a new key.
         needed_until = now + min(timedelta(seconds=seconds), KEY_LIFETIME - 3 * CLOCK_SKEW)
@@ -81,8 +65,8 @@ class DelegationKey:
             return self._held
 
     def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
-        if self._failure and now < self._failure.until:
-            raise self._failure.kind from self._failure.cause
+        if self._failure and now < self._failure[1]:
+            raise type(self._failure[0]) from self._failure[0].__cause__
         # Azure's clock may be behind ours.
         starts_at = now - CLOCK_SKEW
         ends_at = starts_at + KEY_LIFETIME
@@ -92,5 +76,5 @@ class DelegationKey:
         except OutOfTime:  # nothing was asked
             raise
         except StorageError as error:
-            self._failure = _Failure(kind=type(error), cause=error.__cause__, until=now + FAILURE_LIFETIME)
+            self._failure = error, now + FAILURE_LIFETIME
             raise

@@ -41,7 +41,15 @@ class AzureUploads:
         has_parts = upload.plan.strategy is Strategy.PARTS
         permission = WRITE if has_parts else CREATE
         url = self._signer.url(upload.upload_path, permission, expires_in=upload.expires_in, now=upload.now)
-        return [_put_block(url, part) if has_parts else _put_blob(url, part, upload) for part in missing]
+        if has_parts:
+            return [_put_block(url, part) for part in missing]
+        # Azure stores x-ms-blob-content-type. Without a Content-Type, HTTP clients send one of their own.
+        names = "Content-Type", "x-ms-blob-content-type"
+        headers = (*((name, upload.content_type) for name in names), ("x-ms-blob-type", "BlockBlob"))
+        return [
+            UploadRequest(slice=part, method="PUT", url=url, headers=headers, success_status=_CREATED)
+            for part in missing
+        ]
 
     # Blocks
 
@@ -119,9 +127,9 @@ class AzureUploads:
                 )
             except HttpResponseError as error:
                 # The commit of another call has dropped our blocks.
-                if has_code(error, "BlobAlreadyExists", "InvalidBlockList"):
-                    return None
-                raise
+                if not has_code(error, "BlobAlreadyExists", "InvalidBlockList"):
+                    raise
+                return None
         return str(committed["etag"]).strip('"')
 
     def _block_sizes(self, path: str) -> dict[str, int] | None:
@@ -134,17 +142,6 @@ class AzureUploads:
                     return None
                 raise
         return {block.id: block.size for block in [*committed, *uncommitted]}
-
-
-def _put_blob(url: str, part: Slice, upload: Upload) -> UploadRequest:
-    """Return a Put Blob request."""
-    headers = (
-        # Azure stores x-ms-blob-content-type. Without a Content-Type, HTTP clients send one of their own.
-        ("Content-Type", upload.content_type),
-        ("x-ms-blob-content-type", upload.content_type),
-        ("x-ms-blob-type", "BlockBlob"),
-    )
-    return UploadRequest(slice=part, method="PUT", url=url, headers=headers, success_status=_CREATED)
 
 
 def _put_block(url: str, part: Slice) -> UploadRequest:
