@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,7 +59,7 @@ class TestUncommitted:
         self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
     ) -> None:
         """Azure answers 404 while there are blocks only; Azurite deletes them"""
-        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="BlobNotFound")]
+        front.rules = [Rule(matches=_delete, status=404, code="BlobNotFound")]
 
         backend.abort(half_sent)
 
@@ -89,7 +90,48 @@ class TestUncommitted:
         assert backend.assemble(half_sent).size == len(BODY)
 
 
+HEAD = "--b\r\nContent-Type: application/http\r\nContent-ID: {}\r\n\r\nHTTP/1.1 "
+REFUSED = f"{HEAD.format(0)}400 Bad Request\r\nx-ms-error-code: InvalidInput\r\n\r\n\r\n--b--"
+WITHOUT_CODES = "".join(f"{HEAD.format(n)}404 Not Found\r\n\r\n\r\n" for n in range(2)) + "--b--"
+
+
 class TestDeleting:
+    @pytest.mark.parametrize(("status", "body"), [(202, REFUSED), (501, REFUSED), (202, WITHOUT_CODES)])
+    def test_a_batch_that_azure_does_not_take_is_no_success(
+        self, store: Store, backend: AzureBackend, front: Front, status: int, body: str
+    ) -> None:
+        """Azure returns one error for all, in a 202 or alone, or a 404 without a code; each blob is then deleted"""
+        store.put("one", BODY)
+        batches = {"Content-Type": "multipart/mixed; boundary=b"}
+        front.rules = [Rule(matches=_batch, status=status, headers=batches, body=body.encode())]
+
+        assert backend.delete(["one", "absent"]) == []
+
+        assert [seen.method for seen in front.seen] == ["POST", "DELETE", "DELETE"]
+        assert list(store.container.list_blobs()) == []
+
+    @pytest.mark.parametrize(("status", "code"), [(404, "ResourceNotFound"), (403, "BlobImmutableDueToPolicy")])
+    def test_a_blob_that_cannot_be_deleted_is_named(
+        self, backend: AzureBackend, front: Front, status: int, code: str
+    ) -> None:
+        front.rules = [Rule(matches=_delete, status=status, code=code)]
+
+        assert backend.delete(["one"]) == [DeleteFailure(path="one", reason=f"Azure returned {status} {code}.")]
+
+    def test_a_missing_container_is_neither_a_missing_file_nor_a_success(
+        self, store: Store, backend: AzureBackend
+    ) -> None:
+        store.container.delete_container()
+        calls: list[Callable[[], object]] = [
+            lambda: backend.stat("one"),
+            lambda: backend.delete(["one"]),
+            lambda: backend.delete(["one", "two"]),
+        ]
+
+        for call in calls:
+            with pytest.raises(StorageMisconfigured):
+                call()
+
     def test_leases_and_snapshots_go_with_the_blob(self, store: Store, backend: AzureBackend) -> None:
         """One alone, and several at once"""
         paths = ["one", "two", "three"]
@@ -110,50 +152,32 @@ class TestDeleting:
         store.put("file", BODY)
         BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
         own_key = "BlobUsesCustomerSpecifiedEncryption"
-        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=409, code=own_key, times=10)]
+        front.rules = [Rule(matches=_head, status=409, code=own_key, times=10)]
 
         assert backend.delete(["file"]) == []
 
         assert not store.blob("file").exists()
 
-    def test_a_batch_has_256_blobs(self, backend: AzureBackend, front: Front) -> None:
-        """Azure takes no more at once"""
-        assert backend.delete([f"absent-{n}" for n in range(2 * 256 + 1)]) == []
+    def test_a_batch_has_256_blobs(self, store: Store, backend: AzureBackend, front: Front) -> None:
+        """Azure takes no more at once; the names may have any letters, and a repeated one counts once"""
+        stored = ["one", "two with a space", "drei/ü"]
+        for path in stored:
+            store.put(path, BODY)
+
+        assert backend.delete([*stored, "one", *(f"absent-{n}" for n in range(2 * 256 - 2))]) == []
 
         assert [seen.method for seen in front.seen] == ["POST", "POST", "DELETE"]
-
-    @pytest.mark.parametrize("status", [202, 501])
-    def test_a_batch_that_azure_does_not_take_is_no_success(
-        self, store: Store, backend: AzureBackend, front: Front, status: int
-    ) -> None:
-        """Azure returns one error for all, in a 202 or alone; each blob is then deleted by itself"""
-        for path in ("one", "two"):
-            store.put(path, BODY)
-        head = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        error = f"{head}HTTP/1.1 400 Bad Request\r\nx-ms-error-code: InvalidInput\r\n\r\n\r\n--b--".encode()
-        batches = {"Content-Type": "multipart/mixed; boundary=b"}
-        front.rules = [Rule(matches=lambda seen: "comp=batch" in seen.path, status=status, headers=batches, body=error)]
-
-        assert backend.delete(["one", "absent", "two"]) == []
-
         assert list(store.container.list_blobs()) == []
 
-    def test_several_go_in_one_request(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        for path in ("one", "two with a space", "drei/ü"):
-            store.put(path, BODY)
-
-        assert backend.delete(["one", "two with a space", "drei/ü", "one"]) == []
-
-        assert [seen.method for seen in front.seen] == ["POST"]
-        assert list(store.container.list_blobs()) == []
+        assert [seen.method for seen in front.seen] == ["POST", "POST", "DELETE"]
 
     def test_a_pending_copy_is_stopped_first(self, store: Store, backend: AzureBackend, front: Front) -> None:
         """A slow copy from elsewhere would keep its target from being deleted"""
         store.put("source", BODY)
         store.blob("target").start_copy_from_url(store.blob("source").url)
         front.rules = [
-            Rule(matches=lambda seen: seen.method == "DELETE", status=409, code="PendingCopyOperation"),
-            Rule(matches=lambda seen: seen.method == "HEAD", headers={"x-ms-copy-status": "pending"}),
+            Rule(matches=_delete, status=409, code="PendingCopyOperation"),
+            Rule(matches=_head, headers={"x-ms-copy-status": "pending"}),
             Rule(matches=lambda seen: "comp=copy" in seen.path, status=204),
         ]
 
@@ -175,66 +199,26 @@ class TestDeleting:
 
         assert all(store.blob(path).exists() for path in paths)
 
-    def test_a_404_for_another_reason_is_no_success(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        store.put("one", BODY)
-        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="ResourceNotFound")]
-
-        assert backend.delete(["one"]) == [DeleteFailure(path="one", reason="Azure returned 404 ResourceNotFound.")]
-
-    def test_a_404_without_a_code_in_a_batch_is_no_success(
-        self, store: Store, backend: AzureBackend, front: Front
-    ) -> None:
-        """Each blob is then deleted by itself"""
-        store.put("one", BODY)
-        part = "--b\r\nContent-Type: application/http\r\nContent-ID: {}\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n\r\n"
-        body = f"{part.format(0)}{part.format(1)}--b--".encode()
-        batches = {"Content-Type": "multipart/mixed; boundary=b"}
-        front.rules = [Rule(matches=lambda seen: "comp=batch" in seen.path, status=202, headers=batches, body=body)]
-
-        assert backend.delete(["one", "absent"]) == []
-
-        assert [seen.method for seen in front.seen] == ["POST", "DELETE", "DELETE"]
-        assert list(store.container.list_blobs()) == []
-
-    @pytest.mark.parametrize("kind", ["BlockBlob", "AppendBlob"])
+    @pytest.mark.parametrize(
+        ("kind", "status", "code"),
+        [
+            ("BlockBlob", 409, "BlobImmutableDueToPolicy"),
+            ("AppendBlob", 409, "BlobImmutableDueToPolicy"),
+            ("BlockBlob", 404, "BlobNotFound"),
+        ],
+        ids=["kept", "kept, of another type", "committed just now"],
+    )
     def test_abort_leaves_a_blob_as_it_is_that_azure_does_not_delete(
-        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload, kind: str
+        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload, kind: str, status: int, code: str
     ) -> None:
-        """Its bytes are not replaced by an empty list of blocks"""
+        """Its bytes are not replaced by an empty list of blocks, which is create-only"""
         store.put(half_sent.upload_path, BODY if kind == "BlockBlob" else b"", {"x-ms-blob-type": kind})
         before = store.blob(half_sent.upload_path).get_blob_properties().etag
-        immutable = "BlobImmutableDueToPolicy"
-        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=409, code=immutable, times=2)]
+        front.rules = [Rule(matches=_delete, status=status, code=code, times=2)]
 
         backend.abort(half_sent)
 
         assert store.blob(half_sent.upload_path).get_blob_properties().etag == before
-
-    def test_abort_leaves_a_blob_as_it_is_that_has_just_been_committed(
-        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
-    ) -> None:
-        """A late block list of the client's: the empty one is create-only"""
-        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=404, code="BlobNotFound")]
-        store.put(half_sent.upload_path, BODY)
-
-        backend.abort(half_sent)
-
-        assert store.blob(half_sent.upload_path).download_blob().readall() == BODY
-
-    def test_a_blob_that_cannot_be_deleted_is_named(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        store.put("kept", BODY)
-        front.rules = [Rule(matches=lambda seen: seen.method == "DELETE", status=403, code="BlobImmutableDueToPolicy")]
-
-        assert backend.delete(["kept"]) == [
-            DeleteFailure(path="kept", reason="Azure returned 403 BlobImmutableDueToPolicy.")
-        ]
-
-    @pytest.mark.parametrize("paths", [["one"], ["one", "two"]])
-    def test_a_missing_container_is_no_success(self, store: Store, backend: AzureBackend, paths: list[str]) -> None:
-        store.container.delete_container()
-
-        with pytest.raises(StorageMisconfigured):
-            backend.delete(paths)
 
 
 class TestFacts:
@@ -248,17 +232,11 @@ class TestFacts:
     def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: AzureBackend, front: Front) -> None:
         """Azure does not describe it without that key; it can never complete"""
         own_key = "BlobUsesCustomerSpecifiedEncryption"
-        front.rules = [Rule(matches=lambda seen: seen.method == "HEAD", status=409, code=own_key)]
+        front.rules = [Rule(matches=_head, status=409, code=own_key)]
 
         stored = backend.stat("file")
 
         assert (stored.size, stored.irregular) == (0, "it is encrypted with a key of its uploader")
-
-    def test_a_missing_container_is_not_a_missing_file(self, store: Store, backend: AzureBackend) -> None:
-        store.container.delete_container()
-
-        with pytest.raises(StorageMisconfigured):
-            backend.stat("file")
 
     def test_encoded_bytes_are_read_as_they_are_stored(self, store: Store, backend: AzureBackend) -> None:
         """Checksums are of the stored bytes, not of the unpacked ones"""
@@ -310,7 +288,7 @@ class TestThroughUs:
         upload = make_upload(backend)
         store.put(upload.upload_path, BODY)
         front.rules = [
-            Rule(matches=lambda seen: seen.method == "HEAD", status=404, code="BlobNotFound"),
+            Rule(matches=_head, status=404, code="BlobNotFound"),
         ]
 
         with pytest.raises(UploadInProgress):
@@ -339,13 +317,27 @@ class TestThroughUs:
 
 
 class TestTrouble:
-    def test_nothing_is_tried_twice_within_a_time_limit(self, backend: AzureBackend, front: Front) -> None:
-        front.rules = [Rule(matches=_any, status=503, times=2)]
+    @pytest.mark.parametrize(
+        ("seconds", "times", "sent", "is_found"), [(None, 1, 2, True), (None, 2, 2, False), (20, 1, 1, False)]
+    )
+    def test_a_busy_storage_is_tried_twice_and_once_within_a_time_limit(
+        self,
+        store: Store,
+        backend: AzureBackend,
+        front: Front,
+        seconds: int | None,
+        times: int,
+        sent: int,
+        is_found: bool,
+    ) -> None:
+        """Then it is unavailable"""
+        store.put("file", BODY)
+        front.rules = [Rule(matches=_any, status=503, times=times)]
 
-        with time_limit(20), pytest.raises(StorageUnavailable):
-            backend.stat("file")
+        with time_limit(seconds), nullcontext() if is_found else pytest.raises(StorageUnavailable):
+            assert backend.stat("file").size == len(BODY)
 
-        assert len(front.seen) == 1
+        assert len(front.seen) == sent
 
     def test_no_request_starts_that_may_outlast_the_time_limit(
         self, store: Store, backend: AzureBackend, front: Front
@@ -381,20 +373,6 @@ class TestTrouble:
             with time_limit(20), pytest.raises(StorageUnavailable):
                 call()
 
-    def test_a_busy_storage_is_tried_twice(self, store: Store, backend: AzureBackend, front: Front) -> None:
-        store.put("file", BODY)
-        front.rules = [Rule(matches=_any, status=503)]
-
-        assert backend.stat("file").size == len(BODY)
-        assert len(front.seen) == 2
-
-    def test_a_storage_that_stays_busy_is_unavailable(self, backend: AzureBackend, front: Front) -> None:
-        """Retryable, never a crash"""
-        front.rules = [Rule(matches=_any, status=503, times=2)]
-
-        with pytest.raises(StorageUnavailable):
-            backend.stat("file")
-
     def test_a_download_that_breaks_off_is_unavailable(self, store: Store, backend: AzureBackend, front: Front) -> None:
         """Also when the chunks are read long after the first response"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
@@ -407,3 +385,15 @@ class TestTrouble:
 
 def _any(_: Seen) -> bool:
     return True
+
+
+def _batch(seen: Seen) -> bool:
+    return "comp=batch" in seen.path
+
+
+def _delete(seen: Seen) -> bool:
+    return seen.method == "DELETE"
+
+
+def _head(seen: Seen) -> bool:
+    return seen.method == "HEAD"
