@@ -12,10 +12,10 @@ from fileman.backends.base import Backend
 from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
 from fileman.backends.gcs.objects import GCSObjects
-from fileman.backends.gcs.sessions import SESSION_SECONDS, GCSSessions
+from fileman.backends.gcs.sessions import HASH_FIELDS, SESSION_SECONDS, GCSSessions
 from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
 from fileman.backends.gcs.signing import GCSSigner
-from fileman.backends.gcs.uploads import CHECKED_BY_GOOGLE, GCSUploads
+from fileman.backends.gcs.uploads import GCSUploads
 from fileman.backends.values import (
     BackendConfig,
     Capabilities,
@@ -45,20 +45,19 @@ class GCSBackend(Backend):
         large_strategy=Strategy.SESSION,
         part_max_bytes=OBJECT_MAX_BYTES,
         parts_max=1,
-        single_checksums=CHECKED_BY_GOOGLE,
-        parts_checksums=CHECKED_BY_GOOGLE,
+        single_checksums=frozenset(HASH_FIELDS),
+        parts_checksums=frozenset(HASH_FIELDS),
         late_write_seconds=SESSION_SECONDS,
     )
 
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self.capabilities = replace(type(self).capabilities, signs_locally=self.settings.has_private_key)
-        client = GCSClient(self.settings)
-        self._client = client
-        self._signer = GCSSigner(client, self.settings)
-        self._objects = GCSObjects(client)
-        self._sessions = GCSSessions(client)
-        self._uploads = GCSUploads(client, self._signer, self._sessions)
+        self._client = GCSClient(self.settings)
+        self._signer = GCSSigner(self._client, self.settings)
+        self._objects = GCSObjects(self._client)
+        self._sessions = GCSSessions(self._client)
+        self._uploads = GCSUploads(self._client, self._signer, self._sessions)
 
     # Configuration
 
@@ -88,7 +87,7 @@ class GCSBackend(Backend):
         return {"session": self._sessions.begin(upload, origin=origin)}
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        return self._uploads.build_requests(upload, missing)
+        return [self._uploads.build_request(upload, part) for part in missing]
 
     def missing(self, upload: Upload) -> list[Slice]:
         is_session = upload.plan.strategy is Strategy.SESSION
@@ -131,13 +130,8 @@ class GCSBackend(Backend):
         return self._objects.list(prefix, older_than=older_than)
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        return self._signer.sign(
-            "GET",
-            path,
-            query={
-                "response-content-type": serve_as.content_type,
-                "response-content-disposition": serve_as.content_disposition,
-            },
-            expires_in=expires_in,
-            now=now,
-        )
+        query = {
+            "response-content-type": serve_as.content_type,
+            "response-content-disposition": serve_as.content_disposition,
+        }
+        return self._signer.sign("GET", path, query=query, expires_in=expires_in, now=now)

@@ -5,7 +5,6 @@ Google's own library sends through `GCSClient.request` too. See docs/adr/0006 fo
 
 import json
 import re
-from collections.abc import Mapping
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -16,7 +15,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import Request
 from google.cloud import storage
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from fileman import conf
@@ -72,19 +70,22 @@ class GCSClient:
         response = self._ask(method, url, once=once, **options)
         if response.status_code == UNAUTHORIZED:  # Google may revoke a token before its time
             response.close()
-            self._forget_token()
+            with self._lock:
+                self.credentials.token = None
             if once:
                 raise StorageUnavailable
             response = self._ask(method, url, **options)
         return _checked(response, accept)
 
     def send(self, method: str, target: str, **options: Any) -> requests.Response:
-        """Send a request with our access token to a path of the endpoint, or to a URL. Raises StorageError.
-
-        `options` are those of `request`.
-        """
+        """Send a request with our access token to a path of the endpoint, or to a URL. Raises StorageError."""
         with gcs_errors():
             return self.request(method, target if "://" in target else f"{self._settings.base_url}{target}", **options)
+
+    def upload(self, kind: str, path: str, *, create_only: bool = True, **options: Any) -> requests.Response:
+        """Begin an upload of Google's type "media" or "resumable". Raises ObjectChanged if the object exists."""
+        query = {"uploadType": kind, "name": path} | ({"ifGenerationMatch": "0"} if create_only else {})
+        return self.send("POST", f"/upload/storage/v1{self.bucket.path}/o", params=query, **options)
 
     def send_bare(
         self, method: str, url: str, *, accept: tuple[int, ...] = (), once: bool = False, **options: Any
@@ -103,14 +104,16 @@ class GCSClient:
     def _ask(self, method: str, url: str, *, once: bool = False, **options: Any) -> requests.Response:
         token: dict[str, str] = {}
         self.authorize(token)  # before the request is begun: a token may need a request of its own
-        return _request(self._session(once=once), method, url, auth=_Bearer(token), **options)
+
+        def add_token(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+            prepared.headers.update(token)
+            return prepared
+
+        # google-auth's own session would start threads that ask other hosts of Google.
+        return _request(self._session(once=once), method, url, auth=add_token, **options)
 
     def _session(self, *, once: bool = False) -> requests.Session:
         return self._once if once or is_limited() else self._twice
-
-    def _forget_token(self) -> None:
-        with self._lock:
-            self.credentials.token = None
 
     def _request_for_auth(self, *arguments: Any, **options: Any) -> Any:
         """Send a request of google-auth."""
@@ -127,17 +130,6 @@ class GCSClient:
             if method == "POST" and not _TOKEN_FIELDS & json.loads(response.data).keys():
                 raise ValueError("neither a token nor a refusal")
             return response
-
-
-class _Bearer(AuthBase):
-    """Adds the access token. google-auth's own session would start threads that ask other hosts of Google."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = headers
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.update(self._headers)
-        return request
 
 
 def _new_library_client(client: GCSClient, endpoint: str) -> Any:

@@ -43,8 +43,9 @@ class GCSDiagnosis:
         self._probe.attempt(_ACCESS, lambda: self._client.authorize({}))
         if self._probe.problems:
             return self._probe.problems
-        listing = self._probe.attempt("storage.objects.list", self._list)
-        if listing is None and self._probe.problems != [missing_permission("storage.objects.list")]:
+        options = {"prefix": self._probe.folder, "max_results": 1, **self._client.limits}
+        self._probe.attempt("storage.objects.list", lambda: list(self._bucket.list_blobs(**options)))
+        if self._probe.problems not in ([], [missing_permission("storage.objects.list")]):
             return self._probe.problems
         self._check_objects()
         self._check_signatures()
@@ -52,12 +53,10 @@ class GCSDiagnosis:
             self._check_cors()
         return self._probe.problems
 
-    def _list(self) -> list[Any]:
-        return list(self._bucket.list_blobs(prefix=self._probe.folder, max_results=1, **self._client.limits))
-
     def _check_objects(self) -> None:
         attempt, limits = self._probe.attempt, self._client.limits
-        if attempt("storage.objects.create", self._put) is None:
+        new: dict[str, Any] = {"create_only": False, "headers": {"Content-Type": "text/plain"}, "data": PROBE}
+        if attempt("storage.objects.create", lambda: self._client.upload("media", self._path, **new)) is None:
             return
         probe, copy = self._bucket.blob(self._path), self._bucket.blob(self._probe.new_path())
         attempt("storage.objects.get", lambda: probe.reload(**limits))
@@ -71,15 +70,6 @@ class GCSDiagnosis:
     def _look_at_absent_object(self) -> None:
         with suppress(FileMissing):
             self._objects.stat(self._probe.new_path())
-
-    def _put(self) -> Any:
-        return self._client.send(
-            "POST",
-            f"/upload/storage/v1{self._bucket.path}/o",
-            params={"uploadType": "media", "name": self._path},
-            data=PROBE,
-            headers={"Content-Type": "text/plain"},
-        )
 
     def _check_signatures(self) -> None:
         """Follow a signed URL of an absent object: 404 tells that Google accepted the signature."""

@@ -77,16 +77,13 @@ class Refused(Exception):
             return StorageUnavailable()
         if self.status == 412:
             return ObjectChanged()
-        if self.status == 404 and not self.is_no_bucket:
-            return self._to_absence()
-        # Google redirects no call of its API. A proxy or a captive portal does.
-        return StorageUnavailable() if self.status < 400 else StorageMisconfigured()
-
-    def _to_absence(self) -> StorageError:
-        """Return the error of a 404 that names no bucket. Emulators send it without Google's words."""
-        if self.names_object:
+        is_absence = self.status == 404 and not self.is_no_bucket  # emulators send it without Google's words
+        if is_absence and self.names_object:
             return FileMissing()
-        return StorageMisconfigured() if self.is_googles else StorageUnavailable()
+        # Google redirects no call of its API. A proxy or a captive portal does.
+        if self.status < 400 or (is_absence and not self.is_googles):
+            return StorageUnavailable()
+        return StorageMisconfigured()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import requests
 from google.cloud.storage import Blob
@@ -30,6 +30,8 @@ REWRITE_STEP_BYTES = 256 * 1024**2
 """Bytes that one call copies at most, so that each call ends within the read time-out. Most copies move no bytes."""
 _TOKEN_REFUSED = (400, 404, 410, 412)
 _NO_BATCH = (404, 405, 501)
+Version: TypeAlias = tuple[str, int | None]
+"""Path and generation of an object, None for the live one."""
 
 
 class GCSObjects:
@@ -113,39 +115,39 @@ class GCSObjects:
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         """Delete objects, their noncurrent versions too. Absent objects count as deleted."""
-        failures: list[DeleteFailure] = []
-        for first in range(0, len(paths), DELETE_BATCH):
-            batch = list(dict.fromkeys(paths[first : first + DELETE_BATCH]))
-            failures += self._delete_batch([(path, None) for path in batch])
-            if self._keeps_versions:
-                failures += self._delete_versions(batch)
+        failures = self._delete_versions([(path, None) for path in dict.fromkeys(paths)])
+        if paths and self._keeps_versions:
+            with gcs_errors():
+                noncurrent: list[Version] = [
+                    (path, blob.generation)
+                    for path in dict.fromkeys(paths)
+                    for blob in self._blobs(path, versions=True)
+                    if blob.name == path
+                ]
+            failures += self._delete_versions(noncurrent)
         return failures
 
-    def _delete_versions(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        with gcs_errors():
-            versions = [(path, generation) for path in paths for generation in self._generations(path)]
+    def _delete_versions(self, versions: Sequence[Version]) -> list[DeleteFailure]:
         failures: list[DeleteFailure] = []
         for first in range(0, len(versions), DELETE_BATCH):
-            failures += self._delete_batch(versions[first : first + DELETE_BATCH])
+            batch = versions[first : first + DELETE_BATCH]
+            try:
+                refusals = self._send_batch(batch)
+            except StorageError as error:
+                cause = error.__cause__
+                is_no_batch = isinstance(cause, Refused) and cause.status in _NO_BATCH
+                if not is_no_batch and not isinstance(cause, NOT_UNDERSTOOD):
+                    raise
+                failures += self._delete_singly(batch)  # nothing is known to be deleted
+                continue
+            failures += [
+                DeleteFailure(path=path, reason=str(refused))
+                for (path, _), refused in zip(batch, refusals, strict=True)
+                if refused and not isinstance(refused.to_storage_error(), FileMissing)
+            ]
         return failures
 
-    def _delete_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[DeleteFailure]:
-        """Delete by path and generation, where None is the live object."""
-        if not versions:
-            return []
-        try:
-            refusals = self._send_batch(versions)
-        except StorageError as error:
-            if not _is_no_batch(error):
-                raise
-            return self._delete_singly(versions)
-        return [
-            DeleteFailure(path=path, reason=str(refused))
-            for (path, _), refused in zip(versions, refusals, strict=True)
-            if refused and not isinstance(refused.to_storage_error(), FileMissing)
-        ]
-
-    def _send_batch(self, versions: Sequence[tuple[str, int | None]]) -> list[Refused | None]:
+    def _send_batch(self, versions: Sequence[Version]) -> list[Refused | None]:
         """Delete by one request. Return one refusal, or None for a success, for each of the objects."""
         with gcs_errors():
             with self._bucket.client.batch(raise_exception=False) as batch:
@@ -157,7 +159,7 @@ class GCSObjects:
                 None if response.ok else Refused.from_response(response, names_object=True) for response in responses
             ]
 
-    def _delete_singly(self, versions: Sequence[tuple[str, int | None]]) -> list[DeleteFailure]:
+    def _delete_singly(self, versions: Sequence[Version]) -> list[DeleteFailure]:
         """Delete by one request for each object: emulators answer batches in ways of their own, or not at all.
 
         So does a web page that stands in for the storage. That an object is gone is therefore read in a list.
@@ -195,11 +197,6 @@ class GCSObjects:
         except StorageMisconfigured:
             return False
 
-    def _generations(self, path: str) -> Iterator[int]:
-        for blob in self._blobs(path, versions=True):
-            if blob.name == path:
-                yield blob.generation
-
     def list(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, page by page."""
         with gcs_errors():
@@ -231,12 +228,6 @@ def to_stored_object(blob: Blob) -> StoredObject:
         irregular="it was composed of other objects" if blob.component_count else "",
         modified=blob.updated,
     )
-
-
-def _is_no_batch(error: StorageError) -> bool:
-    """Return True if a batch was not understood, by the server or by us. Nothing is known to be deleted then."""
-    cause = error.__cause__
-    return isinstance(cause, NOT_UNDERSTOOD) or (isinstance(cause, Refused) and cause.status in _NO_BATCH)
 
 
 def _check_media(response: requests.Response, *, start: int, length: int | None, etag: str | None) -> None:

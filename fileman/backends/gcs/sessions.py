@@ -17,7 +17,8 @@ _GONE = (400, 404, 410, 412, 499)
 """The session will never make the object: all its bytes were refused (another checksum than declared, the path is
 taken), or it is expired, unknown or cancelled."""
 _TRANSIENT = (408, 429)
-_HASH_FIELDS = {"crc32c": "crc32c", "md5": "md5Hash"}
+HASH_FIELDS = {"crc32c": "crc32c", "md5": "md5Hash"}
+"""Checksums that Google computes over every object and compares with a declared one: field of the object."""
 
 
 class GCSSessions:
@@ -29,13 +30,11 @@ class GCSSessions:
         if origin and not conf.origin_allowed(origin):
             raise StorageMisconfigured("Pages of this origin may not upload. Add it to ALLOWED_ORIGINS.")
         headers = {"X-Upload-Content-Type": upload.content_type, "X-Upload-Content-Length": str(upload.size)}
-        response = self._client.send(
-            "POST",
-            f"/upload/storage/v1{self._client.bucket.path}/o",
-            params={"uploadType": "resumable", "name": upload.upload_path, "ifGenerationMatch": "0"},
-            headers=headers | ({"Origin": origin} if origin else {}),
-            json={"contentType": upload.content_type, **_declared_hash(upload)},
-        )
+        headers |= {"Origin": origin} if origin else {}
+        described = {"contentType": upload.content_type}
+        if upload.checksum and upload.checksum.algorithm in HASH_FIELDS:
+            described[HASH_FIELDS[upload.checksum.algorithm]] = upload.checksum.base64
+        response = self._client.upload("resumable", upload.upload_path, headers=headers, json=described)
         if "Location" not in response.headers:
             raise StorageUnavailable
         return response.headers["Location"]
@@ -51,12 +50,8 @@ class GCSSessions:
         """Return the number of bytes that have arrived, or None if the session is gone."""
         if not upload.begun:
             return None
-        response = self._client.send_bare(
-            "PUT",
-            upload.begun["session"],
-            headers={"Content-Range": f"bytes */{upload.size}"},
-            accept=(INCOMPLETE, *_GONE),
-        )
+        headers = {"Content-Range": f"bytes */{upload.size}"}
+        response = self._client.send_bare("PUT", upload.begun["session"], headers=headers, accept=(INCOMPLETE, *_GONE))
         if response.status_code in _GONE:
             return None
         if response.status_code != INCOMPLETE:
@@ -67,19 +62,11 @@ class GCSSessions:
 
     def cancel(self, upload: Upload) -> None:
         """Make the session take no more bytes. A finished, expired or cancelled session is no error."""
-        if not upload.begun:
-            return
-        refusals = tuple(status for status in range(400, 500) if status not in _TRANSIENT)
-        self._client.send_bare("DELETE", upload.begun["session"], accept=refusals)
+        if upload.begun:
+            refusals = tuple(status for status in range(400, 500) if status not in _TRANSIENT)
+            self._client.send_bare("DELETE", upload.begun["session"], accept=refusals)
 
 
 def content_range(upload: Upload, part: Slice) -> dict[str, str]:
     """Return the header of a request that carries the bytes of `part`."""
     return {"Content-Range": f"bytes {part.offset}-{part.offset + part.length - 1}/{upload.size}"}
-
-
-def _declared_hash(upload: Upload) -> dict[str, str]:
-    """Return the field that Google compares with its own checksum when the last byte has arrived."""
-    if upload.checksum and upload.checksum.algorithm in _HASH_FIELDS:
-        return {_HASH_FIELDS[upload.checksum.algorithm]: upload.checksum.base64}
-    return {}

@@ -41,20 +41,22 @@ class GCSSigner:
         scope = f"{signed_at[:8]}/auto/storage/goog4_request"
         signed_headers = {"host": urlsplit(self._base_url).netloc}
         signed_headers |= {name.lower(): " ".join(value.split()) for name, value in (headers or {}).items()}
-        parameters = _encode(
-            {
-                **(query or {}),
-                "X-Goog-Algorithm": ALGORITHM,
-                "X-Goog-Credential": f"{self._get_email()}/{scope}",
-                "X-Goog-Date": signed_at,
-                "X-Goog-Expires": str(expires_in),
-                "X-Goog-SignedHeaders": ";".join(sorted(signed_headers)),
-            }
-        )
+        names = ";".join(sorted(signed_headers))
+        parameters = {
+            **(query or {}),
+            "X-Goog-Algorithm": ALGORITHM,
+            "X-Goog-Credential": f"{self._get_email()}/{scope}",
+            "X-Goog-Date": signed_at,
+            "X-Goog-Expires": str(expires_in),
+            "X-Goog-SignedHeaders": names,
+        }
+        encoded = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in sorted(parameters.items()))
         resource = f"/{self._bucket_name}/{quote(path, safe='/~')}"
-        digest = sha256(_canonical_request(method, resource, parameters, signed_headers).encode()).hexdigest()
+        lines = [f"{name}:{value}" for name, value in sorted(signed_headers.items())]
+        canonical = "\n".join([method, resource, encoded, *lines, "", names, "UNSIGNED-PAYLOAD"])
+        digest = sha256(canonical.encode()).hexdigest()
         signature = self._sign_bytes("\n".join([ALGORITHM, signed_at, scope, digest]).encode())
-        return f"{self._base_url}{resource}?{parameters}&X-Goog-Signature={signature.hex()}"
+        return f"{self._base_url}{resource}?{encoded}&X-Goog-Signature={signature.hex()}"
 
     def _get_email(self) -> str:
         """Return the account that signs. Raises StorageMisconfigured for the credentials of a person."""
@@ -79,12 +81,5 @@ class GCSSigner:
             return base64.b64decode(response.json()["signedBlob"])
 
 
-def _canonical_request(method: str, resource: str, parameters: str, headers: Mapping[str, str]) -> str:
-    names = sorted(headers)
-    lines = [f"{name}:{headers[name]}" for name in names]
-    return "\n".join([method, resource, parameters, *lines, "", ";".join(names), "UNSIGNED-PAYLOAD"])
-
-
-def _encode(parameters: Mapping[str, str]) -> str:
-    pairs = [(quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parameters.items()]
-    return "&".join(f"{name}={value}" for name, value in sorted(pairs))
+def _encode(text: str) -> str:
+    return quote(text, safe="-_.~")

@@ -1,6 +1,5 @@
 """How bytes get in: requests that clients send to Google themselves, and bodies that this server streams to it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -9,14 +8,12 @@ import requests
 from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.errors import gcs_errors
 from fileman.backends.gcs.objects import to_stored_object
-from fileman.backends.gcs.sessions import INCOMPLETE, GCSSessions, content_range
+from fileman.backends.gcs.sessions import HASH_FIELDS, INCOMPLETE, GCSSessions, content_range
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.errors import ObjectChanged, StorageUnavailable, UploadInProgress
 
-CHECKED_BY_GOOGLE = frozenset({"crc32c", "md5"})
-"""Checksums that Google computes over every object, and compares with a declared one."""
 LENGTH_RANGE = "x-goog-content-length-range"
 
 
@@ -26,30 +23,22 @@ class GCSUploads:
         self._signer = signer
         self._sessions = sessions
 
-    def build_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """Return one request for each slice. No network if the signer has a private key."""
-        build = self._session_put if upload.plan.strategy is Strategy.SESSION else self._signed_put
-        return [build(upload, part) for part in missing]
+    def build_request(self, upload: Upload, part: Slice) -> UploadRequest:
+        """Return a PUT that Google accepts with exactly this type, size and, when declared, checksum.
 
-    def _signed_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Return a PUT that Google accepts with exactly this type, size and, when declared, checksum."""
-        headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
-        if upload.checksum and upload.checksum.algorithm in CHECKED_BY_GOOGLE:
-            headers["x-goog-hash"] = f"{upload.checksum.algorithm}={upload.checksum.base64}"
-        url = self._signer.sign(
-            "PUT", upload.upload_path, headers=headers, expires_in=upload.expires_in, now=upload.now
-        )
-        return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=(200,))
-
-    def _session_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Return one request for the rest of a session, which has fixed type and size already."""
-        return UploadRequest(
-            slice=part,
-            method="PUT",
-            url=upload.begun["session"],
-            headers=tuple(content_range(upload, part).items()),
-            success_status=(200, 201),
-        )
+        A session has fixed them already. No network if the signer has a private key.
+        """
+        is_session = upload.plan.strategy is Strategy.SESSION
+        if is_session:
+            url, headers = upload.begun["session"], content_range(upload, part)
+        else:
+            headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
+            if upload.checksum and upload.checksum.algorithm in HASH_FIELDS:
+                headers["x-goog-hash"] = f"{upload.checksum.algorithm}={upload.checksum.base64}"
+            path, expires_in, now = upload.upload_path, upload.expires_in, upload.now
+            url = self._signer.sign("PUT", path, headers=headers, expires_in=expires_in, now=now)
+        success = (200, 201) if is_session else (200,)
+        return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=success)
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
         """Stream one slice to Google, hashed on the way if it is the whole file. Create-only.
@@ -68,28 +57,16 @@ class GCSUploads:
 
     def _send_object(self, upload: Upload, part: Slice, body: ExactBody) -> requests.Response:  # noqa: ARG002
         try:
-            return self._client.send(
-                "POST",
-                f"/upload/storage/v1{self._client.bucket.path}/o",
-                params={"uploadType": "media", "name": upload.upload_path, "ifGenerationMatch": "0"},
-                headers={"Content-Type": upload.content_type},
-                data=body,
-                once=True,
-            )
+            headers = {"Content-Type": upload.content_type}
+            return self._client.upload("media", upload.upload_path, headers=headers, data=body, once=True)
         except ObjectChanged as error:
             raise UploadInProgress from error
 
     def _send_remainder(self, upload: Upload, part: Slice, body: ExactBody) -> requests.Response:
         if self._sessions.received_bytes(upload) != part.offset:
             raise UploadInProgress
-        response = self._client.send_bare(
-            "PUT",
-            upload.begun["session"],
-            headers=content_range(upload, part),
-            data=body,
-            accept=(INCOMPLETE,),
-            once=True,
-        )
+        session, headers = upload.begun["session"], content_range(upload, part)
+        response = self._client.send_bare("PUT", session, headers=headers, data=body, accept=(INCOMPLETE,), once=True)
         if response.status_code == INCOMPLETE:
             raise StorageUnavailable
         return response

@@ -202,7 +202,7 @@ def test_a_token_is_fetched_by_a_call_of_its_own_where_time_is_short(store: Stor
     """The next call has it, so each call makes progress."""
     store.put("a")
     backend = store.backend()
-    backend._client._forget_token()
+    backend._client.credentials.token = None
 
     with time_limit(0), pytest.raises(OutOfTime):
         backend.stat("a")

@@ -259,7 +259,7 @@ def test_a_silent_metadata_server_costs_one_time_out(
 ) -> None:
     """google-auth would ask it five times."""
     assert machine.find("a") is None
-    machine._client._forget_token()
+    machine._client.credentials.token = None
     times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
     impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
     with proxy_to(store.server.endpoint) as proxy:
