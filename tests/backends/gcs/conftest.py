@@ -5,10 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import override_settings
 
-from tests.backends.gcs.stores import Store
+from tests.backends.gcs.stores import Store, changed
 from tests.servers.gcs import GcsServer
 
 
@@ -21,7 +19,7 @@ def _no_credentials_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_http() -> Iterator[None]:
-    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "ALLOW_INSECURE_ENDPOINTS": True}):
+    with changed(ALLOW_INSECURE_ENDPOINTS=True):
         yield
 
 

@@ -7,34 +7,16 @@ from threading import Event
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import override_settings
 
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.time_limit import time_limit
-from fileman.backends.values import StoredObject
 from fileman.errors import OutOfTime, StorageError, StorageUnavailable
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import Store, begun, upload_of
+from tests.backends.gcs.stores import CALLS, Call, Store, impatient, upload_of
 from tests.servers.gcs.faults import Fault
 
 SILENCE_SECONDS = 20
 """After it the silent storage returns what no backend takes."""
-Call = Callable[[GCSBackend], object]
-
-
-def _rewrite(backend: GCSBackend) -> object:
-    return backend.publish(upload_of(), StoredObject(path="a", size=1, etag="1"))
-
-
-CALLS: dict[str, Call] = {
-    "stat": lambda backend: backend.stat("a"),
-    "list": lambda backend: list(backend.list_objects("a/")),
-    "rewrite": _rewrite,
-    "delete": lambda backend: backend.delete(["a"]),
-    "read": lambda backend: list(backend.read("a")),
-    "begin": lambda backend: begun(backend, upload_of(session=True)),
-}
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
@@ -78,7 +60,6 @@ def test_each_call_is_one_request_and_starts_no_thread(store: Store, call: Call)
 @pytest.mark.parametrize("limit", [None, 60], ids=["free", "in a time limit"])
 def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store, call: Call, limit: float | None) -> None:
     """All attempts end while the storage is still silent: two, or one in a time limit, or one that publishes."""
-    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.5, "STORAGE_READ_TIMEOUT_SECONDS": 0.5}
     tested = Event()
 
     def silent(asked: Asked) -> Answer:
@@ -86,12 +67,11 @@ def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store, call: C
         return json_answer({})
 
     with asked_of(store, silent) as (backend, asked):
-        limited = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
-        with limited, time_limit(limit), pytest.raises(StorageUnavailable):
+        with impatient(), time_limit(limit), pytest.raises(StorageUnavailable):
             call(backend)
         tested.set()
 
-    assert len(asked) == (1 if limit or call is _rewrite else 2)
+    assert len(asked) == (1 if limit or call is CALLS["rewrite"] else 2)
 
 
 @each_call
@@ -155,7 +135,7 @@ def test_no_variable_of_the_environment_redirects_the_library(
 
 def test_a_copy_is_pinned_create_only_and_limited(store: Store) -> None:
     with asked_of(store, lambda _: json_answer({})) as (backend, asked), pytest.raises(StorageUnavailable):
-        _rewrite(backend)
+        CALLS["rewrite"](backend)
 
     (request,) = asked
     pins = ("sourceGeneration=1", "ifSourceGenerationMatch=1", "ifGenerationMatch=0")

@@ -6,10 +6,9 @@ from uuid import uuid4
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract
 from tests.backends.gcs.stores import Store
+from tests.backends.gcs.test_diagnosis import RULE
 from tests.servers.gcs import GcsServer
 
 
@@ -17,35 +16,18 @@ from tests.servers.gcs import GcsServer
 def shared_store(gcs_server: GcsServer, sdk_client: Any) -> Store:
     """One bucket for all cases; each has a prefix of its own."""
     bucket = sdk_client.create_bucket(f"bucket-{uuid4().hex}")
-    bucket.cors = [
-        {
-            "origin": ["https://app.example.com"],
-            "method": ["PUT", "GET"],
-            "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
-        }
-    ]
+    bucket.cors = [RULE]
     bucket.patch()
     return Store(server=gcs_server, bucket=bucket)
-
-
-def backend_of(store: Store, *, direct: bool) -> Backend:
-    return GCSBackend(
-        BackendConfig(
-            manager_id=uuid4(),
-            backend_url=f"gs://{store.bucket.name}/{uuid4()}/",
-            settings=store.settings(),
-            supports_direct_upload=direct,
-        )
-    )
 
 
 class TestDirect(BackendContract):
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
-        return backend_of(shared_store, direct=True)
+        return shared_store.backend(prefix=f"{uuid4()}/")
 
 
 class TestThroughUs(BackendContract):
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
-        return backend_of(shared_store, direct=False)
+        return shared_store.backend(direct=False, prefix=f"{uuid4()}/")

@@ -1,13 +1,10 @@
 """validate_configuration asks the storage itself and reports each problem; it never raises and leaves nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import override_settings
 
-from tests.backends.gcs.stores import Store
+from tests.backends.gcs.stores import Store, changed
 from tests.servers.gcs.faults import Fault
 from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, proxy_to
 from tests.servers.proxy import Fault as ServerFault
@@ -17,6 +14,7 @@ RULE = {
     "method": ["PUT"],
     "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
 }
+ORIGINS = ["https://app.example.com", "https://second.example.com"]
 HEADERS = "to PUT with the headers Content-Type, x-goog-content-length-range, x-goog-hash."
 ANY_BROWSER = f"No CORS rule of the bucket allows browsers {HEADERS}"
 
@@ -56,53 +54,32 @@ def test_an_unreachable_storage_is_named(store: Store) -> None:
     assert problems(store, endpoint="http://127.0.0.1:9") == ["The storage cannot be reached (http://127.0.0.1:9)."]
 
 
+LACKING = "The credentials lack the permission {}."
+PROBE = "/o/tenant%2F.uploads%2Fprobe"
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "permission"),
+    ("method", "path", "status", "times", "problem"),
     [
-        ("GET", "maxResults=1", "storage.objects.list"),
-        ("POST", "uploadType=media", "storage.objects.create"),
-        ("POST", "/rewriteTo/", "storage.objects.create with storage.objects.get, to copy,"),
-        ("DELETE", "/o/tenant%2F.uploads%2Fprobe", "storage.objects.delete"),
+        ("GET", "maxResults=1", 403, 1, LACKING.format("storage.objects.list")),
+        ("POST", "uploadType=media", 403, 1, LACKING.format("storage.objects.create")),
+        ("POST", "/rewriteTo/", 403, 1, LACKING.format("storage.objects.create with storage.objects.get, to copy,")),
+        ("DELETE", PROBE, 403, 1, LACKING.format("storage.objects.delete")),
+        ("GET", PROBE, 403, 1, LACKING.format("storage.objects.get")),
+        # The bucket is asked for its CORS rules, and whether it keeps versions.
+        ("GET", "/b/{}?", 403, 2, LACKING.format("storage.buckets.get")),
+        ("", "/storage/v1/b/", 401, 2, "Google rejects the access token of these credentials."),
+        # A deleted key, whose last token still works.
+        ("GET", "X-Goog-Signature", 403, 1, "Google rejects URLs signed by these credentials (status 403)."),
+        ("POST", "uploadType=media", 400, 1, "Google returned 400 backendError to storage.objects.create."),
     ],
 )
-def test_each_lacking_permission_is_named(store: Store, method: str, path: str, permission: str) -> None:
-    allow(store).server.inject(Fault(method=method, path_contains=path, status=403))
+def test_each_refusal_is_named(store: Store, method: str, path: str, status: int, times: int, problem: str) -> None:
+    fault = Fault(method=method, path_contains=path.format(store.bucket.name), status=status, times=times)
+    allow(store).server.inject(fault)
 
-    assert problems(store) == [f"The credentials lack the permission {permission}."]
+    assert problems(store) == [problem]
     assert store.names() == []
-
-
-def test_a_lacking_permission_to_look_at_the_bucket_is_named(store: Store) -> None:
-    """Needed for its CORS rules, and to see whether it keeps versions."""
-    allow(store).server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=2))
-
-    assert problems(store) == ["The credentials lack the permission storage.buckets.get."]
-
-
-def test_a_lacking_permission_to_read_is_named(store: Store) -> None:
-    """The probe is looked at, and a signed address is tried."""
-    allow(store).server.inject(Fault(method="GET", path_contains="/o/tenant%2F.uploads%2Fprobe", status=403))
-
-    assert problems(store) == ["The credentials lack the permission storage.objects.get."]
-
-
-def test_a_rejected_token_is_reported(store: Store) -> None:
-    allow(store).server.inject(Fault(path_contains="/storage/v1/b/", status=401, times=2))
-
-    assert problems(store) == ["Google rejects the access token of these credentials."]
-
-
-def test_rejected_signatures_are_reported(store: Store) -> None:
-    """Such as those of a deleted key whose last token still works."""
-    allow(store).server.inject(Fault(method="GET", path_contains="X-Goog-Signature", status=403))
-
-    assert problems(store) == ["Google rejects URLs signed by these credentials (status 403)."]
-
-
-def test_an_unexpected_response_is_reported(store: Store) -> None:
-    allow(store).server.inject(Fault(method="POST", path_contains="uploadType=media", status=400))
-
-    assert problems(store) == ["Google returned 400 backendError to storage.objects.create."]
 
 
 @pytest.mark.parametrize("answer", [answer_with(501), answer_with(MAINTENANCE_PAGE)], ids=["501", "page"])
@@ -128,38 +105,21 @@ def test_a_server_that_finds_what_does_not_exist_is_named(store: Store) -> None:
     assert store.names() == []
 
 
-@pytest.mark.parametrize(
-    "changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, {"responseHeader": []}], ids=str
-)
-def test_an_insufficient_cors_rule_is_reported(store: Store, changes: dict[str, Any]) -> None:
-    assert problems(allow(store, **changes)) == [ANY_BROWSER]
-    assert problems(store, direct=False) == []
+@pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, None], ids=str)
+def test_an_insufficient_cors_rule_is_reported(store: Store, changes: dict[str, Any] | None) -> None:
+    """None: the bucket has no rule. Known origins are checked by preflights, as by a browser."""
+    if changes:
+        allow(store, **changes)
 
-
-def test_a_bucket_without_cors_rules_is_reported(store: Store) -> None:
     assert problems(store) == [ANY_BROWSER]
+    assert problems(store, direct=False) == []
+    with changed(ALLOWED_ORIGINS=ORIGINS):
+        assert problems(store) == [f"No CORS rule of the bucket allows {origin} {HEADERS}" for origin in ORIGINS]
 
 
-class TestWithKnownOrigins:
-    @pytest.fixture(autouse=True)
-    def _origins(self) -> Iterator[None]:
-        origins = ["https://app.example.com", "https://second.example.com"]
-        with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}):
-            yield
-
-    def test_each_origin_without_a_rule_is_named(self, store: Store) -> None:
-        """Found by preflight, as a browser would."""
-        second = f"No CORS rule of the bucket allows https://second.example.com {HEADERS}"
-
-        assert problems(allow(store)) == [second]
-        assert problems(allow(store, origin=["https://app.example.com", "https://second.example.com"])) == []
-
-    @pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}], ids=str)
-    def test_a_rule_without_method_or_headers_admits_nobody(self, store: Store, changes: dict[str, Any]) -> None:
-        assert len(problems(allow(store, **changes))) == 2
-
-    def test_the_permission_to_read_the_bucket_is_not_needed(self, store: Store) -> None:
-        allow(store, origin=["https://app.example.com", "https://second.example.com"])
-        store.server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=99))
-
-        assert problems(store) == []
+def test_each_origin_without_a_rule_is_named(store: Store) -> None:
+    """Nobody needs the permission to read the bucket for it."""
+    store.server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=99))
+    with changed(ALLOWED_ORIGINS=ORIGINS):
+        assert problems(allow(store)) == [f"No CORS rule of the bucket allows {ORIGINS[1]} {HEADERS}"]
+        assert problems(allow(store, origin=ORIGINS)) == []

@@ -11,10 +11,9 @@ import requests
 import urllib3.exceptions
 
 from fileman.backends.gcs.errors import Refused, gcs_errors
-from fileman.backends.values import StoredObject
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import Store, begun, upload_of
+from tests.backends.gcs.stores import CALLS, Store, upload_of
 
 TRANSIENT_OF_AUTH = {"TransportError", "TimeoutError", "ResponseError"}
 TRANSIENT_STATUS = {408, 429, 500, 502, 503, 504}
@@ -63,20 +62,15 @@ def test_a_token_refused_for_a_transient_reason_is_a_transient_error() -> None:
     assert mapped(refresh_error("text")) is StorageMisconfigured
 
 
-def test_every_error_of_requests_is_mapped() -> None:
-    kinds = of_library(requests.RequestException, "requests.exceptions")
+@pytest.mark.parametrize(
+    ("root", "module", "count"),
+    [(requests.RequestException, "requests.exceptions", 22), (urllib3.exceptions.HTTPError, "urllib3.exceptions", 25)],
+)
+def test_every_error_of_the_connection_is_transient(root: type[BaseException], module: str, count: int) -> None:
+    """Those of urllib3 surface while a body is read."""
+    kinds = of_library(root, module)
 
-    results = {name: mapped(bare(kind)) for name, kind in kinds.items()}
-
-    assert len(kinds) >= 22
-    assert set(results.values()) == {StorageUnavailable}
-
-
-def test_every_error_of_urllib3_is_transient() -> None:
-    """They surface while a body is read."""
-    kinds = of_library(urllib3.exceptions.HTTPError, "urllib3.exceptions")
-
-    assert len(kinds) >= 25
+    assert len(kinds) >= count
     assert {mapped(bare(kind)) for kind in kinds.values()} == {StorageUnavailable}
 
 
@@ -137,34 +131,27 @@ def test_a_response_is_mapped_by_more_than_its_status(refused: Refused, kind: ty
     assert mapped(refused) is kind
 
 
+def refused_of(status: int, body: bytes) -> Refused:
+    response = requests.Response()
+    response.status_code, response._content = status, body
+    return Refused.from_response(response, names_object=True)
+
+
 @pytest.mark.parametrize(
     "body", ["", "<html>", "null", "[]", '{"error": "text"}', '{"error": {"errors": "x"}}', '{"error": {"errors": {}}}']
 )
 def test_the_status_counts_where_the_body_is_not_googles(body: str) -> None:
     """The library itself stumbles over some of these, and would hide that the error is transient."""
-    response = requests.Response()
-    response.status_code, response._content = 502, body.encode()
-
-    refused = Refused.from_response(response, names_object=True)
+    refused = refused_of(502, body.encode())
 
     assert (refused.status, refused.reason) == (502, "")
 
 
 def test_an_error_without_details_is_googles_too() -> None:
     """Some releases of fake-gcs-server send "errors": null."""
-    response = requests.Response()
-    response.status_code = 404
-    response._content = b'{"error": {"code": 404, "message": "The bucket does not exist", "errors": null}}'
-
-    refused = Refused.from_response(response, names_object=True)
+    refused = refused_of(404, b'{"error": {"message": "The bucket does not exist", "errors": null}}')
 
     assert (refused.is_googles, refused.is_no_bucket) == (True, True)
-
-
-def test_the_bodies_of_other_servers_reach_no_library(store: Store) -> None:
-    bad_gateway = json_answer({"error": "bad gateway"}, status=502)
-    with answering(lambda _: bad_gateway) as endpoint, pytest.raises(StorageUnavailable):
-        store.backend(endpoint=endpoint).stat("a")
 
 
 def test_no_message_for_clients_holds_what_google_said(store: Store) -> None:
@@ -184,20 +171,10 @@ def test_no_message_for_clients_holds_what_google_said(store: Store) -> None:
 def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, body: bytes) -> None:
     with answering(lambda _: Answer(body=body)) as endpoint:
         backend = store.backend(endpoint=endpoint)
-        with pytest.raises(StorageUnavailable):
-            backend.stat("a")
-        with pytest.raises(StorageUnavailable):
-            list(backend.list_objects("a"))
-        with pytest.raises(StorageUnavailable):
-            begun(backend, upload_of(session=True))
-        with pytest.raises(StorageUnavailable):
-            backend.missing(replace(upload_of(session=True), begun={"session": f"{endpoint}/session"}))
-        with pytest.raises(StorageUnavailable):
-            backend.delete(["a"])
-        with pytest.raises(StorageUnavailable):
-            backend.read("a", start=0, length=4096, etag="1")
-        with pytest.raises(StorageUnavailable):
-            backend.read("a")
+        session = replace(upload_of(session=True), begun={"session": f"{endpoint}/session"})
+        for call in (*CALLS.values(), lambda _: backend.missing(session)):
+            with pytest.raises(StorageUnavailable):
+                call(backend)
         assert backend.validate_configuration() == (
             False,
             [f"The server at {endpoint} is not Google Cloud Storage."],
@@ -208,28 +185,21 @@ def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, b
 def test_json_of_another_server_is_never_taken_for_googles(store: Store, answer: object) -> None:
     with answering(lambda _: json_answer(answer)) as endpoint:
         backend = store.backend(endpoint=endpoint)
-        with pytest.raises(StorageUnavailable):
-            backend.stat("a")
-        with pytest.raises(StorageUnavailable):
-            backend.publish(upload_of(), StoredObject(path="a", size=1, etag="1"))
-        with pytest.raises(StorageUnavailable):
-            backend.delete(["a"])
-        valid, problems = backend.validate_configuration()
-
-    assert valid is False
-    assert f"The server at {endpoint} is not Google Cloud Storage." in problems
+        for name in ("stat", "rewrite", "delete"):
+            with pytest.raises(StorageUnavailable):
+                CALLS[name](backend)
+        assert f"The server at {endpoint} is not Google Cloud Storage." in backend.validate_configuration()[1]
 
 
-def test_a_404_page_deletes_nothing_and_is_no_list(store: Store) -> None:
-    """An ingress without its backend: nothing counts as deleted, and no session is begun."""
-    with answering(lambda _: Answer(status=404, body=b"default backend - 404")) as endpoint:
-        backend = store.backend(endpoint=endpoint)
-        with pytest.raises(StorageUnavailable):
-            backend.delete(["a"])
-        with pytest.raises(StorageUnavailable):
-            list(backend.list_objects("a"))
-        with pytest.raises(StorageUnavailable):
-            begun(backend, upload_of(session=True))
+@pytest.mark.parametrize(
+    "page", [Answer(status=404, body=b"default backend - 404"), json_answer({"error": "bad gateway"}, status=502)]
+)
+def test_a_proxy_without_its_storage_deletes_nothing_and_is_no_list(store: Store, page: Answer) -> None:
+    """Nothing counts as deleted, and no session is begun."""
+    with answering(lambda _: page) as endpoint:
+        for name in ("delete", "list", "begin"):
+            with pytest.raises(StorageUnavailable):
+                CALLS[name](store.backend(endpoint=endpoint))
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])

@@ -79,11 +79,3 @@ def test_a_download_url_serves_nothing_else(store: Store, old: str, new: str) ->
     answer = requests.get(url.replace(old, new), timeout=10)
 
     assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
-
-
-@pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_a_download_url_changes_nothing(store: Store, method: str) -> None:
-    store.put("stored")
-
-    assert requests.request(method, store.backend().get_url("stored"), data=b"", timeout=10).status_code == 403
-    assert store.bucket.blob("stored").download_as_bytes() == BODY

@@ -1,14 +1,11 @@
 """Large files: we open one resumable session, the client writes to it, we ask it for its offset."""
 
 import io
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import requests
-from django.conf import settings as django_settings
-from django.test import override_settings
 
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.time_limit import time_limit
@@ -20,7 +17,9 @@ from tests.backends.gcs.stores import (
     Store,
     allowed_origin,
     begun,
+    changed,
     checksum_of,
+    impatient,
     only_request,
     send,
     upload_of,
@@ -120,34 +119,20 @@ def test_a_session_never_replaces_the_object_at_the_upload_path(
     assert backend.missing(upload) == []
 
 
-def test_browsers_may_use_a_session_from_its_own_origin_only(backend: GCSBackend, upload: Upload) -> None:
-    assert allowed_origin(upload.begun["session"], ORIGIN) == ORIGIN
-    assert allowed_origin(upload.begun["session"], "https://elsewhere.example.com") is None
-
-
-def test_a_session_without_an_origin_admits_no_browser(backend: GCSBackend) -> None:
-    session = begun(backend, upload_of(session=True), origin=None).begun["session"]
-
-    assert allowed_origin(session, ORIGIN) is None
-
-
-@pytest.fixture
-def _two_origins() -> Iterator[None]:
-    changed = {"ALLOWED_ORIGINS": [ORIGIN], "PUBLIC_URL": "https://files.example.com/"}
-    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **changed}):
-        yield
-
-
-@pytest.mark.usefixtures("_two_origins")
 @pytest.mark.parametrize("origin", [ORIGIN, "https://files.example.com", None])
-def test_an_allowed_origin_gets_a_session(backend: GCSBackend, origin: str | None) -> None:
-    assert begun(backend, upload_of(session=True), origin=origin).begun["session"]
+def test_an_allowed_origin_gets_a_session_of_its_own(backend: GCSBackend, origin: str | None) -> None:
+    """Without one the session admits no browser."""
+    with changed(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/"):
+        session = begun(backend, upload_of(session=True), origin=origin).begun["session"]
+
+    for asking in (ORIGIN, "https://files.example.com", "https://elsewhere.example.com"):
+        assert allowed_origin(session, asking) == (asking if asking == origin else None)
 
 
-@pytest.mark.usefixtures("_two_origins")
 @pytest.mark.parametrize("origin", ["https://elsewhere.example.com", "null", f"{ORIGIN}.evil.com"])
 def test_another_origin_gets_no_session(backend: GCSBackend, origin: str) -> None:
-    with pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
+    allowed = changed(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/")
+    with allowed, pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
         begun(backend, upload_of(session=True), origin=origin)
 
 
@@ -175,21 +160,18 @@ def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
         backend.missing(upload)
 
 
-@pytest.fixture(params=["unknown", "never noted"])
-def lost(upload: Upload, request: pytest.FixtureRequest) -> Upload:
-    """The upload whose session Google does not know, or we do not."""
-    return replace(upload, begun={"session": upload.begun["session"] + "x"} if request.param == "unknown" else {})
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
+    backend: GCSBackend, upload: Upload, is_noted: bool
+) -> None:
+    """Google does not know it, or we do not."""
+    lost = replace(upload, begun={"session": f"{upload.begun['session']}x"} if is_noted else {})
+    with pytest.raises(UploadLost):
+        backend.missing(lost)
 
-
-def test_a_lost_session_whose_object_is_there_lacks_nothing(backend: GCSBackend, upload: Upload, lost: Upload) -> None:
     send(only_request(backend, upload), BIG)
 
     assert backend.missing(lost) == []
-
-
-def test_a_lost_session_without_an_object_has_to_begin_again(backend: GCSBackend, lost: Upload) -> None:
-    with pytest.raises(UploadLost):
-        backend.missing(lost)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
@@ -221,14 +203,12 @@ def test_what_stands_in_for_the_storage_ends_no_session(
 
 def test_a_silent_session_costs_one_time_out_in_a_time_limit(store: Store, backend: GCSBackend, upload: Upload) -> None:
     """Asked for its bytes, and cancelled."""
-    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
-    impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
     with proxy_to(store.server.endpoint) as proxy:
         session = upload.begun["session"].replace(store.server.endpoint, proxy.url)
         proxied = replace(upload, begun={"session": session})
         proxy.disturb(hang, target="upload_id=", times=None)
         for call in (backend.missing, backend.abort):
-            with impatient, time_limit(60), pytest.raises(StorageUnavailable):
+            with impatient(), time_limit(60), pytest.raises(StorageUnavailable):
                 call(proxied)
 
         assert [seen.method for seen in proxy.seen] == ["PUT", "DELETE"]
