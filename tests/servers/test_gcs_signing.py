@@ -21,39 +21,25 @@ _VECTORS: list[dict[str, Any]] = json.loads((_DATA / "gcs_v4_signing_vectors.jso
     "signingV4Tests"
 ]
 _PUBLIC_KEY = cast("RSAPublicKey", load_pem_public_key((_DATA / "gcs_v4_signing_vectors.pem").read_bytes()))
-each_vector = pytest.mark.parametrize("vector", _VECTORS, ids=[vector["description"] for vector in _VECTORS])
 
 
 def test_all_22_published_vectors_are_held_against_the_verifier() -> None:
     assert len(_VECTORS) == 22
 
 
-@each_vector
-def test_a_published_vector_is_accepted_until_the_second_of_its_expiry(vector: dict[str, Any]) -> None:
-    request = _request(vector)
+@pytest.mark.parametrize("vector", _VECTORS, ids=[vector["description"] for vector in _VECTORS])
+def test_a_published_vector_is_accepted_as_it_is_and_until_the_second_of_its_expiry(vector: dict[str, Any]) -> None:
+    verifier, request, signed_at = _verifier(vector), _request(vector), _signed_at(vector)
+    expires = signed_at + timedelta(seconds=vector["expiration"])
 
-    for now in (_signed_at(vector), _expires(vector)):
-        _verifier(vector).verify(request, now=now)
+    for now in (signed_at, expires):
+        verifier.verify(request, now=now)
+    verifier.verify(replace(request, query="&".join(reversed(request.query.split("&")))), now=signed_at)
 
-
-@each_vector
-def test_a_published_vector_is_refused_one_second_after_its_expiry(vector: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=r"^400 ExpiredToken"):
-        _verifier(vector).verify(_request(vector), now=_expires(vector) + timedelta(seconds=1))
-
-
-@each_vector
-def test_a_published_vector_is_refused_once_its_path_has_changed(vector: dict[str, Any]) -> None:
+        verifier.verify(request, now=expires + timedelta(seconds=1))
     with pytest.raises(Refused, match=r"^403 SignatureDoesNotMatch"):
-        _verifier(vector).verify(_request(vector, path="/test-bucket/another-object"), now=_signed_at(vector))
-
-
-@each_vector
-def test_a_published_vector_is_accepted_in_whatever_order_its_query_comes(vector: dict[str, Any]) -> None:
-    request = _request(vector)
-    backwards = replace(request, query="&".join(reversed(request.query.split("&"))))
-
-    _verifier(vector).verify(backwards, now=_signed_at(vector))
+        verifier.verify(replace(request, path="/test-bucket/another-object"), now=signed_at)
 
 
 def test_a_url_dated_more_than_a_quarter_of_an_hour_ahead_is_refused() -> None:
@@ -80,19 +66,15 @@ def _verifier(vector: dict[str, Any]) -> SignatureVerifier:
     )
 
 
-def _request(vector: dict[str, Any], *, path: str | None = None) -> Request:
+def _request(vector: dict[str, Any]) -> Request:
     url = urlsplit(vector["expectedUrl"])
     headers = Message()
     headers["Host"] = url.netloc
     for name, value in vector.get("headers", {}).items():
         headers[name] = value
     body = Body(BytesIO(), length=0)
-    return Request(method=vector["method"], path=path or url.path, query=url.query, headers=headers, body=body)
+    return Request(method=vector["method"], path=url.path, query=url.query, headers=headers, body=body)
 
 
 def _signed_at(vector: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(vector["timestamp"]).astimezone(UTC)
-
-
-def _expires(vector: dict[str, Any]) -> datetime:
-    return _signed_at(vector) + timedelta(seconds=vector["expiration"])

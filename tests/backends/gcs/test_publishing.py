@@ -4,11 +4,9 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import override_settings
 
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.time_limit import time_limit
@@ -21,7 +19,7 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.gcs.stores import BODY, Store, send, upload_of, uploaded
+from tests.backends.gcs.stores import BODY, Store, impatient, send, upload_of, uploaded
 from tests.servers.proxy import (
     MAINTENANCE_PAGE,
     NOT_FOUND_PAGE,
@@ -44,172 +42,140 @@ REWRITE = "/rewriteTo/"
 WITH_TOKEN = "rewriteToken="
 
 
+@dataclass
+class Publishing:
+    """An upload whose bytes have arrived and are verified, and a proxy before the storage."""
+
+    store: Store
+    proxy: Proxy
+    backend: GCSBackend
+    upload: Upload
+    verified: StoredObject
+
+    def publish(self) -> StoredObject:
+        return self.backend.publish(self.upload, self.verified)
+
+    def publish_elsewhere(self) -> Upload:
+        """Publish as finalize does when the progress is empty: to another file path."""
+        assert self.upload.progress == {}
+        again = replace(self.upload, file_path=self.upload.file_path.replace("/1/", "/2/"))
+        self.backend.publish(again, self.verified)
+        assert self.bytes_at(again) == BODY
+        return again
+
+    def swap_source(self) -> None:
+        """Put other bytes at the upload path, as a client with a valid signed request can."""
+        request = self.backend.instructions(self.upload, list(self.upload.slices()))[0]
+        assert send(request, OTHER).status_code == 200
+
+    def bytes_at(self, upload: Upload | None = None) -> bytes | None:
+        path = (upload or self.upload).file_path
+        return self.store.bucket.blob(path).download_as_bytes() if self.store.has(path) else None
+
+    def rewrites(self) -> list[str]:
+        """Return the token of each rewrite that was sent, empty for the first."""
+        sent = [seen.target for seen in self.proxy.seen if REWRITE in seen.target]
+        return [found[1] if (found := re.search(r"rewriteToken=([^&]+)", target)) else "" for target in sent]
+
+
 @pytest.fixture
-def proxy(store: Store) -> Iterator[Proxy]:
+def case(store: Store) -> Iterator[Publishing]:
     with proxy_to(store.server.endpoint) as proxy:
-        yield proxy
+        backend = store.backend(endpoint=proxy.url)
+        upload = uploaded(backend, upload_of())
+        yield Publishing(store, proxy, backend, upload, backend.assemble(upload))
 
 
-@pytest.fixture
-def backend(store: Store, proxy: Proxy) -> GCSBackend:
-    """A backend that reaches the storage through the proxy."""
-    return store.backend(endpoint=proxy.url)
-
-
-@pytest.fixture
-def upload(backend: GCSBackend) -> Upload:
-    """An upload whose bytes have arrived."""
-    return uploaded(backend, upload_of())
-
-
-@pytest.fixture
-def verified(backend: GCSBackend, upload: Upload) -> StoredObject:
-    return backend.assemble(upload)
-
-
-def next_try(upload: Upload) -> Upload:
-    """Return the upload as finalize passes it when the progress is empty: with another file path."""
-    assert upload.progress == {}
-    return replace(upload, file_path=upload.file_path.replace("/1/", "/2/"))
-
-
-def swap_source(backend: GCSBackend, upload: Upload) -> None:
-    """Put other bytes at the upload path, as a client with a valid signed request can."""
-    request = backend.instructions(upload, list(upload.slices()))[0]
-    assert send(request, OTHER).status_code == 200
-
-
-def bytes_at(store: Store, path: str) -> bytes | None:
-    return store.bucket.blob(path).download_as_bytes() if store.has(path) else None
-
-
-def rewrites(proxy: Proxy) -> list[str]:
-    """Return the token of each rewrite that was sent, empty for the first."""
-    sent = [seen.target for seen in proxy.seen if REWRITE in seen.target]
-    return [found[1] if (found := re.search(r"rewriteToken=([^&]+)", target)) else "" for target in sent]
-
-
-def test_publish_copies_bytes_and_type_and_nothing_else(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    hostile = store.bucket.blob(upload.upload_path)
+def test_publish_copies_bytes_and_type_and_nothing_else(case: Publishing) -> None:
+    """By one request: Google's answer describes the copy."""
+    hostile = case.store.bucket.blob(case.upload.upload_path)
     hostile.metadata, hostile.cache_control = {"a": "b"}, "public, max-age=999"
     hostile.content_disposition = "inline"
     hostile.patch()
+    case.proxy.seen.clear()
 
-    published = backend.publish(upload, verified)
+    published = case.publish()
 
-    blob = store.bucket.get_blob(upload.file_path)
-    assert published == backend.stat(upload.file_path)
-    assert published.checksums == verified.checksums
-    assert blob.download_as_bytes() == BODY
-    assert blob.content_type == "text/plain"
+    (seen,) = case.proxy.seen
+    assert (seen.method, REWRITE in seen.target) == ("POST", True)
+    blob = case.store.bucket.get_blob(case.upload.file_path)
+    assert published == case.backend.stat(case.upload.file_path)
+    assert published.checksums == case.verified.checksums
+    assert (case.bytes_at(), blob.content_type) == (BODY, "text/plain")
     assert (blob.metadata or {}, blob.cache_control, blob.content_disposition) == ({}, None, None)
 
 
-def test_publish_is_one_request(proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject) -> None:
-    """It looks at nothing before or after: Google's answer describes the copy."""
-    proxy.seen.clear()
-
-    backend.publish(upload, verified)
-
-    (seen,) = proxy.seen
-    assert (seen.method, REWRITE in seen.target) == ("POST", True)
-
-
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
-def test_an_object_that_changed_after_it_was_verified_is_not_published(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject, change: str
-) -> None:
+def test_an_object_that_changed_after_it_was_verified_is_not_published(case: Publishing, change: str) -> None:
     if change == "replaced":
-        swap_source(backend, upload)
+        case.swap_source()
     else:
-        store.bucket.delete_blob(upload.upload_path)
+        case.store.bucket.delete_blob(case.upload.upload_path)
 
     with pytest.raises(ObjectChanged):
-        backend.publish(upload, verified)
+        case.publish()
 
-    assert (upload.progress, bytes_at(store, upload.file_path)) == ({}, None)
+    assert (case.upload.progress, case.bytes_at()) == ({}, None)
 
 
 # In many steps
 
 
-def test_a_copy_in_many_steps_is_finished(
-    store: Store, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    store.server.set_unfinished_rewrite_steps(5)
-
-    assert backend.publish(upload, verified).size == len(BODY)
-    assert bytes_at(store, upload.file_path) == BODY
-
-
-def test_each_call_without_time_takes_one_step(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
+def test_each_call_without_time_takes_one_step(case: Publishing) -> None:
     """If one started again, it would never end."""
-    store.server.set_unfinished_rewrite_steps(3)
+    case.store.server.set_unfinished_rewrite_steps(3)
 
     for _ in range(3):
         with time_limit(0), pytest.raises(OutOfTime):
-            backend.publish(upload, verified)
-        assert upload.progress["source"] == verified.etag
+            case.publish()
+        assert case.upload.progress["source"] == case.verified.etag
     with time_limit(0):
-        assert backend.publish(upload, verified).size == len(BODY)
+        assert case.publish().size == len(BODY)
 
-    assert len(rewrites(proxy)) == 4
+    assert len(case.rewrites()) == 4
 
 
-def test_a_step_whose_answer_is_lost_is_sent_again(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
+def test_a_step_whose_answer_is_lost_is_sent_again(case: Publishing) -> None:
     """By the next call, with the same token to the same path."""
-    store.server.set_unfinished_rewrite_steps(3)
-    proxy.disturb(lose, target=WITH_TOKEN, skip=1)
+    case.store.server.set_unfinished_rewrite_steps(3)
+    case.proxy.disturb(lose, target=WITH_TOKEN, skip=1)
 
     with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-    token = upload.progress["rewrite_token"]
-    backend.publish(upload, verified)
+        case.publish()
+    token = case.upload.progress["rewrite_token"]
+    case.publish()
 
-    assert [rewrites(proxy).count(sent) for sent in rewrites(proxy)] == [1, 1, 2, 2, 1]
-    assert rewrites(proxy)[2] == token
-    assert bytes_at(store, upload.file_path) == BODY
+    sent = case.rewrites()
+    assert [sent.count(one) for one in sent] == [1, 1, 2, 2, 1]
+    assert (sent[2], case.bytes_at()) == (token, BODY)
 
 
-def test_a_copy_whose_last_answer_is_lost_is_there_for_the_next_call(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
+def test_a_copy_whose_last_answer_is_lost_is_there_for_the_next_call(case: Publishing) -> None:
     """The token is refused, because the path is taken; the next call looks at it before it takes another path."""
-    store.server.set_unfinished_rewrite_steps(1)
-    proxy.disturb(lose, target=WITH_TOKEN)
+    case.store.server.set_unfinished_rewrite_steps(1)
+    case.proxy.disturb(lose, target=WITH_TOKEN)
     with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
+        case.publish()
 
     with pytest.raises(UploadInProgress):
-        backend.publish(upload, verified)
+        case.publish()
 
-    assert upload.progress == {}
-    found = backend.find(upload.file_path)
-    assert found is not None
-    assert found.checksums == verified.checksums
+    assert case.upload.progress == {}
+    assert case.backend.stat(case.upload.file_path).checksums == case.verified.checksums
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412])
-def test_a_copy_whose_token_is_refused_begins_again(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject, status: int
-) -> None:
+def test_a_copy_whose_token_is_refused_begins_again(case: Publishing, status: int) -> None:
     """At a new path. Google's tokens end some day, and nothing else than another rewrite helps."""
-    store.server.set_unfinished_rewrite_steps(1)
-    proxy.disturb(answer_with(status), target=WITH_TOKEN)
+    case.store.server.set_unfinished_rewrite_steps(1)
+    case.proxy.disturb(answer_with(status), target=WITH_TOKEN)
 
     with pytest.raises(UploadInProgress):
-        backend.publish(upload, verified)
-    again = next_try(upload)
-    backend.publish(again, verified)
+        case.publish()
+    case.publish_elsewhere()
 
-    assert rewrites(proxy)[0] == rewrites(proxy)[2] == ""
-    assert (bytes_at(store, upload.file_path), bytes_at(store, again.file_path)) == (None, BODY)
+    assert case.rewrites()[0] == case.rewrites()[2] == ""
+    assert case.bytes_at() is None
 
 
 @pytest.mark.parametrize(
@@ -227,36 +193,25 @@ def test_a_copy_whose_token_is_refused_begins_again(
     ],
     ids=["503", "429", "302", "page", "403", "reset", "status cut", "headers cut", "body cut"],
 )
-def test_any_other_fault_keeps_the_token(
-    store: Store,
-    proxy: Proxy,
-    backend: GCSBackend,
-    upload: Upload,
-    verified: StoredObject,
-    fault: Fault,
-    error: type[FilemanError],
-) -> None:
-    store.server.set_unfinished_rewrite_steps(2)
-    proxy.disturb(fault, target=WITH_TOKEN)
+def test_any_other_fault_keeps_the_token(case: Publishing, fault: Fault, error: type[FilemanError]) -> None:
+    case.store.server.set_unfinished_rewrite_steps(2)
+    case.proxy.disturb(fault, target=WITH_TOKEN)
 
     with pytest.raises(error) as raised:
-        backend.publish(upload, verified)
+        case.publish()
     assert type(raised.value) is error
-    backend.publish(upload, verified)
+    case.publish()
 
-    assert rewrites(proxy).count("") == 1
-    assert bytes_at(store, upload.file_path) == BODY
+    assert (case.rewrites().count(""), case.bytes_at()) == (1, BODY)
 
 
-def test_the_token_of_another_source_is_not_used(
-    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    upload.progress.update(rewrite_token="of another object", source="1")
+def test_the_token_of_another_source_is_not_used(case: Publishing) -> None:
+    case.upload.progress.update(rewrite_token="of another object", source="1")
 
     with pytest.raises(ObjectChanged):
-        backend.publish(upload, verified)
+        case.publish()
 
-    assert (upload.progress, rewrites(proxy)) == ({}, [])
+    assert (case.upload.progress, case.rewrites()) == ({}, [])
 
 
 # The first request
@@ -277,71 +232,56 @@ def test_the_token_of_another_source_is_not_used(
         answer_with(NOT_FOUND_PAGE, after_effect=True),
     ],
 )
-def test_a_first_request_of_unknown_outcome_is_not_repeated(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject, fault: Fault
-) -> None:
+def test_a_first_request_of_unknown_outcome_is_not_repeated(case: Publishing, fault: Fault) -> None:
     """Not even outside of a time limit. Another call takes another path."""
-    proxy.disturb(fault, target=REWRITE)
+    case.proxy.disturb(fault, target=REWRITE)
 
     with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-    assert len(rewrites(proxy)) == 1
-    again = next_try(upload)
-    backend.publish(again, verified)
+        case.publish()
+    assert len(case.rewrites()) == 1
+    case.publish_elsewhere()
 
-    assert bytes_at(store, again.file_path) == BODY
-    assert bytes_at(store, upload.file_path) in (None, BODY)
+    assert case.bytes_at() in (None, BODY)
 
 
 @pytest.mark.parametrize("fault", [hold, defer, hang])
-def test_a_copy_that_comes_late_harms_nothing(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject, fault: Fault
-) -> None:
+def test_a_copy_that_comes_late_harms_nothing(case: Publishing, fault: Fault) -> None:
     """Carried out after the next try is published, and after the client has put other bytes at the upload path."""
-    proxy.disturb(fault, target=REWRITE)
-    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
-    impatient = override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times})
-    with impatient, pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-    again = next_try(upload)
-    backend.publish(again, verified)
-    swap_source(backend, upload)
+    case.proxy.disturb(fault, target=REWRITE)
+    with impatient(), pytest.raises(StorageUnavailable):
+        case.publish()
+    again = case.publish_elsewhere()
+    case.swap_source()
 
-    statuses = proxy.release()
+    assert case.proxy.release() == ([] if fault is hang else [404])
 
-    assert statuses == ([] if fault is hang else [404])
-    assert (bytes_at(store, upload.file_path), bytes_at(store, again.file_path)) == (None, BODY)
+    assert (case.bytes_at(), case.bytes_at(again)) == (None, BODY)
 
 
-def test_a_repetition_by_a_load_balancer_harms_nothing(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
+def test_a_repetition_by_a_load_balancer_harms_nothing(case: Publishing) -> None:
     """The very same request, to the same path, after the client has put other bytes at the upload path."""
-    proxy.disturb(duplicate, target=REWRITE)
-    published = backend.publish(upload, verified)
-    swap_source(backend, upload)
+    case.proxy.disturb(duplicate, target=REWRITE)
+    published = case.publish()
+    case.swap_source()
 
-    assert proxy.release() == [404]
+    assert case.proxy.release() == [404]
 
-    assert backend.stat(upload.file_path) == published
-    assert bytes_at(store, upload.file_path) == BODY
+    assert case.backend.stat(case.upload.file_path) == published
+    assert case.bytes_at() == BODY
 
 
-def test_a_storage_that_answers_late_is_given_its_time(
-    store: Store, proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
+def test_a_storage_that_answers_late_is_given_its_time(case: Publishing) -> None:
     """No request starts that does not fit, none is sent twice, and no call is longer than its limit."""
-    store.server.set_unfinished_rewrite_steps(3)
-    proxy.disturb(delay(0.4), target=REWRITE, times=None)
-    times = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.4, "STORAGE_READ_TIMEOUT_SECONDS": 0.8}
+    case.store.server.set_unfinished_rewrite_steps(3)
+    case.proxy.disturb(delay(0.4), target=REWRITE, times=None)
     published, seconds = None, []
-    with override_settings(FILEMAN_SETTINGS={**django_settings.FILEMAN_SETTINGS, **times}):
+    with impatient(0.4, read=0.8):
         while published is None:
             began = time.monotonic()
             with time_limit(1.8), suppress(OutOfTime):
-                published = backend.publish(upload, verified)
+                published = case.publish()
             seconds.append(time.monotonic() - began)
 
-    assert len(rewrites(proxy)) == len(set(rewrites(proxy))) == 4
+    assert len(case.rewrites()) == len(set(case.rewrites())) == 4
     assert len(seconds) > 1
     assert max(seconds) < 1.8

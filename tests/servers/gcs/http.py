@@ -6,14 +6,14 @@ import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from types import TracebackType
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import unquote
 
 import google_crc32c
@@ -70,25 +70,14 @@ class Body:
             pass
 
 
-@dataclass(frozen=True, kw_only=True)
-class Digests:
-    md5: str
-    """Base64, as in md5Hash."""
-    crc32c: str
-    """Base64 of the big-endian value, as in x-goog-hash."""
-
-
-class Spool:
+class Spool(AbstractContextManager["Spool", None]):
     """Bytes on their way: in memory while few, in a temporary file when many."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  close() ends it
         self.size = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def append(self, data: bytes) -> None:
@@ -108,12 +97,13 @@ class Spool:
             left -= len(piece)
             yield piece
 
-    def digests(self) -> Digests:
+    def digests(self) -> dict[str, str]:
+        """Return "md5" and "crc32c" in base64, as Google does."""
         md5_hash, crc = md5(usedforsecurity=False), _Crc32c()
         for piece in self.pieces():
             md5_hash.update(piece)
             crc.update(piece)
-        return Digests(md5=b64encode(md5_hash.digest()).decode(), crc32c=b64encode(crc.digest()).decode())
+        return {"md5": b64encode(md5_hash.digest()).decode(), "crc32c": b64encode(crc.digest()).decode()}
 
     def close(self) -> None:
         self._file.close()
