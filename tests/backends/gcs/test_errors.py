@@ -13,7 +13,7 @@ import urllib3.exceptions
 from fileman.backends.gcs.errors import Refused, gcs_errors
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import CALLS, Store, upload_of
+from tests.backends.gcs.stores import CALLS, Call, Store, upload_of
 
 TRANSIENT_OF_AUTH = {"TransportError", "TimeoutError", "ResponseError"}
 TRANSIENT_STATUS = {408, 429, 500, 502, 503, 504}
@@ -172,7 +172,8 @@ def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, b
     with answering(lambda _: Answer(body=body)) as endpoint:
         backend = store.backend(endpoint=endpoint)
         session = replace(upload_of(session=True), begun={"session": f"{endpoint}/session"})
-        for call in (*CALLS.values(), lambda _: backend.missing(session)):
+        calls: list[Call] = [*CALLS.values(), lambda backend: backend.missing(session)]
+        for call in calls:
             with pytest.raises(StorageUnavailable):
                 call(backend)
         assert backend.validate_configuration() == (
