@@ -40,10 +40,7 @@ SETTINGS: Rules = {
         ({"base_path": "/"}, BASE_PATH),
         ({"base_path": "/srv/../etc"}, BASE_PATH),
         ({"base_path": "/srv/na\0me"}, BASE_PATH),
-        (
-            {"base_url": "media/uploads"},
-            "base_url must be a path such as '/fileman/content/', or begin with https://.",
-        ),
+        ({"base_url": "media/uploads"}, "base_url must be a path such as '/fileman/content/', or begin with https://."),
         (
             {"directory_permissions": 0o600},
             "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner.",
@@ -82,10 +79,7 @@ SETTINGS: Rules = {
         ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
         ({"session_token": "T"}, "session_token requires access_key_id and secret_access_key."),
         ({"kms_key_id": "k"}, 'kms_key_id requires server_side_encryption to be "aws:kms".'),
-        (
-            {"server_side_encryption": "rot13"},
-            "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null.",
-        ),
+        ({"server_side_encryption": "rot13"}, "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null."),
         ({"upload_method": "patch"}, "Setting 'upload_method' must be 'post' or 'put'."),
         ({"addressing_style": "dns"}, "Setting 'addressing_style' must be 'auto', 'path' or 'virtual'."),
     ],
@@ -224,12 +218,7 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("azure", {"endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {}, f"{AZURE_HOST}/documents/", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {}, f"{AZURE_HOST}/documents/a/b/", f"azure:{AZURE_HOST}/documents/a/b/"),
-    (
-        "azure",
-        {},
-        "https://ACMEfiles.blob.core.windows.net/documents/a/",
-        f"azure:{AZURE_HOST}/documents/a/",
-    ),
+    ("azure", {}, "https://ACMEfiles.blob.core.windows.net/documents/a/", f"azure:{AZURE_HOST}/documents/a/"),
     (
         "azure",
         {"endpoint": "https://azurite.internal:10000/acmefiles"},
@@ -240,10 +229,5 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
         ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
         for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")
     ],
-    (
-        "gcs",
-        {"endpoint": "https://Storage.Example.com:8443"},
-        "",
-        "gcs:https://storage.example.com:8443/my-bucket/",
-    ),
+    ("gcs", {"endpoint": "https://Storage.Example.com:8443"}, "", "gcs:https://storage.example.com:8443/my-bucket/"),
 ]

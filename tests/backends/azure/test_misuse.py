@@ -157,10 +157,7 @@ BY_ONE_REQUEST: dict[str, Attack] = {
         lambda g: g.put(BODY, {**PLAIN, "x-ms-blob-content-type": "text/html"}),
         ErrorCode.CONTENT_TYPE_MISMATCH,
     ),
-    "archive tier": (
-        lambda g: g.put(BODY, {**PLAIN, "x-ms-access-tier": "Archive"}),
-        ErrorCode.CONTENT_TYPE_MISMATCH,
-    ),
+    "archive tier": (lambda g: g.put(BODY, {**PLAIN, "x-ms-access-tier": "Archive"}), ErrorCode.CONTENT_TYPE_MISMATCH),
     "another length": (lambda g: g.put(BODY + b"1"), ErrorCode.SIZE_MISMATCH),
     "other bytes": (lambda g: g.put(OTHER), ErrorCode.CHECKSUM_MISMATCH),
 }

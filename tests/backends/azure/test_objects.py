@@ -13,13 +13,7 @@ from azure.storage.blob import BlobLeaseClient
 from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import DeleteFailure, StoredObject, Upload
-from fileman.errors import (
-    OutOfTime,
-    PartsMissing,
-    StorageMisconfigured,
-    StorageUnavailable,
-    UploadInProgress,
-)
+from fileman.errors import OutOfTime, PartsMissing, StorageMisconfigured, StorageUnavailable, UploadInProgress
 from tests.backends.azure.response_proxy import Front, Rule, Seen
 from tests.backends.azure.stores import BODY, PART_BYTES, Store, make_upload, send
 from tests.servers.proxy import EMPTY, MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Proxy, answer_with
@@ -287,9 +281,7 @@ class TestThroughUs:
         """Even if both began before either was done"""
         upload = make_upload(backend)
         store.put(upload.upload_path, BODY)
-        front.rules = [
-            Rule(matches=_head, status=404, code="BlobNotFound"),
-        ]
+        front.rules = [Rule(matches=_head, status=404, code="BlobNotFound")]
 
         with pytest.raises(UploadInProgress):
             backend.write(upload, upload.slice(1), io.BytesIO(BODY[::-1]))
