@@ -91,7 +91,8 @@ class S3Backend(Backend):
         return not problems, problems
 
     def _probe_for_late_parts(self) -> LatePartProbe:
-        return LatePartProbe(self._client, self.settings, self._objects, self.prefix)
+        folder = f"{self.prefix}.uploads/{self.config.manager_id}/"
+        return LatePartProbe(self._client, self.settings, self._objects, folder)
 
     # Upload
 
@@ -118,9 +119,6 @@ class S3Backend(Backend):
             return self._multipart.assemble(upload)
         return self.stat(upload.upload_path)
 
-    def assembled_path(self, upload: Upload) -> str:
-        return upload.parts_path if upload.plan.strategy is Strategy.PARTS else upload.upload_path
-
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         return self._copies.publish(upload, verified)
 
@@ -137,7 +135,9 @@ class S3Backend(Backend):
         return self._objects.read(path, start=start, length=length, etag=etag)
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        return self._objects.delete(paths)
+        for folder in filter(_is_folder, paths):
+            self._multipart.abort_below(folder)
+        return self._objects.delete([path for path in paths if not _is_folder(path)])
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list_objects(prefix, older_than=older_than)
@@ -153,3 +153,7 @@ class S3Backend(Backend):
             expires_in=expires_in,
             now=now,
         )
+
+
+def _is_folder(path: str) -> bool:
+    return path.endswith("/")

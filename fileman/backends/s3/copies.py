@@ -1,11 +1,10 @@
 """Publish a verified object: copy it inside the storage to a path of its own. See docs/adr/0007."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_unsupported, s3_errors
@@ -25,8 +24,6 @@ from fileman.errors import (
 
 # MD5 of no bytes: a store that ignores x-amz-copy-source has stored the empty body of the request.
 _EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
-# How often a copy that outlasts the read timeout is looked for, before another one is made elsewhere.
-_LOOKS = 60
 
 
 class S3Copies:
@@ -34,7 +31,8 @@ class S3Copies:
 
     AWS keeps the condition of a CopyObject. Other stores may ignore it, and carry out a late or repeated request with
     other bytes. There the copy is the only part of a multipart upload that is completed with the verified ETag: the
-    store refuses any other part, and a request that comes later finds the upload id dead.
+    store refuses any other part, and a request that comes later finds the upload id dead. So the copy of the part may
+    be repeated, and only completing it is the publishing request.
     """
 
     def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects, multipart: S3Multipart) -> None:
@@ -47,14 +45,15 @@ class S3Copies:
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         """Return the copy, with the checksums that are proven for it. Raises ObjectChanged, FileMissing.
 
-        Raises UploadInProgress if the store goes on by itself. All other errors but OutOfTime clear the notes.
+        Raises UploadInProgress if the next call must begin at another path.
         """
         notes = upload.progress
         if "copied" not in notes:
             is_new = not notes
-            if not self._copy_as_part(upload, verified):
+            if not (self._copies_parts or notes) or not self._copy_as_part(upload, verified):
                 # After a crash the notes of the last call come back, and with them this path: it may be in use.
                 if not is_new:
+                    notes.clear()
                     raise UploadInProgress
                 self._copy(upload, verified)
             notes.clear()
@@ -78,7 +77,7 @@ class S3Copies:
         }
         for algorithm in sorted(verified.checksums.keys() & CHECKSUM_FIELDS.keys()):
             arguments["ChecksumAlgorithm"] = algorithm.upper()
-        with self._sending(upload):
+        with s3_errors():
             response = self._client.sdk_once.copy_object(**arguments)
             unquoted(response["CopyObjectResult"]["ETag"])  # every copy has one
 
@@ -86,50 +85,54 @@ class S3Copies:
         """Return False if the store cannot copy parts, without a trace."""
         notes = upload.progress
         if "copy_id" not in notes:
-            if not self._copies_parts:
-                return False
             metadata = {MD5_METADATA: verified.etag} if _has_md5(verified) else {}
             notes["copy_id"] = self._multipart.begin_copy(upload, metadata)
         named = {**self._settings.object_arguments(upload.file_path), "UploadId": notes["copy_id"]}
-        if "part" not in notes:
-            notes["part"] = self._find_part(upload, named) if "looks" in notes else self._send(upload, named, verified)
-        if notes["part"] is None:
-            self._multipart.abort_one(named)
-            notes.clear()
-            return False
-        with self._sending(upload):
+        try:
+            if "part" not in notes:
+                notes["part"] = self._find_part(upload, named) or self._send_part(upload, named, verified)
+            if notes["part"] is None:
+                self._multipart.abort_one(named)
+                return False
             if _has_md5(verified) and notes["part"] != verified.etag:
                 raise ObjectChanged
-            parts = {"Parts": [{"PartNumber": 1, "ETag": notes["part"]}]}
-            self._client.sdk_once.complete_multipart_upload(**named, MultipartUpload=parts)
+            self._complete(upload, named)
+        except (ObjectChanged, FileMissing, StorageMisconfigured):
+            notes.clear()
+            with suppress(StorageError):
+                self._multipart.abort_one(named)
+            raise
         return True
 
-    def _send(self, upload: Upload, named: dict[str, str], verified: StoredObject) -> str | None:
-        """Copy the part. Return its ETag, or None if the store does not implement that."""
-        with self._sending(upload):
-            try:
-                arguments = {**named, **self._source(verified), "PartNumber": 1}
-                response = self._client.sdk_once.upload_part_copy(**arguments)
-            except ReadTimeoutError as error:
-                upload.progress["looks"] = 0
-                raise UploadInProgress from error
-            except ClientError as error:
-                if not is_unsupported(error):
-                    raise
-                etag = None
-            else:
-                is_empty = unquoted(response["ResponseMetadata"]["HTTPHeaders"].get("etag", "")) == _EMPTY_ETAG
-                etag = None if is_empty else unquoted(response["CopyPartResult"]["ETag"])
-        self._copies_parts = etag is not None
-        return etag
+    def _complete(self, upload: Upload, named: dict[str, str]) -> None:
+        parts = {"Parts": [{"PartNumber": 1, "ETag": upload.progress["part"]}]}
+        try:
+            with s3_errors():
+                self._client.sdk_once.complete_multipart_upload(**named, MultipartUpload=parts)
+        except OutOfTime:  # nothing was sent
+            raise
+        except BaseException:
+            upload.progress.clear()  # whatever becomes of this request, no other may write where it does
+            raise
 
     def _find_part(self, upload: Upload, named: dict[str, str]) -> str:
-        """Return the ETag of a part whose copy did not respond in time. Sending it again would make a late copy."""
-        with self._sending(upload):
-            etag = self._multipart.find_part(named, size=upload.size)
-            upload.progress["looks"] += 1
-            if not etag:
-                raise UploadInProgress if upload.progress["looks"] < _LOOKS else StorageUnavailable
+        """Return the ETag of a part whose copy was sent before and has ended since, or ""."""
+        return self._multipart.find_part(named, size=upload.size) if upload.progress.get("sent") else ""
+
+    def _send_part(self, upload: Upload, named: dict[str, str], verified: StoredObject) -> str | None:
+        """Copy the part and return its ETag, or None if the store does not implement that."""
+        etag = None
+        try:
+            with s3_errors():
+                response = self._client.sdk_once.upload_part_copy(**named, **self._source(verified), PartNumber=1)
+                if unquoted(response["ResponseMetadata"]["HTTPHeaders"].get("etag", "")) != _EMPTY_ETAG:
+                    etag = unquoted(response["CopyPartResult"]["ETag"])
+        except StorageError as error:
+            # In the next call the part is looked for first, unless nothing was sent in this one.
+            upload.progress["sent"] = not isinstance(error, OutOfTime)
+            if not isinstance(error.__cause__, ClientError) or not is_unsupported(error.__cause__):
+                raise
+        self._copies_parts = etag is not None
         return etag
 
     def _source(self, verified: StoredObject) -> dict[str, Any]:
@@ -137,24 +140,6 @@ class S3Copies:
             "CopySource": self._settings.object_arguments(verified.path),
             "CopySourceIfMatch": f'"{verified.etag}"',
         }
-
-    @contextmanager
-    def _sending(self, upload: Upload) -> Iterator[None]:
-        """Clear the notes if a request fails, so that the next one gets a path that this one does not write."""
-        try:
-            with s3_errors():
-                yield
-        except (OutOfTime, UploadInProgress):
-            raise
-        except BaseException as error:
-            copy_id = upload.progress.get("copy_id")
-            upload.progress.clear()
-            # After a refusal nothing is under way. After a failure Complete may be, and aborting would harm the object.
-            if copy_id and isinstance(error, ObjectChanged | FileMissing | StorageMisconfigured):
-                named = {**self._settings.object_arguments(upload.file_path), "UploadId": copy_id}
-                with suppress(StorageError):
-                    self._multipart.abort_one(named)
-            raise
 
 
 def _has_md5(stored: StoredObject) -> bool:

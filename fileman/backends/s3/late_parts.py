@@ -25,11 +25,11 @@ LATE_PARTS = (
 class LatePartProbe:
     """Completes a multipart upload of a few bytes and sends its part again, once in the life of this object."""
 
-    def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects, prefix: str) -> None:
+    def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects, folder: str) -> None:
         self._client = client
         self._settings = settings
         self._objects = objects
-        self._path = f"{prefix}.uploads/probe-{uuid4()}"
+        self._path = f"{folder}probe-{uuid4()}"
         self._steps = (self._begin, self._send, self._complete, self._send_again, self._delete)
         self._done = 0
         self._lock = Lock()

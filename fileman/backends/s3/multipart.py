@@ -91,15 +91,18 @@ class S3Multipart:
 
     def abort(self, upload: Upload) -> None:
         """Abort every multipart upload of this file, also those of unfinished copies and those with unsaved ids."""
-        found = set()
         if upload.begun:
-            found.add((upload.parts_path, upload.begun["upload_id"]))
+            self.abort_one(self.upload_arguments(upload))
+        if upload.plan.strategy is Strategy.PARTS or not self._settings.is_aws:  # AWS copies without parts
+            self.abort_below(upload.folder)
+        if not upload.parts_path.startswith(upload.folder):  # begun by an earlier version
+            self.abort_below(upload.parts_path, exactly=True)
+
+    def abort_below(self, prefix: str, *, exactly: bool = False) -> None:
+        """Abort every multipart upload whose key begins with, or is, this; none if the store cannot list them."""
         with s3_errors():
-            if upload.plan.strategy is Strategy.PARTS or not self._settings.is_aws:  # AWS copies without parts
-                found |= set(self._list_uploads(upload.folder))
-            if not upload.parts_path.startswith(upload.folder):  # begun by an earlier version
-                found |= {entry for entry in self._list_uploads(upload.parts_path) if entry[0] == upload.parts_path}
-        for key, upload_id in sorted(found):
+            found = [entry for entry in self._list_uploads(prefix) if not exactly or entry[0] == prefix]
+        for key, upload_id in found:
             self.abort_one({**self._settings.object_arguments(key), "UploadId": upload_id})
 
     def abort_one(self, named: Mapping[str, str]) -> None:

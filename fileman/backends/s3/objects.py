@@ -73,12 +73,9 @@ class S3Objects:
                     return iter(())
                 raise
         found = response.get("ETag", "").strip('"')
-        if etag and found not in {"", etag}:  # the store ignores IfMatch
+        if not found or (etag and found != etag) or (start and "ContentRange" not in response):
             response["Body"].close()
-            raise ObjectChanged
-        if not found or (start and "ContentRange" not in response):  # not a response of the storage
-            response["Body"].close()
-            raise StorageUnavailable
+            raise ObjectChanged if found and etag and found != etag else StorageUnavailable  # a store without IfMatch
         return _chunks(response["Body"])
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:

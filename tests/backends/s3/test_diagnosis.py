@@ -244,4 +244,4 @@ def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
     backend.validate_configuration()
 
     assert len(written) == 5
-    assert all(key.startswith(f"{PREFIX}.uploads/probe-") for key in written)
+    assert all(key.startswith(f"{PREFIX}.uploads/") and "probe-" in key for key in written)

@@ -147,9 +147,12 @@ def test_publishing_believes_no_other_response(
 
     assert_unavailable(lambda backend, upload: backend.publish(upload, verified), backend, upload)
 
-    assert upload.progress == {}
-    again = replace(upload, file_path=f"{upload.folder}2/notes.txt")
-    assert b"".join(backend.read(backend.publish(again, verified).path)) == BODY
+    if method == "PUT":
+        assert upload.progress["sent"]  # the copy of a part may be sent again
+    else:
+        assert upload.progress == {}
+        upload = replace(upload, file_path=f"{upload.folder}2/notes.txt")
+    assert b"".join(backend.read(backend.publish(upload, verified).path)) == BODY
 
 
 @on("ministack")
