@@ -161,8 +161,9 @@ def _count(rows: Sequence[StorageDeletion], failures: _Failures) -> Worked:
 
 def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> None:
     gone = [row for row in rows if row.path not in failures.reasons]
-    StorageDeletion.objects.filter(pk__in=[row.pk for row in gone if row.watch_until <= now]).delete()
-    again = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone if row.watch_until > now])
+    done = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone], watch_until__lte=now)
+    done.delete()  # by the row as it is now: it may have been queued again meanwhile
+    again = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone])
     again.update(due_at=F("watch_until"), attempts=0, last_error="")
     failed: dict[tuple[int, str], list[StorageDeletion]] = {}
     for row in rows:

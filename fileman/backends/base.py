@@ -125,14 +125,10 @@ class Backend(ABC):
 
     @abstractmethod
     def assemble(self, upload: Upload) -> StoredObject:
-        """Join the parts into one object at `assembled_path`, unverified. Idempotent.
+        """Join the parts into one object, unverified. Idempotent. An object elsewhere than at the upload path is published.
 
         Raises UploadInProgress or OutOfTime when the time limit is over, with `upload.progress` to go on from.
         """
-
-    def assembled_path(self, upload: Upload) -> str:
-        """Return the path of the object that `assemble` makes. Anything but the upload path is published already."""
-        return upload.upload_path
 
     @abstractmethod
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:

@@ -19,7 +19,7 @@ FACTS = StoredObject(path="picture.png", size=4, etag="1")
 # Every public method that may use the storage, with what a lazy one yields first.
 METHODS: dict[str, list[Any]] = {
     "location": [], "begin": [], "instructions": [], "direct_requests": [], "missing": [], "write": [], "assemble": [],
-    "assembled_path": [], "publish": [], "abort": [], "stat": [], "find": [], "read": [b"first chunk"], "delete": [],
+    "publish": [], "abort": [], "stat": [], "find": [], "read": [b"first chunk"], "delete": [],
     "list_objects": [FACTS], "get_url": [], "sign_url": [],
 }  # fmt: skip
 
