@@ -125,7 +125,7 @@ class Backend(ABC):
 
     @abstractmethod
     def assemble(self, upload: Upload) -> StoredObject:
-        """Join the parts into one object, unverified. Idempotent. An object elsewhere than at the upload path is published.
+        """Join the parts into one object, unverified. Idempotent. One that is not at the upload path is published.
 
         Raises UploadInProgress or OutOfTime when the time limit is over, with `upload.progress` to go on from.
         """
