@@ -59,7 +59,7 @@ class TestReadme:
         assert ticket.errors == ()
         assert ticket.instructions is not None
         assert ticket.instructions.requests[0].url == "https://my-bucket.s3.eu-central-1.amazonaws.com/"
-        assert File.objects.get().file_path.startswith("documents/uploads/report_")
+        assert File.objects.get().upload_path.startswith("documents/.uploads/")
 
     def test_its_mutation_returns_requests(self, api: Api, manager: FileManager) -> None:
         (mutation,) = samples("README.md", "graphql")
