@@ -8,8 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from fileman import diagnosis
 from fileman.backends import backend_types
+from fileman.diagnosis.subjects import diagnose_manager
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -68,7 +68,7 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Test the connection to the storage")
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
-            problems = diagnosis.diagnose_manager(manager)
+            problems = diagnose_manager(manager)
             text = f"{manager.name}: {' '.join(problems) or 'The connection works.'}"
             self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
 

@@ -25,7 +25,7 @@ VIOLATIONS = [
     ("fileman/graphql/mutations.py", "import fileman.backends", CONTRACTS[3]),
     ("fileman/uploads/transitions.py", "import boto3", CONTRACTS[4]),
     ("fileman/backends/s3/errors.py", "import azure.core", CONTRACTS[5]),
-    ("fileman/diagnosis/managers.py", "from google.cloud import storage", CONTRACTS[6]),
+    ("fileman/diagnosis/subjects.py", "from google.cloud import storage", CONTRACTS[6]),
     ("fileman/errors.py", "import fileman.uploads", CONTRACTS[7]),
     ("fileman/uploads/state.py", "import fileman.uploads.transitions", CONTRACTS[8]),
 ]

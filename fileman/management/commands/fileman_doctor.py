@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 from django.utils import timezone
 
-from fileman import diagnosis
-from fileman.diagnosis import Subjects
+from fileman.diagnosis.files import describe_deletion, diagnose_file
+from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -38,29 +37,29 @@ class Command(BaseCommand):
             # Not repeated in the error: it may be a token.
             absent = "Nothing is known by this name, id, token or path."
             hint = " If an object is there, cleanup_expired_uploads --reconcile finds it." if "/" in subject else ""
-            self._diagnose(diagnosis.find_subjects(subject), absent=absent + hint)
+            self._diagnose(find_subjects(subject), absent=absent + hint)
         elif file_id is not None:
-            self._diagnose(diagnosis.find_file(file_id), absent=f"No file has the id {file_id}.")
+            self._diagnose(find_subjects(str(file_id), only_files=True), absent=f"No file has the id {file_id}.")
         elif name is not None:
-            managers = diagnosis.find_managers(Q(name=name))
-            self._diagnose(Subjects(managers=managers), absent=f"No file manager is named {name!r}.")
+            self._diagnose((find_managers(name=name), [], []), absent=f"No file manager is named {name!r}.")
         else:
-            self._diagnose_managers(diagnosis.find_managers())
+            self._diagnose_managers(find_managers())
 
     def _diagnose(self, subjects: Subjects, *, absent: str) -> None:
-        if subjects.managers:
-            self._diagnose_managers(subjects.managers)
-        elif subjects.files:
-            self._diagnose_files(subjects.files)
-        elif subjects.deletions:
-            self._explain_deletions(subjects.deletions)
+        managers, files, deletions = subjects
+        if managers:
+            self._diagnose_managers(managers)
+        elif files:
+            self._diagnose_files(files)
+        elif deletions:
+            self._explain_deletions(deletions)
         else:
             raise CommandError(absent)
 
     def _diagnose_managers(self, managers: Sequence[FileManager]) -> None:
         failing = 0
         for manager in managers:
-            problems = diagnosis.diagnose_manager(manager)
+            problems = diagnose_manager(manager)
             failing += bool(problems)
             owner = f", group {manager.group}" if manager.group else ""
             self.stdout.write(
@@ -74,18 +73,17 @@ class Command(BaseCommand):
     def _diagnose_files(self, files: Sequence[File]) -> None:
         wrong = []
         for file in files:
-            findings = diagnosis.diagnose_file(file, now=timezone.now())
+            lines, fault = diagnose_file(file, now=timezone.now())
             self.stdout.write(f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes")
-            advice = [f"To do: {findings.advice}"] if findings.advice else []
-            for line in (*findings.facts, findings.verdict, *advice):
+            for line in lines:
                 self.stdout.write(f"  {line}")
-            wrong += [findings.verdict] if findings.is_wrong else []
+            wrong += [fault] if fault else []
         if wrong:
             raise CommandError(" ".join(wrong))
 
     def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> None:
         self.stdout.write("The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:")
         for deletion in deletions:
-            self.stdout.write(f"  {diagnosis.describe_deletion(deletion)}")
+            self.stdout.write(f"  {describe_deletion(deletion)}")
         if any(deletion.attempts for deletion in deletions):
             raise CommandError("The storage refuses the deletion. Cleanup tries again.")
