@@ -10,7 +10,6 @@ from django.conf import settings
 from django.test import override_settings
 
 from fileman.backends.azure.backend import AzureBackend
-from tests.backends.azure.response_proxy import Front
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
 from tests.servers.proxy import Proxy, proxy_to
@@ -36,23 +35,16 @@ def store(azurite_server: AzureServer, azure_service: BlobServiceClient) -> Stor
 
 
 @pytest.fixture
-def front(azurite_server: AzureServer) -> Iterator[Front]:
-    """A proxy before Azurite that can change responses: `store.backend(endpoint=front.endpoint_url)`."""
-    with Front(azurite_server.endpoint_url).running() as front:
-        yield front
-
-
-@pytest.fixture
 def proxy(azurite_server: AzureServer) -> Iterator[Proxy]:
-    """A proxy before Azurite that holds, loses and cuts: `store.backend(endpoint=proxy.url)`."""
+    """A proxy before Azurite: `store.backend(endpoint=proxy.url)`."""
     with proxy_to(azurite_server.endpoint_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def backend(store: Store, front: Front) -> AzureBackend:
+def backend(store: Store, proxy: Proxy) -> AzureBackend:
     """A backend whose requests pass the proxy."""
-    return store.backend(endpoint=front.endpoint_url)
+    return store.backend(endpoint=proxy.url)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
-"""A container, and backends over it."""
+"""A container, backends over it, and faults that are Azure's own."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,10 +13,12 @@ from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
 from tests.servers import AzureServer
+from tests.servers.proxy import Answer, Exchange, Fault, answer_with
 
 BODY = b"0123456789" * 10
 TYPE = "text/plain"
 PART_BYTES = 60
+OF_AZURE = {"x-ms-request-id": "1", "Date": "Fri, 02 Jan 2026 00:00:00 GMT"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +108,24 @@ def make_upload(
 def send(request: UploadRequest, body: bytes) -> int:
     """Send a request unchanged and return the status."""
     return requests.put(request.url, data=body, headers=dict(request.headers), timeout=10).status_code
+
+
+def refuse(
+    status: int, code: str = "", *, headers: Mapping[str, str] | None = None, body: bytes = b"", after: bool = False
+) -> Fault:
+    """Answer as Azure would; `after` it has carried the request out."""
+    of_azure = {**OF_AZURE, **({"x-ms-error-code": code} if code else {}), **(headers or {})}
+    return answer_with(Answer(status=status, headers=tuple(of_azure.items()), body=body), after_effect=after)
+
+
+def alter(headers: Mapping[str, str] | None = None, *, hidden: Collection[str] = ()) -> Fault:
+    """Replace and hide headers of the answer, as Azure sends it at times and Azurite never."""
+    changed = headers or {}
+    gone = {name.lower() for name in (*changed, *hidden)}
+
+    def altered(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        kept = tuple((name, value) for name, value in answer.headers if name.lower() not in gone)
+        exchange.respond(replace(answer, headers=(*kept, *changed.items())))
+
+    return altered

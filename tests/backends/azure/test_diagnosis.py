@@ -1,15 +1,14 @@
 """`validate_configuration`: one sentence for each problem, never an exception, never a secret."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
 from pytest_django import Settings
 
-from tests.backends.azure.response_proxy import Front, Rule, Seen
-from tests.backends.azure.stores import Store
+from tests.backends.azure.stores import Store, refuse
+from tests.servers.proxy import Proxy
 
 NO_CORS = (
     "No CORS rule of the account allows PUT with the headers content-type, x-ms-blob-content-type, x-ms-blob-type. "
@@ -22,15 +21,6 @@ def problems(store: Store, **changes: Any) -> list[str]:
     is_good, found = store.backend(**changes).validate_configuration()
     assert is_good is not bool(found)
     return found
-
-
-def signed(method: str) -> Any:
-    """Match what is sent with a signature, as clients do."""
-
-    def matches(seen: Seen) -> bool:
-        return seen.method == method and "sig=" in seen.path
-
-    return matches
 
 
 def test_a_good_configuration_is_good_and_leaves_nothing_behind(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -100,11 +90,11 @@ def test_wildcards_in_the_rules_count(store: Store, azure_service: BlobServiceCl
     assert problems(store) == []
 
 
-def test_rules_that_may_not_be_read_are_no_problem(store: Store, front: Front) -> None:
-    front.rules = [Rule(matches=lambda seen: "comp=properties" in seen.path, status=403)]
+def test_rules_that_may_not_be_read_are_no_problem(store: Store, proxy: Proxy) -> None:
+    proxy.disturb(refuse(403), target="comp=properties")
 
-    assert problems(store, endpoint=front.endpoint_url) == []
-    assert front.rules[0].times == 0
+    assert problems(store, endpoint=proxy.url) == []
+    assert [seen.fault for seen in proxy.seen if "comp=properties" in seen.target] == ["answer_with"]
 
 
 def test_public_access_is_named(store: Store) -> None:
@@ -114,29 +104,29 @@ def test_public_access_is_named(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("matches", "status", "code", "problem"),
+    ("asked", "status", "code", "problem"),
     [
         (
-            lambda seen: seen.method == "PUT",
+            {"method": "PUT"},
             403,
             "AuthorizationPermissionMismatch",
             "The identity of this server lacks a role. It needs Storage Blob Data Contributor on the container and "
             "Storage Blob Delegator on the account.",
         ),
         (
-            signed("PUT"),
+            {"method": "PUT", "target": "sig="},
             403,
             "AuthorizationServiceMismatch",
             "Azure returned 403 AuthorizationServiceMismatch when asked to accept a signed upload.",
         ),
         (
-            signed("GET"),
+            {"method": "GET", "target": "sig="},
             403,
             "AuthorizationServiceMismatch",
             "Azure returned 403 AuthorizationServiceMismatch when asked to serve a signed download.",
         ),
         (
-            lambda seen: seen.method == "DELETE",
+            {"method": "DELETE"},
             400,
             "OutOfRangeQueryParameterValue",
             "Azure returned 400 OutOfRangeQueryParameterValue when asked to delete a blob.",
@@ -145,12 +135,13 @@ def test_public_access_is_named(store: Store) -> None:
     ids=["role", "signed upload", "signed download", "without a sentence of its own"],
 )
 def test_a_refusal_is_named_once(
-    store: Store, front: Front, matches: Callable[[Seen], bool], status: int, code: str, problem: str
+    store: Store, proxy: Proxy, asked: dict[str, str], status: int, code: str, problem: str
 ) -> None:
     """Signed uploads are not asked for if uploads go through this server"""
     for direct in (True, False):
-        front.rules = [Rule(matches=matches, status=status, code=code, times=10)]
-        found = problems(store, endpoint=front.endpoint_url, supports_direct_upload=direct)
+        proxy.calm()
+        proxy.disturb(refuse(status, code), **asked, times=None)
+        found = problems(store, endpoint=proxy.url, supports_direct_upload=direct)
         assert found == ([] if not direct and "signed upload" in problem else [problem])
 
 

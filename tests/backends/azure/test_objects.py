@@ -14,8 +14,7 @@ from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import DeleteFailure, StoredObject, Upload
 from fileman.errors import OutOfTime, PartsMissing, StorageMisconfigured, StorageUnavailable, UploadInProgress
-from tests.backends.azure.response_proxy import Front, Rule, Seen
-from tests.backends.azure.stores import BODY, PART_BYTES, Store, make_upload, send
+from tests.backends.azure.stores import BODY, PART_BYTES, Store, alter, make_upload, refuse, send
 from tests.servers.proxy import EMPTY, MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Proxy, answer_with
 
 DAY = timedelta(days=1)
@@ -50,36 +49,35 @@ class TestUncommitted:
             backend.assemble(half_sent)
 
     def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
-        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
+        self, store: Store, backend: AzureBackend, proxy: Proxy, half_sent: Upload
     ) -> None:
         """Azure answers 404 while there are blocks only; Azurite deletes them"""
-        front.rules = [Rule(matches=_delete, status=404, code="BlobNotFound")]
+        proxy.disturb(refuse(404, "BlobNotFound"), method="DELETE")
 
         backend.abort(half_sent)
 
         assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
 
     def test_a_commit_never_replaces_a_blob_that_has_just_been_committed(
-        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload
+        self, store: Store, backend: AzureBackend, proxy: Proxy, half_sent: Upload
     ) -> None:
         """The commit itself is create-only: it is refused, and the blob of a faster call is returned"""
         [request] = backend.instructions(half_sent, backend.missing(half_sent))
         send(request, BODY[PART_BYTES:])
         first = store.backend().assemble(half_sent)
-        front.seen.clear()
+        proxy.seen.clear()
 
         assert backend.assemble(half_sent).etag == first.etag
 
-        assert [seen.method for seen in front.seen] == ["GET", "PUT", "HEAD"]
-        assert front.seen[1].headers["If-None-Match"] == "*"
+        assert [seen.method for seen in proxy.seen] == ["GET", "PUT", "HEAD"]
+        assert dict(proxy.seen[1].headers)["If-None-Match"] == "*"
 
     def test_a_commit_whose_response_was_lost_is_found(
-        self, backend: AzureBackend, front: Front, half_sent: Upload
+        self, backend: AzureBackend, proxy: Proxy, half_sent: Upload
     ) -> None:
         [request] = backend.instructions(half_sent, backend.missing(half_sent))
         send(request, BODY[PART_BYTES:])
-        front.rules = [Rule(matches=lambda seen: "comp=blocklist" in seen.path and seen.method == "PUT", status=503)]
-        front.rules[0].after = True
+        proxy.disturb(refuse(503, after=True), method="PUT", target="comp=blocklist")
 
         assert backend.assemble(half_sent).size == len(BODY)
 
@@ -92,23 +90,23 @@ WITHOUT_CODES = "".join(f"{HEAD.format(n)}404 Not Found\r\n\r\n\r\n" for n in ra
 class TestDeleting:
     @pytest.mark.parametrize(("status", "body"), [(202, REFUSED), (501, REFUSED), (202, WITHOUT_CODES)])
     def test_a_batch_that_azure_does_not_take_is_no_success(
-        self, store: Store, backend: AzureBackend, front: Front, status: int, body: str
+        self, store: Store, backend: AzureBackend, proxy: Proxy, status: int, body: str
     ) -> None:
         """Azure returns one error for all, in a 202 or alone, or a 404 without a code; each blob is then deleted"""
         store.put("one", BODY)
         batches = {"Content-Type": "multipart/mixed; boundary=b"}
-        front.rules = [Rule(matches=_batch, status=status, headers=batches, body=body.encode())]
+        proxy.disturb(refuse(status, headers=batches, body=body.encode()), target="comp=batch")
 
         assert backend.delete(["one", "absent"]) == []
 
-        assert [seen.method for seen in front.seen] == ["POST", "DELETE", "DELETE"]
+        assert [seen.method for seen in proxy.seen] == ["POST", "DELETE", "DELETE"]
         assert list(store.container.list_blobs()) == []
 
     @pytest.mark.parametrize(("status", "code"), [(404, "ResourceNotFound"), (403, "BlobImmutableDueToPolicy")])
     def test_a_blob_that_cannot_be_deleted_is_named(
-        self, backend: AzureBackend, front: Front, status: int, code: str
+        self, backend: AzureBackend, proxy: Proxy, status: int, code: str
     ) -> None:
-        front.rules = [Rule(matches=_delete, status=status, code=code)]
+        proxy.disturb(refuse(status, code), method="DELETE")
 
         assert backend.delete(["one"]) == [DeleteFailure(path="one", reason=f"Azure returned {status} {code}.")]
 
@@ -140,19 +138,19 @@ class TestDeleting:
         assert list(store.container.list_blobs(include=["snapshots"])) == []
 
     def test_a_leased_blob_that_azure_does_not_describe_is_deleted(
-        self, store: Store, backend: AzureBackend, front: Front
+        self, store: Store, backend: AzureBackend, proxy: Proxy
     ) -> None:
         """Azure describes no blob under an uploader's own key, but it breaks the lease"""
         store.put("file", BODY)
         BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
         own_key = "BlobUsesCustomerSpecifiedEncryption"
-        front.rules = [Rule(matches=_head, status=409, code=own_key, times=10)]
+        proxy.disturb(refuse(409, own_key), method="HEAD", times=None)
 
         assert backend.delete(["file"]) == []
 
         assert not store.blob("file").exists()
 
-    def test_a_batch_has_256_blobs(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_a_batch_has_256_blobs(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
         """Azure takes no more at once; the names may have any letters, and a repeated one counts once"""
         stored = ["one", "two with a space", "drei/ü"]
         for path in stored:
@@ -160,36 +158,34 @@ class TestDeleting:
 
         assert backend.delete([*stored, "one", *(f"absent-{n}" for n in range(2 * 256 - 2))]) == []
 
-        assert [seen.method for seen in front.seen] == ["POST", "POST", "DELETE"]
+        assert [seen.method for seen in proxy.seen] == ["POST", "POST", "DELETE"]
         assert list(store.container.list_blobs()) == []
 
-        assert [seen.method for seen in front.seen] == ["POST", "POST", "DELETE"]
-
-    def test_a_pending_copy_is_stopped_first(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_a_pending_copy_is_stopped_first(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
         """A slow copy from elsewhere would keep its target from being deleted"""
         store.put("source", BODY)
         store.blob("target").start_copy_from_url(store.blob("source").url)
-        front.rules = [
-            Rule(matches=_delete, status=409, code="PendingCopyOperation"),
-            Rule(matches=_head, headers={"x-ms-copy-status": "pending"}),
-            Rule(matches=lambda seen: "comp=copy" in seen.path, status=204),
-        ]
+        proxy.disturb(refuse(409, "PendingCopyOperation"), method="DELETE")
+        proxy.disturb(alter({"x-ms-copy-status": "pending"}), method="HEAD")
+        proxy.disturb(refuse(204), target="comp=copy")
 
         assert backend.delete(["target"]) == []
 
-        assert [rule.times for rule in front.rules] == [0, 0, 0]
+        assert [seen.fault for seen in proxy.seen if seen.fault] == ["answer_with", "alter", "answer_with"]
         assert not store.blob("target").exists()
 
     @pytest.mark.parametrize("paths", [["one"], ["one", "two"]])
     @pytest.mark.parametrize("page", [NOT_FOUND_PAGE, MAINTENANCE_PAGE], ids=["404", "200"])
-    def test_a_page_deletes_nothing(self, store: Store, proxy: Proxy, page: Answer, paths: list[str]) -> None:
+    def test_a_page_deletes_nothing(
+        self, store: Store, backend: AzureBackend, proxy: Proxy, page: Answer, paths: list[str]
+    ) -> None:
         """An ingress answers 404 in Azure's place; the blobs are still there"""
         for path in paths:
             store.put(path, BODY)
         proxy.disturb(answer_with(page), times=None)
 
         with pytest.raises(StorageUnavailable):
-            store.backend(endpoint=proxy.url).delete(paths)
+            backend.delete(paths)
 
         assert all(store.blob(path).exists() for path in paths)
 
@@ -203,12 +199,12 @@ class TestDeleting:
         ids=["kept", "kept, of another type", "committed just now"],
     )
     def test_abort_leaves_a_blob_as_it_is_that_azure_does_not_delete(
-        self, store: Store, backend: AzureBackend, front: Front, half_sent: Upload, kind: str, status: int, code: str
+        self, store: Store, backend: AzureBackend, proxy: Proxy, half_sent: Upload, kind: str, status: int, code: str
     ) -> None:
         """Its bytes are not replaced by an empty list of blocks, which is create-only"""
         store.put(half_sent.upload_path, BODY if kind == "BlockBlob" else b"", {"x-ms-blob-type": kind})
         before = store.blob(half_sent.upload_path).get_blob_properties().etag
-        front.rules = [Rule(matches=_delete, status=status, code=code, times=2)]
+        proxy.disturb(refuse(status, code), method="DELETE", times=2)
 
         backend.abort(half_sent)
 
@@ -223,10 +219,10 @@ class TestFacts:
         assert store.blob("file").get_blob_properties().content_settings.content_md5
         assert backend.stat("file").checksums == {}
 
-    def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: AzureBackend, front: Front) -> None:
+    def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: AzureBackend, proxy: Proxy) -> None:
         """Azure does not describe it without that key; it can never complete"""
         own_key = "BlobUsesCustomerSpecifiedEncryption"
-        front.rules = [Rule(matches=_head, status=409, code=own_key)]
+        proxy.disturb(refuse(409, own_key), method="HEAD")
 
         stored = backend.stat("file")
 
@@ -239,21 +235,21 @@ class TestFacts:
         assert b"".join(backend.read("file")) == BODY
         assert backend.stat("file").content_encoding == "gzip"
 
-    def test_large_objects_are_read_in_pieces(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_large_objects_are_read_in_pieces(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
         """Four MiB at a time, each pinned"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
         etag = backend.stat("large").etag
-        front.seen.clear()
+        proxy.seen.clear()
 
         sizes = [len(chunk) for chunk in backend.read("large", etag=etag)]
 
         assert sum(sizes) == 9 * 1024**2
         assert max(sizes) <= 4 * 1024**2
-        assert [seen.headers["If-Match"] for seen in front.seen] == [f'"{etag}"'] * 3
+        assert [dict(seen.headers)["If-Match"] for seen in proxy.seen] == [f'"{etag}"'] * 3
 
 
 class TestThroughUs:
-    def test_the_storage_sees_one_block_and_one_commit(self, store: Store, front: Front, backend: AzureBackend) -> None:
+    def test_the_storage_sees_one_block_and_one_commit(self, store: Store, proxy: Proxy, backend: AzureBackend) -> None:
         """Streamed on with its exact length, never sent chunked"""
         upload = make_upload(backend)
 
@@ -261,27 +257,27 @@ class TestThroughUs:
 
         assert stored
         assert set(stored.checksums) == {"sha256"}
-        puts = [seen for seen in front.seen if seen.method == "PUT"]
-        assert [seen.path.partition("comp=")[2].partition("&")[0] for seen in puts] == ["block", "blocklist"]
-        assert puts[0].headers["Content-Length"] == str(len(BODY))
-        assert not any("Transfer-Encoding" in seen.headers for seen in puts)
+        puts = [seen for seen in proxy.seen if seen.method == "PUT"]
+        assert [seen.target.partition("comp=")[2].partition("&")[0] for seen in puts] == ["block", "blocklist"]
+        assert dict(puts[0].headers)["Content-Length"] == str(len(BODY))
+        assert not any("Transfer-Encoding" in dict(seen.headers) for seen in puts)
 
-    def test_a_body_is_never_sent_twice(self, backend: AzureBackend, front: Front) -> None:
+    def test_a_body_is_never_sent_twice(self, backend: AzureBackend, proxy: Proxy) -> None:
         """The stream is spent after the first attempt"""
         upload = make_upload(backend)
-        front.rules = [Rule(matches=lambda seen: "comp=block&" in seen.path, status=503)]
+        proxy.disturb(refuse(503), target="comp=block&")
 
         with pytest.raises(StorageUnavailable):
             backend.write(upload, upload.slice(1), io.BytesIO(BODY))
 
-        assert len([seen for seen in front.seen if "comp=block&" in seen.path]) == 1
+        assert len([seen for seen in proxy.seen if "comp=block&" in seen.target]) == 1
         assert backend.missing(upload) == [upload.slice(1)]
 
-    def test_the_second_writer_is_refused(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_the_second_writer_is_refused(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
         """Even if both began before either was done"""
         upload = make_upload(backend)
         store.put(upload.upload_path, BODY)
-        front.rules = [Rule(matches=_head, status=404, code="BlobNotFound")]
+        proxy.disturb(refuse(404, "BlobNotFound"), method="HEAD")
 
         with pytest.raises(UploadInProgress):
             backend.write(upload, upload.slice(1), io.BytesIO(BODY[::-1]))
@@ -316,7 +312,7 @@ class TestTrouble:
         self,
         store: Store,
         backend: AzureBackend,
-        front: Front,
+        proxy: Proxy,
         seconds: int | None,
         times: int,
         sent: int,
@@ -324,15 +320,15 @@ class TestTrouble:
     ) -> None:
         """Then it is unavailable"""
         store.put("file", BODY)
-        front.rules = [Rule(matches=_any, status=503, times=times)]
+        proxy.disturb(refuse(503), times=times)
 
         with time_limit(seconds), nullcontext() if is_found else pytest.raises(StorageUnavailable):
             assert backend.stat("file").size == len(BODY)
 
-        assert len(front.seen) == sent
+        assert len(proxy.seen) == sent
 
     def test_no_request_starts_that_may_outlast_the_time_limit(
-        self, store: Store, backend: AzureBackend, front: Front
+        self, store: Store, backend: AzureBackend, proxy: Proxy
     ) -> None:
         """The first one may; each chunk of a download is a request"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
@@ -344,12 +340,11 @@ class TestTrouble:
             with pytest.raises(OutOfTime):
                 backend.delete(["large"])
 
-        assert [seen.method for seen in front.seen] == ["GET"]
+        assert [seen.method for seen in proxy.seen] == ["GET"]
 
     @pytest.mark.parametrize("page", [MAINTENANCE_PAGE, NOT_FOUND_PAGE, EMPTY], ids=["200", "404", "empty"])
-    def test_a_page_says_nothing_of_a_blob(self, store: Store, proxy: Proxy, page: Answer) -> None:
+    def test_a_page_says_nothing_of_a_blob(self, backend: AzureBackend, proxy: Proxy, page: Answer) -> None:
         """A gateway answers in Azure's place"""
-        backend = store.backend(endpoint=proxy.url)
         upload = make_upload(backend, parts=True)
         calls: list[Callable[[], object]] = [
             lambda: backend.find("file"),
@@ -365,27 +360,11 @@ class TestTrouble:
             with time_limit(20), pytest.raises(StorageUnavailable):
                 call()
 
-    def test_a_download_that_breaks_off_is_unavailable(self, store: Store, backend: AzureBackend, front: Front) -> None:
+    def test_a_download_that_breaks_off_is_unavailable(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
         """Also when the chunks are read long after the first response"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
         chunks = backend.read("large")
-        front.rules = [Rule(matches=_any, status=503, times=10)]
+        proxy.disturb(refuse(503), times=None)
 
         with pytest.raises(StorageUnavailable):
             list(chunks)
-
-
-def _any(_: Seen) -> bool:
-    return True
-
-
-def _batch(seen: Seen) -> bool:
-    return "comp=batch" in seen.path
-
-
-def _delete(seen: Seen) -> bool:
-    return seen.method == "DELETE"
-
-
-def _head(seen: Seen) -> bool:
-    return seen.method == "HEAD"

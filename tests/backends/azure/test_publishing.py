@@ -1,6 +1,7 @@
 """Publishing: copies that are slow, break off or are carried out late. Nothing is deleted, nothing is overwritten."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,22 +17,21 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.azure.response_proxy import Front, Rule, Seen
-from tests.backends.azure.stores import BODY, Store, make_upload
+from tests.backends.azure.stores import BODY, Store, alter, make_upload, refuse
 from tests.servers.proxy import Fault, Proxy, answer_with, cut, defer, duplicate, lose, reset
 
 BY_UPLOADER = {"x-ms-blob-cache-control": "public", "x-ms-meta-own": "1"}
 COPY, HEADERS, MARK = "x-ms-copy-source", "comp=properties", "comp=metadata"
 LATER_STEPS = [HEADERS, MARK]
+PENDING = {"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"}
 
 
 class Case:
-    """A stored upload, and backends behind the two proxies."""
+    """A stored upload, and a backend behind the proxy."""
 
-    def __init__(self, store: Store, front: Front, proxy: Proxy) -> None:
-        self.store, self.front, self.proxy = store, front, proxy
-        self.backend = store.backend(endpoint=front.endpoint_url)
-        self.through_proxy = store.backend(endpoint=proxy.url)
+    def __init__(self, store: Store, proxy: Proxy) -> None:
+        self.store, self.proxy = store, proxy
+        self.backend = store.backend(endpoint=proxy.url)
         self.upload = make_upload(self.backend)
         store.put(self.upload.upload_path, BODY, BY_UPLOADER)
         self.verified = store.backend().stat(self.upload.upload_path)
@@ -47,18 +47,10 @@ class Case:
 
 
 @pytest.fixture
-def case(store: Store, front: Front, proxy: Proxy) -> Iterator[Case]:
+def case(store: Store, proxy: Proxy) -> Iterator[Case]:
     """No call of publish deletes anything, whatever goes wrong."""
-    yield Case(store, front, proxy)
-    assert {seen.method for seen in proxy.seen} | {seen.method for seen in front.seen} <= {"PUT", "HEAD"}
-
-
-def looks_at(path: str) -> Callable[[Seen], bool]:
-    return lambda seen: seen.method == "HEAD" and seen.path.endswith(path)
-
-
-def is_copy(seen: Seen) -> bool:
-    return COPY in seen.headers
+    yield Case(store, proxy)
+    assert {seen.method for seen in proxy.seen} <= {"PUT", "HEAD"}
 
 
 def next_path(upload: Upload) -> Upload:
@@ -91,20 +83,20 @@ class TestSteps:
     def test_publishing_is_three_pinned_requests_and_a_look(self, case: Case) -> None:
         published = case.backend.publish(case.upload, case.verified)
 
-        copy, headers, mark, look = case.front.seen
-        assert (copy.headers["x-ms-source-if-match"], copy.headers["If-None-Match"]) == (f'"{case.verified.etag}"', "*")
-        assert [HEADERS in headers.path, MARK in mark.path, look.method] == [True, True, "HEAD"]
-        assert headers.headers["If-Match"] != mark.headers["If-Match"]
+        assert sent(case.proxy) == ["copy", "properties", "metadata", "HEAD"]
+        copy, headers, mark, _ = (dict(seen.headers) for seen in case.proxy.seen)
+        assert (copy["x-ms-source-if-match"], copy["If-None-Match"]) == (f'"{case.verified.etag}"', "*")
+        assert headers["If-Match"] != mark["If-Match"]
         case.assert_published(published, case.upload)
 
     def test_each_call_takes_a_step_though_one_request_fits_into_it(self, case: Case) -> None:
         steps = []
         for _ in range(3):
             with time_limit(0), pytest.raises(OutOfTime):
-                case.through_proxy.publish(case.upload, case.verified)
+                case.backend.publish(case.upload, case.verified)
             steps.append((case.upload.progress["next"], len(case.proxy.seen)))
         with time_limit(0):
-            published = case.through_proxy.publish(case.upload, case.verified)
+            published = case.backend.publish(case.upload, case.verified)
 
         assert steps == [("headers", 1), ("mark", 2), ("", 3)]
         assert sent(case.proxy) == ["copy", "properties", "metadata", "HEAD"]
@@ -128,31 +120,28 @@ class TestSteps:
 
 
 class TestSlowCopies:
-    @pytest.fixture
-    def pending(self, case: Case) -> Rule:
-        """The copy goes on after its response, until `times` is set to 0."""
-        pending = {"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"}
-        rule = Rule(matches=looks_at(case.upload.file_path), headers=pending, times=10**6)
-        case.front.rules = [Rule(matches=is_copy, headers=pending), rule]
-        return rule
+    @pytest.fixture(autouse=True)
+    def _pending(self, case: Case) -> None:
+        """The copy goes on after its response."""
+        case.proxy.disturb(alter(PENDING), header=COPY)
 
     @pytest.mark.parametrize("hidden", [(), ("x-ms-meta-fileman_unpublished",)], ids=["marked at once", "at its end"])
-    def test_a_slow_copy_is_awaited_over_calls(self, case: Case, pending: Rule, hidden: tuple[str, ...]) -> None:
+    def test_a_slow_copy_is_awaited_over_calls(self, case: Case, hidden: tuple[str, ...]) -> None:
         """Until it is finished there is no file, whenever Azure shows its metadata"""
-        pending.hidden = hidden
+        case.proxy.disturb(alter(PENDING, hidden=hidden), method="HEAD", times=None)
         for error in (OutOfTime, UploadInProgress, UploadInProgress):
             with time_limit(0), pytest.raises(error):
                 case.backend.publish(case.upload, case.verified)
             assert case.upload.progress["copy"] == case.store.blob(case.upload.file_path).get_blob_properties().copy.id
             with pytest.raises(FileMissing):
                 case.backend.stat(case.upload.file_path)
-        pending.times = 0
+        case.proxy.calm()
 
         case.assert_published(case.backend.publish(case.upload, case.verified), case.upload)
-        assert len([seen for seen in case.front.seen if is_copy(seen)]) == 1
+        assert sent(case.proxy).count("copy") == 1
 
-    def test_a_copy_is_awaited_within_the_time_limit(self, case: Case, pending: Rule) -> None:
-        pending.times = 2
+    def test_a_copy_is_awaited_within_the_time_limit(self, case: Case) -> None:
+        case.proxy.disturb(alter(PENDING), method="HEAD", times=2)
 
         with time_limit(20):
             published = case.backend.publish(case.upload, case.verified)
@@ -160,8 +149,9 @@ class TestSlowCopies:
         case.assert_published(published, case.upload)
 
     @pytest.mark.parametrize("status", ["failed", "aborted"])
-    def test_after_a_failed_copy_the_next_call_has_another_path(self, case: Case, pending: Rule, status: str) -> None:
-        pending.headers = {"x-ms-copy-status": status}
+    def test_after_a_failed_copy_the_next_call_has_another_path(self, case: Case, status: str) -> None:
+        failed = re.escape(case.upload.file_path)
+        case.proxy.disturb(alter({"x-ms-copy-status": status}), method="HEAD", target=failed, times=None)
 
         with pytest.raises(StorageUnavailable):
             case.backend.publish(case.upload, case.verified)
@@ -171,15 +161,15 @@ class TestSlowCopies:
         again = next_path(case.upload)
         case.assert_published(case.backend.publish(again, case.verified), again)
 
-    def test_a_copy_of_another_size_is_not_published(self, case: Case, pending: Rule) -> None:
-        pending.headers = {"Content-Length": "99"}
+    def test_a_copy_of_another_size_is_not_published(self, case: Case) -> None:
+        case.proxy.disturb(alter({"Content-Length": "99"}), method="HEAD")
 
         with pytest.raises(ObjectChanged):
             case.backend.publish(case.upload, case.verified)
 
         assert case.upload.progress == {}
 
-    def test_a_copy_that_was_deleted_is_made_again_at_another_path(self, case: Case, pending: Rule) -> None:
+    def test_a_copy_that_was_deleted_is_made_again_at_another_path(self, case: Case) -> None:
         with time_limit(0), pytest.raises(OutOfTime):
             case.backend.publish(case.upload, case.verified)
         case.store.blob(case.upload.file_path).delete_blob()
@@ -206,11 +196,11 @@ class TestLostResponses:
         """After the copy, the next call has another path"""
         case.proxy.disturb(breaking, **at(step))
         with pytest.raises(StorageUnavailable):
-            case.through_proxy.publish(case.upload, case.verified)
+            case.backend.publish(case.upload, case.verified)
         before = sent(case.proxy)
         again = next_path(case.upload) if step == COPY else case.upload
 
-        published = case.through_proxy.publish(again, case.verified)
+        published = case.backend.publish(again, case.verified)
 
         assert (before.count("copy"), sent(case.proxy)[len(before)]) == (1, "copy" if step == COPY else "HEAD")
         case.assert_published(published, again)
@@ -218,11 +208,11 @@ class TestLostResponses:
     @pytest.mark.parametrize("step", LATER_STEPS)
     def test_azure_forgets_the_copy_at_once(self, case: Case, step: str) -> None:
         """Azure shows no x-ms-copy-* of a blob whose headers were replaced; Azurite does"""
-        case.front.rules = [Rule(matches=lambda seen: step in seen.path, status=403, after=True)]
+        case.proxy.disturb(refuse(403, after=True), target=step)
         with pytest.raises(StorageMisconfigured):
             case.backend.publish(case.upload, case.verified)
         forgotten = {"x-ms-copy-id", "x-ms-copy-source", "x-ms-copy-status", "x-ms-copy-progress"}
-        case.front.rules = [Rule(matches=looks_at(case.upload.file_path), hidden=forgotten, times=10**6)]
+        case.proxy.disturb(alter(hidden=forgotten), method="HEAD", times=None)
 
         case.assert_published(case.backend.publish(case.upload, case.verified), case.upload)
 
@@ -238,21 +228,21 @@ class TestLateRequests:
         """A copy of the source as it was, or as it was replaced meanwhile"""
         case.proxy.disturb(defer, **at(step))
         with pytest.raises(StorageUnavailable):
-            case.through_proxy.publish(case.upload, case.verified)
+            case.backend.publish(case.upload, case.verified)
         again = next_path(case.upload) if step == COPY else case.upload
-        published = case.through_proxy.publish(again, case.verified)
+        published = case.backend.publish(again, case.verified)
         if is_replaced:
             case.store.put(case.upload.upload_path, BODY[::-1])
 
         assert case.proxy.release() == [status]
 
-        assert (case.through_proxy.find(case.upload.file_path) is None) == (step == COPY)
+        assert (case.backend.find(case.upload.file_path) is None) == (step == COPY)
         case.assert_published(published, again)
 
     @pytest.mark.parametrize(("step", "status"), [(COPY, 409), (HEADERS, 412), (MARK, 412)])
     def test_a_request_that_a_gateway_repeats_by_itself(self, case: Case, step: str, status: int) -> None:
         case.proxy.disturb(duplicate, **at(step))
-        published = case.through_proxy.publish(case.upload, case.verified)
+        published = case.backend.publish(case.upload, case.verified)
 
         assert case.proxy.release() == [status]
 
@@ -262,14 +252,14 @@ class TestLateRequests:
         """Its worker was killed while it replaced the headers, so the progress is lost; then the headers come late"""
         case.proxy.disturb(defer, target=HEADERS)
         with pytest.raises(StorageUnavailable):
-            case.through_proxy.publish(case.upload, case.verified)
-        assert case.through_proxy.find(case.upload.file_path) is None
+            case.backend.publish(case.upload, case.verified)
+        assert case.backend.find(case.upload.file_path) is None
         again = replace(case.upload, file_path=f"{case.upload.folder}2/notes_20260102.txt", progress={})
-        published = case.through_proxy.publish(again, case.verified)
+        published = case.backend.publish(again, case.verified)
 
         assert case.proxy.release() == [200]
 
-        assert case.through_proxy.find(case.upload.file_path) is None
+        assert case.backend.find(case.upload.file_path) is None
         case.assert_published(published, again)
 
 
