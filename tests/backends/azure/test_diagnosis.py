@@ -135,7 +135,7 @@ def test_public_access_is_named(store: Store) -> None:
     ids=["role", "signed upload", "signed download", "without a sentence of its own"],
 )
 def test_a_refusal_is_named_once(
-    store: Store, proxy: Proxy, asked: dict[str, str], status: int, code: str, problem: str
+    store: Store, proxy: Proxy, asked: dict[str, Any], status: int, code: str, problem: str
 ) -> None:
     """Signed uploads are not asked for if uploads go through this server"""
     for direct in (True, False):
