@@ -86,9 +86,9 @@ def lock_deleted_row(instance: File, origin: object, **_: Any) -> None:
     if getattr(origin, "is_settled", False):
         return
     columns = ("upload_status", "tries", "file_path")
-    for row in File.objects.select_for_update().filter(pk=instance.pk).values(*columns):
-        for column, value in row.items():
-            setattr(instance, column, value)
+    row = File.objects.select_for_update().filter(pk=instance.pk).values(*columns).first()
+    for column, value in (row or {"upload_status": File.EXPIRED}).items():  # else another deletion has settled it
+        setattr(instance, column, value)
 
 
 def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
