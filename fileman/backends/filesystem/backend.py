@@ -16,14 +16,11 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem.assembly import assemble, missing_parts, part_path
-from fileman.backends.filesystem.copying import work_folder
 from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems
 from fileman.backends.filesystem.errors import storage_errors
-from fileman.backends.filesystem.objects import get_etag, get_object, to_stored_object
-from fileman.backends.filesystem.publishing import publish
+from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
 from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
-from fileman.backends.filesystem.tree import Tree
+from fileman.backends.filesystem.tree import Tree, get_etag, to_stored_object
 from fileman.backends.streams import CHUNK_BYTES, ExactBody
 from fileman.backends.values import (
     BackendConfig,
@@ -61,12 +58,7 @@ class FilesystemBackend(Backend):
 
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
-        self._tree = Tree(
-            root=self.settings.root,
-            create_folders=self.settings.create_directories,
-            file_mode=self.settings.file_mode,
-            folder_mode=self.settings.folder_mode,
-        )
+        self._tree = Tree(self.settings)
 
     # Configuration
 
@@ -102,13 +94,13 @@ class FilesystemBackend(Backend):
             self._tree.write(path, body, temporary=f"{part_path(upload, part)}.{uuid4().hex}.tmp")
         except FileExistsError:
             raise UploadInProgress from None
-        return get_object(self._tree, path, checksums=body.checksums) if whole else None
+        return self._tree.get(path, checksums=body.checksums) if whole else None
 
     @storage_errors()
     def assemble(self, upload: Upload) -> StoredObject:
         if upload.plan.total_parts > 1:
             assemble(self._tree, upload)
-        return get_object(self._tree, upload.upload_path)
+        return self._tree.get(upload.upload_path)
 
     @storage_errors()
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
@@ -116,12 +108,12 @@ class FilesystemBackend(Backend):
 
     @storage_errors()
     def abort(self, upload: Upload) -> None:
-        self._remove_upload(upload.upload_path)
-        self._remove_copy(upload.folder)
+        self._remove_upload(upload.upload_path, upload.folder)
 
-    def _remove_upload(self, upload_path: str) -> None:
+    def _remove_upload(self, upload_path: str, folder: str) -> None:
         self._tree.remove(upload_path)
         self._tree.remove_folder(work_folder(upload_path))
+        self._remove_copy(folder)
 
     def _remove_copy(self, folder: str) -> None:
         self._tree.remove_folder(work_folder(folder))
@@ -131,7 +123,7 @@ class FilesystemBackend(Backend):
 
     @storage_errors()
     def stat(self, path: str) -> StoredObject:
-        return get_object(self._tree, path)
+        return self._tree.get(path)
 
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         with storage_errors(), self._tree.opened(path) as descriptor:
@@ -159,12 +151,13 @@ class FilesystemBackend(Backend):
     @storage_errors()
     def _delete(self, path: str) -> None:
         if path.startswith(".uploads/"):
-            self._remove_upload(path)
-            self._remove_copy(f"uploads/{path.rpartition('/')[2]}/")
+            self._remove_upload(path, f"uploads/{path.rpartition('/')[2]}/")
             return
-        self._tree.remove(path)
-        self._tree.remove_empty_folders(path)
-        if path.count("/") > 1:  # not a file of earlier versions, which has no folder of its own
+        folder, _, name = path.rpartition("/")
+        if name or folder.count("/") != 1:  # not an `Upload.folder`
+            self._tree.remove(path)
+            self._tree.remove_empty_folders(path)
+        if "/" in folder:  # not a file of earlier versions, which has no folder of its own
             self._remove_copy("/".join(path.split("/")[:2]) + "/")
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -21,12 +22,12 @@ def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
     probe = Probe("", _explain, storage_errors)
     folders, name = (f".uploads/{manager_id}", "uploads"), f"probe-{uuid4()}"
     for folder in folders:
-        deed = f"The folder {tree.root}/{folder} is not writable"
+        deed = f"The folder {tree.settings.root}/{folder} is not writable"
         probe.attempt(deed, partial(_write_and_remove, tree, f"{folder}/{name}"))
     if not probe.problems:
-        deed = f"Files cannot be linked from {tree.root}/.uploads to {tree.root}/uploads"
+        deed = f"Files cannot be linked from {tree.settings.root}/.uploads to {tree.settings.root}/uploads"
         probe.attempt(deed, partial(_link_and_remove, tree, *(f"{folder}/{name}" for folder in folders)))
-    return probe.problems + _exposure(tree.root)
+    return probe.problems + _exposure(tree.settings.root)
 
 
 def base_url_problems(base_url: str) -> list[str]:
@@ -60,36 +61,24 @@ def _link_and_remove(tree: Tree, source: str, target: str) -> None:
 
 
 def _explain(deed: str, error: StorageError) -> str:
-    return f"{deed}: {_reason(error)}"
-
-
-def _reason(error: StorageError) -> str:
-    cause = error.__cause__
     if isinstance(error, FileMissing):
-        return "It was removed during the check."
+        return f"{deed}: It was removed during the check."
+    cause = error.__cause__
     if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-        return f"{cause.strerror}."
-    return error.message
+        return f"{deed}: {cause.strerror}."
+    return f"{deed}: {error.message}"
 
 
 def _exposure(root: str) -> list[str]:
     """Return the ways around the signed URLs."""
     problems = []
-    real = os.path.realpath(root)
+    real = Path(os.path.realpath(root))
     static = getattr(django_settings, "STATIC_ROOT", None)
-    if static and _is_inside(real, os.path.realpath(static)):
+    if static and real.is_relative_to(os.path.realpath(static)):
         problems.append(f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone.")
-    if _is_world_writable(real):
-        problems.append(f"The folder {root} is world-writable, so any user of this machine could replace stored files.")
+    with suppress(OSError):  # missing or unreachable: the probe has reported it
+        if real.stat().st_mode & stat.S_IWOTH:
+            problems.append(
+                f"The folder {root} is world-writable, so any user of this machine could replace stored files."
+            )
     return problems
-
-
-def _is_world_writable(folder: str) -> bool:
-    try:
-        return bool(Path(folder).stat().st_mode & stat.S_IWOTH)
-    except OSError:  # missing or unreachable: the probe has reported it
-        return False
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder

@@ -5,20 +5,28 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 from unicodedata import category
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_GLOB_CHARACTERS = frozenset("*?[]")
-_CONTROL_OR_SURROGATE = frozenset({"Cc", "Cs"})
 
 
 def is_plain(name: str) -> bool:
     """Return True if a name can only mean one file in one folder."""
-    if name in {"", ".", ".."} or "\\" in name or _GLOB_CHARACTERS & set(name):
+    if name in {"", ".", ".."} or set("\\*?[]") & set(name):
         return False
-    return not any(category(character) in _CONTROL_OR_SURROGATE for character in name)
+    return not any(category(character) in {"Cc", "Cs"} for character in name)  # control characters, surrogates
+
+
+@contextmanager
+def open_entry(name: str, flags: int, *, parent: int) -> Iterator[int]:
+    """Yield a descriptor of an entry of a folder."""
+    descriptor = os.open(name, flags, 0o600, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, chunk: bytes) -> None:
@@ -50,15 +58,17 @@ def move_create_only(old: str, new: str, *, from_folder: int, to_folder: int) ->
         fcntl.flock(to_folder, fcntl.LOCK_UN)
 
 
+def remove_entry(name: str, *, parent: int) -> None:
+    """Remove a file or a link. A missing one is not an error."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
+
+
 def remove_files(name: str, *, parent: int) -> None:
     """Remove the files of a folder that contains no folders."""
-    folder = os.open(name, FOLDER, dir_fd=parent)
-    try:
+    with open_entry(name, FOLDER, parent=parent) as folder:
         for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
-            with suppress(FileNotFoundError):
-                os.unlink(entry, dir_fd=folder)
-    finally:
-        os.close(folder)
+            remove_entry(entry, parent=folder)
 
 
 def walk(folder: int, inside: str, *, beginning: str = "") -> Iterator[tuple[str, os.stat_result]]:
@@ -73,14 +83,7 @@ def walk(folder: int, inside: str, *, beginning: str = "") -> Iterator[tuple[str
                 continue
             with suppress(FileNotFoundError):
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _walk_below(folder, entry.name, f"{path}/")
+                    with open_entry(entry.name, FOLDER, parent=folder) as below:
+                        yield from walk(below, f"{path}/")
                 elif entry.is_file(follow_symlinks=False):
                     yield path, entry.stat(follow_symlinks=False)
-
-
-def _walk_below(parent: int, name: str, inside: str) -> Iterator[tuple[str, os.stat_result]]:
-    folder = os.open(name, FOLDER, dir_fd=parent)
-    try:
-        yield from walk(folder, inside)
-    finally:
-        os.close(folder)

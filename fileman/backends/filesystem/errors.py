@@ -8,16 +8,7 @@ from contextlib import contextmanager
 from fileman.errors import FileMissing, StorageFull, StorageMisconfigured, StorageUnavailable
 
 _NEEDS_AN_OPERATOR = frozenset(
-    {
-        errno.EACCES,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.ENAMETOOLONG,
-        errno.ENOTDIR,
-        errno.EPERM,
-        errno.EROFS,
-        errno.EXDEV,
-    }
+    {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS, errno.EXDEV}
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _logger = logging.getLogger("fileman.backends.filesystem")
@@ -30,19 +21,12 @@ def storage_errors() -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise FileMissing from error
-    except OSError as error:
-        _log(error, error.strerror or repr(error))
+    except (OSError, StorageMisconfigured) as error:
+        reason = error.message if isinstance(error, StorageMisconfigured) else error.strerror or repr(error)
+        paths = ", ".join(repr(path) for path in getattr(error, "__notes__", ()))  # noted by the tree
+        _logger.warning("%s: %s", reason, paths)
+        if isinstance(error, StorageMisconfigured):
+            raise
         if error.errno in _NEEDS_AN_OPERATOR:
             raise StorageMisconfigured from error
-        if error.errno in _FULL:
-            raise StorageFull from error
-        raise StorageUnavailable from error
-    except StorageMisconfigured as error:
-        _log(error, error.message)
-        raise
-
-
-def _log(error: Exception, reason: str) -> None:
-    """Log what happened, with the paths that the tree has noted, relative to base_path."""
-    paths = ", ".join(repr(path) for path in getattr(error, "__notes__", ()))
-    _logger.warning("%s: %s", reason, paths)
+        raise (StorageFull if error.errno in _FULL else StorageUnavailable) from error

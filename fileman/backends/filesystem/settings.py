@@ -10,7 +10,6 @@ from fileman.backends.settings import BackendSettings
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
-_MODES = 0o777
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +72,6 @@ def _mode_problems(name: str, value: int | str, *, needed: int) -> list[str]:
         mode = _mode(value)
     except ValueError:
         return [f"{name} must be an octal mode such as '0o{needed:o}'."]
-    if not 0 <= mode <= _MODES or mode & needed != needed:
+    if not 0 <= mode <= 0o777 or mode & needed != needed:
         return [f"{name} is 0o{mode:o}; it must be at most 0o777 and include 0o{needed:o}, the rights of the owner."]
     return []

@@ -4,32 +4,35 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from fileman.backends.filesystem.entries import FOLDER, is_plain, move_create_only, remove_files, seal, walk, write_all
-from fileman.errors import StorageMisconfigured, UploadInProgress
+from fileman.backends.filesystem import entries
+from fileman.backends.filesystem.entries import FOLDER
+from fileman.backends.filesystem.settings import FilesystemSettings
+from fileman.backends.values import StoredObject
+from fileman.errors import FileMissing, StorageMisconfigured, UploadInProgress
 
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY})  # POSIX allows EEXIST; EBUSY: a mount
 _REMOVE_ATTEMPTS = 10
 _FOREIGN_PATH = "This path is not the path of a stored file."
+_MISSING_FOLDER = "The folder {} of the storage is missing and create_directories is off. Mount or create it."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Tree:
-    """Paths are relative to `root`, with "/". Raises OSError, which `storage_errors` maps."""
+    """Paths are relative to `settings.root`, with "/". Raises OSError, which `storage_errors` maps.
 
-    root: str
-    """Absolute."""
-    create_folders: bool
-    """False: a missing root or a missing folder directly below it raises StorageMisconfigured."""
-    file_mode: int
-    folder_mode: int
-    """Modes of new files and folders, whatever the umask."""
+    With `settings.create_directories` off, a missing root or folder directly below it raises StorageMisconfigured.
+    New files and folders have exactly the modes of the settings, whatever the umask.
+    """
+
+    settings: FilesystemSettings
 
     @contextmanager
     def at(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
@@ -39,13 +42,12 @@ class Tree:
         when a folder is replaced meanwhile. The caller opens the last name and must not follow a link either.
         """
         with _noting(path):
-            *folders, name = _split(path)
-            descriptor = self._open_root(create=create)
+            *folders, name = names = path.split("/")
+            if not all(map(entries.is_plain, names)):  # before any system call
+                raise StorageMisconfigured(_FOREIGN_PATH)
+            descriptor = self._descend(self._open_root(create=create), folders[:1], create=create, must_exist=True)
+            descriptor = self._descend(descriptor, folders[1:], create=create)
             try:
-                for depth, folder in enumerate(folders):
-                    parent = descriptor
-                    descriptor = self._enter(parent, folder, create=create, must_exist=depth == 0)
-                    os.close(parent)
                 yield descriptor, name
             finally:
                 os.close(descriptor)
@@ -53,48 +55,41 @@ class Tree:
     def _open_root(self, *, create: bool) -> int:
         try:
             # The root may be, or be behind, a symbolic link: the operator chose it.
-            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return os.open(self.settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as error:
-            if not self.create_folders:
-                raise _missing_folder("base_path") from error
+            if not self.settings.create_directories:
+                raise StorageMisconfigured(_MISSING_FOLDER.format("base_path")) from error
             if not create:
                 raise
-        return self._create_root()
+        folders = PurePosixPath(self.settings.root).parts[1:]
+        return self._descend(os.open("/", FOLDER), folders, create=True, flags=FOLDER & ~os.O_NOFOLLOW)
 
-    def _create_root(self) -> int:
-        descriptor = os.open("/", FOLDER)
-        for folder in PurePosixPath(self.root).parts[1:]:
+    def _descend(
+        self, descriptor: int, folders: Sequence[str], *, create: bool, must_exist: bool = False, flags: int = FOLDER
+    ) -> int:
+        """Return the folder at the end of a path below an open one, which is closed."""
+        for folder in folders:
             parent = descriptor
             try:
-                descriptor = self._enter(parent, folder, create=True, flags=FOLDER & ~os.O_NOFOLLOW)
+                descriptor = os.open(folder, flags, dir_fd=parent)
+            except FileNotFoundError as error:
+                # Also for a read: the disk of this folder may not be mounted, so nothing is known about its files.
+                if must_exist and not self.settings.create_directories:
+                    raise StorageMisconfigured(_MISSING_FOLDER.format(folder)) from error
+                if not create:
+                    raise
+                self._create_folder(parent, folder)
+                descriptor = os.open(folder, FOLDER, dir_fd=parent)
             finally:
                 os.close(parent)
         return descriptor
 
-    def _enter(self, parent: int, folder: str, *, create: bool, must_exist: bool = False, flags: int = FOLDER) -> int:
-        try:
-            return os.open(folder, flags, dir_fd=parent)
-        except FileNotFoundError as error:
-            # Also for a read: the disk of this folder may not be mounted, and then nothing is known about its files.
-            if must_exist and not self.create_folders:
-                raise _missing_folder(folder) from error
-            if not create:
-                raise
-        return self._create_folder(parent, folder)
-
-    def _create_folder(self, parent: int, folder: str) -> int:
-        try:
-            os.mkdir(folder, self.folder_mode, dir_fd=parent)
-        except FileExistsError:
-            return os.open(folder, FOLDER, dir_fd=parent)
-        descriptor = os.open(folder, FOLDER, dir_fd=parent)
-        try:
-            os.fchmod(descriptor, self.folder_mode)
-            os.fsync(parent)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+    def _create_folder(self, parent: int, folder: str) -> None:
+        with suppress(FileExistsError):  # another call makes it at the same moment
+            os.mkdir(folder, self.settings.folder_mode, dir_fd=parent)
+            with entries.open_entry(folder, FOLDER, parent=parent) as descriptor:
+                os.fchmod(descriptor, self.settings.folder_mode)
+                os.fsync(parent)
 
     def find(self, path: str) -> os.stat_result | None:
         """Return the facts of a regular file, None for a folder or a missing file."""
@@ -105,40 +100,37 @@ class Tree:
             return None
         return None if stat.S_ISDIR(found.st_mode) else _regular(found)
 
+    def get(self, path: str, *, checksums: Mapping[str, str] | None = None) -> StoredObject:
+        """Return the facts of the file at a path, with what was computed over it. Raises FileMissing."""
+        found = self.find(path)
+        if found is None:
+            raise FileMissing
+        return to_stored_object(path, found, checksums=checksums)
+
     @contextmanager
     def opened(self, path: str, *, write: bool = False) -> Iterator[int]:
         """Yield a descriptor of a regular file. `write` creates a missing one."""
         flags = _FILE | (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
-        with self.at(path, create=write) as (folder, name):
-            descriptor = os.open(name, flags, 0o600, dir_fd=folder)
-        try:
-            with _noting(path):
-                _regular(os.fstat(descriptor))
-                if write:
-                    os.fchmod(descriptor, self.file_mode)
-                yield descriptor
-        finally:
-            os.close(descriptor)
+        with self.at(path, create=write) as (folder, name), entries.open_entry(name, flags, parent=folder) as opened:
+            _regular(os.fstat(opened))
+            if write:
+                os.fchmod(opened, self.settings.file_mode)
+            yield opened
 
     def write(self, path: str, chunks: Iterable[bytes], *, temporary: str) -> None:
         """Write a temporary file, sync it to the disk and link it to its path. Raises FileExistsError.
 
         Any error removes the temporary file. A killed process leaves it, but never a file at `path`.
         """
-        with self.at(temporary, create=True) as (folder, name):
-            descriptor = os.open(name, _FILE | os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
-            try:
-                try:
-                    os.fchmod(descriptor, self.file_mode)
-                    for chunk in chunks:
-                        write_all(descriptor, chunk)
-                    seal(descriptor)
-                finally:
-                    os.close(descriptor)
-                self.link(temporary, path)
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=folder)
+        flags = _FILE | os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with self.at(temporary, create=True) as (folder, name), ExitStack() as cleanup:
+            with entries.open_entry(name, flags, parent=folder) as descriptor:
+                cleanup.callback(entries.remove_entry, name, parent=folder)
+                os.fchmod(descriptor, self.settings.file_mode)
+                for chunk in chunks:
+                    entries.write_all(descriptor, chunk)
+                entries.seal(descriptor)
+            self.link(temporary, path)
 
     def link(self, source: str, target: str) -> None:
         """Give a file a second name, never over an existing one. Raises FileExistsError.
@@ -151,7 +143,7 @@ class Tree:
             except OSError as error:
                 if error.errno not in _WITHOUT_HARD_LINKS:
                     raise
-                move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
+                entries.move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
             os.fsync(to_folder)
 
     def remove(self, path: str) -> None:
@@ -164,7 +156,7 @@ class Tree:
         """Remove a folder of plain files, and files that others add meanwhile. A missing folder is not an error."""
         with suppress(FileNotFoundError), self.at(path) as (parent, name):
             for attempts_left in reversed(range(_REMOVE_ATTEMPTS)):
-                remove_files(name, parent=parent)
+                entries.remove_files(name, parent=parent)
                 try:
                     os.rmdir(name, dir_fd=parent)
                     break
@@ -200,7 +192,18 @@ class Tree:
         """Yield path and facts of the regular files whose path begins with `prefix`. Skips names that are not ours."""
         above, slash, beginning = prefix.rpartition("/")
         with suppress(FileNotFoundError), self.at(f"{above}{slash}any") as (folder, _):
-            yield from walk(folder, f"{above}{slash}", beginning=beginning)
+            yield from entries.walk(folder, f"{above}{slash}", beginning=beginning)
+
+
+def get_etag(found: os.stat_result) -> str:
+    """Return the same for every name of one file. No file is ever changed after it got its name."""
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def to_stored_object(path: str, found: os.stat_result, *, checksums: Mapping[str, str] | None = None) -> StoredObject:
+    """Return the facts of a file as those of an object."""
+    modified, etag = datetime.fromtimestamp(found.st_mtime, tz=UTC), get_etag(found)
+    return StoredObject(path=path, size=found.st_size, etag=etag, checksums=checksums or {}, modified=modified)
 
 
 @contextmanager
@@ -214,21 +217,7 @@ def _noting(path: str) -> Iterator[None]:
         raise
 
 
-def _split(path: str) -> list[str]:
-    """Return the names in a path. Raises StorageMisconfigured for an unsafe one, before any system call."""
-    names = path.split("/")
-    if not all(is_plain(name) for name in names):
-        raise StorageMisconfigured(_FOREIGN_PATH)
-    return names
-
-
 def _regular(found: os.stat_result) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         raise StorageMisconfigured(_FOREIGN_PATH)
     return found
-
-
-def _missing_folder(name: str) -> StorageMisconfigured:
-    return StorageMisconfigured(
-        f"The folder {name} of the storage is missing and create_directories is off. Mount or create it."
-    )

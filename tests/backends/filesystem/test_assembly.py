@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from fileman.backends.filesystem import copying
+from fileman.backends.filesystem import publishing
 from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
@@ -54,7 +54,7 @@ class TestAssembly:
     def test_a_part_that_is_larger_than_a_piece_takes_several_calls(
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(copying, "PIECE_BYTES", 2)
+        monkeypatch.setattr(publishing, "PIECE_BYTES", 2)
         upload = sent_in_parts(backend)
 
         for _ in range(4):

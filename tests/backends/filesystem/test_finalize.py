@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from fileman import deletion_queue, uploads
 from fileman.backends import get_backend
 from fileman.backends.filesystem import backend as module
-from fileman.backends.filesystem import copying, publishing
+from fileman.backends.filesystem import publishing
 from fileman.errors import ErrorCode, StorageUnavailable
 from fileman.models import FileManager
 from fileman.uploads import Ticket
@@ -81,7 +81,7 @@ def test_a_copy_to_another_device_takes_as_many_calls_as_it_needs(
 ) -> None:
     """Each call without time copies one piece to the same path."""
     monkeypatch.setattr(os, "link", other_device())
-    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+    monkeypatch.setattr(publishing, "PIECE_BYTES", 3)
 
     with configured(FINALIZE_BUDGET_SECONDS=0):
         codes = [code_of(finish(user, sent)) for _ in range(3)]
@@ -94,7 +94,7 @@ def test_a_copy_to_another_device_takes_as_many_calls_as_it_needs(
 
 def test_an_aborted_copy_leaves_nothing(user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", other_device())
-    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+    monkeypatch.setattr(publishing, "PIECE_BYTES", 3)
     with configured(FINALIZE_BUDGET_SECONDS=0):
         finish(user, sent)
     assert entries_below(root / "uploads") != []

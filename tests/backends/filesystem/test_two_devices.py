@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fileman.backends.filesystem import copying
+from fileman.backends.filesystem import publishing
 from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
@@ -53,7 +53,7 @@ def _two_devices(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest
 
 @pytest.fixture
 def _pieces_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "PIECE_BYTES", 3)
+    monkeypatch.setattr(publishing, "PIECE_BYTES", 3)
 
 
 @pytest.mark.usefixtures("_two_devices")
@@ -188,7 +188,7 @@ class TestCopies:
         assert backend.publish(upload, verified).size == len(DATA)
 
     @pytest.mark.usefixtures("_pieces_of_three")
-    @pytest.mark.parametrize("end", ["abort", "delete the upload path", "delete the file path"])
+    @pytest.mark.parametrize("end", ["abort", "delete the upload path", "delete the file path", "delete the folder"])
     def test_an_unfinished_copy_is_removed_with_its_upload(
         self, backend: FilesystemBackend, root: Path, end: str
     ) -> None:
@@ -199,7 +199,8 @@ class TestCopies:
         if end == "abort":
             backend.abort(upload)
         else:
-            backend.delete([upload.upload_path if end == "delete the upload path" else upload.file_path])
+            paths = {"upload path": upload.upload_path, "file path": upload.file_path, "folder": upload.folder}
+            assert backend.delete([paths[end.removeprefix("delete the ")]]) == []
 
         assert list(backend.list_objects(upload.folder)) == []
         backend.delete([upload.upload_path, upload.file_path])
@@ -216,7 +217,7 @@ class TestFaults:
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A real device of 64 KiB."""
-        monkeypatch.setattr(copying, "PIECE_BYTES", 32 * 1024)
+        monkeypatch.setattr(publishing, "PIECE_BYTES", 32 * 1024)
         size = 100 * 1024
         upload = upload_of(backend, size)
         with mounted(root / "uploads", options="size=64k") as device:
