@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_playwright
 
 from tests.frontend.browser_page import Watched, watching
 from tests.frontend.demo_server import demo_served
@@ -13,22 +14,39 @@ from tests.servers.fixtures import give_up
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the running demo, which has a folder of its own."""
-    with demo_served(tmp_path_factory.mktemp("demo")) as port:
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's database and local disk."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="session")
+def site(demo_folder: Path) -> Iterator[str]:
+    """The URL of the running demo."""
+    with demo_served(demo_folder) as port:
         yield f"http://localhost:{port}"
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
+def chromium() -> list[str]:
+    """The command line of Chromium."""
+    path = shutil.which("chromium")
+    if path is None:
         give_up("Chromium is not installed")
+    return [path, "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-extensions"]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-extensions"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=switches)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: list[str]) -> Iterator[Browser]:
+    path, *switches = chromium
+    browser = playwright.chromium.launch(executable_path=path, args=switches)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,15 @@ def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") ->
     """Run the demo in a folder and yield its port; `origins` are those of other pages that may use it."""
     port = free_port()
     demo = ["-m", "tests.servers.demo"] if with_clouds else [str(REPOSITORY / "manage.py"), "demo"]
-    program = Program(
-        command=[sys.executable, *demo, "--port", str(port)],
+    program = demo_program(folder, *demo, "--port", str(port), origins=origins)
+    with running(program, ready=lambda: answers_http(port)):
+        yield port
+
+
+def demo_program(folder: Path, *arguments: str, origins: str = "") -> Program:
+    """Return a Python program with the settings, the database and the storages of the demo in this folder."""
+    return Program(
+        command=[sys.executable, *arguments],
         folder=folder,
         environment={
             "DEBUG": "1",
@@ -27,5 +34,3 @@ def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") ->
             "CORS_ORIGINS": origins,
         },
     )
-    with running(program, ready=lambda: answers_http(port)):
-        yield port
