@@ -62,8 +62,6 @@ class Seen:
     target: str
     """Path and query, decoded."""
     headers: Headers
-    at: float
-    """On the clock of `time.monotonic`."""
     fault: str = ""
     """Name of the fault that met it."""
     statuses: list[int] = field(default_factory=list)
@@ -337,12 +335,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.close_connection = True
         proxy = cast("_Server", self.server).proxy
-        seen = Seen(
-            method=self.command,
-            target=unquote(self.path),
-            headers=tuple(self.headers.items()),
-            at=time.monotonic(),
-        )
+        seen = Seen(method=self.command, target=unquote(self.path), headers=tuple(self.headers.items()))
         fault = proxy.choose_fault(seen)
         fault(Exchange(proxy, self, self._read_body(), seen))
 

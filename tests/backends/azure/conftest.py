@@ -1,18 +1,16 @@
 """`store` is a new container of Azurite, with the CORS rules that a good configuration has."""
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule
-from django.conf import settings
-from django.test import override_settings
 
 from fileman.backends.azure.backend import AzureBackend
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
 from tests.servers.proxy import Proxy, proxy_to
+from tests.uploads.driver import configured
 
 CORS = CorsRule(
     ["https://app.example.com"],
@@ -50,6 +48,5 @@ def backend(store: Store, proxy: Proxy) -> AzureBackend:
 @pytest.fixture(autouse=True)
 def _plain_http() -> Iterator[None]:
     """Azurite speaks no TLS in the tests."""
-    given: dict[str, Any] = settings.FILEMAN_SETTINGS
-    with override_settings(FILEMAN_SETTINGS={**given, "ALLOW_INSECURE_ENDPOINTS": True}):
+    with configured(ALLOW_INSECURE_ENDPOINTS=True):
         yield

@@ -1,21 +1,18 @@
 """Finalize on Azure while something else answers, answers break off, or requests are carried out late."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.test import override_settings
 from django.utils import timezone
 
 from fileman import cleanup, uploads
-from fileman.caller import Caller
 from fileman.errors import ErrorCode
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Outcome
+from fileman.uploads import Outcome
 from tests.backends.azure.stores import Store
 from tests.servers.proxy import (
     EMPTY,
@@ -30,6 +27,7 @@ from tests.servers.proxy import (
     lose,
     reset,
 )
+from tests.uploads.driver import caller_of, configured, file_of, finish, start, token_of
 
 BODY = b"as it was declared. " * 50
 OTHER = BODY[::-1]
@@ -56,16 +54,10 @@ class Sent:
     """An upload whose bytes are in Azure, and its file manager behind the proxy."""
 
     def __init__(self, store: Store, proxy: Proxy, user: User) -> None:
-        self.store, self.proxy = store, proxy
-        self.caller = Caller(user=user)
-        declared = DeclaredFile(filename="notes.txt", size=len(BODY), content_type="text/plain")
-        batch = uploads.initiate(caller=self.caller, request=InitiateRequest(files=[declared]), now=timezone.now())
-        [ticket] = batch.tickets
-        assert ticket.file
-        assert ticket.upload_token
-        assert ticket.instructions
-        self.file, self.token = ticket.file, ticket.upload_token
-        self.requests = ticket.instructions.requests
+        self.store, self.proxy, self.user = store, proxy, user
+        self.ticket = start(user, BODY, content_type="text/plain", now=timezone.now())
+        assert self.ticket.instructions
+        self.file, self.requests = file_of(self.ticket), self.ticket.instructions.requests
         self.send(BODY)
         proxy.seen.clear()
 
@@ -78,8 +70,8 @@ class Sent:
             for request in self.requests
         }
 
-    def finalize(self, *, now: datetime | None = None) -> Outcome:
-        return uploads.finalize(caller=self.caller, upload_token=self.token, now=now or timezone.now())
+    def finalize(self) -> Outcome:
+        return finish(self.user, self.ticket, now=timezone.now())
 
     def assert_completed(self) -> None:
         """The row names a blob of the declared bytes, unchanged since the commit."""
@@ -104,7 +96,7 @@ def sent(
     request: pytest.FixtureRequest, store: Store, proxy: Proxy, manager: FileManager, user: User
 ) -> Iterator[Sent]:
     small = {"SINGLE_REQUEST_MAX_BYTES": PART_BYTES, "PART_SIZE_BYTES": PART_BYTES} if request.param == "parts" else {}
-    with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, **small}):
+    with configured(**small):
         yield Sent(store, proxy, user)
 
 
@@ -141,22 +133,6 @@ def test_a_fault_at_any_request_of_finalize_costs_a_call_and_no_bytes(make: Call
         assert "DELETE" not in {seen.method for seen in sent.proxy.seen}
 
 
-@pytest.mark.parametrize("at", range(6))
-def test_a_page_that_stays_fails_no_upload(make: Callable[[], Sent], at: int) -> None:
-    """From the injected fault on, a maintenance page answers every request of two calls"""
-    sent = make()
-    sent.proxy.disturb(answer_with(MAINTENANCE_PAGE), skip=at, times=None)
-    for _ in range(2):
-        outcome = sent.finalize()
-        assert outcome.error
-        assert outcome.error.code == ErrorCode.STORAGE_UNAVAILABLE
-    sent.proxy.calm()
-
-    assert sent.finalize().error is None
-
-    sent.assert_completed()
-
-
 @pytest.mark.parametrize(
     ("sent", "target"),
     [
@@ -182,7 +158,7 @@ def test_a_request_of_an_earlier_call_that_is_carried_out_last_changes_nothing(s
 
 def test_each_call_makes_progress_though_one_request_fits_into_it(sent: Sent) -> None:
     """The time limit is always over"""
-    with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "FINALIZE_BUDGET_SECONDS": 0.0}):
+    with configured(FINALIZE_BUDGET_SECONDS=0.0):
         outcomes = [sent.finalize().error for _ in range(12)]
 
     codes = [error.code if error else None for error in outcomes]
@@ -198,7 +174,7 @@ def test_a_deleted_upload_that_an_ingress_denies_is_deleted_by_the_next_cleanup(
     sent = make()
     sent.proxy.disturb(answer_with(NOT_FOUND_PAGE), times=None)
     with django_capture_on_commit_callbacks(execute=True):
-        uploads.abort(caller=sent.caller, upload_token=sent.token, now=timezone.now())
+        uploads.abort(caller=caller_of(sent.user), upload_token=token_of(sent.ticket), now=timezone.now())
     cleanup.run(cleanup.Request(), now=timezone.now() + timedelta(days=2))
     sent.proxy.calm()
     assert [found.name for found in sent.store.container.list_blobs()] == [sent.file.upload_path]

@@ -20,7 +20,12 @@ from fileman.errors import (
 from tests.backends.azure.stores import BODY, Store, alter, make_upload, refuse
 from tests.servers.proxy import Fault, Proxy, answer_with, cut, defer, duplicate, lose, reset
 
-BY_UPLOADER = {"x-ms-blob-cache-control": "public", "x-ms-meta-own": "1"}
+BY_UPLOADER = {
+    "x-ms-blob-cache-control": "public",
+    "x-ms-blob-content-disposition": "inline",
+    "x-ms-blob-content-language": "de",
+    "x-ms-meta-own": "1",
+}
 COPY, HEADERS, MARK = "x-ms-copy-source", "comp=properties", "comp=metadata"
 LATER_STEPS = [HEADERS, MARK]
 PENDING = {"x-ms-copy-status": "pending", "x-ms-copy-progress": f"5/{len(BODY)}"}
