@@ -121,34 +121,24 @@ def test_a_server_is_gone_after_its_block(name: str, tmp_path: Path, monkeypatch
 def test_postgres_answers_through_a_url_that_settings_can_read_and_is_gone_after_its_block() -> None:
     with postgres.serve() as started:
         settings = Env.db_url_config(started.database_url)
-        with psycopg.connect(
-            host=settings["HOST"],
-            port=settings["PORT"],
-            user=settings["USER"],
-            password=settings["PASSWORD"],
-            dbname=settings["NAME"],
-            autocommit=True,
-        ) as connection:
-            row = connection.execute("SELECT 1").fetchone()
+        with psycopg.connect(started.database_url, autocommit=True) as connection:
+            row = connection.execute("SELECT current_user, current_database()").fetchone()
             connection.execute("CREATE DATABASE another")
 
-    assert row == (1,)
+    assert row == (settings["USER"], settings["NAME"])
     assert settings["ENGINE"] == "django.db.backends.postgresql"
     assert not is_open(started.database_url)
 
 
-def test_postgres_is_the_one_that_database_url_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgres://user:password@db.example:5432/name")
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [("postgres://user:password@db.example:5432/name",) * 2, ("sqlite:///db.sqlite3", "postgres://fileman:")],
+)
+def test_postgres_is_the_one_that_database_url_names(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
 
     with postgres.serve() as started:
-        assert started.database_url == "postgres://user:password@db.example:5432/name"
-
-
-def test_a_database_url_of_another_kind_is_not_taken_for_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "sqlite:///db.sqlite3")
-
-    with postgres.serve() as started:
-        assert started.database_url.startswith("postgres://fileman:")
+        assert started.database_url.startswith(used)
 
 
 def test_no_port_is_given_out_twice_not_even_by_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,23 +181,20 @@ def test_a_program_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
         let_it_end()
 
 
-def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
-    child = tmp_path / "child"
-    with running(shell("sleep 1000 & echo $! > child; wait", tmp_path), ready=partial(is_written, child)):
-        number = int(child.read_text())
-
-    assert in_time(lambda: is_dead(number))
-
-
-def test_a_program_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("sleep 1000 & echo $! > number; wait", id="started by the program"),
+        pytest.param("trap '' TERM; echo $$ > number; while :; do sleep 1; done", id="ignores the request to end"),
+    ],
+)
+def test_every_process_ends_with_its_block(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.servers.process.STOP_SECONDS", 0.1)
-    ready = tmp_path / "ready"
-    with running(
-        shell("trap '' TERM; echo $$ > ready; while :; do sleep 1; done", tmp_path), ready=partial(is_written, ready)
-    ):
-        number = int(ready.read_text())
+    number = tmp_path / "number"
+    with running(shell(script, tmp_path), ready=partial(is_written, number)):
+        pass
 
-    assert is_dead(number)
+    assert in_time(lambda: is_dead(int(number.read_text())))
 
 
 def is_dead(number: int) -> bool:
@@ -219,15 +206,10 @@ def is_dead(number: int) -> bool:
     return state == "Z"
 
 
-def end_of_input(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-
-
 @pytest.mark.parametrize(
     ("end", "status"),
     [
-        pytest.param(end_of_input, 0, id="standard input closes"),
+        pytest.param(lambda process: process.stdin.close(), 0, id="standard input closes"),
         pytest.param(subprocess.Popen.terminate, 0, id="SIGTERM"),
         pytest.param(subprocess.Popen.kill, -signal.SIGKILL, id="SIGKILL"),
     ],
