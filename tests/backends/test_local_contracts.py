@@ -7,17 +7,11 @@ from uuid import uuid4
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract, Reduction
 from fileman.testing.memory import MemoryBackend
 from tests.backends.filesystem.devices import mounted
-
-
-def filesystem(folder: Path) -> FilesystemBackend:
-    settings = {"base_path": f"{folder}/stored"}
-    config = BackendConfig(manager_id=uuid4(), backend_url="", settings=settings, supports_direct_upload=False)
-    return FilesystemBackend(config)
+from tests.backends.filesystem.folder import make
 
 
 class TestFilesystem(BackendContract):
@@ -25,14 +19,14 @@ class TestFilesystem(BackendContract):
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
-        return filesystem(tmp_path)
+        return make(tmp_path / "stored")
 
 
 class TestFilesystemOnTwoDevices(TestFilesystem):
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Iterator[Backend]:
         with mounted(tmp_path / "stored" / "uploads"):
-            yield filesystem(tmp_path)
+            yield make(tmp_path / "stored")
 
 
 class TestMemory(BackendContract):

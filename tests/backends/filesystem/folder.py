@@ -12,20 +12,19 @@ from uuid import uuid4
 from django.utils import timezone
 
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload
+from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Strategy, Upload
+
+DATA = b"abcdefgh"
 
 
 def make(base_path: Path, *, backend_url: str = "", **settings: Any) -> FilesystemBackend:
-    return FilesystemBackend(config(base_path, backend_url=backend_url, **settings))
-
-
-def config(base_path: Path | str, *, backend_url: str = "", **settings: Any) -> BackendConfig:
-    return BackendConfig(
+    config = BackendConfig(
         manager_id=uuid4(),
         backend_url=backend_url,
         settings={"base_path": str(base_path), **settings},
         supports_direct_upload=False,
     )
+    return FilesystemBackend(config)
 
 
 def next_try(upload: Upload) -> Upload:
@@ -56,6 +55,14 @@ def upload_of(backend: FilesystemBackend, size: int, *, part_size: int | None = 
 
 def put(backend: FilesystemBackend, upload: Upload, data: bytes, *, part_number: int = 1) -> None:
     backend.write(upload, upload.slice(part_number), io.BytesIO(data))
+
+
+def sent(backend: FilesystemBackend) -> tuple[Upload, StoredObject]:
+    """Return an upload after its bytes have arrived, and its facts with their checksum."""
+    upload = upload_of(backend, len(DATA))
+    verified = backend.write(upload, upload.slice(1), io.BytesIO(DATA))
+    assert verified is not None
+    return upload, verified
 
 
 def files_below(folder: Path) -> list[str]:

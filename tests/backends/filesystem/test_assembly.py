@@ -14,17 +14,7 @@ from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import PartsMissing, UploadInProgress
-from tests.backends.filesystem.folder import failing, files_below, make, put, upload_of
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def backend(root: Path) -> FilesystemBackend:
-    return make(root)
+from tests.backends.filesystem.folder import failing, files_below, put, upload_of
 
 
 def sent_in_parts(backend: FilesystemBackend) -> Upload:
@@ -35,49 +25,34 @@ def sent_in_parts(backend: FilesystemBackend) -> Upload:
 
 
 class TestAssembly:
-    def test_each_call_without_time_copies_one_part_and_notes_progress(self, backend: FilesystemBackend) -> None:
+    @pytest.mark.parametrize(("piece", "done"), [(publishing.PIECE_BYTES, [3, 6]), (2, [2, 3, 5, 6])])
+    def test_each_call_without_time_copies_a_part_or_a_piece_and_notes_progress(
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, piece: int, done: list[int]
+    ) -> None:
+        monkeypatch.setattr(publishing, "PIECE_BYTES", piece)
         upload = sent_in_parts(backend)
-        temporary = f"{upload.upload_path}.parts/assembled.tmp"
 
         noted = []
-        for _ in range(2):
+        for _ in done:
             with time_limit(0), pytest.raises(UploadInProgress):
                 backend.assemble(upload)
             noted.append(dict(upload.progress))
         with time_limit(0):
             assembled = backend.assemble(upload)
 
-        assert noted == [{temporary: 3}, {temporary: 6}]
+        assert noted == [{f"{upload.upload_path}.parts/assembled.tmp": count} for count in done]
         assert upload.progress == {}
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
-    def test_a_part_that_is_larger_than_a_piece_takes_several_calls(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("noted", "on_disk"), [(6, b""), (0, bytes(8))], ids=["restored database", "power cut"])
+    def test_only_bytes_that_are_noted_and_on_the_disk_are_not_copied_again(
+        self, backend: FilesystemBackend, root: Path, noted: int, on_disk: bytes
     ) -> None:
-        monkeypatch.setattr(publishing, "PIECE_BYTES", 2)
-        upload = sent_in_parts(backend)
-
-        for _ in range(4):
-            with time_limit(0), pytest.raises(UploadInProgress):
-                backend.assemble(upload)
-        with time_limit(0):
-            assembled = backend.assemble(upload)
-
-        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
-
-    def test_progress_that_is_not_on_the_disk_is_ignored(self, backend: FilesystemBackend) -> None:
-        """As after a restored database."""
-        upload = sent_in_parts(backend)
-        upload.progress[f"{upload.upload_path}.parts/assembled.tmp"] = 6
-
-        assembled = backend.assemble(upload)
-
-        assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
-
-    def test_bytes_beyond_the_recorded_progress_are_copied_again(self, backend: FilesystemBackend, root: Path) -> None:
         """After a power cut, a file may contain zeros."""
         upload = sent_in_parts(backend)
-        (root / f"{upload.upload_path}.parts" / "assembled.tmp").write_bytes(bytes(8))
+        temporary = f"{upload.upload_path}.parts/assembled.tmp"
+        upload.progress[temporary] = noted
+        (root / temporary).write_bytes(on_disk)
 
         assembled = backend.assemble(upload)
 
@@ -133,7 +108,7 @@ class TestAssembly:
 
         assert backend.assemble(upload).size == 8
 
-    def test_a_part_file_that_is_still_open_cannot_change_what_was_assembled(
+    def test_neither_an_open_part_file_nor_a_late_part_changes_what_was_assembled(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
         upload = sent_in_parts(backend)
@@ -143,14 +118,8 @@ class TestAssembly:
 
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
         assert backend.stat(upload.upload_path).etag == assembled.etag
-
-    def test_a_part_that_comes_after_assembly_is_refused(self, backend: FilesystemBackend, root: Path) -> None:
-        upload = sent_in_parts(backend)
-        backend.assemble(upload)
-
         with pytest.raises(UploadInProgress):
             put(backend, upload, b"XYZ")
-
         assert files_below(root) == [upload.upload_path]
 
     @pytest.mark.parametrize("part", [b"d", b"defg"], ids=["short", "long"])

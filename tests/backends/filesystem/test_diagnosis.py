@@ -14,11 +14,6 @@ from tests.backends.filesystem.folder import failing, failing_open, files_below,
 urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
 class TestBaseUrl:
     def test_urls_are_signed_below_it(self, root: Path) -> None:
         """Another domain may serve the files, with the same signatures."""
@@ -30,20 +25,19 @@ class TestBaseUrl:
     def test_a_mount_of_the_content_view_is_good(self, root: Path) -> None:
         assert make(root, base_url="/fileman/content/").validate_configuration() == (True, [])
 
-    def test_a_path_without_a_view_is_a_problem(self, root: Path) -> None:
-        """Nothing would serve the files."""
-        assert make(root, base_url="/media/uploads/").validate_configuration() == (
-            False,
-            ["There is no view at base_url '/media/uploads/'. Mount fileman's content view there, or remove base_url."],
-        )
-
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
-    def test_a_path_of_another_view_is_a_problem(self, root: Path) -> None:
-        """A view that happens to have the same name does not check signatures."""
-        assert make(root, base_url="/elsewhere/").validate_configuration() == (
-            False,
-            ["The view at base_url '/elsewhere/' is not fileman's content view. Mount it there, or remove base_url."],
-        )
+    @pytest.mark.parametrize(
+        ("base_url", "problem"),
+        [
+            ("/x/", "There is no view at base_url '/x/'. Mount fileman's content view there, or remove base_url."),
+            (
+                "/elsewhere/",  # a view that happens to have the same name does not check signatures
+                "The view at base_url '/elsewhere/' is not fileman's content view. Mount it there, or remove base_url.",
+            ),
+        ],
+    )
+    def test_a_path_without_the_content_view_is_a_problem(self, root: Path, base_url: str, problem: str) -> None:
+        assert make(root, base_url=base_url).validate_configuration() == (False, [problem])
 
 
 class TestFolderProbe:
@@ -62,33 +56,24 @@ class TestFolderProbe:
         )
 
     @pytest.mark.parametrize(
-        ("number", "reason"), [(errno.EACCES, "Permission denied."), (errno.EROFS, "Read-only file system.")]
+        ("number", "flags", "reason"),
+        [(errno.EACCES, -1, "Permission denied."), (errno.EROFS, os.O_CREAT, "Read-only file system.")],
+        ids=["unreachable", "unwritable"],
     )
-    def test_a_folder_that_cannot_be_written_is_named(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+    def test_folders_that_cannot_be_reached_or_written_are_named(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, flags: int, reason: str
     ) -> None:
+        """The result is a problem, never an exception, even if a folder above is closed."""
         backend = make(root)
         backend.validate_configuration()
-        monkeypatch.setattr(os, "open", failing_open(number, when=lambda flags: bool(flags & os.O_CREAT)))
-
-        valid, found = backend.validate_configuration()
-
-        assert not valid
-        assert f"The folder {root}/uploads is not writable: {reason}" in found
-
-    def test_a_folder_that_cannot_even_be_reached_is_named(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A folder above it is closed. The result is a problem, never an exception."""
-        backend = make(root)
         with monkeypatch.context() as closed:
-            closed.setattr(os, "open", failing_open(errno.EACCES, when=lambda _: True))
-            closed.setattr(os, "stat", failing(errno.EACCES))
+            closed.setattr(os, "open", failing_open(number, when=lambda given: bool(given & flags)))
+            closed.setattr(os, "stat", failing(number))
             valid, found = backend.validate_configuration()
 
+        folders = (f".uploads/{backend.config.manager_id}", "uploads")
         assert not valid
-        assert found == [
-            f"The folder {root}/{folder} is not writable: Permission denied."
-            for folder in (f".uploads/{backend.config.manager_id}", "uploads")
-        ]
+        assert found == [f"The folder {root}/{folder} is not writable: {reason}" for folder in folders]
 
     def test_links_that_fail_between_two_writable_folders_are_named(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,18 +87,14 @@ class TestFolderProbe:
         )
         assert files_below(root) == []
 
-    def test_a_folder_in_static_root_is_named(self, root: Path) -> None:
+    def test_ways_around_the_signed_urls_are_named(self, root: Path) -> None:
+        root.mkdir()
+        root.chmod(0o777)
         with override_settings(STATIC_ROOT=str(root.parent)):
             assert make(root).validate_configuration() == (
                 False,
-                [f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone."],
+                [
+                    f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone.",
+                    f"The folder {root} is world-writable, so any user of this machine could replace stored files.",
+                ],
             )
-
-    def test_a_world_writable_folder_is_named(self, root: Path) -> None:
-        root.mkdir()
-        root.chmod(0o777)
-
-        assert make(root).validate_configuration() == (
-            False,
-            [f"The folder {root} is world-writable, so any user of this machine could replace stored files."],
-        )

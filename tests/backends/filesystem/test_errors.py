@@ -1,6 +1,5 @@
 """What an operator reads in the log: the words of the operating system and the path below base_path."""
 
-import io
 import logging
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from fileman.errors import StorageMisconfigured
 from tests.backends.filesystem.devices import mounted, remount
-from tests.backends.filesystem.folder import make, upload_of
+from tests.backends.filesystem.folder import make, sent
 
 LOGGER = "fileman.backends.filesystem"
 
@@ -16,9 +15,7 @@ LOGGER = "fileman.backends.filesystem"
 def test_a_device_that_has_become_read_only_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A real one. Both paths of the link are named, first the one at fault."""
     backend = make(tmp_path)
-    upload = upload_of(backend, 3)
-    verified = backend.write(upload, upload.slice(1), io.BytesIO(b"abc"))
-    assert verified is not None
+    upload, verified = sent(backend)
     with mounted(tmp_path / "uploads") as device:
         remount(device, "ro")
         with pytest.raises(StorageMisconfigured):

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from fileman.backends.filesystem import publishing
 from fileman.errors import ErrorCode, StorageUnavailable
 from fileman.models import FileManager
 from fileman.uploads import Ticket
-from tests.backends.filesystem.folder import entries_below, failing, files_below, other_device
+from tests.backends.filesystem.folder import DATA, entries_below, failing, files_below, other_device
 from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
-
-DATA = b"abcdefgh"
 
 
 @pytest.fixture
@@ -39,22 +36,15 @@ def code_of(outcome: uploads.Outcome) -> ErrorCode | None:
     return outcome.error.code if outcome.error else None
 
 
-def after_first_publish(monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]) -> None:
+def lose_first_publish(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault: the first publishing request is carried out, but the call does not learn it."""
-    done: list[str] = []
 
-    def publish(*arguments: Any) -> Any:
-        published = publishing.publish(*arguments)
-        if not done:
-            done.append(published.path)
-            fail()
-        return published
+    def publish(*arguments: Any) -> None:
+        publishing.publish(*arguments)
+        monkeypatch.setattr(module, "publish", publishing.publish)
+        raise StorageUnavailable
 
     monkeypatch.setattr(module, "publish", publish)
-
-
-def be_unavailable() -> None:
-    raise StorageUnavailable
 
 
 @pytest.mark.parametrize("disk", ["hard links", "no hard links", "two devices"])
@@ -64,7 +54,7 @@ def test_a_file_that_was_published_without_our_knowledge_is_taken_by_the_next_ca
     """Without hard links nothing is at the upload path any more: the file has only the name of the earlier try."""
     links = {"hard links": os.link, "no hard links": failing(errno.EPERM), "two devices": other_device()}
     monkeypatch.setattr(os, "link", links[disk])
-    after_first_publish(monkeypatch, be_unavailable)
+    lose_first_publish(monkeypatch)
     assert code_of(finish(user, sent)) == ErrorCode.STORAGE_UNAVAILABLE
 
     outcome = finish(user, sent)

@@ -2,23 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.errors import FileMissing
-from tests.backends.filesystem.folder import entries_below, files_below, make, next_try, put, upload_of
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def backend(root: Path) -> FilesystemBackend:
-    return make(root)
+from tests.backends.filesystem.folder import entries_below, files_below, next_try, put, sent, upload_of
 
 
 class TestObjects:
@@ -38,34 +28,23 @@ class TestObjects:
     def test_deleting_an_upload_path_deletes_everything_of_that_upload(
         self, backend: FilesystemBackend, root: Path
     ) -> None:
-        """Parts, temporary files and lock, but nothing of another upload."""
+        """Parts, temporary files and lock, which a list has too, but nothing of another upload."""
         gone, kept = upload_of(backend, 5, part_size=3), upload_of(backend, 5, part_size=3)
         for upload in (gone, kept):
             put(backend, upload, b"abc")
             (root / f"{upload.upload_path}.parts" / "2.0123.tmp").write_bytes(b"d")
+        names = {f"{upload.upload_path}.parts/{name}" for upload in (gone, kept) for name in ("1", "2.0123.tmp")}
+        assert {stored.path for stored in backend.list_objects(".uploads/")} == names
 
         assert backend.delete([gone.upload_path]) == []
 
         assert files_below(root) == [f"{kept.upload_path}.parts/{name}" for name in ("1", "2.0123.tmp")]
 
-    def test_temporary_files_are_listed_for_reconciliation(self, backend: FilesystemBackend, root: Path) -> None:
-        upload = upload_of(backend, 5, part_size=3)
-        put(backend, upload, b"abc")
-        (root / f"{upload.upload_path}.parts" / "2.0123.tmp").write_bytes(b"d")
-
-        listed = {stored.path for stored in backend.list_objects(".uploads/")}
-
-        assert listed == {f"{upload.upload_path}.parts/{name}" for name in ("1", "2.0123.tmp")}
-
-    def test_foreign_names_are_left_alone(self, backend: FilesystemBackend, root: Path) -> None:
-        (root / "uploads").mkdir(parents=True)
+    def test_folders_and_foreign_names_are_no_objects(self, backend: FilesystemBackend, root: Path) -> None:
+        (root / "uploads" / "folder").mkdir(parents=True)
         (root / "uploads" / "wild*card").write_bytes(b"x")
 
         assert list(backend.list_objects("")) == []
-
-    def test_a_folder_is_no_object(self, backend: FilesystemBackend, root: Path) -> None:
-        (root / "uploads" / "folder").mkdir(parents=True)
-
         with pytest.raises(FileMissing):
             backend.stat("uploads/folder")
 
@@ -73,14 +52,10 @@ class TestObjects:
 class TestFolders:
     def test_a_deleted_file_takes_its_folders_along(self, backend: FilesystemBackend, root: Path) -> None:
         """But not the folder of all files, which may be a mount."""
-        upload = upload_of(backend, 3)
-        put(backend, upload, b"abc")
-        backend.publish(upload, backend.stat(upload.upload_path))
-        assert entries_below(root / "uploads") == [
-            f"{upload.file_id}",
-            f"{upload.file_id}/1",
-            f"{upload.file_id}/1/picture.png",
-        ]
+        upload, verified = sent(backend)
+        backend.publish(upload, verified)
+        folder = str(upload.file_id)
+        assert entries_below(root / "uploads") == [folder, f"{folder}/1", f"{folder}/1/picture.png"]
 
         assert backend.delete([upload.file_path]) == []
 
@@ -88,10 +63,8 @@ class TestFolders:
         assert (root / "uploads").is_dir()
 
     def test_the_file_of_another_try_stays(self, backend: FilesystemBackend, root: Path) -> None:
-        upload = upload_of(backend, 3)
+        upload, verified = sent(backend)
         other = next_try(upload)
-        put(backend, upload, b"abc")
-        verified = backend.stat(upload.upload_path)
         for one in (upload, other):
             backend.publish(one, verified)
 
@@ -119,6 +92,7 @@ class TestFolders:
 
         assert backend.stat("uploads/old_20250102.png").size == 3
         assert b"".join(backend.read("uploads/old_20250102.png")) == b"abc"
+        assert [stored.path for stored in backend.list_objects("uploads/old")] == ["uploads/old_20250102.png"]
         assert backend.get_url("uploads/old_20250102.png").startswith("/fileman/content/")
         assert backend.delete(["uploads/old_20250102.png"]) == []
 
@@ -139,17 +113,6 @@ class TestFolders:
 
         assert entries_below(outside) == ["1"]
 
-    def test_a_list_has_the_files_of_every_layout(self, backend: FilesystemBackend, root: Path) -> None:
-        upload = upload_of(backend, 3)
-        put(backend, upload, b"abc")
-        backend.publish(upload, backend.stat(upload.upload_path))
-        (root / "uploads" / "old_20250102.png").write_bytes(b"abc")
-
-        listed = {stored.path for stored in backend.list_objects("uploads/")}
-
-        assert listed == {upload.file_path, "uploads/old_20250102.png"}
-        assert [stored.path for stored in backend.list_objects(upload.folder)] == [upload.file_path]
-
     def test_a_list_opens_no_folder_outside_its_prefix(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -157,16 +120,10 @@ class TestFolders:
         for name in ("a1", "a2", "b1"):
             (root / "uploads" / name / "1").mkdir(parents=True)
             (root / "uploads" / name / "1" / "picture.png").write_bytes(b"abc")
-        opened: list[object] = []
-        real = os.open
-
-        def recording_open(name: Any, *arguments: Any, **more: Any) -> int:
-            opened.append(name)
-            return real(name, *arguments, **more)
-
-        monkeypatch.setattr(os, "open", recording_open)
+        opened = Mock(wraps=os.open)
+        monkeypatch.setattr(os, "open", opened)
 
         listed = [stored.path for stored in backend.list_objects("uploads/a")]
 
         assert sorted(listed) == ["uploads/a1/1/picture.png", "uploads/a2/1/picture.png"]
-        assert "b1" not in opened
+        assert "b1" not in [call.args[0] for call in opened.mock_calls]

@@ -1,36 +1,21 @@
 """Publishing on the local disk: one link, pinned to the verified file."""
 
 import errno
-import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import StoredObject, Upload
-from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, StorageUnavailable, UploadInProgress
-from tests.backends.filesystem.folder import entries_below, failing, files_below, make, next_try, put, upload_of
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def backend(root: Path) -> FilesystemBackend:
-    return make(root)
+from fileman.errors import FileMissing, ObjectChanged, StorageError
+from tests.backends.filesystem.folder import DATA, entries_below, failing, files_below, next_try, put, sent
 
 
 class TestLinks:
     def test_published_bytes_are_the_same_file_and_not_a_copy(self, backend: FilesystemBackend, root: Path) -> None:
         """So what was computed over the verified file holds for the published one."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+        upload, verified = sent(backend)
 
         published = backend.publish(upload, verified)
 
@@ -42,8 +27,7 @@ class TestLinks:
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the look at the upload path and the link."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+        upload, verified = sent(backend)
         link = os.link
 
         def swap_and_link(*arguments: Any, **more: Any) -> None:
@@ -62,10 +46,9 @@ class TestLinks:
         self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is never at the file path."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+        upload, verified = sent(backend)
         backend.delete([upload.upload_path])
-        put(backend, upload, b"XYZ")
+        put(backend, upload, DATA.upper())
         monkeypatch.setattr(os, "link", failing(errno.EIO))
 
         with pytest.raises(ObjectChanged):
@@ -76,8 +59,7 @@ class TestLinks:
         self, backend: FilesystemBackend, root: Path, taken_by: str
     ) -> None:
         """No request of ours has put it there. The next call has another path."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+        upload, verified = sent(backend)
         target, taken = root / "target", root / upload.file_path
         target.write_bytes(b"untouched")
         taken.parent.mkdir(parents=True)
@@ -91,101 +73,38 @@ class TestLinks:
         assert (taken.is_symlink(), taken.read_bytes()) == (taken_by == "a link", b"untouched")
         assert backend.publish(next_try(upload), verified).etag == verified.etag
 
-    @pytest.mark.parametrize(
-        ("number", "raised"), [(errno.EIO, StorageUnavailable), (errno.EROFS, StorageMisconfigured)]
-    )
+    @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
     def test_a_link_that_fails_leaves_no_notes(
-        self,
-        backend: FilesystemBackend,
-        monkeypatch: pytest.MonkeyPatch,
-        number: int,
-        raised: type[Exception],
+        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         """So the next call has another path, whatever became of this link."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+        upload, verified = sent(backend)
         upload.progress["note"] = 1
         with monkeypatch.context() as broken:
             broken.setattr(os, "link", failing(number))
-            with pytest.raises(raised):
+            with pytest.raises(StorageError):
                 backend.publish(upload, verified)
 
         assert upload.progress == {}
         assert backend.find(upload.file_path) is None
         assert backend.publish(next_try(upload), verified).etag == verified.etag
 
-    def test_of_many_publishes_to_one_path_exactly_one_succeeds(self, backend: FilesystemBackend, root: Path) -> None:
-        """No finalize sends two; if it did, none would take the file of another."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
-        start = Barrier(20)
-
-        def publish(_: int) -> bool:
-            start.wait(timeout=30)
-            try:
-                return backend.publish(upload, verified).etag == verified.etag
-            except ObjectChanged:
-                return False
-
-        with ThreadPoolExecutor(20) as pool:
-            succeeded = list(pool.map(publish, range(20)))
-
-        assert succeeded.count(True) == 1
-        assert (root / upload.file_path).samefile(root / upload.upload_path)
-
-
-class TestWithoutHardLinks:
-    """The fault: `os.link` fails as on a file system that has no hard links, so that files are moved."""
-
-    @pytest.fixture(params=[errno.EPERM, errno.EOPNOTSUPP])
-    def moves(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "link", failing(request.param))
-
-    @pytest.mark.usefixtures("moves")
-    def test_a_slice_is_written_just_as_safely(self, backend: FilesystemBackend, root: Path) -> None:
-        upload = upload_of(backend, 3)
-
-        put(backend, upload, b"abc")
-        with pytest.raises(UploadInProgress):
-            put(backend, upload, b"xyz")
-
-        assert files_below(root) == [upload.upload_path]
-        assert (root / upload.upload_path).read_bytes() == b"abc"
-
-    @pytest.mark.usefixtures("moves")
-    def test_a_published_file_is_the_verified_one(self, backend: FilesystemBackend, root: Path) -> None:
-        """It keeps its etag on the way."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
+    @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+    def test_without_hard_links_the_verified_file_is_moved_and_is_nowhere_else(
+        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        """The upload path is empty then, so finalize must look at the earlier tries before it asks for slices."""
+        monkeypatch.setattr(os, "link", failing(number))
+        upload, verified = sent(backend)
 
         published = backend.publish(upload, verified)
 
         assert (published.etag, published.checksums) == (verified.etag, verified.checksums)
-        assert (root / upload.file_path).read_bytes() == b"abc"
-        assert files_below(root) == [upload.file_path]
-
-    @pytest.mark.usefixtures("moves")
-    def test_after_a_crash_the_file_is_found_at_the_earlier_try_and_nowhere_else(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
-        """The upload path is empty then, so finalize must look at the earlier tries before it asks for slices."""
-        upload = upload_of(backend, 3)
-        verified = _sent(backend, upload)
-        backend.publish(upload, verified)
-
+        assert (root / upload.file_path).read_bytes() == DATA
         with pytest.raises(FileMissing):
             backend.publish(next_try(upload), verified)
 
         assert backend.find(upload.upload_path) is None
         assert backend.missing(upload) == [upload.slice(1)]
-        found = backend.find(upload.file_path)
-        assert found is not None
-        assert found.etag == verified.etag
+        assert backend.stat(upload.file_path).etag == verified.etag
         assert files_below(root) == [upload.file_path]
-
-
-def _sent(backend: FilesystemBackend, upload: Upload) -> StoredObject:
-    """Return the facts of an upload after its bytes have arrived, with their checksum."""
-    verified = backend.write(upload, upload.slice(1), io.BytesIO(b"abc"))
-    assert verified is not None
-    return verified

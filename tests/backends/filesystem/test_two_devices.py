@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,27 +16,16 @@ from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, StorageFull, StorageUnavailable, UploadInProgress
 from tests.backends.filesystem.devices import mounted, remount
 from tests.backends.filesystem.folder import (
+    DATA,
     entries_below,
     failing,
     files_below,
-    make,
     next_try,
     other_device,
     put,
+    sent,
     upload_of,
 )
-
-DATA = b"abcdefgh"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def backend(root: Path) -> FilesystemBackend:
-    return make(root)
 
 
 @pytest.fixture(params=["uploads", ".uploads", "injected"])
@@ -59,7 +47,8 @@ def _pieces_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_two_devices")
 class TestCopies:
     def test_the_file_is_copied_and_nothing_else_is_left(self, backend: FilesystemBackend, root: Path) -> None:
-        upload, verified = _sent(backend)
+        """The copy has another etag, and the checksums of its source, which has not changed meanwhile."""
+        upload, verified = sent(backend)
 
         published = backend.publish(upload, verified)
 
@@ -67,43 +56,27 @@ class TestCopies:
         assert not (root / upload.file_path).samefile(root / upload.upload_path)
         assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/picture.png"]
         assert replace(published, checksums={}) == backend.stat(upload.file_path)
-
-    def test_the_copy_has_the_checksums_of_its_source(self, backend: FilesystemBackend) -> None:
-        """Its etag is another; the source has not changed while it was copied."""
-        upload, verified = _sent(backend)
-
-        published = backend.publish(upload, verified)
-
         assert published.etag != verified.etag
         assert published.checksums == verified.checksums != {}
 
     @pytest.mark.usefixtures("_pieces_of_three")
-    def test_each_call_without_time_copies_one_piece(self, backend: FilesystemBackend, root: Path) -> None:
-        upload, verified = _sent(backend)
+    def test_each_call_without_time_copies_one_piece_and_none_again(
+        self, backend: FilesystemBackend, root: Path
+    ) -> None:
+        """As a mark, the bytes on the other device are changed after the first call."""
+        upload, verified = sent(backend)
         temporary = f"{upload.folder}.parts/{verified.etag}.tmp"
 
         noted = []
-        for _ in range(2):
+        for mark in (b"XYZ", b"XYZdef"):
             _publish_a_piece(backend, upload, verified)
+            (root / temporary).write_bytes(mark)
             noted.append(dict(upload.progress))
         with time_limit(0):
             backend.publish(upload, verified)
 
         assert noted == [{temporary: 3}, {temporary: 6}]
         assert upload.progress == {}
-        assert (root / upload.file_path).read_bytes() == DATA
-
-    @pytest.mark.usefixtures("_pieces_of_three")
-    def test_bytes_that_were_copied_are_not_copied_again(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """As a mark, the bytes on the other device are changed between the calls."""
-        upload, verified = _sent(backend)
-        _publish_a_piece(backend, upload, verified)
-        (root / f"{upload.folder}.parts" / f"{verified.etag}.tmp").write_bytes(b"XYZ")
-
-        backend.publish(upload, verified)
-
         assert (root / upload.file_path).read_bytes() == b"XYZdefgh"
 
     @pytest.mark.usefixtures("_pieces_of_three")
@@ -111,7 +84,7 @@ class TestCopies:
     def test_a_copy_is_never_continued_with_the_bytes_of_another_source(
         self, backend: FilesystemBackend, root: Path, keeps_notes: bool
     ) -> None:
-        upload, verified = _sent(backend)
+        upload, verified = sent(backend)
         _publish_a_piece(backend, upload, verified)
         notes = dict(upload.progress) if keeps_notes else {}
         (root / upload.upload_path).unlink()
@@ -129,7 +102,7 @@ class TestCopies:
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The fault: another program writes into the file, before the copied bytes are synced."""
-        upload, verified = _sent(backend)
+        upload, verified = sent(backend)
         fsync = os.fsync
 
         def write_and_sync(descriptor: int) -> None:
@@ -143,21 +116,11 @@ class TestCopies:
         assert upload.progress == {}
         assert backend.find(upload.file_path) is None
 
-    def test_two_tries_make_two_files(self, backend: FilesystemBackend, root: Path) -> None:
-        """The answer to the first was lost."""
-        upload, verified = _sent(backend)
-        first = backend.publish(upload, verified)
-
-        second = backend.publish(next_try(upload), verified)
-
-        assert backend.stat(first.path).etag == first.etag != second.etag
-        assert (root / first.path).read_bytes() == (root / second.path).read_bytes() == DATA
-
     def test_a_copy_that_has_its_name_is_never_written_again(
         self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The fault: the process ends between the link and the removal of the first name."""
-        upload, verified = _sent(backend)
+        upload, verified = sent(backend)
         notes = {f"{upload.folder}.parts/{verified.etag}.tmp": 3}
         with monkeypatch.context() as broken:
             broken.setattr(os, "rmdir", failing(errno.EIO))
@@ -176,7 +139,7 @@ class TestCopies:
 
     def test_a_call_during_another_copy_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
         """It keeps its path."""
-        upload, verified = _sent(backend)
+        upload, verified = sent(backend)
         work_folder = root / f"{upload.folder}.parts"
         work_folder.mkdir(parents=True)
         with (work_folder / "lock").open("w") as lock:
@@ -192,7 +155,7 @@ class TestCopies:
     def test_an_unfinished_copy_is_removed_with_its_upload(
         self, backend: FilesystemBackend, root: Path, end: str
     ) -> None:
-        upload, verified = _sent(backend)
+        upload, verified = sent(backend)
         _publish_a_piece(backend, upload, verified)
         assert {stored.size for stored in backend.list_objects(upload.folder)} == {0, 3}
 
@@ -206,10 +169,6 @@ class TestCopies:
         backend.delete([upload.upload_path, upload.file_path])
         assert files_below(root) == []
         assert entries_below(root / "uploads") == []
-
-    def test_the_check_finds_nothing_wrong(self, backend: FilesystemBackend, root: Path) -> None:
-        assert backend.validate_configuration() == (True, [])
-        assert files_below(root) == []
 
 
 class TestFaults:
@@ -232,14 +191,6 @@ class TestFaults:
             backend.publish(upload, verified)
 
             assert (root / upload.file_path).read_bytes() == bytes(size)
-
-
-def _sent(backend: FilesystemBackend) -> tuple[Upload, StoredObject]:
-    """Return an upload whose bytes have arrived, and its facts with their checksum."""
-    upload = upload_of(backend, len(DATA))
-    verified = backend.write(upload, upload.slice(1), io.BytesIO(DATA))
-    assert verified is not None
-    return upload, verified
 
 
 def _publish_a_piece(backend: FilesystemBackend, upload: Upload, verified: StoredObject) -> None:
