@@ -1,7 +1,7 @@
 """manage.py fileman_doctor: what works, what does not, what became of an upload, and what to do."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from fileman.management.commands import fileman_doctor
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
+from fileman.uploads.instructions import build_upload
 from tests.uploads import driver
 from tests.uploads.driver import DEADLINE, NOW, caller_of, configured, file_of, finish, send, start, token_of, upload
 
@@ -37,20 +38,16 @@ ARRIVED = "All bytes have arrived. finalizeUpload was not called, or did not com
 NOTHING = "Nothing has arrived. The client has not sent it, or the storage refuses it (CORS, expired URLs)."
 REQUESTS = "To do: Look at the requests in the client. refreshUpload returns new ones."
 RESTORE = "Find out what else writes to this storage. Restore the object, or delete the file."
-UNREADABLE = (
-    "To do: The storage describes the object but does not serve it: check its disks, its archive tier or its keys."
-)
+UNREADABLE = "The storage describes the object but does not serve it: check its disks, its archive tier or its keys."
 GONE = "The stored object is gone. Something other than fileman has deleted it."
 
 
 @pytest.fixture(autouse=True)
-def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_clock(NOW, monkeypatch)
-
-
-def set_clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command believe that it is `now`."""
-    monkeypatch.setattr(fileman_doctor, "timezone", SimpleNamespace(now=lambda: now))
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The command's. It stands at NOW."""
+    clock = SimpleNamespace(now=lambda: NOW)
+    monkeypatch.setattr(fileman_doctor, "timezone", clock)
+    return clock
 
 
 def run(*arguments: str) -> tuple[str, str]:
@@ -101,7 +98,6 @@ class TestFileManagers:
         FileManager.objects.create(name="Disk", backend_type="file", settings=folder, group=group)
         FileManager.objects.create(name="Gone", backend_type="memory")
         FileManager.objects.filter(name="Gone").update(backend_type="tape")
-
         output, fault = run()
 
         absent, _, unknown = output.partition("Gone (tape):\n")
@@ -114,18 +110,15 @@ class TestFileManagers:
         monkeypatch.setattr(MemoryBackend, "validate_configuration", lambda _: (False, ["It burns.", "Help."]))
         assert run() == ("Memory (memory):\n  It burns.\n  Help.\n", "1 of 1 file managers do not work.")
 
-    def test_a_lost_key_is_a_fault_of_the_file_manager_and_of_its_files(
-        self, manager: FileManager, sent: Ticket
-    ) -> None:
+    def test_a_lost_key_is_a_fault_of_it_and_of_its_files(self, manager: FileManager, sent: Ticket) -> None:
         driver.lose_key_of(manager)
-
         output, fault = run()
-        of_file, fault_of_file = run(str(file_of(sent).pk))
-
         assert output.startswith("Memory (memory):\n  No encryption key with id")
         assert fault == "1 of 1 file managers do not work."
-        assert "publishing requests: 0\n  The storage cannot be asked: No encryption key with id" in of_file
-        assert fault_of_file.startswith("The storage cannot be asked: No encryption key with id")
+
+        output, fault = run(str(file_of(sent).pk))
+        assert "publishing requests: 0\n  The storage cannot be asked: No encryption key with id" in output
+        assert fault.startswith("The storage cannot be asked: No encryption key with id")
 
     def test_one_can_be_named(self, manager: FileManager) -> None:
         """By its name, even if that looks like a path, or by its id."""
@@ -146,10 +139,9 @@ class TestSubjects:
         assert {run(subject) for subject in (*ids, *paths)} == {run("--file", str(file.pk))}
 
     def test_an_upload_by_its_token_which_is_not_repeated(self, sent: Ticket) -> None:
-        output, fault = run(token_of(sent))
-
-        assert output == run("--file", str(file_of(sent).pk))[0]
-        assert token_of(sent) not in output + fault
+        said = run(token_of(sent))
+        assert said == run("--file", str(file_of(sent).pk))
+        assert token_of(sent) not in "".join(said)
 
     def test_a_file_of_fileman_0_1_by_its_path_which_two_file_managers_may_have(self, user: User, file: File) -> None:
         upload(user, filename="second.txt", into=FileManager.objects.create(name="Other", backend_type="memory"))
@@ -257,7 +249,7 @@ WRONG: list[tuple[Callable[[File], object], str, str]] = [
      "The stored object was written again later, for example by a restored backup.",
      f"To do: Compare its checksum. {RESTORE}"),
     (lambda _: break_storage(FileMissing, on="read"),
-     f"The stored object cannot be read: {FileMissing.message}", UNREADABLE),
+     f"The stored object cannot be read: {FileMissing.message}", f"To do: {UNREADABLE}"),
     (lambda _: break_storage(StorageUnavailable),
      f"The storage cannot be asked: {StorageUnavailable.message}",
      "To do: Run fileman_doctor for the file manager. An unfinished upload goes on when the storage does."),
@@ -271,9 +263,9 @@ def forget_that_it_was_begun(file: File) -> None:
 
 
 class TestUploads:
-    """Everything that is stuck or has ended, and what is said of it."""
+    """Those that are stuck, those that have ended and completed files, and what is said of them."""
 
-    def test_nothing_has_arrived(self, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nothing_has_arrived(self, user: User, manager: FileManager, clock: SimpleNamespace) -> None:
         """The browser was refused, or has not begun. The whole of what is said."""
         file = file_of(start(user))
 
@@ -293,15 +285,15 @@ class TestUploads:
             NOTHING,
             REQUESTS,
         ]
-        set_clock(DEADLINE, monkeypatch)
+        clock.now = lambda: DEADLINE
         assert look(file)[-2:] == ["The deadline is over, and 5 of 5 bytes have not arrived.", NEW]
 
     @pytest.mark.parametrize(("event", "now", "said"), EVENTS)
     def test_all_bytes_have_arrived(
-        self, sent: Ticket, event: Callable[[Ticket], object], now: datetime, said: list[str], monkeypatch: Any
+        self, sent: Ticket, clock: SimpleNamespace, event: Callable[[Any], object], now: datetime, said: list[str]
     ) -> None:
         event(sent)
-        set_clock(now, monkeypatch)
+        clock.now = lambda: now
         assert look(sent)[-len(said) :] == said
 
     @configured(**PARTS)
@@ -310,14 +302,12 @@ class TestUploads:
         self, user: User, manager: FileManager, arrived: list[int], event: Any, parts: list[str], said: list[str]
     ) -> None:
         ticket = start(user, bytes(250), "large.bin")
-        assert ticket.instructions is not None
-        for request in ticket.instructions.requests:
-            if request.slice.part_number in arrived:
-                driver.send_slice(ticket, request.slice, bytes(250))
+        for part in build_upload(file_of(ticket), now=NOW).slices():
+            if part.part_number in arrived:
+                driver.send_slice(ticket, part, bytes(250))
         event()
 
         lines = look(ticket)
-
         assert [line for line in lines if line.startswith("parts")] == parts
         assert lines[-2:] == said
 
@@ -352,31 +342,20 @@ class TestUploads:
         finish(user, ticket)
 
         lines = look(ticket)
-
         assert f"publishing requests: {int(call == 'publish')}" in lines
         assert lines[-2:] == [
             f"All bytes have arrived, and finalizeUpload goes on over several calls. Verified so far: {established}.",
             FIRST_LOOK,
         ]
 
-    def test_queued_deletions_are_among_the_facts(
-        self, user: User, sent: Ticket, django_capture_on_commit_callbacks: Any
-    ) -> None:
-        path = file_of(sent).upload_path
-        break_storage(StorageUnavailable, on="delete")
-        with django_capture_on_commit_callbacks(execute=True):
-            uploads.abort(caller=caller_of(user), upload_token=token_of(sent), now=NOW)
+    def test_queued_deletions_are_among_the_facts(self, sent: Ticket) -> None:
+        transitions.abort(file_of(sent), now=NOW)
+        deletion = f"{file_of(sent).upload_path}, next attempt 2026-11-23 12:00:00 UTC"
+        assert look(sent)[-3] == f"queued for deletion: {deletion}, watched until 2026-11-23 13:00:00 UTC"
 
-        assert look(sent)[-3] == (
-            f"queued for deletion: {path}, next attempt 2026-11-23 12:05:00 UTC, watched until "
-            f"2026-11-23 13:00:00 UTC, 1 attempts failed: {StorageUnavailable.message}"
-        )
-
-
-class TestCompletedFiles:
-    def test_in_order(self, file: File) -> None:
+    def test_completed_and_in_order(self, file: File) -> None:
+        """Its queued deletions are not named unless they fail."""
         lines = look(file)
-
         assert lines[0] == "notes.txt: completed, 5 bytes"
         assert lines[-2:] == [f"file path: {file.stored_path}, 5 bytes", "The file is complete and in order."]
 
@@ -386,27 +365,17 @@ class TestCompletedFiles:
         assert look(file, fault=verdict)[-2:] == [verdict, advice]
 
     @pytest.mark.parametrize("broken", [0, 4], ids=["first byte", "last byte"])
-    def test_a_store_that_has_lost_bytes_but_not_the_index(
-        self, file: File, monkeypatch: pytest.MonkeyPatch, broken: int
-    ) -> None:
-        read = MemoryBackend.read
-
-        def serve(self: MemoryBackend, path: str, *, start: int = 0, **more: Any) -> Iterator[bytes]:
-            return iter(()) if start == broken else read(self, path, start=start, **more)
-
-        monkeypatch.setattr(MemoryBackend, "read", serve)
+    def test_a_store_that_has_lost_bytes_but_not_the_index(self, file: File, monkeypatch: Any, broken: int) -> None:
+        monkeypatch.setattr(MemoryBackend, "read", lambda *_, start, **__: iter(() if start == broken else (b"o",)))
         verdict = "The stored object cannot be read: The storage returns no bytes of it."
-
-        assert look(file, fault=verdict)[-2:] == [verdict, UNREADABLE]
+        assert look(file, fault=verdict)[-2:] == [verdict, f"To do: {UNREADABLE}"]
 
 
 def test_looking_changes_nothing(manager: FileManager, sent: Ticket, file: File) -> None:
     """Neither rows nor objects."""
     seen = []
-    for subject in (None, sent, file):
-        if subject is not None:
-            look(subject)
-        rows = [list(model.objects.values()) for model in (File, StorageDeletion)]
+    for subject in (sent, file, sent):
+        rows = list(File.objects.values()), list(StorageDeletion.objects.values())
         seen.append((rows, driver.stored_paths(manager)))
-
+        look(subject)
     assert seen == [seen[0]] * 3
