@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         migrations.RunPython(look_at_pending_uploads, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name='file',
-            index=models.Index(condition=models.Q(('upload_status', 'pending')), fields=['look_at'], name='fileman_to_look_at'),
+            index=models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['look_at'], name='fileman_to_look_at'),
         ),
         migrations.AddIndex(
             model_name='storagedeletion',

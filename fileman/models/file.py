@@ -26,6 +26,11 @@ def _no_state() -> dict[str, Any]:
     return {}
 
 
+def unheld(now: datetime) -> Q:
+    """Match unfinished uploads that no attempt holds."""
+    return Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
+
+
 class FileQuerySet(models.QuerySet["File"]):
     is_settled = False
     """True while a use case deletes rows whose objects it queues itself."""
@@ -48,12 +53,11 @@ class FileQuerySet(models.QuerySet["File"]):
 
     def overdue(self, before: datetime, *, now: datetime) -> Self:
         """Return unfinished uploads with a deadline earlier than `before` that no finalize call holds at `now`."""
-        lapsed = Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
-        return self.filter(lapsed, expires_at__lt=before)
+        return self.filter(unheld(now), expires_at__lt=before)
 
     def to_look_at(self, now: datetime, *, grace: timedelta) -> Self:
-        """Return pending uploads that a sweep is to look at, as long as finalize may complete them."""
-        return self.filter(upload_status=File.PENDING, look_at__lte=now, expires_at__gt=now - grace)
+        """Return uploads that a sweep is to look at: held by no attempt, and not too late for finalize."""
+        return self.filter(unheld(now), look_at__lte=now, expires_at__gt=now - grace)
 
     def ended(self, before: datetime) -> Self:
         """Return failed, aborted and expired uploads that ended before `before`."""
@@ -166,7 +170,11 @@ class File(models.Model):
             models.Index(
                 fields=["expires_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_deadline"
             ),
-            models.Index(fields=["look_at"], condition=Q(upload_status="pending"), name="fileman_to_look_at"),
+            models.Index(
+                fields=["look_at"],
+                condition=Q(upload_status__in=["pending", "verifying"]),
+                name="fileman_to_look_at",
+            ),
             models.Index(
                 fields=["modified"],
                 condition=Q(upload_status__in=["failed", "expired", "aborted"]),

@@ -28,6 +28,7 @@ from fileman.backends.values import StoredObject, Strategy
 from fileman.checksums import Checksum
 from fileman.errors import FilemanError, UploadAborted, UploadExpired, UploadFailed, UploadInProgress
 from fileman.models import File, StorageUsage
+from fileman.models.file import unheld
 from fileman.uploads.state import UploadState
 
 logger = logging.getLogger("fileman.lifecycle")
@@ -73,7 +74,7 @@ def claim(file: File, *, now: datetime) -> UUID | None:
     attempt_id = uuid4()
     settings = conf.settings()
     with transaction.atomic(durable=True):
-        taken = File.objects.filter(_free(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
+        taken = File.objects.filter(unheld(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
             upload_status=File.VERIFYING,
             attempt_id=attempt_id,
             lease_until=now + settings.LEASE,
@@ -193,14 +194,9 @@ def give_up(file: File, *, now: datetime) -> bool:
     return expire(file, now=now)
 
 
-def _free(now: datetime) -> Q:
-    """Match uploads that no attempt holds."""
-    return Q(upload_status=File.PENDING) | Q(upload_status=File.VERIFYING, lease_until__lte=now)
-
-
 def _unheld(file: File, now: datetime) -> Q:
     """Match the upload if no attempt holds it and none has sent a publishing request since the row was read."""
-    return Q(_free(now), pk=file.pk, tries=file.tries)
+    return Q(unheld(now), pk=file.pk, tries=file.tries)
 
 
 def _held(file: File, attempt_id: UUID) -> Q:

@@ -13,7 +13,7 @@ from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager
 from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Outcome, Ticket
+from fileman.uploads import Outcome, Ticket, transitions
 from tests.uploads.driver import (
     DEADLINE,
     MICROSECOND,
@@ -93,6 +93,14 @@ def test_the_scheduled_cleanup_sweeps_unless_a_setting_says_no(sent: Ticket) -> 
 
     assert report is not None
     assert (report.completed, file_of(sent).upload_status) == (1, "completed")
+
+
+def test_an_upload_whose_attempt_has_died_is_completed_too(sent: Ticket) -> None:
+    """The worker was killed after its claim, and so was the tab."""
+    transitions.claim(file_of(sent), now=FIRST_LOOK)
+
+    assert uploads.sweep(now=FIRST_LOOK + timedelta(seconds=59)) == 0
+    assert uploads.sweep(now=FIRST_LOOK + timedelta(seconds=60)) == 1
 
 
 def test_after_deadline_and_grace_nothing_is_completed(sent: Ticket) -> None:
