@@ -35,7 +35,9 @@ def _upload() -> Upload:
     return Upload(
         file_id=file_id,
         upload_path=f".uploads/{file_id}",
-        file_path=f"uploads/{file_id}",
+        file_path=f"uploads/{file_id}/1/notes.txt",
+        parts_path=f"uploads/{file_id}/0/notes.txt",
+        folder=f"uploads/{file_id}/",
         filename="notes.txt",
         size=1000,
         content_type="text/plain",

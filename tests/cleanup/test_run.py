@@ -399,7 +399,7 @@ def test_each_batch_reads_the_clock_again(user: User, manager: FileManager, monk
     monkeypatch.setattr(deletion_queue, "BATCH", 1)
     queue_objects(manager, 2)
     times = iter([NOW + n * HOUR for n in range(100)])
-    monkeypatch.setattr(deletion_queue.timezone, "now", lambda: next(times))
+    monkeypatch.setattr("fileman.deletion_queue.timezone.now", lambda: next(times))
 
     def refuse(self: MemoryBackend, paths: list[str]) -> list[DeleteFailure]:
         return [DeleteFailure(path=path, reason="Locked.") for path in paths]

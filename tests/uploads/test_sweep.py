@@ -42,7 +42,7 @@ def sent(user: User, manager: FileManager) -> Ticket:
 
 
 def code_of(outcome: Outcome) -> str | None:
-    return outcome.error and outcome.error.code
+    return None if outcome.error is None else str(outcome.error.code)
 
 
 def test_a_closed_tab_loses_nothing(sent: Ticket) -> None:
