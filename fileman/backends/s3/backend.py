@@ -12,14 +12,7 @@ from fileman.backends.s3.diagnosis import S3Diagnosis
 from fileman.backends.s3.late_parts import LatePartProbe
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX, S3Multipart
 from fileman.backends.s3.objects import S3Objects
-from fileman.backends.s3.settings import (
-    PARTS_CHECKSUMS,
-    SINGLE_CHECKSUMS,
-    SINGLE_COPY_MAX_BYTES,
-    S3Settings,
-    get_prefix,
-    location_problems,
-)
+from fileman.backends.s3.settings import SINGLE_COPY_MAX_BYTES, S3Settings, get_prefix, location_problems
 from fileman.backends.s3.signing import S3Signer
 from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import (
@@ -48,8 +41,6 @@ class S3Backend(Backend):
         part_min_bytes=PART_MIN_BYTES,
         part_max_bytes=PART_MAX_BYTES,
         parts_max=PARTS_MAX,
-        single_checksums=SINGLE_CHECKSUMS | {"md5"},
-        parts_checksums=PARTS_CHECKSUMS,
     )
 
     def __init__(self, config: BackendConfig) -> None:
@@ -135,25 +126,17 @@ class S3Backend(Backend):
         return self._objects.read(path, start=start, length=length, etag=etag)
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
-        for folder in filter(_is_folder, paths):
+        folders = {path for path in paths if path.endswith("/")}
+        for folder in folders:
             self._multipart.abort_below(folder)
-        return self._objects.delete([path for path in paths if not _is_folder(path)])
+        return self._objects.delete([path for path in paths if path not in folders])
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list_objects(prefix, older_than=older_than)
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        return self._signer.url(
-            "GET",
-            path,
-            query={
-                "response-content-type": serve_as.content_type,
-                "response-content-disposition": serve_as.content_disposition,
-            },
-            expires_in=expires_in,
-            now=now,
-        )
-
-
-def _is_folder(path: str) -> bool:
-    return path.endswith("/")
+        query = {
+            "response-content-type": serve_as.content_type,
+            "response-content-disposition": serve_as.content_disposition,
+        }
+        return self._signer.url("GET", path, query=query, expires_in=expires_in, now=now)

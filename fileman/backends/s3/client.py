@@ -24,13 +24,16 @@ _LOADER = create_loader()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Connection:
+class Connection:
+    """What the SDK finds out once, without the network unless it looks for temporary credentials."""
+
     session: Any
     credentials: Any
     """The SDK's credentials, which renew themselves if they are temporary."""
     region: str
+    """The region that requests are signed for."""
     post_url: str
-    """URL of the bucket, as built by the SDK."""
+    """The URL of the bucket, as built by the SDK, and of POST uploads."""
 
 
 class S3Client:
@@ -39,7 +42,7 @@ class S3Client:
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._lock = Lock()
-        self._made: _Connection | None = None
+        self._made: Connection | None = None
         self._sdks: dict[tuple[int, bool], Any] = {}
 
     @property
@@ -58,24 +61,16 @@ class S3Client:
         return self._get_sdk(attempts=1, sign_bodies=False)
 
     @property
-    def region(self) -> str:
-        """The region that requests are signed for."""
-        return self._connection.region
-
-    @property
-    def post_url(self) -> str:
-        """The URL of POST uploads."""
-        return self._connection.post_url
-
-    @property
-    def objects_url(self) -> str:
-        """The URL of an object without its key."""
-        return f"{self.post_url.rstrip('/')}/"
+    def connection(self) -> Connection:
+        if self._made is None:
+            with self._lock, s3_errors():
+                self._made = self._made or self._connect()
+        return self._made
 
     def credentials(self) -> Any:
         """Return the current key, secret and token. Renewing temporary ones uses the network."""
         with s3_errors():
-            return self._connection.credentials.get_frozen_credentials()
+            return self.connection.credentials.get_frozen_credentials()
 
     def send_unsigned(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> int:
         """Send a request as a browser would, with the SDK's timeouts, proxies and certificates. Return the status."""
@@ -83,84 +78,60 @@ class S3Client:
         request = AWSRequest(method=method, url=url, headers=headers, data=body)
         return int(http.send(request.prepare()).status_code)
 
-    @property
-    def _connection(self) -> _Connection:
-        if self._made is None:
-            with self._lock, s3_errors():
-                self._made = self._made or self._connect()
-        return self._made
-
-    def _connect(self) -> _Connection:
-        session = self._build_session()
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise StorageMisconfigured(
-                "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment."
-            )
-        sdk = self._sdks[ATTEMPTS, True] = self._build_sdk(session, attempts=ATTEMPTS, sign_bodies=True)
-        return _Connection(
-            session=session,
-            credentials=credentials,
-            region=_get_region(session),
-            post_url=sdk.generate_presigned_post(self._settings.bucket_name, "key")["url"],
-        )
-
-    def _get_sdk(self, *, attempts: int, sign_bodies: bool = True) -> Any:
-        session, kind = self._connection.session, (attempts, sign_bodies)
-        with self._lock, s3_errors():
-            if kind not in self._sdks:
-                self._sdks[kind] = self._build_sdk(session, attempts=attempts, sign_bodies=sign_bodies)
-            return self._sdks[kind]
-
-    def _build_sdk(self, session: Any, *, attempts: int, sign_bodies: bool) -> Any:
-        sdk = session.client(
-            "s3",
-            region_name=_get_region(session),
-            endpoint_url=self._settings.endpoint_url or None,
-            config=_build_config(self._settings, attempts=attempts, sign_bodies=sign_bodies),
-        )
-        sdk.meta.events.register("before-call.s3", _start_call)
-        sdk.meta.events.register("before-parse.s3", require_own_response)
-        return sdk
-
-    def _build_session(self) -> Any:
+    def _connect(self) -> Connection:
         settings, core = self._settings, Session()
         core.register_component("data_loader", _LOADER)
-        return boto3.Session(
+        session = boto3.Session(
             botocore_session=core,
             aws_access_key_id=settings.access_key_id or None,
             aws_secret_access_key=settings.secret_access_key or None,
             aws_session_token=settings.session_token or None,
             region_name=settings.region_name or None,
         )
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise StorageMisconfigured(
+                "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment."
+            )
+        region = session.region_name or DEFAULT_REGION
+        sdk = self._sdks[ATTEMPTS, True] = self._build_sdk(session, region, attempts=ATTEMPTS, sign_bodies=True)
+        post_url = sdk.generate_presigned_post(settings.bucket_name, "key")["url"]
+        return Connection(session=session, credentials=credentials, region=region, post_url=post_url)
+
+    def _get_sdk(self, *, attempts: int, sign_bodies: bool = True) -> Any:
+        made, kind = self.connection, (attempts, sign_bodies)
+        with self._lock, s3_errors():
+            if kind not in self._sdks:
+                self._sdks[kind] = self._build_sdk(
+                    made.session, made.region, attempts=attempts, sign_bodies=sign_bodies
+                )
+            return self._sdks[kind]
+
+    def _build_sdk(self, session: Any, region: str, *, attempts: int, sign_bodies: bool) -> Any:
+        config = Config(
+            signature_version="s3v4",
+            s3={
+                "addressing_style": _get_addressing_style(self._settings),
+                "us_east_1_regional_endpoint": "regional",
+                **({} if sign_bodies else {"payload_signing_enabled": False}),
+            },
+            connect_timeout=conf.settings().STORAGE_CONNECT_TIMEOUT_SECONDS,
+            read_timeout=conf.settings().STORAGE_READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # One from the environment would send this manager's secrets to a host that its settings do not name.
+            ignore_configured_endpoint_urls=True,
+        )
+        endpoint = self._settings.endpoint_url or None
+        sdk = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        sdk.meta.events.register("before-call.s3", _start_call)
+        sdk.meta.events.register("before-parse.s3", require_own_response)
+        return sdk
 
 
 def _start_call(**_: Any) -> None:
     start_call()
-
-
-def _get_region(session: Any) -> str:
-    return session.region_name or DEFAULT_REGION
-
-
-def _build_config(settings: S3Settings, *, attempts: int, sign_bodies: bool) -> Config:
-    options: dict[str, Any] = {
-        "addressing_style": _get_addressing_style(settings),
-        "us_east_1_regional_endpoint": "regional",
-    }
-    if not sign_bodies:
-        options["payload_signing_enabled"] = False
-    return Config(
-        signature_version="s3v4",
-        s3=options,
-        connect_timeout=conf.settings().STORAGE_CONNECT_TIMEOUT_SECONDS,
-        read_timeout=conf.settings().STORAGE_READ_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": attempts, "mode": "standard"},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        # An endpoint from the environment would send this manager's secrets to a host that its settings do not name.
-        ignore_configured_endpoint_urls=True,
-    )
 
 
 def _get_addressing_style(settings: S3Settings) -> str:

@@ -1,7 +1,7 @@
 """Publish a verified object: copy it inside the storage to a path of its own. See docs/adr/0007."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -26,6 +26,7 @@ from fileman.errors import (
 _EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 
+@dataclass
 class S3Copies:
     """Copies to the file path, and notes the result of each request in `upload.progress` before the next one.
 
@@ -35,12 +36,13 @@ class S3Copies:
     be repeated, and only completing it is the publishing request.
     """
 
-    def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects, multipart: S3Multipart) -> None:
-        self._client = client
-        self._settings = settings
-        self._objects = objects
-        self._multipart = multipart
-        self._copies_parts = not settings.is_aws
+    _client: S3Client
+    _settings: S3Settings
+    _objects: S3Objects
+    _multipart: S3Multipart
+
+    def __post_init__(self) -> None:
+        self._copies_parts = not self._settings.is_aws
 
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         """Return the copy, with the checksums that are proven for it. Raises ObjectChanged, FileMissing.
@@ -90,7 +92,9 @@ class S3Copies:
         named = {**self._settings.object_arguments(upload.file_path), "UploadId": notes["copy_id"]}
         try:
             if "part" not in notes:
-                notes["part"] = self._find_part(upload, named) or self._send_part(upload, named, verified)
+                # A copy that was sent before may have ended since.
+                sent = notes.get("sent") and self._multipart.find_part(named, size=upload.size)
+                notes["part"] = sent or self._send_part(upload, named, verified)
             if notes["part"] is None:
                 self._multipart.abort_one(named)
                 return False
@@ -114,10 +118,6 @@ class S3Copies:
         except BaseException:
             upload.progress.clear()  # whatever becomes of this request, no other may write where it does
             raise
-
-    def _find_part(self, upload: Upload, named: dict[str, str]) -> str:
-        """Return the ETag of a part whose copy was sent before and has ended since, or ""."""
-        return self._multipart.find_part(named, size=upload.size) if upload.progress.get("sent") else ""
 
     def _send_part(self, upload: Upload, named: dict[str, str], verified: StoredObject) -> str | None:
         """Copy the part and return its ETag, or None if the store does not implement that."""

@@ -1,6 +1,7 @@
 """Test a configuration on the storage itself, and explain its problems to an operator."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -33,27 +34,22 @@ _EXPLANATIONS = {
 }
 
 
+@dataclass
 class S3Diagnosis:
     """Tries each kind of request once. For one use."""
 
-    def __init__(
-        self,
-        client: S3Client,
-        settings: S3Settings,
-        uploads: S3Uploads,
-        copies: S3Copies,
-        late_parts: LatePartProbe,
-        prefix: str,
-    ) -> None:
-        self._client = client
-        self._settings = settings
-        self._uploads = uploads
-        self._copies = copies
-        self._late_parts = late_parts
-        self._probe = Probe(prefix, partial(_explain, settings.place), s3_errors)
-        self._listed = {"Bucket": settings.bucket_name, "Prefix": self._probe.folder}
-        self._object = settings.object_arguments(self._probe.new_path())
-        self._copy = settings.object_arguments(self._probe.new_path())
+    _client: S3Client
+    _settings: S3Settings
+    _uploads: S3Uploads
+    _copies: S3Copies
+    _late_parts: LatePartProbe
+    _prefix: str
+
+    def __post_init__(self) -> None:
+        self._probe = Probe(self._prefix, partial(_explain, self._settings.place), s3_errors)
+        self._listed = {"Bucket": self._settings.bucket_name, "Prefix": self._probe.folder}
+        self._object = self._settings.object_arguments(self._probe.new_path())
+        self._copy = self._settings.object_arguments(self._probe.new_path())
 
     def problems(self, *, direct: bool) -> list[str]:
         """Return one sentence for each problem, without secrets. Never raises."""
@@ -68,23 +64,20 @@ class S3Diagnosis:
                 self._delete(named)
         return self._probe.problems
 
-    @property
-    def _sdk(self) -> Any:
-        return self._client.sdk
-
     def _try_bucket(self) -> bool:
         """Return True if further requests can tell more."""
         attempt = self._probe.attempt
-        if attempt("s3:ListBucket", lambda: self._sdk.list_objects_v2(**self._listed, MaxKeys=1)) is None:
+        if attempt("s3:ListBucket", lambda: self._client.sdk.list_objects_v2(**self._listed, MaxKeys=1)) is None:
             return self._probe.problems == [missing_permission("s3:ListBucket")]
-        head = attempt("s3:ListBucket", lambda: self._sdk.head_bucket(Bucket=self._settings.bucket_name)) or {}
-        region = head.get("BucketRegion") or self._client.region
-        if region != self._client.region:
-            self._probe.report(f"The bucket is in the region {region}, not in {self._client.region}. Set region_name.")
+        head = attempt("s3:ListBucket", lambda: self._client.sdk.head_bucket(Bucket=self._settings.bucket_name)) or {}
+        signed = self._client.connection.region
+        region = head.get("BucketRegion") or signed
+        if region != signed:
+            self._probe.report(f"The bucket is in the region {region}, not in {signed}. Set region_name.")
         return True
 
     def _try_objects(self) -> None:
-        sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
+        sdk, attempt, encryption = self._client.sdk, self._probe.attempt, self._settings.encryption_arguments()
         if attempt("s3:PutObject", lambda: sdk.put_object(**self._object, **encryption, Body=PROBE)) is None:
             return
         head = attempt("s3:GetObject", lambda: sdk.head_object(**self._object))
@@ -92,7 +85,7 @@ class S3Diagnosis:
             attempt("s3:GetObject with s3:PutObject (copy)", lambda: self._publish(head))
 
     def _try_parts(self) -> None:
-        sdk, attempt, encryption = self._sdk, self._probe.attempt, self._settings.encryption_arguments()
+        sdk, attempt, encryption = self._client.sdk, self._probe.attempt, self._settings.encryption_arguments()
         begun = attempt("s3:PutObject", lambda: sdk.create_multipart_upload(**self._object, **encryption))
         if begun is None:
             return
@@ -115,7 +108,7 @@ class S3Diagnosis:
 
     def _delete(self, named: dict[str, str]) -> None:
         """Delete an object, and in a bucket with versioning all its versions."""
-        sdk, attempt = self._sdk, self._probe.attempt
+        sdk, attempt = self._client.sdk, self._probe.attempt
         deleted = attempt("s3:DeleteObject", lambda: sdk.delete_object(**named))
         if not deleted or not deleted.get("DeleteMarker"):
             return
@@ -127,7 +120,7 @@ class S3Diagnosis:
 
     def _check_cors(self) -> None:
         try:
-            rules = self._sdk.get_bucket_cors(Bucket=self._settings.bucket_name).get("CORSRules")
+            rules = self._client.sdk.get_bucket_cors(Bucket=self._settings.bucket_name).get("CORSRules")
         except ClientError as error:
             if is_unsupported(error):
                 return  # the store has no CORS rules: it allows browsers by other means, or not at all

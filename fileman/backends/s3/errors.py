@@ -14,28 +14,15 @@ logger = logging.getLogger("fileman.backends.s3")
 
 # Failures between this server and the storage, which another try may not meet. All others need an operator.
 _TRANSIENT: tuple[type[Exception], ...] = (
-    sdk.HTTPClientError,
-    sdk.ConnectionError,
-    sdk.IncompleteReadError,
-    sdk.ChecksumError,
-    sdk.FlexibleChecksumError,
-    sdk.MetadataRetrievalError,
-    sdk.CapacityNotAvailableError,
-)
+    sdk.HTTPClientError, sdk.ConnectionError, sdk.IncompleteReadError, sdk.ChecksumError, sdk.FlexibleChecksumError,
+    sdk.MetadataRetrievalError, sdk.CapacityNotAvailableError,
+)  # fmt: skip
 # Raised by the SDK and by this backend for a response without the storage's elements and headers.
 _FOREIGN = (ResponseParserError, LookupError, ValueError, TypeError, AttributeError)
 _BUSY_CODES = {
-    "RequestTimeout",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "BandwidthLimitExceeded",
-    "OperationAborted",
-    "InternalError",
-    "ServiceUnavailable",
-    "Busy",
-}
+    "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "BandwidthLimitExceeded",
+    "OperationAborted", "InternalError", "ServiceUnavailable", "Busy",
+}  # fmt: skip
 _CHANGED_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"}
 _UNSUPPORTED_CODES = {"NotImplemented", "InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed"}
 # Beginnings of root elements whose children may all be absent: without them any page passes for an empty list.

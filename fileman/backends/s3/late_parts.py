@@ -49,10 +49,8 @@ class LatePartProbe:
                 while self._done < len(self._steps):
                     self._steps[self._done]()
                     self._done += 1
-        except OutOfTime:
-            raise
-        except StorageError:
-            self._done = 0
+        except StorageError as error:
+            self._done = self._done if isinstance(error, OutOfTime) else 0
             raise
         finally:
             self._lock.release()
@@ -83,10 +81,10 @@ class LatePartProbe:
     def _delete(self) -> None:
         try:
             self._objects.delete([self._path])
-        except OutOfTime:
-            raise
-        except StorageError:
-            return  # the answer is known, and the lifecycle rule for this folder removes the object
+        except StorageError as error:
+            if isinstance(error, OutOfTime):
+                raise
+            # The answer is known, and the lifecycle rule for this folder removes the object.
 
 
 def _is_refusal(error: ClientError) -> bool:

@@ -1,6 +1,7 @@
 """Files in parts. A multipart upload names the path of the file, and S3 rejects its id once it is completed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -18,24 +19,24 @@ PART_MIN_BYTES = 5 * 1024**2
 PART_MAX_BYTES = 5 * 1024**3
 
 
+@dataclass
 class S3Multipart:
     """Begins, lists, completes and aborts multipart uploads."""
 
-    def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects) -> None:
-        self._client = client
-        self._settings = settings
-        self._objects = objects
+    _client: S3Client
+    _settings: S3Settings
+    _objects: S3Objects
 
     def begin(self, upload: Upload) -> str:
         """Return the id of a new multipart upload, which computes the declared checksum if the store can."""
+        checksum, more = upload.checksum, {}
+        if checksum and checksum.algorithm in self._settings.parts_checksums:
+            more = {"ChecksumAlgorithm": checksum.algorithm.upper(), "ChecksumType": "FULL_OBJECT"}
         with s3_errors():
-            if upload.checksum is None or upload.checksum.algorithm not in self._settings.parts_checksums:
-                return self._create(upload.parts_path, upload)
-            algorithm = upload.checksum.algorithm.upper()
             try:
-                return self._create(upload.parts_path, upload, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
+                return self._create(upload.parts_path, upload, **more)
             except ClientError as error:
-                if not is_unsupported(error):
+                if not more or not is_unsupported(error):
                     raise
                 return self._create(upload.parts_path, upload)
 
@@ -165,7 +166,9 @@ class S3Multipart:
             notes["others"].pop()
 
     def _complete(self, upload: Upload, parts: list[str]) -> None:
-        completed = [_to_completed(number, noted) for number, noted in enumerate(parts, start=1)]
+        completed: list[dict[str, Any]] = []
+        for number, (etag, _, crc32c) in enumerate((noted.partition(" ") for noted in parts), start=1):
+            completed.append({"PartNumber": number, "ETag": etag, **({"ChecksumCRC32C": crc32c} if crc32c else {})})
         arguments = {**self.upload_arguments(upload), "MultipartUpload": {"Parts": completed}}
         try:
             with s3_errors():
@@ -197,8 +200,3 @@ def _to_note(entry: Mapping[str, Any] | None, part: Slice) -> str:
     if entry is None or entry["Size"] != part.length:
         return ""
     return f"{unquoted(entry['ETag'])} {entry.get('ChecksumCRC32C', '')}".rstrip()
-
-
-def _to_completed(number: int, noted: str) -> dict[str, Any]:
-    etag, _, crc32c = noted.partition(" ")
-    return {"PartNumber": number, "ETag": etag, **({"ChecksumCRC32C": crc32c} if crc32c else {})}

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,16 +24,14 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
 # Metadata of copies: the MD5 that their ETag proves.
 MD5_METADATA = "fileman-md5"
-# Stated reason of a failure to delete.
-_UNCONFIRMED = "Unconfirmed"
 
 
+@dataclass
 class S3Objects:
     """Reads, deletes and lists objects."""
 
-    def __init__(self, client: S3Client, settings: S3Settings) -> None:
-        self._client = client
-        self._settings = settings
+    _client: S3Client
+    _settings: S3Settings
 
     def stat(self, path: str) -> StoredObject:
         """Return the object's properties. Raises FileMissing."""
@@ -107,13 +106,14 @@ class S3Objects:
         deleted, errors = response.get("Deleted", []), response.get("Errors", [])
         reasons = {entry["Key"]: entry.get("Code", "") for entry in errors}
         confirmed = {entry["Key"] for entry in deleted} | reasons.keys()
-        reasons |= {named["Key"]: _UNCONFIRMED for named in objects if named["Key"] not in confirmed}
+        reasons |= {named["Key"]: "Unconfirmed" for named in objects if named["Key"] not in confirmed}
         failures = [
             DeleteFailure(path=path, reason=reason)
             for path, reason in reasons.items()
             if reason not in {"NoSuchKey", "NoSuchVersion"}
         ]
-        return [entry["Key"] for entry in deleted if _is_new_marker(entry)], failures
+        marked = [entry["Key"] for entry in deleted if entry.get("DeleteMarker") and "VersionId" not in entry]
+        return marked, failures
 
     def _delete_singly(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         marked, failures = [], []
@@ -178,10 +178,6 @@ def computed_checksums(head: Mapping[str, Any]) -> dict[str, str]:
 def _etag_of_one_part(md5: str) -> str:
     """Return the ETag of an object in one part. It proves the MD5 of the bytes, whoever claims it."""
     return f"{hashlib.md5(bytes.fromhex(md5), usedforsecurity=False).hexdigest()}-1"
-
-
-def _is_new_marker(entry: Mapping[str, Any]) -> bool:
-    return bool(entry.get("DeleteMarker")) and "VersionId" not in entry
 
 
 def _chunks(body: Any) -> Iterator[bytes]:

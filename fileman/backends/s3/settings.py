@@ -1,6 +1,5 @@
 """Settings of a file manager of type "s3", and the rules for its `backend_url`. Imports no SDK."""
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,7 +16,12 @@ SINGLE_COPY_MAX_BYTES = 5 * GIB
 SINGLE_CHECKSUMS = frozenset({"sha256", "crc32c"})
 # Algorithms that S3 computes over all parts together (AWS: "Checking object integrity", full object checksums).
 PARTS_CHECKSUMS = frozenset({"crc32c"})
+_ENCRYPTION_HEADERS = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
+_IP_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
 
 
@@ -44,29 +48,23 @@ class S3Settings(BackendSettings):
     """Method of uploads by one request. "put": for stores without POST policies, such as Cloudflare R2."""
 
     def problems(self) -> list[str]:
+        key, secret = self.access_key_id, self.secret_access_key
+        contradictions = {
+            "access_key_id is set without secret_access_key: set both or neither.": key and not secret,
+            "secret_access_key is set without access_key_id: set both or neither.": secret and not key,
+            "session_token requires access_key_id and secret_access_key.": self.session_token and not key,
+            'kms_key_id requires server_side_encryption to be "aws:kms".': self.kms_key_id
+            and self.server_side_encryption != "aws:kms",
+            "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once.": (
+                conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES
+            ),
+        }
         return [
             *super().problems(),
             *_bucket_problems(self.bucket_name),
-            *self._credential_problems(),
             *endpoint_problems(self.endpoint_url, setting="endpoint_url"),
-            *self._encryption_problems(),
-            *_single_request_problems(),
+            *(problem for problem, is_present in contradictions.items() if is_present),
         ]
-
-    def _credential_problems(self) -> list[str]:
-        problems = []
-        if self.access_key_id and not self.secret_access_key:
-            problems.append("access_key_id is set without secret_access_key: set both or neither.")
-        if self.secret_access_key and not self.access_key_id:
-            problems.append("secret_access_key is set without access_key_id: set both or neither.")
-        if self.session_token and not self.access_key_id:
-            problems.append("session_token requires access_key_id and secret_access_key.")
-        return problems
-
-    def _encryption_problems(self) -> list[str]:
-        if self.kms_key_id and self.server_side_encryption != "aws:kms":
-            return ['kms_key_id requires server_side_encryption to be "aws:kms".']
-        return []
 
     def object_arguments(self, path: str) -> dict[str, str]:
         """Return the SDK's arguments that name an object."""
@@ -78,27 +76,14 @@ class S3Settings(BackendSettings):
 
     def encryption_arguments(self) -> dict[str, str]:
         """Return the SDK's arguments that request encryption."""
-        arguments: dict[str, str] = {}
-        if self.server_side_encryption:
-            arguments["ServerSideEncryption"] = self.server_side_encryption
-        if self._kms_key:
-            arguments["SSEKMSKeyId"] = self._kms_key
-        return arguments
+        if not self.server_side_encryption:
+            return {}
+        key = self.kms_key_id or conf.settings().KMS_KEY_ID if self.server_side_encryption == "aws:kms" else ""
+        return {"ServerSideEncryption": self.server_side_encryption, **({"SSEKMSKeyId": key} if key else {})}
 
     def encryption_headers(self) -> dict[str, str]:
         """Return the same as headers of a signed PUT, which are also fields of a signed POST."""
-        headers: dict[str, str] = {}
-        if self.server_side_encryption:
-            headers["x-amz-server-side-encryption"] = self.server_side_encryption
-        if self._kms_key:
-            headers["x-amz-server-side-encryption-aws-kms-key-id"] = self._kms_key
-        return headers
-
-    @property
-    def _kms_key(self) -> str:
-        if self.server_side_encryption != "aws:kms":
-            return ""
-        return self.kms_key_id or conf.settings().KMS_KEY_ID
+        return {_ENCRYPTION_HEADERS[name]: value for name, value in self.encryption_arguments().items()}
 
     @property
     def single_checksums(self) -> frozenset[str]:
@@ -156,20 +141,6 @@ def _bucket_and_prefix(url: SplitResult) -> tuple[str, str]:
 def _bucket_problems(name: str) -> list[str]:
     if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
         return ["bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."]
-    if _is_ip_address(name) or name.startswith("xn--") or name.endswith(_RESERVED_SUFFIXES):
+    if _IP_ADDRESS.fullmatch(name) or name.startswith("xn--") or name.endswith(_RESERVED_SUFFIXES):
         return ["bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."]
-    return []
-
-
-def _is_ip_address(name: str) -> bool:
-    try:
-        ipaddress.IPv4Address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _single_request_problems() -> list[str]:
-    if conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES:
-        return ["SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."]
     return []

@@ -16,7 +16,6 @@ from botocore.awsrequest import AWSRequest
 from fileman.backends.s3.client import S3Client
 
 SERVICE = "s3"
-ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class S3Signer:
@@ -37,32 +36,36 @@ class S3Signer:
         now: datetime,
     ) -> str:
         """Return a URL for one kind of request, which must have exactly these `headers`."""
-        request = AWSRequest(
-            method=method,
-            url=self._client.objects_url + quote(key, safe="/~"),
-            headers=headers,
-            params=query,
-        )
-        credentials = self._client.credentials()
-        _QueryAuth(credentials, SERVICE, self._client.region, expires=expires_in).sign(request, now)
-        url: str = request.url
-        return url
+        made = self._client.connection
+        url = f"{made.post_url.rstrip('/')}/{quote(key, safe='/~')}"
+        request = AWSRequest(method=method, url=url, headers=headers, params=query)
+        _QueryAuth(self._client.credentials(), SERVICE, made.region, expires=expires_in).sign(request, now)
+        return str(request.url)
 
     def post(
         self, key: str, *, fields: Mapping[str, str], conditions: Sequence[Any], expires_in: int, now: datetime
     ) -> tuple[str, dict[str, str]]:
         """Return the URL and the form of a POST upload. Signs the values of `fields`, and further `conditions`."""
-        auth = _PostAuth(self._client.credentials(), SERVICE, self._client.region)
-        signed = [*({name: value} for name, value in fields.items()), *conditions]
-        signed += [{"bucket": self._bucket_name}, {"key": key}]
+        made, credentials, request = self._client.connection, self._client.credentials(), AWSRequest()
+        auth = S3SigV4PostAuth(credentials, SERVICE, made.region)
+        request.context["timestamp"] = _timestamp(now)
+        own = {
+            "x-amz-algorithm": "AWS4-HMAC-SHA256",
+            "x-amz-credential": auth.scope(request),
+            "x-amz-date": request.context["timestamp"],
+        }
+        if credentials.token is not None:
+            own["x-amz-security-token"] = credentials.token
+        signed = [*_exactly(fields), *conditions, {"bucket": self._bucket_name}, {"key": key}, *_exactly(own)]
         expires_at = (now.astimezone(UTC) + timedelta(seconds=expires_in)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return self._client.post_url, auth.form({**fields, "key": key}, signed, expires_at, now)
+        text = json.dumps({"expiration": expires_at, "conditions": signed})
+        policy = base64.b64encode(text.encode()).decode()
+        signature = auth.signature(policy, request)
+        return made.post_url, {**fields, "key": key, **own, "policy": policy, "x-amz-signature": signature}
 
 
 class _QueryAuth(S3SigV4QueryAuth):  # type: ignore[misc]
     """Signs one request for a given time, without logging it as the SDK does."""
-
-    _headers: Any = None
 
     def sign(self, request: Any, now: datetime) -> None:
         request.context["timestamp"] = _timestamp(now)
@@ -70,32 +73,9 @@ class _QueryAuth(S3SigV4QueryAuth):  # type: ignore[misc]
         text = self.string_to_sign(request, self.canonical_request(request))
         self._inject_signature_to_request(request, self.signature(text, request))
 
-    def headers_to_sign(self, request: Any) -> Any:
-        # The SDK calls it twice for one signature.
-        if self._headers is None:
-            self._headers = super().headers_to_sign(request)
-        return self._headers
 
-
-class _PostAuth(S3SigV4PostAuth):  # type: ignore[misc]
-    """Signs a POST policy for a given time."""
-
-    def form(
-        self, fields: Mapping[str, str], conditions: Sequence[Any], expires_at: str, now: datetime
-    ) -> dict[str, str]:
-        request = AWSRequest()
-        request.context["timestamp"] = _timestamp(now)
-        own = {
-            "x-amz-algorithm": ALGORITHM,
-            "x-amz-credential": self.scope(request),
-            "x-amz-date": request.context["timestamp"],
-        }
-        if self.credentials.token is not None:
-            own["x-amz-security-token"] = self.credentials.token
-        signed = [*conditions, *({name: value} for name, value in own.items())]
-        text = json.dumps({"expiration": expires_at, "conditions": signed})
-        policy = base64.b64encode(text.encode()).decode()
-        return {**fields, **own, "policy": policy, "x-amz-signature": self.signature(policy, request)}
+def _exactly(fields: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{name: value} for name, value in fields.items()]
 
 
 def _timestamp(now: datetime) -> str:

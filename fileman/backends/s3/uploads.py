@@ -1,6 +1,8 @@
 """How bytes get into the bucket: by signed requests of clients, or streamed through our upload view."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
@@ -17,18 +19,16 @@ from fileman.checksums import Checksum
 from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable, UploadInProgress, UploadLost
 
 
+@dataclass
 class S3Uploads:
     """Signs the requests that clients send to S3, and sends the bytes that clients send to us."""
 
-    def __init__(
-        self, client: S3Client, settings: S3Settings, signer: S3Signer, objects: S3Objects, multipart: S3Multipart
-    ) -> None:
-        self._client = client
-        self._settings = settings
-        self._signer = signer
-        self._objects = objects
-        self._multipart = multipart
-        self._conditions = {"IfNoneMatch": "*"}
+    _client: S3Client
+    _settings: S3Settings
+    _signer: S3Signer
+    _objects: S3Objects
+    _multipart: S3Multipart
+    _conditions: dict[str, str] = field(default_factory=lambda: {"IfNoneMatch": "*"})
 
     # Signed requests
 
@@ -36,8 +36,10 @@ class S3Uploads:
         """Return one signed request for each slice. No network."""
         if upload.plan.strategy is Strategy.PARTS:
             return [self._sign_part(upload, part) for part in missing]
-        sign = self._sign_post if self._settings.upload_method == "post" else self._sign_put
-        return [sign(upload, part) for part in missing]
+        if self._settings.upload_method == "post":
+            return [self._sign_post(upload, part) for part in missing]
+        headers = self._signed_headers(upload)
+        return [self._sign_put(upload, part, upload.upload_path, headers=headers) for part in missing]
 
     def _sign_post(self, upload: Upload, part: Slice) -> UploadRequest:
         """Return a form that S3 takes only with this key, type, exact size, checksum and encryption."""
@@ -52,34 +54,20 @@ class S3Uploads:
             now=upload.now,
         )
         return UploadRequest(
-            slice=part,
-            method="POST",
-            url=url,
-            fields=tuple(form.items()),
-            file_field="file",
-            success_status=(201,),
+            slice=part, method="POST", url=url, fields=tuple(form.items()), file_field="file", success_status=(201,)
         )
-
-    def _sign_put(self, upload: Upload, part: Slice) -> UploadRequest:
-        """Return a PUT with the same limits in signed headers."""
-        return self._put_request(upload, part, upload.upload_path, headers=self._signed_headers(upload))
 
     def _sign_part(self, upload: Upload, part: Slice) -> UploadRequest:
         query = {"uploadId": upload.begun["upload_id"], "partNumber": part.part_number}
-        return self._put_request(upload, part, upload.parts_path, query=query, headers={})
+        return self._sign_put(upload, part, upload.parts_path, query=query, headers={})
 
-    def _put_request(
+    def _sign_put(
         self, upload: Upload, part: Slice, key: str, *, headers: dict[str, str], query: dict[str, Any] | None = None
     ) -> UploadRequest:
-        url = self._signer.url(
-            "PUT",
-            key,
-            query=query,
-            # Signed, but not among the client's headers: its HTTP library sets Content-Length itself.
-            headers={"Content-Length": str(part.length), **headers},
-            expires_in=upload.expires_in,
-            now=upload.now,
-        )
+        """Return a PUT that S3 takes only with this key, size and these headers."""
+        # Content-Length is signed, but not among the client's headers: its HTTP library sets it.
+        signed = {"Content-Length": str(part.length), **headers}
+        url = self._signer.url("PUT", key, query=query, headers=signed, expires_in=upload.expires_in, now=upload.now)
         return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=(200,))
 
     def _signed_headers(self, upload: Upload) -> dict[str, str]:
@@ -93,10 +81,8 @@ class S3Uploads:
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
         """Stream one slice to S3 in bounded memory. Raises UploadInProgress if it is stored already, SizeMismatch."""
-        if upload.plan.strategy is Strategy.PARTS:
-            self._write_part(upload, part, stream)
-            return None
-        return self._write_object(upload, part, stream)
+        write = self._write_part if upload.plan.strategy is Strategy.PARTS else self._write_object
+        return write(upload, part, stream)
 
     def _write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
         named = self._multipart.upload_arguments(upload)
@@ -142,17 +128,10 @@ class S3Uploads:
         return response
 
 
-class _Readable:
-    """An ExactBody as the file object that botocore reads."""
-
-    def __init__(self, body: ExactBody) -> None:
-        self.read = body.take
-
-
-def _send(body: ExactBody, request: Callable[[_Readable], Any]) -> Any:
+def _send(body: ExactBody, request: Callable[[Any], Any]) -> Any:
     try:
         with s3_errors():
-            response = request(_Readable(body))
+            response = request(SimpleNamespace(read=body.take))  # all that botocore needs of a file
             unquoted(response["ETag"])  # every stored object and part has one
             return response
     except StorageUnavailable as error:

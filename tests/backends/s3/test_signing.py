@@ -270,7 +270,7 @@ def test_missing_credentials_are_named() -> None:
 def test_each_signature_uses_the_current_credentials() -> None:
     backend = new_backend({"session_token": "first"})
     before = backend.get_url("tenant/a", now=NOW)
-    backend._client._connection.credentials.token = "second"
+    backend._client.connection.credentials.token = "second"
 
     after = backend.get_url("tenant/a", now=NOW)
 
