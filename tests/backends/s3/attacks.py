@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -59,10 +60,6 @@ class Grant:
         """Send it with these changes; `key` is the object that the attack aims at."""
         status = send(self.request, body, **changes)  # type: ignore[arg-type]  # url, fields, headers of send()
         return Outcome(status=status, took_effect=self.store.has(key or self.upload.upload_path))
-
-    def sent_url(self, old: str, new: str, **how: Any) -> Outcome:
-        """Send it with a part of its URL replaced."""
-        return self.sent(url=self.request.url.replace(old, new), **how)
 
     def used_to(self, method: str) -> requests.Response:
         """Send it, then use its URL with another method."""
@@ -134,47 +131,32 @@ def _put_delete(grant: Grant) -> Outcome:
     return Outcome(status=status, took_effect=not grant.store.has(grant.upload.upload_path))
 
 
-def _part(store: Store, *, is_expired: bool = False) -> tuple[Upload, UploadRequest]:
+def _begun_part(store: Store, *, is_expired: bool = False) -> tuple[Upload, UploadRequest]:
     upload = upload_of(len(PARTS_BODY), part_size=PART_BYTES, now=_signed_at(is_expired=is_expired))
     backend = _backend(store)
     upload = replace(upload, begun=backend.begin(upload, origin=None))
     return upload, backend.instructions(upload, [upload.slice(2)])[0]
 
 
-def _part_sent(store: Store, upload: Upload, status: int, number: int = 2) -> Outcome:
-    try:
-        arrived = number not in [part.part_number for part in _backend(store).missing(upload)]
-    except FilemanError:
-        arrived = False
-    return Outcome(status=status, took_effect=arrived)
+def _part(
+    change: Callable[[str], str] = str, *, more: bytes = b"", is_expired: bool = False, number: int = 2
+) -> Attack:
+    """Send the second part with a changed URL or more bytes; `number` is the part that the attack aims at."""
 
+    def attack(store: Store) -> Outcome:
+        upload, request = _begun_part(store, is_expired=is_expired)
+        status = send(request, part_of(PARTS_BODY, request) + more, url=change(request.url))
+        try:
+            arrived = number not in [part.part_number for part in _backend(store).missing(upload)]
+        except FilemanError:
+            arrived = False
+        return Outcome(status=status, took_effect=arrived or store.has(upload.parts_path))
 
-def _part_larger(store: Store) -> Outcome:
-    upload, request = _part(store)
-    return _part_sent(store, upload, send(request, part_of(PARTS_BODY, request) + b"!"))
-
-
-def _part_other_number(store: Store) -> Outcome:
-    upload, request = _part(store)
-    url = request.url.replace("partNumber=2", "partNumber=1")
-    return _part_sent(store, upload, send(request, part_of(PARTS_BODY, request), url=url), 1)
-
-
-def _part_expired(store: Store) -> Outcome:
-    upload, request = _part(store, is_expired=True)
-    return _part_sent(store, upload, send(request, part_of(PARTS_BODY, request)))
-
-
-def _part_as_object(store: Store) -> Outcome:
-    upload, request = _part(store)
-    kept = [pair for pair in request.url.split("?")[1].split("&") if not pair.startswith(("partNumber", "uploadId"))]
-    url = f"{request.url.partition('?')[0]}?{'&'.join(kept)}"
-    status = send(request, part_of(PARTS_BODY, request), url=url)
-    return Outcome(status=status, took_effect=store.has(upload.parts_path))
+    return attack
 
 
 def _part_after_completion(store: Store) -> Outcome:
-    upload, request = _part(store)
+    upload, request = _begun_part(store)
     backend = _backend(store)
     for each in backend.instructions(upload, list(upload.slices())):
         send(each, part_of(PARTS_BODY, each))
@@ -235,13 +217,15 @@ ATTACKS: dict[str, Attack] = {
     "PUT: one byte more": _put(lambda grant: grant.sent(BODY + b"!")),
     "PUT: one byte less": _put(lambda grant: grant.sent(BODY[:-1])),
     "PUT: another key": _put(
-        lambda grant: grant.sent_url(grant.upload.upload_path, grant.upload.file_path, key=grant.upload.file_path)
+        lambda grant: grant.sent(
+            url=grant.request.url.replace(grant.upload.upload_path, grant.upload.file_path), key=grant.upload.file_path
+        )
     ),
     "PUT: another type": _put(lambda grant: grant.sent(headers={"Content-Type": "text/html"})),
     "PUT: no type": _put(lambda grant: grant.sent(headers={"Content-Type": None})),
     "PUT: another signature": _put(lambda grant: grant.sent(url=_flipped(grant.request.url))),
     "PUT: a longer lifetime": _put(
-        lambda grant: grant.sent_url("X-Amz-Expires=60", "X-Amz-Expires=86400"), is_expired=True
+        lambda grant: grant.sent(url=grant.request.url.replace("Expires=60", "Expires=86400")), is_expired=True
     ),
     "PUT: expired": _put(lambda grant: grant.sent(), is_expired=True),
     "PUT: unsigned": _put(lambda grant: grant.sent(url=grant.request.url.partition("?")[0])),
@@ -255,10 +239,10 @@ ATTACKS: dict[str, Attack] = {
     "PUT: bytes that do not match the SHA-256": _put(lambda grant: grant.sent(OTHER_BODY), with_checksum=True),
     "PUT: used to read": _put(_put_read),
     "PUT: used to delete": _put(_put_delete),
-    "Part: one byte more": _part_larger,
-    "Part: another number": _part_other_number,
-    "Part: expired": _part_expired,
-    "Part: as a whole object at the file path": _part_as_object,
+    "Part: one byte more": _part(more=b"!"),
+    "Part: another number": _part(lambda url: url.replace("partNumber=2", "partNumber=1"), number=1),
+    "Part: expired": _part(is_expired=True),
+    "Part: as a whole object at the file path": _part(lambda url: re.sub("(partNumber|uploadId)=[^&]*&", "", url)),
     "Part: after completion": _part_after_completion,
     "Download: another key": _download(
         lambda backend, path: backend.get_url("tenant/uploads/other").replace("tenant/uploads/other", path)
