@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.multipart import S3Multipart
-from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
+from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum, hasher
 from tests.servers.endpoints import S3Server
 
@@ -104,16 +104,7 @@ def checksum_of(body: bytes, algorithm: str) -> Checksum:
     return Checksum(algorithm=algorithm, hexdigest=digest.hexdigest())
 
 
-def upload_of(
-    size: int,
-    *,
-    content_type: str = "text/plain",
-    checksum: Checksum | None = None,
-    part_size: int = 0,
-    expires_in: int = 60,
-    now: datetime | None = None,
-    begun: Mapping[str, Any] | None = None,
-) -> Upload:
+def upload_of(size: int, *, part_size: int = 0, **changes: Any) -> Upload:
     """Return a new upload; with `part_size` one in parts."""
     file_id = uuid.uuid4()
     folder = f"{PREFIX}uploads/{file_id}/"
@@ -122,7 +113,7 @@ def upload_of(
         part_size=part_size or size,
         total_parts=-(-size // part_size) if part_size else 1,
     )
-    return Upload(
+    upload = Upload(
         file_id=file_id,
         upload_path=f"{PREFIX}.uploads/manager/{file_id}",
         file_path=f"{folder}1/notes.txt",
@@ -130,13 +121,14 @@ def upload_of(
         folder=folder,
         filename="notes.txt",
         size=size,
-        content_type=content_type,
-        checksum=checksum,
+        content_type="text/plain",
+        checksum=None,
         plan=plan,
-        begun=begun or {},
-        now=now or datetime.now(UTC),
-        expires_in=expires_in,
+        begun={},
+        now=datetime.now(UTC),
+        expires_in=60,
     )
+    return replace(upload, **changes)
 
 
 def send(
@@ -168,6 +160,12 @@ def uploaded(backend: S3Backend, body: bytes = BODY, **changes: Any) -> Upload:
     return upload
 
 
+def assembled(backend: S3Backend, body: bytes = BODY, **changes: Any) -> tuple[Upload, StoredObject]:
+    """Return such an upload and its object, which finalize would verify and publish now."""
+    upload = uploaded(backend, body, **changes)
+    return upload, backend.assemble(upload)
+
+
 def copies_as_on_aws(backend: S3Backend) -> S3Copies:
     """Return the copies of a backend that trusts its store as it trusts AWS."""
     settings = replace(backend.settings, endpoint_url=None)
@@ -177,6 +175,10 @@ def copies_as_on_aws(backend: S3Backend) -> S3Copies:
 def multipart_as_on_aws(backend: S3Backend) -> S3Multipart:
     """Return the multipart uploads of a backend that trusts its store's checksums as those of AWS."""
     return S3Multipart(backend._client, replace(backend.settings, endpoint_url=None), backend._objects)
+
+
+def read(backend: S3Backend, path: str) -> bytes:
+    return b"".join(backend.read(path))
 
 
 def part_of(body: bytes, request: UploadRequest) -> bytes:

@@ -1,6 +1,5 @@
 """publish: one path for each publishing request, pinned to the verified bytes, whatever happens to the requests."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,33 +10,13 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, OutOfTime, StorageUnavailable
-from tests.backends.s3.stores import BODY, Store, checksum_of, copies_as_on_aws, on, uploaded
-from tests.servers.proxy import Answer, Proxy, answer_with, delay, duplicate, hold, lose, proxy_to
+from tests.backends.s3.stores import BODY, Store, assembled, checksum_of, copies_as_on_aws, on, read, uploaded
+from tests.servers.proxy import Proxy, answer_with, delay, duplicate, hold, lose
 
 OTHER_BODY = BODY[::-1]
 MD5 = checksum_of(BODY, "md5").hexdigest
 SOURCE = "x-amz-copy-source"
 by_parts = on("radosgw", "ministack", "moto")
-
-
-@pytest.fixture
-def proxy(store: Store) -> Iterator[Proxy]:
-    with proxy_to(store.server.endpoint_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def backend(store: Store, proxy: Proxy) -> S3Backend:
-    """A backend that reaches its store through the proxy."""
-    return store.backend(endpoint_url=proxy.url)
-
-
-@pytest.fixture
-def impatient() -> Iterator[None]:
-    """A read timeout of 0.3 s."""
-    quick = {**settings.FILEMAN_SETTINGS, "STORAGE_CONNECT_TIMEOUT_SECONDS": 0.3, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
-    with override_settings(FILEMAN_SETTINGS=quick):
-        yield
 
 
 def swap(store: Store, upload: Upload) -> None:
@@ -49,10 +28,6 @@ def assert_nothing_published(store: Store, upload: Upload) -> None:
     assert not store.has(upload.file_path)
     assert store.unfinished_uploads() == []
     assert upload.progress == {}
-
-
-def read(backend: S3Backend, path: str) -> bytes:
-    return b"".join(backend.read(path))
 
 
 def verbs(proxy: Proxy) -> list[str]:
@@ -75,11 +50,15 @@ def begin_copy(backend: S3Backend, upload: Upload, verified: StoredObject, *, ca
 
 
 @by_parts
-def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+@pytest.mark.parametrize("calls", [0, 3])
+def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(
+    store: Store, proxy: Proxy, backend: S3Backend, calls: int
+) -> None:
+    """Also in calls with time for one request."""
+    upload, verified = assembled(backend)
     proxy.seen.clear()
 
+    begin_copy(backend, upload, verified, calls=calls)
     published = backend.publish(upload, verified)
 
     assert verbs(proxy) == ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "HeadObject"]
@@ -87,27 +66,11 @@ def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(store: Store, proxy:
     assert (backend.find(upload.file_path) or published).checksums["md5"] == MD5
 
 
-@by_parts
-def test_each_call_gets_one_request_further(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    """A store whose answers take most of the time limit."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
-    proxy.seen.clear()
-
-    begin_copy(backend, upload, verified, calls=3)
-    with time_limit(0):
-        published = backend.publish(upload, verified)
-
-    assert verbs(proxy) == ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "HeadObject"]
-    assert read(backend, published.path) == BODY
-
-
 @on("radosgw", "moto")
 @pytest.mark.parametrize("calls", [0, 1])
 def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, backend: S3Backend, calls: int) -> None:
     """These stores ignore the condition of a copy."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     begin_copy(backend, upload, verified, calls=calls)
     swap(store, upload)
 
@@ -120,8 +83,7 @@ def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, 
 @on("radosgw", "moto")
 def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Store, backend: S3Backend) -> None:
     """A load balancer repeats the request after the client has swapped the bytes, and before Complete."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     begin_copy(backend, upload, verified, calls=2)
     swap(store, upload)
     store.client.upload_part_copy(
@@ -144,8 +106,7 @@ def test_a_repeated_request_that_comes_late_changes_no_published_file(
     store: Store, proxy: Proxy, backend: S3Backend, method: str
 ) -> None:
     """A gateway carries UploadPartCopy or Complete out a second time, after the client has swapped the bytes."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(duplicate, method=method, target=f"{upload.file_path}.*uploadId=")
     published = backend.publish(upload, verified)
     swap(store, upload)
@@ -161,8 +122,7 @@ def test_a_repeated_request_that_comes_late_changes_no_published_file(
 def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
     store: Store, proxy: Proxy, backend: S3Backend
 ) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(hold, header=SOURCE, times=None)
     proxy.seen.clear()
 
@@ -177,23 +137,10 @@ def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
     assert (published.checksums["md5"], read(backend, published.path)) == (MD5, BODY)
 
 
-@by_parts
-@pytest.mark.usefixtures("impatient")
-def test_a_copy_that_never_comes_costs_one_call(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
-    proxy.disturb(hold, header=SOURCE)
-    with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-
-    assert read(backend, backend.publish(upload, verified).path) == BODY
-
-
 @on("radosgw", "moto")
 @pytest.mark.usefixtures("impatient")
 def test_a_slow_copy_of_swapped_bytes_is_not_published(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(hold, header=SOURCE)
     with pytest.raises(StorageUnavailable):
         backend.publish(upload, verified)
@@ -211,8 +158,7 @@ def test_a_lost_response_to_the_publishing_request_leaves_a_proven_object(
     store: Store, proxy: Proxy, backend: S3Backend
 ) -> None:
     """The next call takes another path, unless it finds this object and takes it."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(lose, method="POST", target=f"{upload.file_path}.*uploadId=")
 
     with pytest.raises(StorageUnavailable):
@@ -235,8 +181,7 @@ def test_no_publishing_request_is_repeated(
     store: Store, proxy: Proxy, backend: S3Backend, method: str, target: str
 ) -> None:
     """Not by the SDK either, which repeats other requests that the store answers with 503."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(answer_with(503), method=method, target=f"{upload.file_path}.*{target}", times=None)
     proxy.seen.clear()
 
@@ -251,8 +196,7 @@ def test_no_publishing_request_is_repeated(
 def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
     store: Store, proxy: Proxy, backend: S3Backend
 ) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(answer_with(503), method="HEAD", target=upload.file_path)
     with time_limit(20), pytest.raises(StorageUnavailable):
         backend.publish(upload, verified)
@@ -265,37 +209,23 @@ def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
 
 
 @on("ministack")
-def test_a_success_without_an_object_is_a_failure(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    """Something else than the store has answered Complete, in the store's own words."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
-    answer = Answer(status=200, body=b"<CompleteMultipartUploadResult/>")
-    proxy.disturb(answer_with(answer), method="POST", target="uploadId=")
-
-    with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-
-    assert upload.progress == {}
-
-
-@on("ministack")
-def test_aws_gets_one_copy_and_is_not_asked_before_it(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    verified = replace(backend.assemble(upload), checksums={"sha256": "of the verified bytes"})
+def test_aws_gets_one_copy_and_is_not_asked_before_it(store: Store, proxy: Proxy) -> None:
+    backend = store.backend(endpoint_url=proxy.url, upload_method="put")
+    upload, verified = assembled(backend, checksum=checksum_of(BODY, "sha256"))
     proxy.seen.clear()
 
     published = copies_as_on_aws(backend).publish(upload, verified)
 
     assert verbs(proxy) == ["CopyObject", "HeadObject"]
-    assert published.checksums["sha256"] == "of the verified bytes"
+    sha256 = checksum_of(BODY, "sha256").hexdigest
+    assert (verified.checksums["sha256"], published.checksums["sha256"]) == (sha256, sha256)
     assert read(backend, upload.file_path) == BODY
 
 
 @on("ministack")
 def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> None:
     """Ministack honours the condition of a copy, as AWS does."""
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     swap(store, upload)
 
     with pytest.raises(ObjectChanged):
@@ -307,8 +237,7 @@ def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> 
 @on("ministack")
 @pytest.mark.usefixtures("impatient")
 def test_a_copy_on_aws_is_sent_once_and_found_later(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     proxy.disturb(delay(0.5), header=SOURCE)
 
     with pytest.raises(StorageUnavailable):
@@ -317,17 +246,6 @@ def test_a_copy_on_aws_is_sent_once_and_found_later(store: Store, proxy: Proxy, 
     assert upload.progress == {}
     assert verbs(proxy).count("CopyObject") == 1
     assert (backend.find(upload.file_path) or verified).path == upload.file_path
-
-
-@on("radosgw", "moto")
-def test_the_deletion_of_a_folder_aborts_what_an_unfinished_copy_has_begun(store: Store, backend: S3Backend) -> None:
-    upload = uploaded(backend)
-    begin_copy(backend, upload, backend.assemble(upload), calls=2)
-    assert len(store.unfinished_uploads()) == 1
-
-    assert backend.delete([upload.folder]) == []
-
-    assert store.unfinished_uploads() == []
 
 
 @on("radosgw")

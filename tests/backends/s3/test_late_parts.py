@@ -1,7 +1,6 @@
 """Stores whose multipart upload id survives completion, such as OpenStack Swift. A proxy lets a server be one."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,9 +8,9 @@ import pytest
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.errors import OutOfTime, StorageMisconfigured, StorageUnavailable
-from tests.backends.s3.stores import PART_BYTES, Store, on, send, upload_of, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, on, upload_of, uploaded
 from tests.backends.s3.test_diagnosis import allow_browsers
-from tests.servers.proxy import MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Exchange, Fault, Proxy, answer_with, proxy_to
+from tests.servers.proxy import MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Exchange, Fault, Proxy, answer_with
 
 VERDICT = (
     "The storage lets the URL of a part overwrite a finished file, so files larger than SINGLE_REQUEST_MAX_BYTES are "
@@ -39,20 +38,9 @@ def keep_ids_alive() -> Fault:
 
 
 @pytest.fixture
-def proxy(store: Store) -> Iterator[Proxy]:
-    with proxy_to(store.server.endpoint_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def swift(proxy: Proxy) -> Proxy:
     proxy.disturb(keep_ids_alive(), target="uploadId=", times=None)
     return proxy
-
-
-@pytest.fixture
-def backend(store: Store, proxy: Proxy) -> S3Backend:
-    return store.backend(endpoint_url=proxy.url)
 
 
 def begin_large(backend: S3Backend) -> object:
@@ -68,26 +56,20 @@ def probes(proxy: Proxy) -> int:
 def test_large_files_are_refused_in_words_and_small_ones_are_not(
     store: Store, swift: Proxy, backend: S3Backend
 ) -> None:
+    """And the doctor says the same."""
     for _ in range(2):
         with pytest.raises(StorageMisconfigured) as raised:
             begin_large(backend)
         assert raised.value.message == VERDICT
-
     assert probes(swift) == 4  # create, part, completion, part; the deletion names no path
-    assert list(backend.list_objects("")) == []
-    assert store.unfinished_uploads() == []
-    small = uploaded(backend)
-    assert backend.publish(small, backend.assemble(small)).path == small.file_path
-
-
-@on("moto", "radosgw")
-def test_the_doctor_names_such_a_store(store: Store, swift: Proxy, backend: S3Backend) -> None:
     allow_browsers(store, "POST", "PUT")
 
     assert backend.validate_configuration() == (False, [VERDICT])
 
     assert list(backend.list_objects("")) == []
     assert store.unfinished_uploads() == []
+    small = uploaded(backend)
+    assert backend.publish(small, backend.assemble(small)).path == small.file_path
 
 
 @on("moto", "radosgw", "ministack", "rclone")
@@ -147,14 +129,3 @@ def test_a_failure_is_no_verdict_and_the_next_call_asks_again(
 
     begin_large(backend)
     assert list(backend.list_objects("")) == []
-
-
-@on("moto", "radosgw")
-def test_parts_are_really_dead_after_the_completion_of_a_file(store: Store, backend: S3Backend) -> None:
-    """What the probe concludes for the store holds for its files."""
-    upload = uploaded(backend, part_size=PART_BYTES)
-    [late] = backend.instructions(upload, list(upload.slices()))
-    whole = backend.assemble(upload)
-
-    assert send(late, b"other bytes of the same len."[: late.slice.length]) >= 400
-    assert backend.stat(upload.parts_path).etag == whole.etag

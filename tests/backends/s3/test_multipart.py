@@ -3,6 +3,7 @@
 import io
 import json
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.backends.s3.stores import (
     multipart_as_on_aws,
     on,
     part_of,
+    read,
     send,
     upload_of,
     uploaded,
@@ -53,29 +55,6 @@ def test_a_part_of_another_size_counts_as_missing(store: Store) -> None:
 
 
 @on("radosgw", "ministack")
-def test_parts_beyond_one_page_are_all_seen(store: Store) -> None:
-    """S3 lists 1000 parts at a time. Here pages are shorter."""
-    backend = store.backend()
-    upload = upload_of(7, part_size=1)
-    upload = replace(upload, begun=backend.begin(upload, origin=None))
-    named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
-    for number in (1, 3, 4, 5, 7):
-        store.client.upload_part(**named, PartNumber=number, Body=b"x")
-    asked: list[dict[str, Any]] = []
-
-    def shorten(params: dict[str, Any], **_: Any) -> None:
-        params["MaxParts"] = 2
-        asked.append(dict(params))
-
-    backend._client.sdk.meta.events.register("before-parameter-build.s3.ListParts", shorten)
-
-    missing = [part.part_number for part in backend.missing(upload)]
-
-    assert missing == [2, 6]
-    assert len(asked) == 3
-
-
-@on("radosgw", "ministack")
 def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Store) -> None:
     """And what an earlier `begin` has left is looked for once. Here pages have two parts."""
     backend = store.backend()
@@ -83,7 +62,7 @@ def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Sto
     forgotten = [backend.begin(upload, origin=None)["upload_id"] for _ in range(2)]
     upload = replace(upload, begun=backend.begin(upload, origin=None))
     named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
-    for number in range(1, 6):
+    for number in (1, 3, 5):
         store.client.upload_part(**named, PartNumber=number, Body=bytes(PART_BYTES))
     asked: list[str] = []
 
@@ -96,6 +75,12 @@ def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Sto
     backend._client.sdk_once.meta.events.register("before-parameter-build.s3", shorten)
     backend._client.sdk_once.meta.events.register_last("before-call.s3", note)
 
+    with time_limit(60):
+        assert backend.missing(upload) == [upload.slice(2), upload.slice(4)]
+    assert asked == ["ListParts"] * 2
+    for number in (2, 4):
+        store.client.upload_part(**named, PartNumber=number, Body=bytes(PART_BYTES))
+    asked.clear()
     for _ in range(7):
         with time_limit(0), pytest.raises(OutOfTime):
             backend.assemble(upload)
@@ -147,20 +132,13 @@ def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
 
 
 @everywhere
-def test_abort_finds_uploads_whose_id_was_never_saved(store: Store) -> None:
-    """And leaves those of other files alone."""
-    backend = store.backend()
-    upload, other = begun(backend), begun(backend)
-    backend.begin(upload, origin=None)
-    send_parts(backend, upload, 1)
-
-    backend.abort(replace(upload, begun={}))
-
-    assert store.unfinished_uploads() == [other.parts_path]
-
-
-@everywhere
-def test_abort_finds_the_multipart_upload_of_an_unfinished_copy(store: Store) -> None:
+@pytest.mark.parametrize(
+    "remove", [S3Backend.abort, lambda backend, upload: backend.delete([upload.folder])], ids=["abort", "delete"]
+)
+def test_the_multipart_upload_of_an_unfinished_copy_is_found(
+    store: Store, remove: Callable[[S3Backend, Upload], object]
+) -> None:
+    """By abort, and by the deletion of the file's folder."""
     backend = store.backend()
     upload, other = uploaded(backend), begun(backend)
     verified = backend.assemble(upload)
@@ -168,7 +146,7 @@ def test_abort_finds_the_multipart_upload_of_an_unfinished_copy(store: Store) ->
         backend.publish(upload, verified)
     assert sorted(store.unfinished_uploads()) == sorted([upload.file_path, other.parts_path])
 
-    backend.abort(replace(upload, progress={}))
+    remove(backend, replace(upload, progress={}))
 
     assert store.unfinished_uploads() == [other.parts_path]
 
@@ -208,7 +186,7 @@ def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store) 
 
     whole = backend.assemble(upload)
 
-    assert b"".join(backend.read(whole.path)) == BODY[:PART_BYTES] + BODY[PART_BYTES:][::-1]
+    assert read(backend, whole.path) == BODY[:PART_BYTES] + BODY[PART_BYTES:][::-1]
 
 
 @on("ministack", "moto")

@@ -15,16 +15,14 @@ from tests.backends.s3.stores import (
     BODY,
     PART_BYTES,
     Store,
+    assembled,
     checksum_of,
     multipart_as_on_aws,
     on,
+    read,
     upload_of,
     uploaded,
 )
-
-
-def md5_of(body: bytes) -> str:
-    return checksum_of(body, "md5").hexdigest
 
 
 def refuse(
@@ -53,7 +51,7 @@ def test_an_object_is_copied_whole_if_parts_cannot_be_copied(store: Store, statu
 
     published = backend.publish(first, backend.assemble(first))
 
-    assert (published.etag, published.checksums["md5"]) == (md5_of(BODY), md5_of(BODY))
+    assert published.etag == published.checksums["md5"] == checksum_of(BODY, "md5").hexdigest
     assert store.unfinished_uploads() == []
     refuse(backend, "CreateMultipartUpload", status=500, code="InternalError")
     assert backend.publish(second, backend.assemble(second)).size == len(BODY)
@@ -63,8 +61,7 @@ def test_an_object_is_copied_whole_if_parts_cannot_be_copied(store: Store, statu
 def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(store: Store) -> None:
     """The next call goes on with aborting, and the one after it copies to a path of its own."""
     backend = store.backend()
-    upload = uploaded(backend)
-    verified = backend.assemble(upload)
+    upload, verified = assembled(backend)
     refuse(backend, "UploadPartCopy")
     for expected, kept in ((OutOfTime, True), (OutOfTime, True), (UploadInProgress, False)):
         with time_limit(0), pytest.raises(expected):
@@ -89,7 +86,7 @@ def test_the_next_write_omits_an_unsupported_condition(store: Store) -> None:
     with pytest.raises(UploadInProgress):
         backend.write(upload, upload.slice(1), io.BytesIO(BODY))
 
-    assert b"".join(backend.read(upload.upload_path)) == BODY
+    assert read(backend, upload.upload_path) == BODY
 
 
 @on("ministack", "radosgw")

@@ -8,16 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import override_settings
 
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject
 from fileman.errors import OutOfTime, StorageUnavailable, UploadInProgress
 from tests.backends.s3.stores import BODY, PART_BYTES, Store, on, upload_of, uploaded
-from tests.servers.proxy import Proxy, delay, hang, proxy_to
+from tests.servers.proxy import Proxy, delay, hang
 
+pytestmark = pytest.mark.usefixtures("impatient")
 TIMEOUT_SECONDS = 0.4
 LATE_SECONDS = 0.25
 LIMIT_SECONDS = 1.0
@@ -25,7 +24,8 @@ LIMIT_SECONDS = 1.0
 
 CALLS: dict[str, Callable[[S3Backend], Any]] = {
     "begin": lambda backend: backend.begin(upload_of(9, part_size=5), origin=None),
-    "missing": lambda backend: backend.missing(upload_of(9, part_size=5, begun={"upload_id": "u"})),
+    "missing": lambda backend: backend.missing(upload_of(9)),
+    "missing parts": lambda backend: backend.missing(upload_of(9, part_size=5, begun={"upload_id": "u"})),
     "write": lambda backend: backend.write(upload_of(9), upload_of(9).slice(1), io.BytesIO(BODY)),
     "assemble": lambda backend: backend.assemble(upload_of(9, part_size=5, begun={"upload_id": "u"})),
     "publish": lambda backend: backend.publish(upload_of(9), StoredObject(path="a", size=9, etag="e")),
@@ -35,25 +35,6 @@ CALLS: dict[str, Callable[[S3Backend], Any]] = {
     "delete": lambda backend: backend.delete(["a"]),
     "list": lambda backend: list(backend.list_objects("")),
 }
-
-
-@pytest.fixture
-def proxy(store: Store) -> Iterator[Proxy]:
-    with proxy_to(store.server.endpoint_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def backend(store: Store, proxy: Proxy) -> S3Backend:
-    return store.backend(endpoint_url=proxy.url)
-
-
-@pytest.fixture(autouse=True)
-def _short_timeouts() -> Iterator[None]:
-    """A full timeout of 0.5 s in place of 12 s."""
-    quick = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": TIMEOUT_SECONDS}
-    with override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, **quick}):
-        yield
 
 
 @contextmanager
