@@ -11,13 +11,7 @@ from botocore import exceptions as sdk
 
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.errors import s3_errors
-from fileman.errors import (
-    FileMissing,
-    ObjectChanged,
-    StorageError,
-    StorageMisconfigured,
-    StorageUnavailable,
-)
+from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends.s3.stores import BODY, Store, checksum_of, on, upload_of
 from tests.backends.s3.test_time_limit import CALLS
 from tests.servers.process import free_port

@@ -45,10 +45,7 @@ def test_each_server_responds_to_each_attack_as_recorded(shared_store: Store, se
 
 
 def test_the_strict_server_refuses_all_other_attacks() -> None:
-    """So the record itself cannot become lax unnoticed.
-
-    Wrong checksums are refused by ministack if sent by PUT; finalize verifies other objects itself.
-    """
+    """So the record cannot become lax unnoticed. Ministack refuses a wrong checksum; finalize verifies it anyway."""
     assert {name for name in ATTACKS if recorded()[name]["radosgw"] < 400} == ACCEPTED_BY_RADOSGW
     assert recorded()["PUT: bytes that do not match the SHA-256"]["ministack"] == 400
 
