@@ -199,15 +199,15 @@ EVENTS: list[tuple[Callable[[Any], object], datetime, list[str]]] = [
     (lambda _: None, DEADLINE,
      ["All bytes have arrived. The deadline is over, but finalizeUpload is accepted until 2026-11-24 12:15:00 UTC.",
       NEXT_LOOK]),
-    (lambda _: None, CLOSING,
+    (lambda _: User.objects.update(is_active=False), CLOSING,
      ["The deadline and the time for finalizeUpload are over.",
       "To do: The client starts a new upload. Cleanup expires this one."]),
     (lambda _: File.objects.update(file_size=6), NOW,
      ["The storage holds 5 bytes, but 6 were declared.",
       "To do: The client's finalizeUpload fails it for good. "
       "The client starts a new upload with the size of its file."]),
-    (lambda sent: transitions.claim(file_of(sent), now=NOW), NOW,
-     ["A finalize attempt is working on it right now: it has a lease until 2026-11-23 12:01:00 UTC.",
+    (lambda sent: transitions.claim(file_of(sent), now=CLOSING - MINUTE / 2), CLOSING,
+     ["A finalize attempt is working on it right now: it has a lease until 2026-11-24 12:15:30 UTC.",
       "To do: Wait. Calls return UPLOAD_IN_PROGRESS until then."]),
     (lambda sent: transitions.claim(file_of(sent), now=NOW), NOW + MINUTE,
      ["A finalize attempt has died: its lease was until 2026-11-23 12:01:00 UTC, "
