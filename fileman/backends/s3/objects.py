@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ from fileman.backends.s3.settings import S3Settings
 from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.values import DeleteFailure, StoredObject
 from fileman.checksums import base64_to_hex
-from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable
+from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, StorageUnavailable
 
 # Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
 DELETE_BATCH = 1000
@@ -88,7 +89,26 @@ class S3Objects:
 
     def _delete_with_versions(self, batch: list[dict[str, str]]) -> list[DeleteFailure]:
         marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
-        versions = [version for path in marked for version in self._versions(path)]
+        # Ceph adds no second marker, so a version that was locked at the first deletion would be forgotten.
+        kept = [named["Key"] for named in batch] if self._keeps_versions else marked
+        versions = [entry for path in kept for entry in self._versions(path)]
+        failures += self._delete_all([_name(entry) for entry in versions if "Size" in entry])
+        # A version that is locked or held stays, and then the last marker: without it the object is readable again.
+        locked = {failure.path for failure in failures}
+        markers = [entry for entry in versions if "Size" not in entry]
+        return failures + self._delete_all(
+            [_name(entry) for entry in markers if entry["Key"] not in locked or not entry["IsLatest"]]
+        )
+
+    @cached_property
+    def _keeps_versions(self) -> bool:
+        """True if the bucket keeps versions. False without the permission to ask."""
+        with suppress(StorageMisconfigured), s3_errors():
+            return "Status" in self._client.sdk.get_bucket_versioning(Bucket=self._settings.bucket_name)
+        return False
+
+    def _delete_all(self, versions: list[dict[str, str]]) -> list[DeleteFailure]:
+        failures: list[DeleteFailure] = []
         for first in range(0, len(versions), DELETE_BATCH):
             failures += self._delete_batch(versions[first : first + DELETE_BATCH])[1]
         return failures
@@ -128,12 +148,13 @@ class S3Objects:
                     marked.append(named["Key"])
         return marked, failures
 
-    def _versions(self, path: str) -> Iterator[dict[str, str]]:
+    def _versions(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """Yield S3's entries of an object: its versions, which have a size, and its delete markers."""
         pages = self._client.sdk.get_paginator("list_object_versions")
         for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=path):
             for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 if entry["Key"] == path:
-                    yield {"Key": path, "VersionId": entry["VersionId"]}
+                    yield entry
 
     def list_objects(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix."""
@@ -183,3 +204,7 @@ def _etag_of_one_part(md5: str) -> str:
 def _chunks(body: Any) -> Iterator[bytes]:
     with closing(body), s3_errors():
         yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def _name(version: Mapping[str, Any]) -> dict[str, str]:
+    return {"Key": version["Key"], "VersionId": version["VersionId"]}

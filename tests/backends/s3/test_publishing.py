@@ -138,6 +138,31 @@ def test_deletion_removes_every_version(store: Store) -> None:
     assert (failures, left) == ([], [kept])
 
 
+@on("radosgw", "ministack", "moto")
+def test_an_object_that_is_locked_stays_deleted_behind_its_marker(store: Store) -> None:
+    """Its version is refused, however often deletion is tried, and nobody can read it by its name."""
+    bucket = f"{store.bucket}-locked"
+    store.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    store.client.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+        },
+    )
+    store.client.put_object(
+        Bucket=bucket, Key="tenant/uploads/a", Body=BODY, ContentMD5=checksum_of(BODY, "md5").base64
+    )
+    backend = store.backend(bucket_name=bucket)
+
+    for _ in range(2):
+        assert [failure.path for failure in backend.delete(["tenant/uploads/a"])] == ["tenant/uploads/a"]
+
+    assert backend.find("tenant/uploads/a") is None
+    listed = store.client.list_object_versions(Bucket=bucket)
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (1, 1)
+
+
 MD5, OTHER_MD5 = checksum_of(BODY, "md5").hexdigest, checksum_of(OTHER_BODY, "md5").hexdigest
 SHA256, CRC32C = checksum_of(BODY, "sha256"), checksum_of(BODY, "crc32c")
 COMPUTED = {"ETag": f'"{MD5}"', "ChecksumSHA256": SHA256.base64, "ChecksumCRC32C": CRC32C.base64}
