@@ -16,52 +16,17 @@ from fileman.models import File, FileManager
 from fileman.uploads import Outcome, Ticket, destination
 from fileman.uploads.state import UploadState
 from tests.conftest import grant
-from tests.uploads.driver import (
-    DEADLINE,
-    NOW,
-    caller_of,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    token_of,
-)
+from tests.uploads.driver import DEADLINE, NOW, caller_of, declared, file_of, finish, initiate, send, start, token_of
 
 pytestmark = pytest.mark.django_db
-CALLERS = (
-    "anonymous",
-    "inactive owner",
-    "owner",
-    "owner who left the group",
-    "member",
-    "stranger",
-    "viewer",
-    "changer",
-    "deleter",
-    "superuser",
-)
+CALLERS: tuple[str, ...] = ("anonymous", "inactive owner", "owner", "owner who left the group", "member", "stranger")
+CALLERS += ("viewer", "changer", "deleter", "superuser")
 FILES = ("personal", "personal pending", "of the group", "public", "public pending")
-SEE = {
-    "anonymous": {"public"},
-    "inactive owner": {"public"},
-    "owner": set(FILES),
-    "owner who left the group": set(FILES) - {"of the group"},
-    "member": {"of the group", "public"},
-    "stranger": {"public"},
-    "viewer": set(FILES),
-    "changer": {"public"},
-    "deleter": {"public"},
-    "superuser": set(FILES),
-}
-CHANGE = {
-    "owner": set(FILES),
-    "owner who left the group": set(FILES) - {"of the group"},
-    "changer": set(FILES),
-    "superuser": set(FILES),
-}
-DELETE = {**CHANGE, "changer": set[str](), "deleter": set(FILES)}
+ALL = set(FILES)
+SEE = {name: {"public"} for name in CALLERS} | {"member": {"of the group", "public"}}
+SEE |= {"owner": ALL, "owner who left the group": ALL - {"of the group"}, "viewer": ALL, "superuser": ALL}
+CHANGE = {"owner": ALL, "owner who left the group": ALL - {"of the group"}, "changer": ALL, "superuser": ALL}
+DELETE = {**CHANGE, "changer": set[str](), "deleter": ALL}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,6 @@ def assert_failed(payload: Json, code: str, storage: Storage) -> None:
     assert StorageUsage.objects.get().bytes == 0
 
 
-def put_deadline(ago: timedelta) -> None:
-    """Let the only upload's deadline be that long ago."""
-    File.objects.update(expires_at=timezone.now() - ago)
-
-
 # Repeating
 
 
@@ -237,23 +232,6 @@ def test_on_s3_no_part_is_taken_once_its_upload_is_completed(
 
 
 # Time
-
-
-def test_after_the_grace_an_upload_is_expired(api: Api, memory: Storage, sent: str) -> None:
-    """Finalize and refresh say so, cleanup ends it and takes the bytes away."""
-    put_deadline(timedelta(seconds=901))
-
-    payload = api.finalize(sent)
-
-    assert errors_of(payload) == [("UPLOAD_EXPIRED", None)]
-    assert not payload["errors"][0]["retryable"]
-    assert errors_of(api.refresh(uploadToken=sent)) == [("UPLOAD_EXPIRED", None)]
-    put_deadline(timedelta(seconds=1801))
-    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=timezone.now())
-    assert memory.everything() == []
-    assert [file.upload_status for file in File.objects.all()] in ([], ["expired"])
-    assert errors_of(api.finalize(sent))[0][0] in {"UPLOAD_EXPIRED", "NOT_FOUND"}
-    assert StorageUsage.objects.get().bytes == 0
 
 
 def test_a_long_verification_goes_on_in_the_next_call(api: Api, memory: Storage, configure: Configure) -> None:

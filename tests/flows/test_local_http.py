@@ -232,14 +232,15 @@ class TestContent:
             assert answer.headers["Content-Disposition"] == 'attachment; filename="notes.txt"'
         assert (answers[2].status_code, answers[2].content, answers[2].headers["Content-Length"]) == (200, b"", "100")
 
-    def test_an_address_that_was_edited_or_has_expired_is_refused(self, shown: Json) -> None:
+    def test_an_address_that_was_edited_or_has_expired_or_is_for_uploads_is_refused(self, shown: Json) -> None:
         base, _, signed = shown["downloadUrl"].rpartition("/")
         signer = Signer(salt=tokens.CONTENT)
         grant = signer.unsign_object(signed)
         mine = Signer(key="mine", salt=tokens.CONTENT).sign_object({**grant, "path": "other"})
         old = signer.sign_object({**grant, "exp": grant["exp"] - 400})
+        other = Signer(salt=tokens.UPLOAD).sign_object(grant)
 
-        for text in (mine, f"{mine.partition(':')[0]}:{signed.partition(':')[2]}", old):
+        for text in (mine, f"{mine.partition(':')[0]}:{signed.partition(':')[2]}", old, other):
             answer = fetch(f"{base}/{text}")
             assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
 
