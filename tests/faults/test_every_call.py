@@ -16,22 +16,30 @@ from tests.servers.proxy import (
     EMPTY,
     MAINTENANCE_PAGE,
     NOT_FOUND_PAGE,
+    Exchange,
     Fault,
     answer_with,
     cut,
     defer,
     delay,
     duplicate,
+    forward,
     hang,
     hold,
     lose,
     reset,
 )
 
+
+def duplicate_all_but_a_beginning(exchange: Exchange) -> None:
+    """Duplicate it, unless it begins an upload on S3: a second, empty one is left to the bucket's lifecycle rule."""
+    (forward if exchange.seen.target.endswith("?uploads") else duplicate)(exchange)
+
+
 FAULTS: dict[str, Fault] = {
     "deferred": defer,
     "held": hold,
-    "duplicated": duplicate,
+    "duplicated": duplicate_all_but_a_beginning,
     "lost": lose,
     "late": delay(CONNECT_SECONDS + READ_SECONDS + 0.1),
     "hang": hang,
