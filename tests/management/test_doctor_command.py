@@ -7,7 +7,6 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -40,6 +39,9 @@ REQUESTS = "To do: Look at the requests in the client. refreshUpload returns new
 RESTORE = "Find out what else writes to this storage. Restore the object, or delete the file."
 UNREADABLE = "The storage describes the object but does not serve it: check its disks, its archive tier or its keys."
 GONE = "The stored object is gone. Something other than fileman has deleted it."
+
+ABSENT = "5f2d3c4b-0000-4000-8000-000000000000"
+"""The id of no file: the same in every test process."""
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +177,7 @@ class TestSubjects:
         assert run("uploads/old.txt") == ("\n".join([gone, line, ""]), refusal)
 
     @pytest.mark.parametrize(
-        "subject", ["Nobody", str(uuid4()), f"uploads/{uuid4()}/1/a.txt", "uploads/old.txt", "a-mistyped-token", ""]
+        "subject", ["Nobody", ABSENT, f"uploads/{ABSENT}/1/a.txt", "uploads/old.txt", "a-mistyped-token", ""]
     )
     def test_what_nobody_knows_is_not_repeated(self, db: None, subject: str) -> None:
         hint = " If an object is there, cleanup_expired_uploads --reconcile finds it." if "/" in subject else ""
