@@ -121,37 +121,6 @@ def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
     assert not StorageDeletion.objects.exists()
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_crash_around_the_deletion_of_an_object_is_made_good(manager: FileManager, doomed: File, moment: str) -> None:
-    """Whether or not the object was gone when the process died, its row was not."""
-
-    def crash(operation: str, path: str, when: str) -> None:
-        if (operation, when) == ("delete", moment):
-            raise SystemExit
-
-    MemoryBackend.faults.append(crash)
-    with pytest.raises(SystemExit):
-        deletion_queue.work(now=NOW)
-    MemoryBackend.faults.clear()
-    assert StorageDeletion.objects.count() == 2
-    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM - MICROSECOND) == Worked()
-    assert deletion_queue.work(now=NOW + deletion_queue.CLAIM) == Worked(deleted=2)
-    assert stored_paths(manager) == []
-    assert deletion_queue.work(now=NOW + DAY) == Worked(deleted=2)
-    assert not StorageDeletion.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_crash_before_the_row_is_settled_is_made_good(user: User, manager: FileManager) -> None:
-    """The object is gone, the row of the queue is not."""
-    paths = [f"old/{number}" for number in range(3)]
-    rows = [StorageDeletion(file_manager=manager, path=p, due_at=NOW, watch_until=NOW, created=NOW) for p in paths]
-    StorageDeletion.objects.bulk_create(rows)
-    get_backend(manager).delete(paths)
-    assert deletion_queue.work(now=NOW) == Worked(deleted=3)
-    assert not StorageDeletion.objects.exists()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileManager) -> None:
     rows = [

@@ -134,15 +134,6 @@ def test_for_everybody_else_a_deleted_file_is_an_absent_one(
     assert list(StorageDeletion.objects.order_by("pk").values()) == rows
 
 
-def test_the_requester_is_the_user_who_called_not_the_uploader(
-    user: User, other_user: User, manager: FileManager
-) -> None:
-    file, administrator = upload(user), grant(other_user, "view_file", "delete_file")
-    assert delete(administrator, file.pk) == delete(administrator, file.pk) == file.pk
-    with pytest.raises(NotFound):
-        delete(user, file.pk)
-
-
 def test_a_file_is_forgotten_once_its_signed_requests_have_expired(user: User, manager: FileManager) -> None:
     file = upload(user)
     delete(user, file.pk)
@@ -159,15 +150,6 @@ def test_an_aborted_upload_that_cleanup_has_removed_is_deleted_again(user: User,
     cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + MICROSECOND)
     assert not File.objects.exists()
     assert delete(user, file.pk) == file.pk
-
-
-def test_an_upload_that_failed_long_ago_is_deleted_as_often_as_one_likes(user: User, manager: FileManager) -> None:
-    """The queue had forgotten it before it was deleted."""
-    file = failed_in_parts(user)
-    deletion_queue.work(now=NOW + 2 * DAY)
-    assert not StorageDeletion.objects.exists()
-    assert [delete(user, file.pk, now=NOW + 2 * DAY) for _ in range(2)] == [file.pk] * 2
-    assert not File.objects.exists()
 
 
 def test_an_ended_upload_that_cannot_be_aborted_now_stays_for_the_next_call(user: User, manager: FileManager) -> None:
@@ -233,10 +215,3 @@ def test_each_row_of_the_queue_names_its_file_and_only_a_deletion_by_a_user_its_
     assert {row.path for row in rows} >= {f".uploads/{manager.pk}/{row.file_id}" for row in rows}
     assert len({row.file_id for row in rows}) == 1
     assert {row.requested_by for row in rows} == {None}
-
-
-def test_a_deleted_user_leaves_the_queue(user: User, manager: FileManager) -> None:
-    file = upload(user)
-    delete(user, file.pk)
-    user.delete()
-    assert {(row.file_id, row.requested_by) for row in StorageDeletion.objects.all()} == {(file.pk, None)}

@@ -7,10 +7,8 @@ and not completed is found by cleanup. Whoever repeats the call ends where an un
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -27,7 +25,6 @@ from tests.flows.storages import Storage, memory_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"the bytes of the upload"
-CALLS_OF_FINALIZE = ["assemble", "read", "publish"]
 at_every_moment = pytest.mark.parametrize("moment", MOMENTS)
 
 
@@ -42,21 +39,6 @@ def memory(transactional_db: None, configure: Configure) -> Storage:
 
 def send_parts(configure: Configure) -> None:
     configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=10)
-
-
-@pytest.fixture(params=[False, True], ids=["one_request", "parts"])
-def in_parts(request: pytest.FixtureRequest, configure: Configure) -> bool:
-    """Whether DATA travels in parts."""
-    if request.param:
-        send_parts(configure)
-    return bool(request.param)
-
-
-def start_and_send(api: Api) -> Json:
-    """The ticket of an upload whose bytes have arrived."""
-    ticket = api.start(DATA)
-    api.send(ticket["instructions"], DATA)
-    return ticket
 
 
 def codes(payload: Json) -> list[str]:
@@ -75,37 +57,6 @@ def assert_nothing_is_left(storage: Storage) -> None:
     assert storage.everything() == []
     assert (File.objects.count(), StorageDeletion.objects.count()) == (0, 0)
     assert set(StorageUsage.objects.values_list("bytes", flat=True)) <= {0}
-
-
-def assert_completed(api: Api, payload: Json, storage: Storage) -> None:
-    """The file is there, equal to the bytes, and survives every cleanup; nothing else does."""
-    assert (payload["success"], payload["file"]["uploadStatus"]) == (True, "COMPLETED")
-    sweep()
-    assert b"".join(api.download(payload["file"]["downloadUrl"])) == DATA
-    assert storage.everything() == [payload["file"]["filePath"]]
-    assert StorageUsage.objects.get().bytes == len(DATA)
-
-
-def assert_can_be_completed_and_deleted(api: Api, ticket: Json, storage: Storage) -> None:
-    done = api.finalize(ticket["uploadToken"])
-    assert_completed(api, done, storage)
-    api.delete(done["file"]["id"])
-    assert_nothing_is_left(storage)
-
-
-def faults_at_every_call(run: Callable[[Fault], None], **how: Any) -> list[str]:
-    """Run with a fault at the first call, then at the second, until there is no such call. The operations that failed.
-
-    A call that answers with an error of its own, such as FileMissing, has no moment after its effect.
-    """
-    fired: list[str] = []
-    for index in range(100):
-        fault = Fault(index=index, **how)
-        run(fault)
-        if index >= len(fault.seen):
-            return fired
-        fired += [fault.fired] if fault.fired else []
-    raise AssertionError("the calls of the storage do not come to an end")
 
 
 @at_every_moment
@@ -135,28 +86,6 @@ def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
 
 
 @at_every_moment
-def test_bytes_whose_answer_was_lost_are_not_sent_into_another_file(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage
-) -> None:
-    """Each write fails once. The client refreshes, sends what is asked for, and the upload ends well."""
-    ticket = api.start(DATA)
-
-    for request in ticket["instructions"]["requests"]:
-        piece = DATA[request["offset"] : request["offset"] + request["length"]]
-        with injected(Fault(index=0, moment=moment)) as fault:
-            assert api.put(request["url"], piece) == 503
-        assert fault.fired == "write"
-
-    missing = api.refresh(uploadToken=ticket["uploadToken"])["instructions"]
-    if moment == "before":
-        assert len(missing["requests"]) == len(ticket["instructions"]["requests"])
-        assert set(api.send(missing, DATA)) == {201}
-    else:
-        assert missing is None
-    assert_completed(api, api.finalize(ticket["uploadToken"]), memory)
-
-
-@at_every_moment
 @pytest.mark.parametrize("by", ["uploadToken", "fileId"])
 def test_refresh_says_that_the_storage_does_not_answer(
     by: str, moment: Moment, api: Api, memory: Storage, configure: Configure
@@ -174,122 +103,6 @@ def test_refresh_says_that_the_storage_does_not_answer(
     assert File.objects.values().get() == before
     again = api.refresh(uploadToken=ticket["uploadToken"])["instructions"]
     assert [r["partNumber"] for r in again["requests"]] == [r["partNumber"] for r in ticket["instructions"]["requests"]]
-
-
-@at_every_moment
-def test_finalize_can_be_repeated_whatever_call_has_failed(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage
-) -> None:
-    """Every storage call of finalize fails once. The claim is given back; the next finalize completes."""
-
-    def run(fault: Fault) -> None:
-        ticket = start_and_send(api)
-        with injected(fault):
-            payload = api.finalize(ticket["uploadToken"])
-        if fault.fired:
-            assert codes(payload) == ["STORAGE_UNAVAILABLE"]
-            assert payload["file"]["uploadStatus"] == "PENDING"
-            assert File.objects.get().lease_until is None
-            assert payload["file"]["downloadUrl"] is None
-        assert_can_be_completed_and_deleted(api, ticket, memory)
-
-    assert faults_at_every_call(run, moment=moment) == CALLS_OF_FINALIZE
-
-
-@at_every_moment
-def test_after_a_killed_finalize_a_new_one_completes(moment: Moment, in_parts: bool, api: Api, memory: Storage) -> None:
-    """The process dies at each call, between assemble, publish and commit too, and gives no claim back."""
-
-    def run(fault: Fault) -> None:
-        ticket = start_and_send(api)
-        with injected(fault):
-            try:
-                api.finalize(ticket["uploadToken"])
-            except SystemExit:
-                _as_a_kill_leaves_it(timedelta(seconds=30))
-                assert codes(api.finalize(ticket["uploadToken"])) == ["UPLOAD_IN_PROGRESS"]
-                _as_a_kill_leaves_it(timedelta(seconds=-1))
-        assert_can_be_completed_and_deleted(api, ticket, memory)
-
-    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE
-
-
-def _as_a_kill_leaves_it(lease: timedelta) -> None:
-    """Nobody released the lease, which has that much left."""
-    File.objects.update(upload_status=File.VERIFYING, attempt_id=uuid4(), lease_until=timezone.now() + lease)
-
-
-@at_every_moment
-def test_what_a_killed_finalize_has_stored_is_found_when_nobody_comes_back(
-    moment: Moment, in_parts: bool, api: Api, memory: Storage
-) -> None:
-    """The process dies at each call and the client gives up; cleanup takes parts, object and published copy."""
-
-    def run(fault: Fault) -> None:
-        ticket = start_and_send(api)
-        with injected(fault), suppress(SystemExit):
-            api.finalize(ticket["uploadToken"])
-        if fault.fired:
-            _as_a_kill_leaves_it(timedelta(seconds=60))
-        else:
-            api.delete(ticket["file"]["id"])
-        assert_nothing_is_left(memory)
-
-    assert faults_at_every_call(run, moment=moment, error=SystemExit) == CALLS_OF_FINALIZE
-
-
-@at_every_moment
-@pytest.mark.parametrize("verb", ["delete", "abort"])
-def test_what_could_not_be_deleted_at_once_is_deleted_by_cleanup(
-    verb: str, moment: Moment, in_parts: bool, api: Api, memory: Storage
-) -> None:
-    """Every storage call of delete and abort fails once. The caller has success; the queue has the rest."""
-
-    def run(fault: Fault) -> None:
-        ticket = start_and_send(api)
-        if verb == "delete":
-            assert api.finalize(ticket["uploadToken"])["success"]
-        with injected(fault):
-            payload = api.delete(ticket["file"]["id"]) if verb == "delete" else api.abort(ticket["uploadToken"])
-        assert payload["success"]
-        assert StorageUsage.objects.get().bytes == 0
-        if verb == "delete":
-            assert api.file(ticket["file"]["id"]) is None
-        assert_nothing_is_left(memory)
-
-    fired = set(faults_at_every_call(run, moment=moment))
-
-    assert fired == ({"delete"} if verb == "delete" else {"abort", "delete"})
-
-
-@at_every_moment
-@pytest.mark.parametrize("error", ["fault", "kill"])
-def test_a_disturbed_cleanup_is_made_good_by_the_next(
-    error: str, moment: Moment, in_parts: bool, api: Api, memory: Storage
-) -> None:
-    """Every storage call of cleanup fails, or kills it, once; the next runs converge."""
-    request = cleanup.Request(older_than=timedelta(0))
-
-    def run(fault: Fault) -> None:
-        for _ in range(2):
-            ticket = start_and_send(api)
-        assert api.finalize(ticket["uploadToken"])["success"]
-        kept = File.objects.get(upload_status=File.COMPLETED).file_path
-        with injected(fault):
-            for day in (20, 21):
-                try:
-                    cleanup.run(request, now=timezone.now() + timedelta(days=day))
-                except SystemExit:
-                    assert error == "kill"
-        sweep()
-        assert memory.everything() == [kept]
-        assert b"".join(api.download((api.file(ticket["file"]["id"]) or {})["downloadUrl"])) == DATA
-        api.delete(ticket["file"]["id"])
-        assert_nothing_is_left(memory)
-
-    fired = faults_at_every_call(run, moment=moment, **({"error": SystemExit} if error == "kill" else {}))
-
-    assert set(fired) == ({"abort", "delete"} if in_parts else {"delete"})
 
 
 @pytest.mark.parametrize("atomic_requests", [False, True])

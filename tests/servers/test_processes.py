@@ -19,10 +19,10 @@ import psycopg
 import pytest
 from environ import Env
 
-from tests.servers import ServerFailed, ServerMissing, postgres, server
+from tests.servers import ServerMissing, postgres, server
 from tests.servers.availability import REPOSITORY
 from tests.servers.demo import STORAGES
-from tests.servers.process import PORTS, Program, free_port, running
+from tests.servers.process import Program, free_port, running
 
 NOTHING_INSTALLED = {"PATH": "/nowhere"}
 
@@ -141,46 +141,6 @@ def test_postgres_is_the_one_that_database_url_names(given: str, used: str, monk
         assert started.database_url.startswith(used)
 
 
-def test_no_port_is_given_out_twice_not_even_by_two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of servers that start at the same moment, as those of several workers do, none takes the port of another."""
-    few = PORTS[:300]
-    monkeypatch.setattr("tests.servers.process.PORTS", few)
-    script = (
-        f"from tests.servers import process; process.PORTS = {few!r}; print([process.free_port() for _ in [0] * 60])"
-    )
-
-    ours = [free_port() for _ in range(60)]
-    theirs = json.loads(
-        subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, check=True).stdout
-    )
-
-    assert len({*ours, *theirs}) == 120
-
-
-def test_a_program_that_does_not_start_shows_the_tail_of_its_log(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ServerFailed, match=r"^sh ended at once with 3:\nno room\n$"),
-        running(shell("echo no room; exit 3", tmp_path), ready=lambda: False),
-    ):
-        pass
-
-
-def test_a_program_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
-    started, wait = tmp_path / "started", tmp_path / "wait"
-    os.mkfifo(wait)
-
-    def let_it_end() -> None:
-        wait.write_text("\n")
-        assert in_time(lambda: is_dead(int(started.read_text())))
-
-    script = "echo $$ > started; read -r _ < wait; echo crash; exit 4"
-    with (
-        pytest.raises(ServerFailed, match=r"^sh ended by itself with 4:\ncrash\n$"),
-        running(shell(script, tmp_path), ready=partial(is_written, started)),
-    ):
-        let_it_end()
-
-
 @pytest.mark.parametrize(
     "script",
     [
@@ -259,24 +219,6 @@ def test_the_demo_leaves_nothing_running_however_it_ends(end: signal.Signals, st
     assert ended == status
     assert in_time(lambda: not any(is_open(url) for url in (site, *origins)))
     assert in_time(lambda: nobody_works_in(temporary))
-
-
-def test_the_command_line_says_what_is_missing() -> None:
-    with command_line("radosgw", environment=NOTHING_INSTALLED) as process:
-        line = line_of(process)
-
-    assert line == {
-        "name": "radosgw",
-        "missing": "radosgw is not installed: run .ci/install as root, or apt-get install radosgw",
-    }
-
-
-def test_the_command_line_does_not_need_django() -> None:
-    script = "import sys, tests.servers.__main__, tests.servers.radosgw; print('django' in sys.modules)"
-
-    output = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-
-    assert output.stdout == "False\n"
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])

@@ -1,9 +1,7 @@
 """The proxy does to a request what each fault says, and nothing to the others."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -139,28 +137,6 @@ def test_a_late_request_is_carried_out_when_the_client_has_long_gone(
     assert [body for _, _, body in arrived] == [b"early", b"late"]
 
 
-def test_a_client_that_waits_gets_the_answer_of_a_held_request(proxy: Proxy) -> None:
-    proxy.disturb(hold)
-    with ThreadPoolExecutor() as pool:
-        waiting: Future[requests.Response] = pool.submit(put, proxy)
-        while not proxy.waiting:
-            time.sleep(0.01)
-
-        proxy.release()
-
-        assert waiting.result().content == BODY
-
-
-def test_a_request_that_is_held_at_the_end_is_never_carried_out(arrived: Arrived) -> None:
-    with upstream(arrived) as url:
-        with proxy_to(url) as proxy:
-            proxy.disturb(hold)
-            with pytest.raises(requests.Timeout):
-                put(proxy, timeout=IMPATIENCE_SECONDS)
-
-        assert arrived == []
-
-
 def test_a_duplicate_is_carried_out_now_and_later(proxy: Proxy, arrived: Arrived) -> None:
     proxy.disturb(duplicate)
     assert put(proxy, b"first").content == BODY
@@ -182,15 +158,6 @@ def test_an_answer_that_does_not_come(fault: Fault, effects: int, proxy: Proxy, 
     assert len(arrived) == effects
     assert isinstance(error.value, requests.Timeout) == (fault not in (lose, reset))
     assert ("Connection reset" in str(error.value)) == (fault is reset)
-
-
-def test_a_delayed_answer_comes_whole(proxy: Proxy) -> None:
-    proxy.disturb(delay(0.1))
-    began = time.monotonic()
-
-    answer = put(proxy)
-
-    assert (answer.content, time.monotonic() - began >= 0.1) == (BODY, True)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +11,7 @@ from django.utils import timezone
 
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload
-from fileman.errors import FileMissing, OutOfTime, StorageUnavailable, UploadInProgress
+from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
 from fileman.testing.memory import Fault, MemoryBackend
 
 
@@ -117,22 +115,6 @@ def test_every_operation_is_a_call_that_the_time_limit_counts(backend: MemoryBac
     assert backend.stat(upload.upload_path).size == 3
 
 
-def test_a_fault_may_use_the_storage_itself(backend: MemoryBackend) -> None:
-    """So that a test can swap an object between two steps."""
-    upload, other = upload_of(backend, 3), upload_of(backend, 3)
-    put(backend, upload, b"abc")
-
-    def delete_once(operation: str, path: str, when: str) -> None:
-        MemoryBackend.faults.clear()
-        with ThreadPoolExecutor(1) as elsewhere:
-            elsewhere.submit(backend.delete, [upload.upload_path]).result(timeout=10)
-
-    MemoryBackend.faults.append(delete_once)
-    put(backend, other, b"xyz")
-
-    assert backend.missing(upload) == [upload.slice(1)]
-
-
 def test_file_managers_do_not_see_each_other() -> None:
     mine, yours = make(), make()
     upload = upload_of(mine, 3)
@@ -144,13 +126,6 @@ def test_file_managers_do_not_see_each_other() -> None:
     assert mine.location() != yours.location()
 
 
-def test_the_store_outlives_the_backend_object(backend: MemoryBackend) -> None:
-    upload = upload_of(backend, 3)
-    put(backend, upload, b"abc")
-
-    assert b"".join(make(backend.config.manager_id).read(upload.upload_path)) == b"abc"
-
-
 def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) -> None:
     put(backend, upload_of(backend, 3), b"abc")
     MemoryBackend.faults.append(_unavailable("never"))
@@ -159,38 +134,6 @@ def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) ->
 
     assert list(backend.list_objects("")) == []
     assert MemoryBackend.faults == []
-
-
-def test_every_object_has_a_version_of_its_own(backend: MemoryBackend) -> None:
-    uploads = [upload_of(backend, 3) for _ in range(3)]
-    for upload in uploads:
-        put(backend, upload, b"abc")
-
-    assert len({backend.stat(upload.upload_path).version for upload in uploads}) == 3
-
-
-def test_of_fifty_senders_of_one_slice_exactly_one_wins(backend: MemoryBackend) -> None:
-    upload = upload_of(backend, 1000)
-    start = Barrier(50)
-
-    def send(sender: int) -> bool:
-        start.wait(timeout=30)
-        try:
-            put(backend, upload, bytes([sender]) * 1000)
-        except UploadInProgress:
-            return False
-        return True
-
-    with ThreadPoolExecutor(50) as pool:
-        won = list(pool.map(send, range(50)))
-
-    assert won.count(True) == 1
-    assert b"".join(backend.read(upload.upload_path)) == bytes([won.index(True)]) * 1000
-
-
-@pytest.mark.parametrize("url", ["", "memory://"])
-def test_a_backend_url_may_be_empty_or_plain(url: str) -> None:
-    assert make(backend_url=url).validate_configuration() == (True, [])
 
 
 def test_the_memory_backend_works_without_pytest() -> None:

@@ -13,7 +13,7 @@ from fileman import cleanup, files, uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
-from fileman.errors import FilemanError, StorageUnavailable, UploadInProgress
+from fileman.errors import FilemanError, UploadInProgress
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
@@ -263,42 +263,6 @@ def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: File
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         finish(user, ticket)
     assert row(file_of(ticket)) == before
-
-
-def test_a_fault_of_the_storage_gives_the_upload_back(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
-
-    def hang(operation: str, path: str, moment: str) -> None:
-        raise StorageUnavailable
-
-    MemoryBackend.faults.append(hang)
-    outcome = finish(user, ticket)
-    MemoryBackend.faults.clear()
-    assert outcome.error is not None
-    assert (outcome.error.code, outcome.error.retryable) == ("STORAGE_UNAVAILABLE", True)
-    assert (outcome.file.upload_status, outcome.file.attempt_id, outcome.file.lease_until) == ("pending", None, None)
-    assert finish(user, ticket).file.upload_status == "completed"
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("operation", ["assemble", "read", "publish"])
-def test_a_crash_at_any_call_leaves_an_upload_that_can_be_finished(
-    user: User, manager: FileManager, operation: str, moment: str
-) -> None:
-    ticket = start(user)
-    send(ticket)
-
-    def crash(called: str, path: str, when: str) -> None:
-        if (called, when) == (operation, moment):
-            raise SystemExit
-
-    MemoryBackend.faults.append(crash)
-    with pytest.raises(SystemExit):
-        finish(user, ticket)
-    MemoryBackend.faults.clear()
-    assert finish(user, ticket).file.upload_status == "completed"
-    assert file_of(ticket).file_path in stored_paths(manager)
 
 
 def test_finalizing_before_anything_was_sent_can_be_repeated(user: User, manager: FileManager) -> None:

@@ -15,39 +15,15 @@ from fileman.models import File, FileManager
 from fileman.uploads import Outcome
 from tests.backends.azure.stores import Store
 from tests.servers.proxy import (
-    EMPTY,
-    MAINTENANCE_PAGE,
     NOT_FOUND_PAGE,
-    Answer,
-    Fault,
     Proxy,
     answer_with,
-    cut,
-    defer,
-    lose,
-    reset,
 )
 from tests.uploads.driver import caller_of, configured, file_of, finish, start, token_of
 
 BODY = b"as it was declared. " * 50
-OTHER = BODY[::-1]
 PART_BYTES = 600
 WAYS = ["one request", "parts"]
-CAPTIVE_PORTAL = Answer(status=302, headers=(("Location", "http://127.0.0.1:9/login"),))
-FAULTS: dict[str, Fault] = {
-    "a maintenance page": answer_with(MAINTENANCE_PAGE),
-    "an empty success": answer_with(EMPTY),
-    "an ingress' 404": answer_with(NOT_FOUND_PAGE),
-    "an ingress' 403": answer_with(403),
-    "a captive portal": answer_with(CAPTIVE_PORTAL),
-    "a gateway's 503": answer_with(503),
-    "an error after the effect": answer_with(500, after_effect=True),
-    "no response": lose,
-    "a reset": reset,
-    "a response cut in its status": cut("status"),
-    "a response cut in its headers": cut("headers"),
-    "a response cut in its body": cut("body"),
-}
 
 
 class Sent:
@@ -100,60 +76,12 @@ def sent(
         yield Sent(store, proxy, user)
 
 
-@pytest.fixture
-def make(store: Store, proxy: Proxy, manager: FileManager, user: User) -> Callable[[], Sent]:
-    return lambda: Sent(store, proxy, user)
-
-
 def test_finalize_sends_these_requests_and_no_delete(sent: Sent) -> None:
     assert sent.finalize().error is None
 
     sent.assert_completed()
     assembly = ["GET", "PUT"] if len(sent.requests) > 1 else []
     assert [seen.method for seen in sent.proxy.seen] == [*assembly, "HEAD", "GET", "PUT", "PUT", "PUT", "HEAD"]
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_at_any_request_of_finalize_costs_a_call_and_no_bytes(make: Callable[[], Sent], name: str) -> None:
-    """An upload that fails loses its bytes, so only the storage itself may contradict it"""
-    for at in range(6):
-        sent = make()
-        sent.proxy.disturb(FAULTS[name], skip=at)
-
-        first = sent.finalize()
-        sent.file.refresh_from_db()
-        met = [seen.fault != "" for seen in sent.proxy.seen]
-        sent.proxy.calm()
-
-        assert met[: at + 1] == [False] * at + [True]
-        if first.error is not None:
-            assert (first.error.code, sent.file.upload_status) == (ErrorCode.STORAGE_UNAVAILABLE, File.PENDING)
-            assert sent.finalize().error is None, f"request {at}"
-        sent.assert_completed()
-        assert "DELETE" not in {seen.method for seen in sent.proxy.seen}
-
-
-@pytest.mark.parametrize(
-    ("sent", "target"),
-    [
-        ("parts", "comp=blocklist"),
-        *((way, target) for way in WAYS for target in ("uploads/.*notes", "comp=properties", "comp=metadata")),
-    ],
-    indirect=["sent"],
-)
-def test_a_request_of_an_earlier_call_that_is_carried_out_last_changes_nothing(sent: Sent, target: str) -> None:
-    """Meanwhile the client has written its upload path again, where Azure lets it"""
-    sent.proxy.disturb(defer, method="PUT", target=target)
-    first = sent.finalize()
-    assert first.error
-    assert first.error.code == ErrorCode.STORAGE_UNAVAILABLE
-    assert sent.finalize().error is None
-    assert sent.send(OTHER) == {201} if len(sent.requests) > 1 else {403}
-
-    sent.proxy.release()
-
-    sent.assert_completed()
-    assert sent.finalize().error is None
 
 
 def test_each_call_makes_progress_though_one_request_fits_into_it(sent: Sent) -> None:

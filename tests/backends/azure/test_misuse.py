@@ -209,15 +209,3 @@ def test_a_leased_blob_of_the_right_bytes_completes(grant: Callable[..., Grant])
 
     assert outcome.error is None
     assert granted.store.blob(outcome.file.stored_path).get_blob_properties().lease.status == "unlocked"
-
-
-def test_writing_after_completion_changes_nothing(grant: Callable[..., Grant]) -> None:
-    """The URL still writes the upload path, which is not what is served"""
-    granted = grant(parts=True)
-    granted.put_blocks()
-    outcome = granted.finalize()
-    assert outcome.error is None
-
-    granted.put(OTHER)
-
-    assert granted.store.blob(outcome.file.stored_path).download_blob().readall() == BODY

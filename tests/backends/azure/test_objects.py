@@ -1,23 +1,18 @@
 """Blobs in states that only Azure knows: uncommitted, leased, with snapshots, being copied, under a foreign key."""
 
-import hashlib
 import io
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.storage.blob import BlobLeaseClient
 
 from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.time_limit import time_limit
-from fileman.backends.values import DeleteFailure, StoredObject, Upload
-from fileman.errors import OutOfTime, PartsMissing, StorageMisconfigured, StorageUnavailable, UploadInProgress
+from fileman.backends.values import DeleteFailure, Upload
+from fileman.errors import OutOfTime, StorageMisconfigured, StorageUnavailable
 from tests.backends.azure.stores import BODY, PART_BYTES, Store, alter, make_upload, refuse, send
 from tests.servers.proxy import EMPTY, MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Proxy, answer_with
-
-DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -30,24 +25,6 @@ def half_sent(backend: AzureBackend) -> Upload:
 
 
 class TestUncommitted:
-    def test_a_list_shows_a_blob_of_blocks_only(self, backend: AzureBackend, half_sent: Upload) -> None:
-        """Cleanup finds unfinished uploads by their age"""
-        prefix, now = f"{backend.prefix}.uploads/", datetime.now(UTC)
-
-        before = list(backend.list_objects(prefix, older_than=now - DAY))
-        [found] = backend.list_objects(prefix, older_than=now + DAY)
-
-        assert (before, found.path, found.size) == ([], half_sent.upload_path, 0)
-
-    def test_a_block_of_another_length_is_missing(self, backend: AzureBackend, half_sent: Upload) -> None:
-        """Azure signs no length, so a short block arrives; it is asked for again"""
-        requests = backend.instructions(half_sent, list(half_sent.slices()))
-        assert [send(request, BODY[: PART_BYTES - 1]) for request in requests] == [201, 201]
-
-        assert backend.missing(half_sent) == list(half_sent.slices())
-        with pytest.raises(PartsMissing):
-            backend.assemble(half_sent)
-
     def test_abort_leaves_no_block_where_azure_deletes_only_blobs(
         self, store: Store, backend: AzureBackend, proxy: Proxy, half_sent: Upload
     ) -> None:
@@ -272,36 +249,6 @@ class TestThroughUs:
 
         assert len([seen for seen in proxy.seen if "comp=block&" in seen.target]) == 1
         assert backend.missing(upload) == [upload.slice(1)]
-
-    def test_the_second_writer_is_refused(self, store: Store, backend: AzureBackend, proxy: Proxy) -> None:
-        """Even if both began before either was done"""
-        upload = make_upload(backend)
-        store.put(upload.upload_path, BODY)
-        proxy.disturb(refuse(404, "BlobNotFound"), method="HEAD")
-
-        with pytest.raises(UploadInProgress):
-            backend.write(upload, upload.slice(1), io.BytesIO(BODY[::-1]))
-
-        assert store.blob(upload.upload_path).download_blob().readall() == BODY
-
-    def test_one_of_many_writers_at_once_wins(self, store: Store) -> None:
-        """The others are refused, and bytes and checksum are those of one sender"""
-        backend = store.backend()
-        upload = make_upload(backend)
-        bodies = [bytes([n]) * len(BODY) for n in range(8)]
-
-        def write(body: bytes) -> StoredObject | None:
-            try:
-                return backend.write(upload, upload.slice(1), io.BytesIO(body))
-            except UploadInProgress:
-                return None
-
-        with ThreadPoolExecutor(len(bodies)) as pool:
-            answers = list(pool.map(write, bodies))
-
-        [(winner, stored)] = [(body, answer) for body, answer in zip(bodies, answers, strict=True) if answer]
-        assert store.blob(upload.upload_path).download_blob().readall() == winner
-        assert stored.checksums == {"sha256": hashlib.sha256(winner).hexdigest()}
 
 
 class TestTrouble:

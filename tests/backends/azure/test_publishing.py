@@ -18,7 +18,7 @@ from fileman.errors import (
     UploadInProgress,
 )
 from tests.backends.azure.stores import BODY, Store, alter, make_upload, refuse
-from tests.servers.proxy import Fault, Proxy, answer_with, cut, defer, duplicate, lose, reset
+from tests.servers.proxy import Fault, Proxy, answer_with, cut, lose, reset
 
 BY_UPLOADER = {
     "x-ms-blob-cache-control": "public",
@@ -166,14 +166,6 @@ class TestSlowCopies:
         again = next_path(case.upload)
         case.assert_published(case.backend.publish(again, case.verified), again)
 
-    def test_a_copy_of_another_size_is_not_published(self, case: Case) -> None:
-        case.proxy.disturb(alter({"Content-Length": "99"}), method="HEAD")
-
-        with pytest.raises(ObjectChanged):
-            case.backend.publish(case.upload, case.verified)
-
-        assert case.upload.progress == {}
-
     def test_a_copy_that_was_deleted_is_made_again_at_another_path(self, case: Case) -> None:
         with time_limit(0), pytest.raises(OutOfTime):
             case.backend.publish(case.upload, case.verified)
@@ -220,52 +212,6 @@ class TestLostResponses:
         case.proxy.disturb(alter(hidden=forgotten), method="HEAD", times=None)
 
         case.assert_published(case.backend.publish(case.upload, case.verified), case.upload)
-
-
-class TestLateRequests:
-    """What an earlier call sent is carried out after a later call has published."""
-
-    @pytest.mark.parametrize(
-        ("step", "is_replaced", "status"),
-        [(COPY, False, 202), (COPY, True, 412), (HEADERS, False, 412), (MARK, False, 412)],
-    )
-    def test_a_request_without_a_response(self, case: Case, step: str, is_replaced: bool, status: int) -> None:
-        """A copy of the source as it was, or as it was replaced meanwhile"""
-        case.proxy.disturb(defer, **at(step))
-        with pytest.raises(StorageUnavailable):
-            case.backend.publish(case.upload, case.verified)
-        again = next_path(case.upload) if step == COPY else case.upload
-        published = case.backend.publish(again, case.verified)
-        if is_replaced:
-            case.store.put(case.upload.upload_path, BODY[::-1])
-
-        assert case.proxy.release() == [status]
-
-        assert (case.backend.find(case.upload.file_path) is None) == (step == COPY)
-        case.assert_published(published, again)
-
-    @pytest.mark.parametrize(("step", "status"), [(COPY, 409), (HEADERS, 412), (MARK, 412)])
-    def test_a_request_that_a_gateway_repeats_by_itself(self, case: Case, step: str, status: int) -> None:
-        case.proxy.disturb(duplicate, **at(step))
-        published = case.backend.publish(case.upload, case.verified)
-
-        assert case.proxy.release() == [status]
-
-        case.assert_published(published, case.upload)
-
-    def test_the_copy_of_a_call_that_died(self, case: Case) -> None:
-        """Its worker was killed while it replaced the headers, so the progress is lost; then the headers come late"""
-        case.proxy.disturb(defer, target=HEADERS)
-        with pytest.raises(StorageUnavailable):
-            case.backend.publish(case.upload, case.verified)
-        assert case.backend.find(case.upload.file_path) is None
-        again = replace(case.upload, file_path=f"{case.upload.folder}2/notes_20260102.txt", progress={})
-        published = case.backend.publish(again, case.verified)
-
-        assert case.proxy.release() == [200]
-
-        assert case.backend.find(case.upload.file_path) is None
-        case.assert_published(published, again)
 
 
 @pytest.mark.parametrize(

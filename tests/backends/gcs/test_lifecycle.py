@@ -20,7 +20,6 @@ from fileman.uploads._finalize import finalize
 from fileman.uploads.instructions import build_upload
 from tests.backends.gcs.scripted_server import Answer, answering
 from tests.backends.gcs.stores import BODY, ORIGIN, Store, allowed_origin, changed, checksum_of, send
-from tests.servers.gcs.faults import Fault
 from tests.servers.proxy import answer_with, proxy_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,19 +138,6 @@ def finish_in_calls(caller: Caller, ticket: Ticket) -> list[str | None]:
     return codes
 
 
-def test_a_long_copy_is_finished_over_several_calls(store: Store, caller: Caller, manager: FileManager) -> None:
-    """UPLOAD_IN_PROGRESS until the rewrite is done; the row keeps Google's token between the calls."""
-    ticket = start(caller, manager, LARGE)
-    send_all(ticket.instructions, LARGE)
-    store.server.set_unfinished_rewrite_steps(3)
-    with changed(FINALIZE_BUDGET_SECONDS=0):
-        codes = finish_in_calls(caller, ticket)
-
-    assert len(codes) > 3
-    assert codes == ["UPLOAD_IN_PROGRESS"] * (len(codes) - 1) + [None]
-    assert_published(ticket, LARGE, tries=1)
-
-
 def test_a_copy_whose_token_is_refused_is_finished_by_another(
     store: Store, caller: Caller, manager: FileManager
 ) -> None:
@@ -200,25 +186,6 @@ def test_a_page_in_place_of_tokens_stops_its_own_manager_only(
         _clean(later + timedelta(days=2))
 
     assert {file.file_manager.name for file in File.objects.all()} == {"A page"}
-
-
-def test_a_broken_session_is_refreshed_from_its_offset(store: Store, caller: Caller, manager: FileManager) -> None:
-    ticket = start(caller, manager, LARGE)
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=600 * 1024))
-    with pytest.raises(requests.ConnectionError):
-        send_all(ticket.instructions, LARGE)
-
-    early = finish(caller, ticket)
-    outcome = refresh(caller, ticket)
-
-    assert isinstance(early.error, NotUploaded)
-    assert early.instructions is not None
-    assert outcome.instructions is not None
-    assert [request.slice.offset for request in outcome.instructions.requests] == [512 * 1024]
-    assert outcome.instructions.ordered is True
-    send_all(outcome.instructions, LARGE)
-    assert refresh(caller, ticket).instructions is None
-    assert finish(caller, ticket).file.upload_status == File.COMPLETED
 
 
 @pytest.mark.parametrize("by", ["refresh", "finalize", "finalize after a crash"])

@@ -22,16 +22,11 @@ from fileman.errors import (
 from tests.backends.gcs.stores import BODY, Store, impatient, send, upload_of, uploaded
 from tests.servers.proxy import (
     MAINTENANCE_PAGE,
-    NOT_FOUND_PAGE,
     Fault,
     Proxy,
     answer_with,
     cut,
-    defer,
     delay,
-    duplicate,
-    hang,
-    hold,
     lose,
     proxy_to,
     reset,
@@ -215,59 +210,6 @@ def test_the_token_of_another_source_is_not_used(case: Publishing) -> None:
 
 
 # The first request
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        lose,
-        reset,
-        cut("status"),
-        cut("headers"),
-        cut("body"),
-        answer_with(503),
-        answer_with(503, after_effect=True),
-        answer_with(MAINTENANCE_PAGE),
-        answer_with(MAINTENANCE_PAGE, after_effect=True),
-        answer_with(NOT_FOUND_PAGE, after_effect=True),
-    ],
-)
-def test_a_first_request_of_unknown_outcome_is_not_repeated(case: Publishing, fault: Fault) -> None:
-    """Not even outside of a time limit. Another call takes another path."""
-    case.proxy.disturb(fault, target=REWRITE)
-
-    with pytest.raises(StorageUnavailable):
-        case.publish()
-    assert len(case.rewrites()) == 1
-    case.publish_elsewhere()
-
-    assert case.bytes_at() in (None, BODY)
-
-
-@pytest.mark.parametrize("fault", [hold, defer, hang])
-def test_a_copy_that_comes_late_harms_nothing(case: Publishing, fault: Fault) -> None:
-    """Carried out after the next try is published, and after the client has put other bytes at the upload path."""
-    case.proxy.disturb(fault, target=REWRITE)
-    with impatient(), pytest.raises(StorageUnavailable):
-        case.publish()
-    again = case.publish_elsewhere()
-    case.swap_source()
-
-    assert case.proxy.release() == ([] if fault is hang else [404])
-
-    assert (case.bytes_at(), case.bytes_at(again)) == (None, BODY)
-
-
-def test_a_repetition_by_a_load_balancer_harms_nothing(case: Publishing) -> None:
-    """The very same request, to the same path, after the client has put other bytes at the upload path."""
-    case.proxy.disturb(duplicate, target=REWRITE)
-    published = case.publish()
-    case.swap_source()
-
-    assert case.proxy.release() == [404]
-
-    assert case.backend.stat(case.upload.file_path) == published
-    assert case.bytes_at() == BODY
 
 
 def test_a_storage_that_answers_late_is_given_its_time(case: Publishing) -> None:

@@ -9,7 +9,7 @@ import requests
 
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.time_limit import time_limit
-from fileman.backends.values import Slice, Upload
+from fileman.backends.values import Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
 from tests.backends.gcs.stores import (
     BODY,
@@ -50,32 +50,6 @@ def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) ->
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=after_bytes))
     with pytest.raises(requests.ConnectionError):
         send(request, BIG[request.slice.offset :])
-
-
-def test_one_request_carries_the_whole_file(backend: GCSBackend, upload: Upload) -> None:
-    request = only_request(backend, upload)
-
-    assert request.slice == Slice(part_number=1, offset=0, length=len(BIG))
-    assert (request.method, request.url) == ("PUT", upload.begun["session"])
-    assert request.headers == (("Content-Range", f"bytes 0-{len(BIG) - 1}/{len(BIG)}"),)
-    assert request.success_status == (200, 201)
-    assert send(request, BIG).status_code == 200
-    assert backend.missing(upload) == []
-    stored = backend.assemble(upload)
-    assert (stored.path, stored.size, stored.content_type) == (upload.upload_path, len(BIG), "text/plain")
-
-
-def test_a_broken_transfer_continues_where_it_broke_off(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    _cut(store, backend, upload, 600 * KIB)
-    assert backend.missing(upload) == [Slice(part_number=1, offset=512 * KIB, length=len(BIG) - 512 * KIB)]
-
-    _cut(store, backend, upload, 300 * KIB)
-    request = only_request(backend, upload)
-
-    assert request.slice == Slice(part_number=1, offset=768 * KIB, length=len(BIG) - 768 * KIB)
-    assert dict(request.headers) == {"Content-Range": f"bytes {768 * KIB}-{len(BIG) - 1}/{len(BIG)}"}
-    assert send(request, BIG[768 * KIB :]).status_code == 200
-    assert b"".join(backend.read(upload.upload_path)) == BIG
 
 
 def test_after_a_lost_response_nothing_is_missing(store: Store, backend: GCSBackend, upload: Upload) -> None:
@@ -134,17 +108,6 @@ def test_another_origin_gets_no_session(backend: GCSBackend, origin: str) -> Non
     allowed = changed(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/")
     with allowed, pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
         begun(backend, upload_of(session=True), origin=origin)
-
-
-def test_an_aborted_session_takes_no_more_bytes(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    _cut(store, backend, upload, 600 * KIB)
-    request = only_request(backend, upload)
-
-    backend.abort(upload)
-
-    assert send(request, BIG[512 * KIB :]).status_code == 499
-    assert store.names() == []
-    backend.abort(upload)
 
 
 def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
@@ -234,16 +197,6 @@ def through_us(store: Store) -> GCSBackend:
     return store.backend(direct=False)
 
 
-@pytest.mark.parametrize("session", [True, False], ids=["session", "single"])
-def test_bytes_that_come_through_us_are_hashed(through_us: GCSBackend, session: bool) -> None:
-    """SHA-256 on the way, which Google does not compute."""
-    upload = begun(through_us, upload_of(len(BIG), session=session))
-
-    stored = through_us.write(upload, upload.slice(1), io.BytesIO(BIG))
-
-    assert stored.checksums == {name: checksum_of(BIG, name).hexdigest for name in ("sha256", "crc32c", "md5")}
-
-
 def test_a_session_through_us_continues_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
     store.server.inject(Fault(method="PUT", path_contains="upload_id=", times=2, cut_after_bytes=600 * KIB))
@@ -271,19 +224,3 @@ def test_a_session_keeps_the_bytes_of_a_stream_that_ended_early(through_us: GCSB
         with suppress(UploadInProgress):  # the broken transfer was still arriving
             through_us.write(upload, rest[0], io.BytesIO(BIG[rest[0].offset :]))
     assert b"".join(through_us.read(upload.upload_path)) == BIG
-
-
-def test_of_two_simultaneous_senders_the_second_is_refused(store: Store, through_us: GCSBackend) -> None:
-    """By the precondition, where stat came too early."""
-    upload = upload_of()
-
-    class _WhileAnotherWrites(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            if not store.has(upload.upload_path):
-                store.put(upload.upload_path, b"the winner's")
-            return super().read(size)
-
-    with pytest.raises(UploadInProgress):
-        through_us.write(upload, upload.slice(1), _WhileAnotherWrites(BODY))
-
-    assert store.bucket.blob(upload.upload_path).download_as_bytes() == b"the winner's"

@@ -11,7 +11,7 @@ from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, OutOfTime, StorageUnavailable
 from tests.backends.s3.stores import BODY, Store, assembled, checksum_of, copies_as_on_aws, on, read, uploaded
-from tests.servers.proxy import Proxy, answer_with, delay, duplicate, hold, lose
+from tests.servers.proxy import Proxy, answer_with, delay, hold
 
 OTHER_BODY = BODY[::-1]
 MD5 = checksum_of(BODY, "md5").hexdigest
@@ -101,23 +101,6 @@ def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Stor
 
 
 @by_parts
-@pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_a_repeated_request_that_comes_late_changes_no_published_file(
-    store: Store, proxy: Proxy, backend: S3Backend, method: str
-) -> None:
-    """A gateway carries UploadPartCopy or Complete out a second time, after the client has swapped the bytes."""
-    upload, verified = assembled(backend)
-    proxy.disturb(duplicate, method=method, target=f"{upload.file_path}.*uploadId=")
-    published = backend.publish(upload, verified)
-    swap(store, upload)
-
-    [late] = proxy.release()
-
-    assert method == "POST" or late >= 400
-    assert (backend.stat(upload.file_path).etag, read(backend, upload.file_path)) == (published.etag, BODY)
-
-
-@by_parts
 @pytest.mark.usefixtures("impatient")
 def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
     store: Store, proxy: Proxy, backend: S3Backend
@@ -151,24 +134,6 @@ def test_a_slow_copy_of_swapped_bytes_is_not_published(store: Store, proxy: Prox
         backend.publish(upload, verified)
 
     assert_nothing_published(store, upload)
-
-
-@by_parts
-def test_a_lost_response_to_the_publishing_request_leaves_a_proven_object(
-    store: Store, proxy: Proxy, backend: S3Backend
-) -> None:
-    """The next call takes another path, unless it finds this object and takes it."""
-    upload, verified = assembled(backend)
-    proxy.disturb(lose, method="POST", target=f"{upload.file_path}.*uploadId=")
-
-    with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-
-    assert upload.progress == {}
-    assert verbs(proxy).count("CompleteMultipartUpload") == 1
-    found = backend.find(upload.file_path)
-    assert found is not None
-    assert (found.size, found.checksums["md5"]) == (len(BODY), MD5)
 
 
 @by_parts
