@@ -9,6 +9,7 @@ from tests.backends import test_local_contracts
 from tests.backends.azure import test_contract as azure
 from tests.backends.azure import test_token_credentials
 from tests.backends.gcs import test_contract as gcs
+from tests.backends.gcs import test_emulators
 from tests.backends.s3 import test_contract as s3
 
 SUITES: dict[type[BackendContract], set[Reduction]] = {
@@ -23,6 +24,12 @@ SUITES: dict[type[BackendContract], set[Reduction]] = {
     test_token_credentials.TestAzureByToken: {Reduction.EXACT_LENGTH},
     gcs.TestDirect: set(),
     gcs.TestThroughUs: set(),
+    test_emulators.TestContract: {
+        Reduction.SIGNATURES,
+        Reduction.EXACT_LENGTH,
+        Reduction.DISPOSITION,
+        Reduction.CREATE_ONLY,
+    },
 }
 
 

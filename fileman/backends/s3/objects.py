@@ -88,9 +88,10 @@ class S3Objects:
         return failures
 
     def _delete_with_versions(self, batch: list[dict[str, str]]) -> list[DeleteFailure]:
-        marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
         # Ceph adds no second marker, so a version that was locked at the first deletion would be forgotten.
-        kept = [named["Key"] for named in batch] if self._keeps_versions else marked
+        everything = [named["Key"] for named in batch] if self._keeps_versions else []
+        marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
+        kept = everything or marked
         versions = [entry for path in kept for entry in self._versions(path)]
         failures += self._delete_all([_name(entry) for entry in versions if "Size" in entry])
         # A version that is locked or held stays, and then the last marker: without it the object is readable again.

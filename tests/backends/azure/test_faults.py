@@ -1,6 +1,6 @@
 """Finalize on Azure while something else answers, answers break off, or requests are carried out late."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -96,10 +96,10 @@ def test_each_call_makes_progress_though_one_request_fits_into_it(sent: Sent) ->
 
 
 def test_a_deleted_upload_that_an_ingress_denies_is_deleted_by_the_next_cleanup(
-    make: Callable[[], Sent], django_capture_on_commit_callbacks: Any
+    store: Store, proxy: Proxy, manager: FileManager, user: User, django_capture_on_commit_callbacks: Any
 ) -> None:
-    """Its 404 does not say that a blob is absent"""
-    sent = make()
+    """Its 404 does not say that a blob is absent."""
+    sent = Sent(store, proxy, user)
     sent.proxy.disturb(answer_with(NOT_FOUND_PAGE), times=None)
     with django_capture_on_commit_callbacks(execute=True):
         uploads.abort(caller=caller_of(sent.user), upload_token=token_of(sent.ticket), now=timezone.now())
