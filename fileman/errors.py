@@ -37,7 +37,7 @@ class ErrorCode(StrEnum):
     FILE_MANAGER_INACTIVE = ("FILE_MANAGER_INACTIVE", "The file manager does not accept uploads.")
     TOO_MANY_FILES = ("TOO_MANY_FILES", "The request names more files than maxFilesPerBatch.")
     TOO_MANY_PENDING = ("TOO_MANY_PENDING", "The caller has too many unfinished uploads.")
-    INVALID_FILENAME = ("INVALID_FILENAME", "The filename is empty, too long or has forbidden characters.")
+    INVALID_FILENAME = ("INVALID_FILENAME", "The filename is empty, or it has slashes or control characters.")
     INVALID_METADATA = ("INVALID_METADATA", "The metadata is not a JSON object, is too large or is nested too deeply.")
     INVALID_CHECKSUM = ("INVALID_CHECKSUM", "The checksum is malformed or its algorithm is not supported.")
     INVALID_INPUT = ("INVALID_INPUT", "An argument has an impossible value.")

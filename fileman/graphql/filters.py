@@ -10,6 +10,7 @@ from fileman import models
 from fileman.errors import InvalidInput
 from fileman.graphql.enums import FileOrdering
 from fileman.graphql.ids import to_group_key, to_uuid
+from fileman.validation import filenames
 
 _MAX_LENGTH = 255
 
@@ -49,7 +50,7 @@ class FileFilter:
             created__gte=self.created and _to_aware(self.created.gte),
             created__lt=self.created and _to_aware(self.created.lt),
             original_filename__icontains=self.original_filename
-            and _check_text(self.original_filename.contains, "originalFilename"),
+            and filenames.search_term(_check_text(self.original_filename.contains, "originalFilename") or ""),
             file_manager=None if self.file_manager is None else to_uuid("FileManager", self.file_manager),
             is_public=self.is_public,
         )

@@ -52,6 +52,11 @@ class Migration(migrations.Migration):
             name='file_path',
             field=models.CharField(blank=True, help_text='Path in the storage; null until the upload is completed.', max_length=1000, null=True),
         ),
+        migrations.AlterField(
+            model_name='file',
+            name='original_filename',
+            field=models.CharField(help_text='Name that the uploader gave, mended.', max_length=255),
+        ),
         migrations.AddField(
             model_name='file',
             name='look_at',

@@ -90,7 +90,7 @@ class File(models.Model):
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    original_filename = models.CharField(max_length=255, help_text="Name that the uploader gave, at most 255 bytes.")
+    original_filename = models.CharField(max_length=255, help_text="Name that the uploader gave, mended.")
     filename = models.CharField(max_length=255, help_text="Name in the storage.")
     tries = models.PositiveIntegerField(
         default=0, help_text="Publishing requests that were sent, or may have been. Each has a path of its own."

@@ -91,15 +91,18 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
 
 
 def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
-    """Raise ExtensionNotAllowed if the suffix is not listed, or a suffix of active content precedes it."""
+    """Raise ExtensionNotAllowed if the suffix is not listed, or one of active content stands anywhere in the name.
+
+    A list of types alone refuses such a suffix too, unless the type that belongs to it is listed.
+    """
     allowed = {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
-    if not allowed:
-        return
-    if filenames.get_extension(name) not in allowed:
+    types = manager.allowed_mime_types
+    if allowed and not any(name.lower().endswith(f".{extension}") for extension in allowed):
         raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
-    active = [suffix for suffix in filenames.inner_extensions(name) if suffix in filenames.ACTIVE_EXTENSIONS - allowed]
-    if active:
-        raise ExtensionNotAllowed(f"The filename contains the extension {active[0]!r}. Rename the file.", field=field)
+    for suffix in filenames.active_suffixes(name) if allowed or types else ():
+        if suffix not in allowed and (allowed or not content_types.matches(content_types.guess(f"x.{suffix}"), types)):
+            message = f"The extension {suffix!r} is not allowed anywhere in the filename. Rename the file."
+            raise ExtensionNotAllowed(message, field=field)
 
 
 def check_content_type(content_type: str, *, manager: FileManager, field: tuple[str, ...]) -> None:

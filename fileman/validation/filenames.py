@@ -7,47 +7,86 @@ from datetime import datetime
 
 from fileman.errors import InvalidFilename
 
-# UTF-8 bytes of a display name after NFC: the common limit of path components on ext4, APFS and NTFS.
-MAX_BYTES = 255
+# UTF-16 units of a display name, as NTFS and APFS count: 255 Japanese letters, which are 765 bytes of UTF-8.
+MAX_UNITS = 255
 _STEM_LENGTH = 60
 _EXTENSION_LENGTH = 16
-# Slashes, and characters that compatibility normalization or a reader takes for one.
-_SEPARATORS = set("/\\\u2044\u2215\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c")
-# Unicode categories: control, format, surrogate, private use, separators. Unassigned ones pass: emoji come every year.
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-# Format characters that emoji and Indic scripts need.
-_JOINERS = {"\u200c", "\u200d"}
+# Characters that compatibility normalization or a reader takes for a slash, and the colon of Windows' streams.
+_LOOKALIKES = dict.fromkeys(map(ord, "\u2044\u2215\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c:"), "_")
+# Unicode categories: control, surrogate, line and paragraph separator. Unassigned ones pass: emoji come every year.
+_REFUSED = {"Cc", "Cs", "Zl", "Zp"}
+# Invisible, though Unicode does not call them format characters.
+_BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# Format characters that are part of emoji and of words in Persian and Indic scripts.
+_JOINERS = "\u200c\u200d"
+_STRAY_JOINERS = re.compile(rf"(?<![^\x00-\x7f])[{_JOINERS}]+|[{_JOINERS}]+(?![^\x00-\x7f])")
+# A black flag and the invisible letters of its region: England, Scotland, Wales.
+_REGION_FLAG = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)")
+# What stays at the end of a name that is shortened.
+_SUFFIX = re.compile(r"(?i)(\.tar)?\.[^.\s]{1,32}$")
 # Device names of Windows, with any extension.
 _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)")
-# Extensions of files that a server or a browser might run.
-ACTIVE_EXTENSIONS = frozenset(
-    """
-    asp aspx bat cgi cmd com cshtml exe hta htaccess htm html jar js jse jsp jspx mjs msi php php3 php4 php5
-    php7 php8 phar phtml pl ps1 py rb scr sh shtml svg svgz swf vb vbe vbs wsf xht xhtml xml xsl xslt
-    """.split()  # noqa: SIM905
+# Suffixes of files that a server runs or sends as a page, or that a desktop runs. Those of source code, and the ones
+# that are domains (.com, .pl, .sh), are no danger before another suffix: "node.js.pdf", "Amazon.com.pdf".
+_ACTIVE = re.compile(
+    r"php\d*|phps|phtml?|pht|phar|aspx?|asa|asax|ascx|ashx|asmx|cer|cdx|htr|cshtml|vbhtml|jspx?|jspf|jsw|jsv|f?cgi|cf[cm]|cfml"
+    r"|s?html?|stm|xht|xhtml?|mht|mhtml|hta|htaccess|htpasswd|swf|exe|scr|pif|bat|cmd|msi|ps1|vb[es]?|jse|ws[fh]|jar|jnlp|lnk"
 )
 
 
 def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
     """Return the name for display and download: in NFC, without separators, safe on every file system.
 
-    Raises InvalidFilename for path separators, invisible characters, empty names and names over MAX_BYTES. Repairs
-    harmless defects: removes trailing dots and spaces, replaces ":" with "_", prefixes "_" to a leading dot and to the
-    device names of Windows.
+    Mends what people cannot see or help: drops format characters such as those of text direction, replaces look-alikes
+    of the slash, ":" and private characters with "_", prefixes "_" to a leading dot and to the device names of Windows,
+    removes trailing dots and spaces, and shortens the name to MAX_UNITS before its extension. Raises InvalidFilename
+    for slashes, control characters, line breaks, lone surrogates and names without a letter.
     """
-    name = unicodedata.normalize("NFC", given)
-    if any(c in _SEPARATORS for c in name):
+    if "/" in given or "\\" in given:
         raise InvalidFilename("The filename must not contain a path. Send the name alone.", field=field)
-    if any(unicodedata.category(c) in _INVISIBLE and c not in _JOINERS for c in name):
-        raise InvalidFilename("The filename contains invisible or control characters.", field=field)
-    name = name.strip().rstrip(". ").replace(":", "_")
+    if any(unicodedata.category(c) in _REFUSED for c in given):
+        raise InvalidFilename("The filename contains control characters or line breaks.", field=field)
+    name = search_term(given).strip().rstrip(". ")
     if not name.strip("._ "):
         raise InvalidFilename("The filename is empty.", field=field)
     if name.startswith(".") or _RESERVED.match(name):
         name = "_" + name.lstrip(".")
-    if len(name.encode()) > MAX_BYTES:
-        raise InvalidFilename(f"The filename is longer than {MAX_BYTES} bytes.", field=field)
-    return name
+    return _shorten(name)
+
+
+def search_term(given: str) -> str:
+    """Return a part of a name as `display_name` would keep it."""
+    parts = _REGION_FLAG.split(unicodedata.normalize("NFC", given).translate(_LOOKALIKES))
+    visible = "".join(part if index % 2 else _drop_invisible(part) for index, part in enumerate(parts))
+    return unicodedata.normalize("NFC", _STRAY_JOINERS.sub("", visible))
+
+
+def _drop_invisible(text: str) -> str:
+    kept = (c for c in text if c in _JOINERS or not (unicodedata.category(c) == "Cf" or c in _BLANK))
+    return "".join("_" if unicodedata.category(c) == "Co" else c for c in kept)
+
+
+def _shorten(name: str) -> str:
+    """Cut the end of the stem, between characters as a reader sees them: no half flag, no letter without its accent."""
+    units = name.encode("utf-16-le")
+    if len(units) <= 2 * MAX_UNITS:
+        return name
+    found = _SUFFIX.search(name)
+    suffix = found.group() if found else ""
+    room = 2 * MAX_UNITS - len(suffix.encode("utf-16-le"))
+    whole = end = len(units[:room].decode("utf-16-le", "ignore"))
+    while end and _is_continued(name, end):
+        end -= 1
+    return name[: end or whole].rstrip(". ") + suffix
+
+
+def _is_continued(name: str, at: int) -> bool:
+    """Return True if the character at this position belongs to the one before it."""
+    character, before = name[at], name[:at]
+    if "\U0001f1e6" <= character <= "\U0001f1ff":  # a flag is a pair of these
+        return (at - len(before.rstrip("".join(map(chr, range(0x1F1E6, 0x1F200)))))) % 2 == 1
+    is_mark = unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"} or "\U0001f3fb" <= character <= "\U0001f3ff"
+    return is_mark or before.endswith("\u200d")
 
 
 def get_extension(name: str) -> str:
@@ -56,9 +95,14 @@ def get_extension(name: str) -> str:
     return suffix.lower() if dot else ""
 
 
-def inner_extensions(name: str) -> list[str]:
-    """Return the suffixes before the last: ["php"] for "shell.php.jpg"."""
-    return [suffix.lower() for suffix in name.split(".")[1:-1]]
+def active_suffixes(name: str) -> list[str]:
+    """Return the suffixes of active content anywhere in a name: ["php"] for "shell.php.jpg" and "shell.PHP;.jpg".
+
+    A suffix ends where servers end one: at a dot, a semicolon, a colon, a percent sign or the end, spaces aside.
+    """
+    visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    plain = unicodedata.normalize("NFKC", visible).lower().replace("\u3002", ".")
+    return [suffix for suffix in re.findall(r"\.([a-z0-9]+)\s*(?=[.;:%]|$)", plain) if _ACTIVE.fullmatch(suffix)]
 
 
 def stored_name(name: str, *, now: datetime) -> str:

@@ -19,7 +19,6 @@ REFUSALS: list[tuple[str, str, Json, Json]] = [
     ("INVALID_FILENAME", "filename", {}, {"filename": "../../etc/passwd"}),
     ("INVALID_FILENAME", "filename", {}, {"filename": "a\0.txt"}),
     ("INVALID_FILENAME", "filename", {}, {"filename": "a\ud800.txt"}),
-    ("INVALID_FILENAME", "filename", {}, {"filename": "ä" * 126 + ".txt"}),
     ("EMPTY_FILE", "size", {}, {"size": 0}),
     ("EMPTY_FILE", "size", {}, {"size": "0"}),
     ("FILE_TOO_LARGE", "size", {"max_file_size": 1000}, {"size": 1001}),

@@ -280,6 +280,7 @@ class TestFilters:
             ({"contentType": "image/png"}, ["photo.png"]),
             ({"contentType": "image"}, []),
             ({"originalFilename": {"contains": "REPORT"}}, ["Report 2026.pdf", "100%_report.txt"]),
+            ({"originalFilename": {"contains": "\ufeffrepo\u200brt"}}, ["Report 2026.pdf", "100%_report.txt"]),
             ({"originalFilename": {"contains": "0%_r"}}, ["100%_report.txt"]),
             ({"originalFilename": {"contains": "%"}}, ["100%_report.txt"]),
             ({"isPublic": True}, ["photo.png"]),

@@ -90,6 +90,16 @@ def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) ->
         (["jpg"], "holiday.2026.jpg"),
         (["html"], "a.html"),
         (["png", "html"], "a.html.png"),
+        (["tar.gz", "zip"], "backup.TAR.gz"),
+        (["pdf"], "Your Orders - Amazon.com.pdf"),
+        (["pdf"], "invoice.allegro.pl.pdf"),
+        (["pdf"], "node.js.pdf"),
+        (["pdf"], "main.py.pdf"),
+        (["pdf"], "install.sh.pdf"),
+        (["pdf"], "data.xml.pdf"),
+        (["png"], "Flag of Italy.svg.png"),
+        (["pdf"], "Learn.php basics.pdf"),
+        (["pdf"], "v1.2.3 (final).pdf"),
         ([], "a.exe"),
         ([], "README"),
     ],
@@ -109,7 +119,39 @@ def test_allowed_extensions(allowed: list[str], name: str) -> None:
         (["tar"], "Archive.TAR.GZ"),
         (["jpg", "png"], "shell.php.jpg"),
         (["jpg", "png"], "a.html.png"),
-        (["jpg", "png"], "a.SVG.png"),
+        (["tar.gz"], "backup.gz"),
+        (["tar.gz"], "tar.gz"),
+        *[
+            (["jpg"], f"a{hidden}.jpg")
+            for hidden in (
+                *(
+                    ".html ",
+                    ".php;",
+                    ".asp;x",
+                    ".PHP",
+                    ".php\u200d",
+                    "\uff0ephp",
+                    "\u3002php",
+                    ".\uff50hp",
+                    ".php6",
+                    ".php%00",
+                ),
+                *(
+                    ".pht",
+                    ".phtml",
+                    ".phar",
+                    ".cer",
+                    ".ashx",
+                    ".shtm",
+                    ".xhtm",
+                    ".mht",
+                    ".lnk",
+                    ".jnlp",
+                    ".htaccess",
+                    ".cfm",
+                ),
+            )
+        ],
         (["jpg", "png"], "a.php.b.c.png"),
         (["jpg"], "x.jpg::$DATA"),
         (["jpg"], "a.jpg "[:-1] + ".ph\u0440"),
@@ -151,6 +193,13 @@ def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
 def test_a_client_reference_has_at_most_200_characters() -> None:
     assert accept(unsaved(), client_ref="x" * 200).size == 5
     assert refusal(unsaved(), client_ref="x" * 201) == (ErrorCode.INVALID_INPUT, ("files", "3", "clientRef"))
+
+
+@pytest.mark.parametrize("name", ["a.exe", "a.lnk", "a.ps1", "a.hta", "a.jar", "a.phtml", "a.php.png", "a.exe .png"])
+def test_a_list_of_types_refuses_a_suffix_that_runs_unless_its_own_type_is_listed(name: str) -> None:
+    refused = refusal(unsaved(allowed_mime_types=["image/*"]), filename=name, content_type="image/png")
+    assert refused == (ErrorCode.EXTENSION_NOT_ALLOWED, ("files", "3", "filename"))
+    assert accept(unsaved(allowed_mime_types=["text/html"]), filename="a.html", content_type="text/html")
 
 
 @pytest.mark.parametrize(

@@ -18,22 +18,7 @@ STORED = re.compile(r"[a-z0-9-]{1,60}_20231201_[0-9a-f]{32}(\.[a-z0-9-]{1,16})?"
 DECEMBER = datetime(2023, 12, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../etc/passwd",
-        "..\\..\\x",
-        "/abs",
-        "C:\\x",
-        "a/b",
-        "a\uff0fb",
-        "a\uff3cb",
-        "a\u2215b",
-        "a\u2044b",
-        "a\u29f8b",
-        "a\ufe68b",
-    ],
-)
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\x", "/abs", "C:\\x", "a/b", "a/\u200b"])
 def test_a_name_with_a_path_in_it_is_refused(name: str) -> None:
     with pytest.raises(InvalidFilename, match="must not contain a path"):
         filenames.display_name(name)
@@ -48,59 +33,52 @@ def test_percent_signs_are_letters_like_others(name: str, shown: str) -> None:
     assert not set(filenames.stored_name(shown, now=NOW).removesuffix(".txt")) & set("%./")
 
 
-@pytest.mark.parametrize(
-    "character",
-    [
-        "\x00",
-        "\r",
-        "\n",
-        "\t",
-        "\x1b",
-        "\x7f",
-        "\x85",
-        "\x9f",
-        "\u2028",
-        "\u2029",
-        "\ud800",
-        "\u202e",
-        "\u2066",
-        "\u200b",
-        "\u2060",
-        "\ufeff",
-        "\u00ad",
-        "\ue000",
-        "\U000e0001",
-    ],
-)
-def test_an_invisible_character_is_refused(character: str) -> None:
-    with pytest.raises(InvalidFilename, match="invisible"):
+@pytest.mark.parametrize("character", list("\x00\r\n\t\x1b\x7f\x85\x9f\u2028\u2029\ud800"))
+def test_a_control_character_is_refused(character: str) -> None:
+    with pytest.raises(InvalidFilename, match="control characters"):
         filenames.display_name(f"a{character}b.txt")
 
 
-@pytest.mark.parametrize("name", ["👩\u200d🚀.png", "نامه\u200cها.txt"])  # noqa: RUF001  # Persian
-def test_the_joiners_that_scripts_and_emoji_need_are_kept(name: str) -> None:
-    """U+200C and U+200D are part of words in Persian and of many emoji."""
-    assert filenames.display_name(name) == name
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+FAMILY = "👨\u200d👩\u200d👧"
+MENDED = [
+    ("CON", "_CON"),
+    ("nul.tar.gz", "_nul.tar.gz"),
+    ("COM¹.txt", "_COM¹.txt"),
+    ("lpt9.pdf", "_lpt9.pdf"),
+    ("console.txt", "console.txt"),
+    ("file.", "file"),
+    ("file ", "file"),
+    (" file. . ", "file"),
+    (".htaccess", "_htaccess"),
+    ("..hidden", "_hidden"),
+    ("x.jpg::$DATA", "x.jpg__$DATA"),
+    ("a:b.txt", "a_b.txt"),
+    # Look-alikes of the slash.
+    ("2024\uff0f05\uff0f01 請求書.pdf", "2024_05_01 請求書.pdf"),
+    ("1\u20442 cup.pdf", "1_2 cup.pdf"),
+    ("AC\u2215DC\u29f5\u29f8\u29f9\ufe68\uff3c.pdf", "AC_DC_____.pdf"),
+    # Direction marks, overrides, zero-width characters, fillers, byte-order marks.
+    ("Chat - \u202a+49 151\u202c.pdf", "Chat - +49 151.pdf"),
+    ("\u200fשלום\u200e.pdf", "שלום.pdf"),  # noqa: RUF001
+    ("photo\u202egpj.exe", "photogpj.exe"),
+    ("a\u2066b\u2069\u200b\u2060\u00ad\u3164\u2800\uffa0.txt", "ab.txt"),
+    ("\ufeffreport.pdf", "report.pdf"),
+    ("e\u200b\u0301cole.pdf", "école.pdf"),
+    ("apple \uf8ff.txt", "apple _.txt"),
+    # Joiners stay in words and emoji, and go where they only hide something.
+    ("نامه\u200cها.txt", "نامه\u200cها.txt"),  # noqa: RUF001  # Persian
+    (f"{FAMILY}.png", f"{FAMILY}.png"),
+    ("shell.php\u200d.jpg", "shell.php.jpg"),
+    # Flags and the pictures of this year's Unicode.
+    (f"{ENGLAND} 🇩🇪.png", f"{ENGLAND} 🇩🇪.png"),
+    ("a\U000e0067b.txt", "ab.txt"),
+    ("\U0001fae8.png", "\U0001fae8.png"),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "mended"),
-    [
-        ("CON", "_CON"),
-        ("nul.tar.gz", "_nul.tar.gz"),
-        ("COM¹.txt", "_COM¹.txt"),
-        ("lpt9.pdf", "_lpt9.pdf"),
-        ("console.txt", "console.txt"),
-        ("file.", "file"),
-        ("file ", "file"),
-        (" file. . ", "file"),
-        (".htaccess", "_htaccess"),
-        ("..hidden", "_hidden"),
-        ("x.jpg::$DATA", "x.jpg__$DATA"),
-        ("a:b.txt", "a_b.txt"),
-    ],
-)
-def test_a_harmless_defect_is_repaired(name: str, mended: str) -> None:
+@pytest.mark.parametrize(("name", "mended"), MENDED)
+def test_what_people_cannot_see_or_help_is_mended(name: str, mended: str) -> None:
     assert filenames.display_name(name) == mended
 
 
@@ -110,13 +88,30 @@ def test_a_name_without_content_is_refused(name: str) -> None:
         filenames.display_name(name)
 
 
-@pytest.mark.parametrize("name", ["a" * 251 + ".txt", "ü" * 125 + "a.txt", "日" * 83 + "ab.txt"])
-def test_a_name_of_255_bytes_is_accepted_and_one_byte_more_refused(name: str) -> None:
-    """Bytes of UTF-8 count, not characters."""
-    assert len(name.encode()) == 255
-    assert filenames.display_name(name) == name
-    with pytest.raises(InvalidFilename, match="longer than 255 bytes"):
-        filenames.display_name(f"a{name}")
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a" * 251 + ".txt", "a" * 251 + ".txt"),
+        ("請" * 84 + ".pdf", "請" * 84 + ".pdf"),
+        ("日" * 251 + ".pdf", "日" * 251 + ".pdf"),
+        ("a" * 252 + ".txt", "a" * 251 + ".txt"),
+        ("日" * 300 + ".pdf", "日" * 251 + ".pdf"),
+        ("a" * 300 + ".tar.gz", "a" * 248 + ".tar.gz"),
+        ("a" * 300, "a" * 255),
+        ("a." + "y" * 300, "a." + "y" * 253),
+        ("a" * 249 + "  x.txt", "a" * 249 + ".txt"),
+        ("a" * 250 + "😀.txt", "a" * 250 + ".txt"),
+        ("a" * 249 + "🇩🇪.txt", "a" * 249 + ".txt"),
+        ("🇩🇪" * 100 + ".txt", "🇩🇪" * 62 + ".txt"),
+        ("a" * 245 + FAMILY + ".txt", "a" * 245 + ".txt"),
+        ("a" * 240 + ENGLAND + ".txt", "a" * 240 + ".txt"),
+        ("a" * 250 + "q\u0323\u0307.txt", "a" * 250 + ".txt"),
+        ("q" + "\u0323" * 300, "q" + "\u0323" * 254),
+    ],
+)
+def test_a_long_name_is_shortened_before_its_extension_between_characters(name: str, kept: str) -> None:
+    """255 UTF-16 units, as NTFS counts, whatever their number of bytes."""
+    assert filenames.display_name(name) == kept
 
 
 def test_the_extension_survives_the_longest_name() -> None:
@@ -135,25 +130,15 @@ def test_any_name_becomes_safe_or_is_refused(given_name: str) -> None:
         name = filenames.display_name(given_name)
     except InvalidFilename:
         return
-    assert len(name.encode()) <= 255
+    assert len(name.encode("utf-16-le")) <= 2 * 255
     assert not set(name) & set("/\\\x00\r\n:")
     assert not name.startswith(".")
     assert filenames.display_name(name) == name
 
 
-@pytest.mark.parametrize(
-    ("name", "last", "inner"),
-    [
-        ("Archive.TAR.GZ", "gz", ["tar"]),
-        ("shell.php.jpg", "jpg", ["php"]),
-        ("a.html.png", "png", ["html"]),
-        ("a.b.c.d", "d", ["b", "c"]),
-        ("README", "", []),
-    ],
-)
-def test_suffixes_are_returned_in_lowercase(name: str, last: str, inner: list[str]) -> None:
+@pytest.mark.parametrize(("name", "last"), [("Archive.TAR.GZ", "gz"), ("a.b.c.d", "d"), ("README", "")])
+def test_the_last_suffix_is_returned_in_lowercase(name: str, last: str) -> None:
     assert filenames.get_extension(name) == last
-    assert filenames.inner_extensions(name) == inner
 
 
 def test_the_stored_name_is_the_stem_the_date_and_random() -> None:
@@ -201,8 +186,3 @@ def test_display_name_and_stored_name_of_an_accepted_file_stem_from_the_same_nam
     )
     assert accepted.filename == "Bericht 2026.PDF"
     assert filenames.stored_name(accepted.filename, now=NOW).startswith("bericht-2026_20261123_")
-
-
-def test_characters_newer_than_pythons_unicode_tables_are_names_too() -> None:
-    """Emoji come every year: U+1FAE8, the shaking face, is unknown to Python 3.11."""
-    assert filenames.display_name("\U0001fae8.png") == "\U0001fae8.png"
