@@ -29,7 +29,12 @@ class FileTextLookup:
 @strawberry.input(description="Conditions on files. A file must meet all of them.")
 class FileFilter:
     upload_status: models.File.Status | None = field(default=None, description="Files in this state.")
-    content_type: str | None = field(default=None, description="Files of exactly this content type, such as image/png.")
+    upload_status_in: list[models.File.Status] | None = field(
+        default=None, description="Files in one of these states. Without a condition on the state, lists show all."
+    )
+    content_type: str | None = field(
+        default=None, description="Files of this content type, such as image/png, or of this family: image/*."
+    )
     created: FileDateTimeRange | None = field(default=None, description="Files created in this range of time.")
     original_filename: FileTextLookup | None = field(default=None, description="Files whose original filename matches.")
     file_manager: strawberry.ID | None = field(default=None, description="Files of this file manager.")
@@ -44,9 +49,13 @@ class FileFilter:
 
     def to_q(self) -> Q:
         """Return the condition on rows, without groupId and all, which choose the rows themselves."""
+        content_type = _check_text(self.content_type, "contentType") or ""
+        is_family = content_type.endswith("/*")
         return _combine(
             upload_status=self.upload_status,
-            content_type=_check_text(self.content_type, "contentType"),
+            upload_status__in=self.upload_status_in,
+            content_type=None if is_family else self.content_type,
+            content_type__startswith=content_type[:-1] if is_family else None,
             created__gte=self.created and _to_aware(self.created.gte),
             created__lt=self.created and _to_aware(self.created.lt),
             original_filename__icontains=self.original_filename
@@ -96,10 +105,13 @@ class FileOrder:
     created: strawberry.Maybe[FileOrdering] = field(description="By time of creation.")
     original_filename: strawberry.Maybe[FileOrdering] = field(description="By original filename.")
     file_size: strawberry.Maybe[FileOrdering] = field(description="By size.")
+    completed_at: strawberry.Maybe[FileOrdering] = field(
+        description="By time of completion. Only completed files are listed."
+    )
 
     def to_column(self) -> str:
         """Return the column, as `order_by` takes it."""
-        given = {name: getattr(self, name) for name in ("created", "original_filename", "file_size")}
+        given = {name: getattr(self, name) for name in ("created", "original_filename", "file_size", "completed_at")}
         return next(f"{some.value.value}{name}" for name, some in given.items() if some is not None)
 
 

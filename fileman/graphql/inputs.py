@@ -106,3 +106,8 @@ class UpdateFileInput:
 @strawberry.input(description="A file to delete.")
 class DeleteFileInput:
     id: strawberry.ID = field(description="The id of the file.")
+
+
+@strawberry.input(description="A selection of files to delete.")
+class DeleteFilesInput:
+    ids: list[strawberry.ID] = field(description="The ids of the files, at most maxFilesPerBatch.")

@@ -8,13 +8,15 @@ import strawberry
 from django.utils import timezone
 from strawberry_django.resolvers import django_resolver
 
-from fileman import files, uploads
-from fileman.errors import FilemanError, StorageMisconfigured
+from fileman import access, conf, files, uploads
+from fileman.errors import FilemanError, InvalidInput, StorageMisconfigured
 from fileman.graphql.context import Info, get_caller, get_request, runs_in_transaction
+from fileman.graphql.errors import UploadError
 from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.graphql.inputs import (
     AbortUploadInput,
     DeleteFileInput,
+    DeleteFilesInput,
     FinalizeUploadInput,
     InitiateUploadInput,
     RefreshUploadInput,
@@ -23,6 +25,7 @@ from fileman.graphql.inputs import (
 from fileman.graphql.payloads import (
     AbortUploadPayload,
     DeleteFilePayload,
+    DeleteFilesPayload,
     FinalizeUploadPayload,
     InitiateUploadPayload,
     Payload,
@@ -116,3 +119,22 @@ def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
 def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
     key = files.delete(caller=get_caller(info), file_id=to_uuid("File", input.id), now=timezone.now())
     return DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])
+
+
+@_mutation("Delete a selection of files, each as deleteFile does. One that fails does not stop the others.")
+def delete_files(info: Info, input: DeleteFilesInput) -> DeleteFilesPayload:
+    payload = DeleteFilesPayload(success=True, errors=[])
+    limit = conf.settings().MAX_BATCH_FILES
+    if not 1 <= len(input.ids) <= limit:
+        raise InvalidInput(f"Pass 1 to {limit} ids.", field=("ids",))
+    access.require_signed_in(get_caller(info))
+    for index, one in enumerate(input.ids):
+        try:
+            key = files.delete(caller=get_caller(info), file_id=to_uuid("File", one), now=timezone.now())
+        except FilemanError as error:
+            error.field = ("ids", str(index))
+            payload.errors.append(UploadError.from_error(error))
+        else:
+            payload.deleted_file_ids.append(to_global_id("File", key))
+    payload.success = not payload.errors
+    return payload

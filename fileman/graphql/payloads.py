@@ -213,3 +213,12 @@ class DeleteFilePayload(Payload):
     deleted_file_id: strawberry.ID | None = field(
         default=None, description="The id of the deleted file. Null if it was not deleted."
     )
+
+
+@strawberry.type(description="The result of deleteFiles.")
+class DeleteFilesPayload(Payload):
+    success: bool = field(description="True if every file was deleted.")
+    errors: list[UploadError] = field(
+        description='Why files were not deleted, each with its place in the input: ["ids", "2"].'
+    )
+    deleted_file_ids: list[strawberry.ID] = field(default_factory=list, description="The ids of the deleted files.")

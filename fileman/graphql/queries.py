@@ -14,7 +14,8 @@ from fileman.graphql.guard import mark_rows
 from fileman.graphql.ids import get_kind, to_group_key, to_uuid
 from fileman.graphql.names import prefixed
 from fileman.graphql.pages import connection
-from fileman.graphql.types import File, FileManager
+from fileman.graphql.types import File, FileManager, FileUsage
+from fileman.uploads import quota
 
 _ID = Annotated[strawberry.ID, argument(description="The id of the object.")]
 
@@ -61,7 +62,8 @@ file_manager = strawberry_django.field(
 @connection(
     File,
     description="The viewer's own files. With filters.groupId, the files of that group. With filters.all and the "
-    "view_file permission, the files of all users.",
+    "view_file permission, the files of all users. Unfinished and failed uploads are listed too, unless the filters "
+    "name other states.",
 )
 def files(
     info: Info,
@@ -71,7 +73,19 @@ def files(
     ] = [],  # noqa: B006 - the default of the contract, never changed
 ) -> QuerySet[models.File]:
     filters = filters or FileFilter()
-    return mark_rows(_get_files(info, filters).filter(filters.to_q()).order_by(*to_columns(ordering)))
+    columns = to_columns(ordering)
+    rows = _get_files(info, filters).filter(filters.to_q()).order_by(*columns)
+    # Null has no place in the order, and cursors cannot compare with it.
+    is_by_completion = {"completed_at", "-completed_at"} & set(columns)
+    return mark_rows(rows.filter(completed_at__isnull=False) if is_by_completion else rows)
+
+
+@strawberry_django.field(
+    graphql_type=FileUsage | None, description="What the viewer's files hold of the quota. Null if nobody is signed in."
+)
+def file_usage(info: Info) -> FileUsage | None:
+    caller = get_caller(info)
+    return FileUsage.from_usage(quota.get_usage(caller.user), caller.groups) if caller.is_signed_in else None
 
 
 @connection(FileManager, description="The file managers that the viewer may upload to, by name.")

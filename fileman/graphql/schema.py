@@ -21,6 +21,7 @@ class Query:
     files = queries.files
     file_manager = queries.file_manager
     file_managers = queries.file_managers
+    file_usage = queries.file_usage
 
 
 @strawberry.type(description="Mutations. Their errors are data in the payload.")
@@ -31,6 +32,7 @@ class Mutation:
     abort_upload = mutations.abort_upload
     update_file = mutations.update_file
     delete_file = mutations.delete_file
+    delete_files = mutations.delete_files
 
 
 class Schema(strawberry.Schema):

@@ -1,7 +1,8 @@
 """Files and file managers as clients see them. A field that is absent here never leaves the server."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
@@ -18,6 +19,7 @@ from fileman.graphql.enums import ContentDisposition
 from fileman.graphql.guard import Guarded
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.users import GroupType, UserType
+from fileman.uploads.quota import Usage
 from fileman.validation import acceptance
 
 
@@ -56,7 +58,10 @@ class FileManager(Guarded, relay.Node):
     def max_files_per_batch() -> int:
         return conf.settings().MAX_BATCH_FILES
 
-    @field(only=files.MANAGER_COLUMNS, description="Algorithms of checksums that can be verified, such as sha256.")
+    @field(
+        only=files.MANAGER_COLUMNS,
+        description="Algorithms of checksums that can be verified for files of some size, such as sha256.",
+    )
     @staticmethod
     def checksum_algorithms(
         root: Parent[models.FileManager],
@@ -198,3 +203,28 @@ class File(Guarded, relay.Node):
     @staticmethod
     def viewer_can_delete(root: Parent[models.File], info: Info) -> bool:
         return access.policy().may_delete(get_caller(info), root)
+
+
+@strawberry.type(description="What a user's files and unfinished uploads hold.")
+class FileUsage:
+    used_bytes: BigInt = strawberry.field(description="Bytes of the user's files, unfinished uploads included.")
+    quota_bytes: BigInt | None = strawberry.field(description="The most bytes that they may have. Null: no quota.")
+    unfinished_bytes: BigInt = strawberry.field(description="Bytes that unfinished uploads have declared.")
+    unfinished_uploads: int = strawberry.field(description="Number of unfinished uploads.")
+    max_unfinished_uploads: int = strawberry.field(description="The most unfinished uploads at once.")
+    groups: list[GroupModel] = strawberry.field(
+        graphql_type=list[GroupType], description="The user's groups, whose ids groupId takes."
+    )
+
+    @classmethod
+    def from_usage(cls, usage: Usage, groups: Iterable[GroupModel]) -> Self:
+        settings = conf.settings()
+        limit = settings.USER_QUOTA_BYTES
+        return cls(
+            used_bytes=BigInt(usage.used_bytes),
+            quota_bytes=None if limit is None else BigInt(limit),
+            unfinished_bytes=BigInt(usage.unfinished_bytes),
+            unfinished_uploads=usage.unfinished_uploads,
+            max_unfinished_uploads=settings.MAX_PENDING_UPLOADS,
+            groups=list(groups),
+        )

@@ -22,8 +22,8 @@ from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.caller import Caller
 from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, TooManyPending, UploadAborted
-from fileman.models import File, FileManager, StorageUsage
-from fileman.uploads import destination, idempotency, transitions
+from fileman.models import File, FileManager
+from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
 from fileman.uploads.instructions import begin, build_upload, instruct, plan_parts
@@ -169,7 +169,7 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
         File.objects.bulk_update(renewed, ["upload_token"])
         if new:
             total = sum(file.file_size for file in new)
-            StorageUsage.objects.reserve(plan.caller.user, total, limit=conf.settings().USER_QUOTA_BYTES)
+            quota.reserve(plan.caller.user, total)
             _check_pending(plan, len(new))  # after reserve: the user's usage row makes their parallel calls wait
             File.objects.bulk_create(new)
     for file in new:

@@ -119,16 +119,16 @@ def check_agreement(content_type: str, name: str, *, field: tuple[str, ...]) -> 
 
 
 def checksum_algorithms(manager: FileManager, size: int | None) -> list[str]:
-    """Return the algorithms that can be verified for a file of this size (None: of any size).
+    """Return the algorithms that can be verified for a file of this size (None: of some size).
 
     The server itself reads objects of up to HASH_READ_MAX_BYTES. For larger ones, the storage computes the checksum.
     """
     settings = conf.settings()
     capabilities = manager.capabilities
     single_max = min(settings.SINGLE_REQUEST_MAX_BYTES, capabilities.single_request_max_bytes)
-    if size is not None and size <= settings.HASH_READ_MAX_BYTES:
+    if (1 if size is None else size) <= settings.HASH_READ_MAX_BYTES:
         return list(HEX_DIGITS)
-    by_storage = capabilities.parts_checksums
-    if size is not None and size <= single_max:
-        by_storage = capabilities.single_checksums
+    by_storage = capabilities.parts_checksums if size is None or size > single_max else capabilities.single_checksums
+    if size is None:
+        by_storage |= capabilities.single_checksums
     return [name for name in HEX_DIGITS if name in by_storage]

@@ -277,6 +277,13 @@ class TestFilters:
             ({}, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
             ({"uploadStatus": "PENDING"}, ["100%_report.txt"]),
             ({"uploadStatus": None}, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
+            ({"uploadStatusIn": ["PENDING", "FAILED"]}, ["100%_report.txt"]),
+            (
+                {"uploadStatusIn": ["PENDING", "COMPLETED"], "uploadStatus": "COMPLETED"},
+                ["Report 2026.pdf", "photo.png"],
+            ),
+            ({"uploadStatusIn": []}, []),
+            ({"contentType": "image/*"}, ["photo.png"]),
             ({"contentType": "image/png"}, ["photo.png"]),
             ({"contentType": "image"}, []),
             ({"originalFilename": {"contains": "REPORT"}}, ["Report 2026.pdf", "100%_report.txt"]),
@@ -297,6 +304,13 @@ class TestFilters:
 
         assert found["totalCount"] == (expected if isinstance(expected, int) else len(expected))
         assert isinstance(expected, int) or names(found) == expected
+
+    def test_by_time_of_completion_only_completed_files_are_listed(self, api: Api) -> None:
+        File.objects.filter(original_filename="photo.png").update(completed_at=NOON - timedelta(days=9))
+        found = page(api, first=1, ordering=[{"completedAt": "ASC"}])
+        rest = page(api, first=5, after=found["pageInfo"]["endCursor"], ordering=[{"completedAt": "ASC"}])
+
+        assert [*names(found), *names(rest)] == ["photo.png", "Report 2026.pdf"]
 
     def test_by_file_manager(self, api: Api, other_manager: FileManager) -> None:
         assert names(page(api, filters={"fileManager": to_global_id("FileManager", other_manager.pk)})) == [

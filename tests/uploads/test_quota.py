@@ -38,7 +38,7 @@ def used(user: User) -> int:
 def test_the_quota_is_full_to_the_byte(user: User, other_user: User, manager: FileManager) -> None:
     start(user, b"x" * 4)
     start(user, b"x" * 6)
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(QuotaExceeded, match=r"of 10\sbytes are used. Unfinished uploads hold 10\sbytes of that \(2\)"):
         initiate(user, declared(size=1))
     assert (used(user), File.objects.count()) == (10, 2)
     start(other_user, b"x" * 10)
