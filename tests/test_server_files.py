@@ -23,7 +23,7 @@ from fileman.errors import (
 from fileman.models import File, FileManager, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from tests.flows.http_client import content
-from tests.uploads.driver import NOW, file_of, start, stored_paths
+from tests.uploads.driver import NOW, break_storage, file_of, start, stored_paths
 
 MIB = 1024**2
 
@@ -50,7 +50,7 @@ class TestStore:
         assert file.open().read() == b"hello"
 
     @pytest.mark.parametrize("kind", [io.BytesIO, Unseekable])
-    def test_a_stream_is_stored_from_its_position_on(
+    def test_a_stream_is_stored_from_its_position(
         self, user: User, manager: FileManager, kind: type[io.BytesIO]
     ) -> None:
         stream = kind(b"skipped hello")
@@ -111,21 +111,12 @@ class TestStore:
     @pytest.mark.parametrize("operation", ["write", "assemble", "publish"])
     def test_a_storage_that_fails_leaves_nothing(self, user: User, manager: FileManager, operation: str) -> None:
         """The injected fault: the first call of this operation fails."""
-        seen: list[str] = []
+        failed = break_storage(on=operation, once=True)
 
-        def fail_once(name: str, path: str, moment: str) -> None:
-            if name == operation and not seen:
-                seen.append(name)
-                raise StorageUnavailable
+        with pytest.raises(StorageUnavailable):
+            files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
 
-        MemoryBackend.faults.append(fail_once)
-        try:
-            with pytest.raises(StorageUnavailable):
-                files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
-        finally:
-            MemoryBackend.faults.remove(fail_once)
-
-        assert seen == [operation]
+        assert failed == [operation]
         assert File.objects.get().upload_status == File.ABORTED
         assert (stored_paths(manager), StorageUsage.objects.get(user=user).bytes) == ([], 0)
 
@@ -144,6 +135,17 @@ class TestOpen:
             assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
             stream.seek(10 * MIB)
             assert stream.read() == b""
+
+    def test_the_rest_is_read_in_one_request(self, user: User, manager: FileManager) -> None:
+        file = files.store(io.BytesIO(content(3 * MIB)), user=user, filename="a.bin", clock=now)
+        reads: list[str] = []
+        MemoryBackend.faults.append(lambda name, _, moment: reads.append(name) if moment == "before" else None)
+
+        with file.open() as stream:
+            stream.seek(1)
+            assert len(stream.read()) == 3 * MIB - 1
+
+        assert reads == ["read"]
 
     def test_an_unfinished_one_cannot(self, user: User, manager: FileManager) -> None:
         with pytest.raises(NotUploaded, match="not completed"):

@@ -64,14 +64,22 @@ class ObjectReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        length = min(len(buffer), max(0, self._size - self._position))
+        data = self._read_at_most(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        """Read the rest in one request. The inherited method sends one for each 8 KiB."""
+        return self._read_at_most(self._size)
+
+    def _read_at_most(self, length: int) -> bytes:
+        length = min(length, max(0, self._size - self._position))
         if length == 0:
-            return 0
+            return b""
         stored = StoredObject(path=self._path, size=self._size, etag=self._etag)
         data = b"".join(read_exactly(self._storage, stored, start=self._position, length=length))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        self._position += length
+        return data
 
 
 class ExactBody:

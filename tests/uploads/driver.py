@@ -1,22 +1,27 @@
 """Uploads driven through the domain's public functions, as a client would drive them, but without HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import Barrier
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.db import connections
 from django.test import override_settings
 
-from fileman import uploads
+from fileman import files, uploads
 from fileman.backends import forget_backends, get_backend
 from fileman.backends.values import Slice
 from fileman.caller import Caller
 from fileman.encryption import encrypt
+from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager
+from fileman.signals import file_completed
+from fileman.testing.memory import MemoryBackend
 from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -96,6 +101,67 @@ def upload(user: Any, data: bytes = b"hello", filename: str = "notes.txt", *, no
     outcome = finish(user, ticket, now=now)
     assert outcome.error is None
     return outcome.file
+
+
+def code_of(outcome: Outcome) -> str | None:
+    return str(outcome.error.code) if outcome.error else None
+
+
+def abort(user: Any, ticket: Ticket, *, now: datetime = NOW) -> Outcome:
+    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=now)
+
+
+def refresh(user: Any, ticket: Ticket, *, now: datetime = NOW) -> Outcome:
+    return uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=now)
+
+
+def delete(user: Any, file_id: UUID, *, now: datetime = NOW) -> UUID:
+    return files.delete(caller=caller_of(user), file_id=file_id, now=now)
+
+
+@contextmanager
+def completions() -> Iterator[list[UUID]]:
+    """Yield the ids that `file_completed` announces during the block."""
+    announced: list[UUID] = []
+
+    def observe(file_id: UUID, **_: Any) -> None:
+        announced.append(file_id)
+
+    file_completed.connect(observe)
+    try:
+        yield announced
+    finally:
+        file_completed.disconnect(observe)
+
+
+def break_storage(
+    error: type[BaseException] = StorageUnavailable, *, on: str = "", path: str = "", once: bool = False
+) -> list[str]:
+    """Let calls of the memory backend fail: all, those of one operation, or those for paths with this text.
+
+    Return the operations that have failed. `MemoryBackend.faults.clear()` mends it.
+    """
+    failed: list[str] = []
+
+    def fault(operation: str, at: str, moment: str) -> None:
+        if on in ("", operation) and path in at and not (once and failed):
+            failed.append(operation)
+            raise error
+
+    MemoryBackend.faults.append(fault)
+    return failed
+
+
+def at_first(operation: str, moment: str, act: Callable[[], object]) -> None:
+    """Act once, before or after the first call of an operation."""
+    done: list[str] = []
+
+    def fault(name: str, path: str, when: str) -> None:
+        if (name, when) == (operation, moment) and not done:
+            done.append(path)
+            act()
+
+    MemoryBackend.faults.append(fault)
 
 
 def lose_key_of(manager: FileManager) -> None:
