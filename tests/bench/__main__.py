@@ -8,9 +8,9 @@ import django
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
-    from tests.bench import bench_batch, bench_publish, bench_receiving, bench_s3_signing
+    from tests.bench import bench_publish, bench_receiving, bench_s3_signing
 
-    for module in (bench_s3_signing, bench_batch, bench_receiving, bench_publish):
+    for module in (bench_s3_signing, bench_receiving, bench_publish):
         module.main()
 
 

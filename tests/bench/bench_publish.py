@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.test import Client
-from django.test.utils import setup_databases, setup_test_environment, teardown_databases, teardown_test_environment
 
 from fileman.backends import forget_backends, get_backend
 from fileman.models import FileManager
 from tests.api import Api
+from tests.bench.parts import database
 from tests.flows.http_client import content, send_all
 from tests.flows.storages import Storage, azure_storage, file_storage, gcs_storage, s3_storage
 from tests.servers import ServerMissing, server
@@ -39,14 +39,8 @@ CLOUDS: dict[str, Callable[[Any], Storage]] = {
 
 
 def main() -> None:
-    setup_test_environment()
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        with configured(ALLOW_INSECURE_ENDPOINTS=True, DEFAULT_MAX_FILE_SIZE=0):
-            _measure_all()
-    finally:
-        teardown_databases(databases, verbosity=0)
-        teardown_test_environment()
+    with database(), configured(ALLOW_INSECURE_ENDPOINTS=True, DEFAULT_MAX_FILE_SIZE=0):
+        _measure_all()
 
 
 def _measure_all() -> None:

@@ -1,0 +1,51 @@
+"""What several benchmarks need: the time of the fastest run, a database, and an upload in one request."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from django.test.utils import setup_databases, setup_test_environment, teardown_databases, teardown_test_environment
+
+from fileman.backends.values import PartPlan, Strategy, Upload
+
+
+def fastest(call: Callable[[], object], *, runs: int = 3) -> float:
+    """Return the seconds of the fastest run, so that a busy machine does not count."""
+    seconds = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    setup_test_environment()
+    databases = setup_databases(verbosity=0, interactive=False)
+    try:
+        yield
+    finally:
+        teardown_databases(databases, verbosity=0)
+        teardown_test_environment()
+
+
+def build_upload(size: int) -> Upload:
+    file_id = uuid4()
+    return Upload(
+        file_id=file_id,
+        upload_path=f".uploads/bench/{file_id}",
+        file_path=f"uploads/{file_id}/1/notes.txt",
+        parts_path=f"uploads/{file_id}/0/notes.txt",
+        folder=f"uploads/{file_id}/",
+        filename="notes.txt",
+        size=size,
+        content_type="text/plain",
+        checksum=None,
+        plan=PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1),
+        begun={},
+        now=datetime.now(UTC),
+        expires_in=3600,
+    )
