@@ -1,7 +1,7 @@
 # All commands of this repository. They install what they need, except Python 3.11 and Node 20.19 (for the built examples).
 #
 #   make run [PORT=8000]   run the demo: page, GraphiQL, admin, local disk and stand-ins for the clouds
-#   make test              run all tests on SQLite and in Chromium, and the database tests on PostgreSQL too
+#   make test              run all tests on SQLite and in Chromium, and those that may depend on the database on PostgreSQL
 #   make test-long         run the slow tests
 #   make check             check format, lint, types, import contracts, size gates, migrations and the exported SDL
 #   make bench             run the benchmarks; each prints a ratio within one run
@@ -29,7 +29,7 @@ test: .venv/.installed-dev frontends
 	.ci/install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long and not browser"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/frontend -m "browser and not long"
-	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile -m "database and not long and not browser"
+	$(BIN)/python -m tests.on_postgres -n $(WORKERS) --dist loadfile -m "not long"
 
 test-long: .venv/.installed-dev frontends
 	.ci/install

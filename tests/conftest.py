@@ -17,15 +17,8 @@ from tests.api import Api
 pytest_plugins = ["tests.servers.fixtures"]
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("steady")
-DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_setup"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what touches the database, so that the round on PostgreSQL can pick it."""
-    for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
-            item.add_marker("database")
+CANARY = "canary-7f3a9c-secret"
+S3_SETTINGS = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +58,12 @@ def local_manager(db: None, tmp_path: Path) -> FileManager:
     return FileManager.objects.create(
         name="Local", backend_type="file", settings={"base_path": str(tmp_path / "files")}, is_default=True
     )
+
+
+@pytest.fixture
+def secretive(db: None) -> FileManager:
+    """A manager with the secret CANARY in its settings."""
+    return FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS)
 
 
 @pytest.fixture
