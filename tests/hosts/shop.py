@@ -80,6 +80,7 @@ def build_schema(*, optimizer: bool, **config: Any) -> strawberry.Schema:
     )
 
 
+SCHEMAS = {"optimizer": build_schema(optimizer=True), "no optimizer": build_schema(optimizer=False)}
 VIEWS: dict[str, Callable[..., Any]] = {
     "ours": GraphQLView.as_view,
     "stock": StockGraphQLView.as_view,
