@@ -44,6 +44,11 @@ DELETE = f"mutation ($input: DeleteFileInput!) {{ deleteFile(input: $input) {{ s
 GET_FILE = f"query ($id: ID!) {{ {FILE.replace('file {', 'file(id: $id) {')} }}"
 
 
+def error(code: str, message: str, field: list[str] | None = None) -> dict[str, Any]:
+    """Return an error as a payload shows it, one that is not retryable."""
+    return {"code": code, "message": message, "field": field, "retryable": False, "retryAfterSeconds": None}
+
+
 @dataclass
 class Api:
     """Act as the user that the Django test client is signed in as."""

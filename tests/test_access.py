@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,8 @@ from fileman.models import File, FileManager
 from fileman.uploads import Outcome, Ticket, destination
 from fileman.uploads.state import UploadState
 from tests.conftest import grant
-from tests.uploads.driver import DEADLINE, NOW, caller_of, declared, file_of, finish, initiate, send, start, token_of
+from tests.graphql.rows import file_row
+from tests.uploads.driver import DEADLINE, NOW, abort, caller_of, declared, file_of, finish, initiate, send
 
 pytestmark = pytest.mark.django_db
 CALLERS: tuple[str, ...] = ("anonymous", "inactive owner", "owner", "owner who left the group", "member", "stranger")
@@ -53,22 +53,12 @@ def world(manager: FileManager, group: Group) -> World:
 
 
 def _file(manager: FileManager, owner: User, group: Group | None, name: str) -> File:
-    done = {} if "pending" in name else {"upload_status": "completed", "completed_at": NOW, "etag": "e"}
-    return File(
-        file_manager=manager,
-        uploaded_by=owner,
-        group=group,
-        original_filename="notes.txt",
-        filename=name,
-        file_path=f"uploads/{name}",
-        content_type="text/plain",
-        file_size=5,
-        is_public="public" in name,
-        upload_token=name,
-        upload_state=UploadState(plan=PartPlan(strategy=Strategy.SINGLE, part_size=5, total_parts=1)).to_json(),
-        expires_at=DEADLINE,
-        **done,
+    pending: dict[str, Any] = (
+        {"upload_status": File.PENDING, "completed_at": None, "etag": ""} if "pending" in name else {}
     )
+    state = UploadState(plan=PartPlan(strategy=Strategy.SINGLE, part_size=5, total_parts=1)).to_json()
+    public = "public" in name
+    return file_row(manager, owner, group=group, is_public=public, upload_state=state, expires_at=DEADLINE, **pending)
 
 
 def as_owned_by(world: World, name: str) -> None:
@@ -106,14 +96,6 @@ def test_who_may_change_but_not_view_finds_nothing(world: World) -> None:
         files.update(caller=world.caller("changer"), file_id=world.files["personal"].pk, metadata={}, now=NOW)
 
 
-def test_updating_leaves_what_is_left_out(world: World) -> None:
-    file, owner, later = world.files["personal"], world.caller("owner"), NOW + timedelta(hours=1)
-    files.update(caller=owner, file_id=file.pk, metadata={"b": 3}, now=NOW)
-    changed = files.update(caller=owner, file_id=file.pk, original_filename="new name.txt", now=later)
-    assert (changed.original_filename, changed.metadata, changed.modified) == ("new name.txt", {"b": 3}, later)
-    assert (changed.filename, changed.file_path) == (file.filename, file.file_path)
-
-
 def test_a_group_narrows_and_never_widens(world: World) -> None:
     other = Group.objects.create(name="others")
     owner, stranger, viewer = (world.users[name] for name in ("owner", "stranger", "viewer"))
@@ -128,9 +110,7 @@ def test_a_group_narrows_and_never_widens(world: World) -> None:
     assert public.can_be_accessed_by()
 
 
-def test_leaving_the_group_of_the_file_manager_ends_the_upload_too(
-    user: User, manager: FileManager, group: Group
-) -> None:
+def test_leaving_the_group_of_the_file_manager_ends_the_upload(user: User, manager: FileManager, group: Group) -> None:
     """Although the file belongs to another group, which the uploader is still in."""
     FileManager.objects.filter(pk=manager.pk).update(group=group)
     owners = Group.objects.create(name="owners")
@@ -139,7 +119,7 @@ def test_leaving_the_group_of_the_file_manager_ends_the_upload_too(
     send(ticket)
     user.groups.remove(group)
     before = File.objects.values().get()
-    for call in (finish, _refresh, _abort):
+    for call in (finish, _refresh, abort):
         with pytest.raises(NotFound):
             call(user, ticket)
     assert File.objects.values().get() == before
@@ -151,29 +131,10 @@ def _refresh(user: User, ticket: Ticket) -> Outcome:
     return uploads.refresh(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
 
 
-def _abort(user: User, ticket: Ticket) -> Outcome:
-    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
-
-
-def _url(user: Any, file: File) -> str | None:
-    return files.download_url(caller=caller_of(user), file=file, disposition="attachment", now=NOW)
-
-
-@pytest.mark.parametrize("status", ["pending", "failed", "aborted", "expired"])
-def test_only_completed_files_have_addresses(user: User, manager: FileManager, status: str) -> None:
-    file = file_of(start(user))
-    File.objects.filter(pk=file.pk).update(upload_status=status, failure_reason="x")
-    file.refresh_from_db()
-    assert _url(user, file) is None
-    assert files.permalink(caller=caller_of(user), file=file) is None
-
-
 # Which file manager
 
 
-def test_a_manager_is_open_to_everybody_or_to_the_members_of_its_group(
-    user: User, other_user: User, group: Group
-) -> None:
+def test_a_manager_is_open_to_everybody_or_to_its_groups_members(user: User, other_user: User, group: Group) -> None:
     user.groups.add(group)
     site_wide = FileManager.objects.create(name="Site", backend_type="memory")
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
@@ -207,6 +168,9 @@ def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, 
     for group_id, chosen in ((group.pk, of_group), (other.pk, site_wide), (None, site_wide)):
         manager, owner = destination.choose(caller_of(user), file_manager_id=None, group_id=group_id)
         assert (manager, owner) == (chosen, group_id)
+    FileManager.objects.filter(pk=site_wide.pk).update(is_default=False)
+    user.groups.remove(other)
+    assert destination.choose(caller_of(user), file_manager_id=None, group_id=None)[0] == of_group
 
 
 def test_a_file_belongs_to_the_named_group_else_to_the_managers(user: User, group: Group) -> None:

@@ -59,10 +59,7 @@ def test_a_lease_that_a_finalize_call_can_outlive_is_named() -> None:
     with override_settings(FILEMAN_SETTINGS={"LEASE": timedelta(seconds=31)}):
         (message,) = check_lease()
 
-    assert (message.id, message.msg) == (
-        "fileman.W005",
-        "LEASE is shorter than a finalize call can work: 32 seconds.",
-    )
+    assert (message.id, message.msg) == ("fileman.W005", "LEASE is shorter than a finalize call can work: 32 seconds.")
 
 
 @pytest.mark.parametrize("url", ["https://files.example.com", "https://files.example.com/"])

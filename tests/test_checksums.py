@@ -13,16 +13,10 @@ CRC32C_CHECK = "e3069283"
 
 @pytest.mark.parametrize(
     ("algorithm", "data", "expected"),
-    [
-        ("sha256", b"abc", SHA256_OF_ABC),
-        ("md5", b"abc", MD5_OF_ABC),
-        ("crc32c", b"123456789", CRC32C_CHECK),
-        ("crc32c", b"\x00" * 32, "8a9136aa"),
-        ("crc32c", b"", "00000000"),
-    ],
-)
+    [("sha256", b"abc", SHA256_OF_ABC), ("md5", b"abc", MD5_OF_ABC), ("crc32c", b"123456789", CRC32C_CHECK),
+     ("crc32c", b"\x00" * 32, "8a9136aa"), ("crc32c", b"", "00000000")],
+)  # fmt: skip
 def test_each_algorithm_gives_its_published_value(algorithm: str, data: bytes, expected: str) -> None:
-    """Whole, and in pieces."""
     whole, pieces = hasher(algorithm), hasher(algorithm)
     whole.update(data)
     for index in range(len(data)):
@@ -38,28 +32,12 @@ def test_a_checksum_is_read_and_written_alike(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        ":",
-        "sha256",
-        "sha256:",
-        SHA256_OF_ABC,
-        f"sha1:{'a' * 40}",
-        f"SHA256:{SHA256_OF_ABC}",
-        f" sha256:{SHA256_OF_ABC}",
-        f"sha256: {SHA256_OF_ABC}",
-        f"sha256:{SHA256_OF_ABC}\n",
-        f"sha256:{SHA256_OF_ABC[:-1]}",
-        f"sha256:{SHA256_OF_ABC}0",
-        f"sha256:{SHA256_OF_ABC[:-1]}g",
-        f"sha256:{'٣' * 64}",
-        f"sha256::{SHA256_OF_ABC[:-1]}",
-        f"md5:{SHA256_OF_ABC}",
-        "md5:\ud800" + "a" * 31,
-        "crc32c:0xe306928",
-        "crc32c:-1234567",
-    ],
-)
+    ["", ":", "sha256", "sha256:", SHA256_OF_ABC, f"sha1:{'a' * 40}", f"SHA256:{SHA256_OF_ABC}",
+     f" sha256:{SHA256_OF_ABC}", f"sha256: {SHA256_OF_ABC}", f"sha256:{SHA256_OF_ABC}\n",
+     f"sha256:{SHA256_OF_ABC[:-1]}", f"sha256:{SHA256_OF_ABC}0", f"sha256:{SHA256_OF_ABC[:-1]}g",
+     f"sha256:{'٣' * 64}", f"sha256::{SHA256_OF_ABC[:-1]}", f"md5:{SHA256_OF_ABC}", "md5:\ud800" + "a" * 31,
+     "crc32c:0xe306928", "crc32c:-1234567"],
+)  # fmt: skip
 def test_a_malformed_checksum_is_refused(text: str) -> None:
     with pytest.raises(InvalidChecksum) as refusal:
         Checksum.parse(text, field=("files", "0", "checksum"))

@@ -37,15 +37,6 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert deadlines == (timedelta(hours=24), timedelta(days=7))
 
 
-def test_the_sample_of_the_documentation_is_accepted() -> None:
-    sample = {
-        "DEFAULT_MAX_FILE_SIZE": 100 * 1024 * 1024,
-        "DEFAULT_UPLOAD_EXPIRES_IN": 3600,
-        "CLEANUP_EXPIRED_UPLOADS": True,
-    }
-    assert conf.find_problems(sample) == []
-
-
 def test_an_unknown_key_is_refused_by_its_name() -> None:
     with override_settings(FILEMAN_SETTINGS={"DEFAULT_MAX_FILESIZE": 1}):
         with pytest.raises(ImproperlyConfigured, match=r"Unknown setting 'DEFAULT_MAX_FILESIZE'\. Known settings: A"):
@@ -138,12 +129,6 @@ def test_importable_dotted_paths_pass() -> None:
         UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.testing.memory.MemoryBackend"}
     ):
         assert found() == []
-
-
-def test_settings_follow_django_settings() -> None:
-    with configured(MAX_BATCH_FILES=7):
-        assert conf.settings().MAX_BATCH_FILES == 7
-    assert conf.settings().MAX_BATCH_FILES == 50
 
 
 def test_the_expiry_of_uploads_follows_the_default(user: User, manager: FileManager) -> None:

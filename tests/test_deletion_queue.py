@@ -8,28 +8,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from fileman import deletion_queue, files, uploads
+from fileman import deletion_queue
 from fileman.backends import get_backend
 from fileman.deletion_queue import Worked
 from fileman.errors import NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import (
-    DAY,
-    MICROSECOND,
-    NOW,
-    at_once,
-    caller_of,
-    file_of,
-    send,
-    start,
-    stored_paths,
-    token_of,
-    upload,
-)
+from tests.uploads.driver import DAY, HOUR, MICROSECOND, NOW, at_once, break_storage, delete, stored_paths, upload
 
-HOUR = timedelta(hours=1)
 WATCHED_UNTIL = NOW + HOUR
 """The last address that could write lapses with upload_expires_in, an hour."""
 
@@ -38,13 +25,8 @@ WATCHED_UNTIL = NOW + HOUR
 def doomed(user: User, manager: FileManager) -> File:
     """A completed file that its user has deleted at NOW, while nothing was deleted from the storage yet."""
     file = upload(user)
-    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    delete(user, file.pk)
     return file
-
-
-def out_of_order(operation: str, path: str, moment: str) -> None:
-    if operation == "delete":
-        raise StorageUnavailable("Out of order.")
 
 
 def queue() -> list[tuple[str, Any, int]]:
@@ -67,7 +49,7 @@ def test_deleting_a_file_takes_its_row_and_queues_its_objects(doomed: File) -> N
 def test_the_objects_go_right_after_the_delete_commits(user: User, manager: FileManager) -> None:
     file = upload(user)
     assert file.file_path in stored_paths(manager)
-    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    delete(user, file.pk)
     assert stored_paths(manager) == []
     assert queue() == [(".uploads", WATCHED_UNTIL, 0), ("uploads", NOW + DAY, 0)]
 
@@ -75,8 +57,8 @@ def test_the_objects_go_right_after_the_delete_commits(user: User, manager: File
 @pytest.mark.django_db(transaction=True)
 def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, manager: FileManager) -> None:
     file = upload(user)
-    MemoryBackend.faults.append(out_of_order)
-    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+    break_storage(on="delete")
+    delete(user, file.pk)
     MemoryBackend.faults.clear()
     assert not File.objects.exists()
     assert deletion_queue.work(now=NOW + timedelta(minutes=5)) == Worked(deleted=2)
@@ -105,12 +87,12 @@ def test_what_is_absent_already_counts_as_deleted(manager: FileManager) -> None:
 
 
 def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
-    MemoryBackend.faults.append(out_of_order)
+    break_storage(on="delete")
     now, waits = NOW, []
     for attempt in range(1, 12):
         assert deletion_queue.work(now=now) == Worked(failed=2)
         assert {row.attempts for row in StorageDeletion.objects.all()} == {attempt}
-        assert {row.last_error for row in StorageDeletion.objects.all()} == {"Out of order."}
+        assert {row.last_error for row in StorageDeletion.objects.all()} == {StorageUnavailable.message}
         due = StorageDeletion.objects.earliest("due_at").due_at
         waits.append((due - now) / timedelta(minutes=1))
         assert deletion_queue.work(now=due - MICROSECOND) == Worked()
@@ -148,26 +130,10 @@ def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, ma
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(another_is_faster), pytest.raises(NotFound):
-        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
+        delete(user, file.pk)
     assert len(overtaken) == 1
     assert StorageUsage.objects.get().bytes == 5
     assert queue() == [(".uploads", NOW, 0)]
-
-
-def test_deleting_an_unfinished_upload_aborts_it(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
-    files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
-    assert file_of(ticket).upload_status == "aborted"
-    assert queue() == [(".uploads", NOW, 0)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_aborting_drops_what_was_sent_at_once(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
-    uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
-    assert stored_paths(manager) == []
 
 
 def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, manager: FileManager) -> None:
@@ -183,22 +149,6 @@ def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, mana
 def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager: FileManager) -> None:
     file = upload(user)
     deletion_queue.work(now=NOW)
-    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW + HOUR)
+    delete(user, file.pk, now=NOW + HOUR)
     assert queue() == [(".uploads", NOW + HOUR, 0), ("uploads", NOW + HOUR, 0)]
     assert watches() == [NOW + 2 * HOUR, NOW + HOUR + DAY]
-
-
-def test_failures_of_one_manager_leave_the_others_alone(user: User, manager: FileManager) -> None:
-    healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
-    for into in (manager, healthy):
-        StorageDeletion.objects.create(
-            file_manager=into, path=f"{into.name}/x", due_at=NOW, watch_until=NOW, created=NOW
-        )
-
-    def refuse(operation: str, path: str, moment: str) -> None:
-        if path.startswith("Memory/"):
-            raise StorageUnavailable
-
-    MemoryBackend.faults.append(refuse)
-    assert deletion_queue.work(now=NOW) == Worked(deleted=1, failed=1)
-    assert list(StorageDeletion.objects.values_list("path", flat=True)) == ["Memory/x"]

@@ -1,9 +1,7 @@
 """What is encrypted at rest: nobody reads it without a key, and no row passes for another."""
 
-import json
 import pickle
 from copy import deepcopy
-from io import StringIO
 from typing import Any
 
 import pytest
@@ -19,17 +17,10 @@ from fileman.backends import build_config, forget_backends, get_backend
 from fileman.encryption import DecryptionError
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
+from tests.conftest import CANARY, S3_SETTINGS
 from tests.uploads.driver import configured, start, upload
 
-CANARY = "canary-7f3a9c-secret"
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
-S3_SETTINGS = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
-
-
-@pytest.fixture
-def secretive(db: None) -> FileManager:
-    """A manager with a secret in its settings."""
-    return FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS)
 
 
 def raw(table: str, column: str) -> list[str]:
@@ -47,33 +38,21 @@ def test_the_column_holds_no_plain_text(secretive: FileManager) -> None:
     assert FileManager.objects.get().settings == S3_SETTINGS
 
 
-def test_no_column_of_any_table_holds_the_secret(secretive: FileManager) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM fileman_filemanager")
-        assert CANARY not in repr(cursor.fetchall())
-
-
 def test_the_state_of_an_upload_is_encrypted_too(user: User, manager: FileManager) -> None:
     start(user)
     assert "strategy" not in raw("fileman_file", "upload_state")[0]
     assert File.objects.get().upload_state == {"strategy": "single", "part_size": 5, "total_parts": 1}
 
 
-def test_a_dump_shows_ciphertext_and_can_be_loaded(secretive: FileManager) -> None:
-    dump = StringIO()
-    call_command("dumpdata", "fileman", stdout=dump)
-    assert CANARY not in dump.getvalue()
-    (fields,) = [entry["fields"] for entry in json.loads(dump.getvalue())]
-    assert fields["settings"].partition(":")[0] == encryption.key_id(encryption.keys()[0])
-
-
-def test_a_dump_of_managers_and_files_survives_the_round_trip(
+def test_a_dump_shows_ciphertext_and_survives_the_round_trip(
     user: User, manager: FileManager, secretive: FileManager, tmp_path: Any
 ) -> None:
     upload(user, into=manager)
     token = start(user, into=manager).upload_token
     path = tmp_path / "dump.json"
     call_command("dumpdata", "fileman", output=str(path))
+    assert CANARY not in path.read_text()
+    assert f'"settings": "{encryption.key_id(encryption.keys()[0])}:' in path.read_text()
     File.objects.all().delete()
     call_command("loaddata", str(path), verbosity=0)
     assert FileManager.objects.get(pk=secretive.pk).settings == S3_SETTINGS

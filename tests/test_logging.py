@@ -9,12 +9,21 @@ from django.contrib.auth.models import User
 
 from fileman import cleanup, files, uploads
 from fileman.backends import get_backend
-from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
-from fileman.testing.memory import MemoryBackend
-from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
-
-CANARY = "canary-7f3a9c-secret"
+from tests.conftest import CANARY, S3_SETTINGS
+from tests.uploads.driver import (
+    DAY,
+    NOW,
+    abort,
+    break_storage,
+    caller_of,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    token_of,
+)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -39,7 +48,7 @@ def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, ca
         send(ticket)
     finish(user, done)
     finish(user, bad, file_size=4)
-    uploads.abort(caller=caller_of(user), upload_token=token_of(dropped), now=NOW)
+    abort(user, dropped)
     ids = {name: file_of(t).pk for name, t in (("done", done), ("bad", bad), ("dropped", dropped), ("lapsed", lapsed))}
     files.delete(caller=caller_of(user), file_id=ids["done"], now=NOW)
     cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
@@ -51,21 +60,17 @@ def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, ca
     assert f"file {ids['done']}: deleted" in logged
 
 
-def test_a_fault_of_the_storage_is_logged_as_a_warning(
+def test_a_fault_of_the_storage_is_a_warning(
     user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     ticket = start(user)
-
-    def hang(operation: str, path: str, moment: str) -> None:
-        raise StorageUnavailable
-
-    MemoryBackend.faults.append(hang)
+    break_storage()
     finish(user, ticket)
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert record.getMessage().startswith(f"file {file_of(ticket).pk}: finalize broke off: The storage is unavailable")
 
 
-def test_no_token_and_no_signed_address_is_logged(
+def test_no_token_and_no_signed_url_is_logged(
     user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -93,8 +98,7 @@ def test_a_secret_of_the_settings_is_logged_nowhere(user: User, caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     for name in ("botocore", "boto3", "urllib3", "django.db.backends"):
         caplog.set_level(logging.DEBUG, name)
-    settings = {"bucket_name": "my-bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": CANARY}
-    FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
+    FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS, is_default=True)
     ticket = start(user)
     get_backend(FileManager.objects.get()).get_url(file_of(ticket).upload_path)
     assert ticket.instructions is not None

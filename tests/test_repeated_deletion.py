@@ -20,8 +20,9 @@ from tests.uploads.driver import (
     MICROSECOND,
     NOW,
     at_once,
-    caller_of,
+    break_storage,
     configured,
+    delete,
     file_of,
     finish,
     send,
@@ -62,18 +63,12 @@ STATES = {
 in_every_state = pytest.mark.parametrize("make", STATES.values(), ids=STATES)
 
 
-def delete(user: Any, file_id: Any, *, now: Any = NOW) -> Any:
-    return files.delete(caller=caller_of(user), file_id=file_id, now=now)
-
-
 def usage() -> int:
     return StorageUsage.objects.get().bytes
 
 
 @in_every_state
-def test_the_user_who_deleted_a_file_may_delete_it_again(
-    user: User, manager: FileManager, make: Callable[[User], File]
-) -> None:
+def test_the_same_user_may_delete_a_file_again(user: User, manager: FileManager, make: Callable[[User], File]) -> None:
     """The second call for an unfinished upload removes the row of the aborted one."""
     kept, file = upload(user, b"kept"), make(user)
     assert [delete(user, file.pk) for _ in range(4)] == [file.pk] * 4
@@ -102,11 +97,7 @@ def test_twenty_calls_at_once_all_succeed_and_one_deletes(
 def test_a_client_of_a_killed_worker_asks_again(user: User, manager: FileManager, make: Callable[[User], File]) -> None:
     """The injected fault: the process dies at its first call of the storage, after the commit."""
     file = make(user)
-
-    def kill(operation: str, path: str, moment: str) -> None:
-        raise SystemExit
-
-    MemoryBackend.faults.append(kill)
+    break_storage(SystemExit)
     with pytest.raises(SystemExit):
         delete(user, file.pk)
     MemoryBackend.faults.clear()
@@ -156,11 +147,7 @@ def test_an_ended_upload_that_cannot_be_aborted_now_stays_for_the_next_call(user
     """The injected fault: the storage is down while an aborted upload in parts is deleted."""
     file = pending_in_parts(user)
     delete(user, file.pk)
-
-    def down(operation: str, path: str, moment: str) -> None:
-        raise StorageUnavailable
-
-    MemoryBackend.faults.append(down)
+    break_storage()
     with pytest.raises(StorageUnavailable):
         delete(user, file.pk)
     MemoryBackend.faults.clear()

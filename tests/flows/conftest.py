@@ -64,6 +64,11 @@ def storage(request: pytest.FixtureRequest, transactional_db: None) -> Storage:
 
 
 @pytest.fixture
+def memory(transactional_db: None) -> Storage:
+    return storages.memory_storage()
+
+
+@pytest.fixture
 def site(live_server: live_server_helper.LiveServer, user: User) -> Site:
     """The API as ann sees it, over real HTTP."""
     return site_of(user, live_server.url)

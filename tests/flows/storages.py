@@ -91,8 +91,6 @@ def gcs_storage(server: GcsServer, **settings: Any) -> Storage:
 
 def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:
     manager = _manager(
-        bucket.backend_type,
-        backend_url=f"{bucket.backend_url}{PREFIX}",
-        settings={**bucket.settings, **settings},
+        bucket.backend_type, backend_url=f"{bucket.backend_url}{PREFIX}", settings={**bucket.settings, **settings}
     )
     return Storage(manager=manager, method="PUT", everything=bucket.get_paths, prefix=PREFIX)

@@ -100,8 +100,6 @@ def expected(who: str, *, sees: set[str], may: set[str]) -> str:
 
 @pytest.mark.parametrize("who", VIEWERS)
 class TestReading:
-    """Default deny; what is foreign is null."""
-
     def test_a_file_by_its_id(self, who: str, world: World) -> None:
         viewer = world.viewer(who)
 
@@ -156,8 +154,6 @@ class TestReading:
 
 @pytest.mark.parametrize("who", VIEWERS)
 class TestWriting:
-    """Whoever may not changes nothing."""
-
     def test_update(self, who: str, world: World) -> None:
         viewer = world.viewer(who)
 
@@ -223,7 +219,6 @@ class TestWriting:
 
 
 def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) -> None:
-    """Every mutation."""
     calls: list[str] = []
     MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
     nobody, before, file_id = Api(Client()), snapshot(), world.ids["pending"]
@@ -244,7 +239,6 @@ def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) ->
 
 
 def test_foreign_and_absent_give_the_same_answer(world: World) -> None:
-    """To the letter, whatever is asked."""
     stranger = world.viewer("stranger")
     absent, bare = to_base64("File", str(uuid4())), to_base64("FileManager", str(uuid4()))
 
@@ -293,7 +287,6 @@ def test_who_has_left_the_group_is_refused_on_the_next_call(world: World, user: 
 
 
 def test_an_inactive_manager_takes_no_upload_and_keeps_what_it_has(world: World) -> None:
-    """Its files stay readable, and what was begun can be ended."""
     owner = world.owner
     FileManager.objects.filter(name="Memory").update(is_active=False)
     count = File.objects.count()
@@ -333,7 +326,6 @@ def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manage
 
 
 def test_a_public_file_at_initiate_needs_the_permission(api: Api, user: User, manager: FileManager) -> None:
-    """Nothing is written without it."""
     declared = {"filename": "a.txt", "size": 1, "isPublic": True}
 
     payload = api.initiate(declared)

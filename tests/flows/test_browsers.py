@@ -1,25 +1,22 @@
 """How files present themselves to browsers, the stable link, the CSRF token, and pages on another host."""
 
 from email.message import Message
-from typing import Any
 from urllib.parse import unquote, urljoin
 
 import pytest
-import requests
 from django.test import Client
 from pytest_django import Settings
 
+from fileman.models import FileManager
 from tests.api import Api
-from tests.flows.conftest import storage_of
 from tests.flows.http_client import Json, Site, fetch, send_all
 
 DATA = bytes(range(100))
 
 
 @pytest.fixture
-def shown(request: pytest.FixtureRequest, transactional_db: None, site: Site) -> Json:
+def shown(transactional_db: None, manager: FileManager, site: Site) -> Json:
     """A completed file with DATA in it."""
-    storage_of("memory", request)
     ticket = site.start(DATA)
     send_all(ticket["instructions"], DATA)
     file: Json = site.finalize(ticket["uploadToken"])["file"]
@@ -30,9 +27,7 @@ NAMES = ['quo"te.txt', "semi;colon.txt", "naïve café.txt", "日本語.txt", "1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_comes_back_as_it_was_given(name: str, api: Api, request: pytest.FixtureRequest) -> None:
-    """As a browser parses the header."""
-    storage_of("memory", request)
+def test_every_name_comes_back_as_it_was_given(name: str, api: Api, manager: FileManager) -> None:
     url = api.upload(DATA, name, contentType="application/octet-stream")["downloadUrl"]
 
     header = api.download(url)["Content-Disposition"]
@@ -57,10 +52,9 @@ def test_every_name_comes_back_as_it_was_given(name: str, api: Api, request: pyt
     ],
 )
 def test_what_a_browser_might_run_is_an_attachment(
-    filename: str, content_type: str, data: bytes, api: Api, request: pytest.FixtureRequest
+    filename: str, content_type: str, data: bytes, api: Api, manager: FileManager
 ) -> None:
     """Also when display is asked for; what runs loses its type."""
-    storage_of("memory", request)
     file_id = api.upload(data, filename, contentType=content_type)["id"]
 
     query = "query ($id: ID!) { file(id: $id) { downloadUrl(disposition: INLINE) } }"
@@ -71,9 +65,7 @@ def test_what_a_browser_might_run_is_an_attachment(
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_picture_is_shown_on_request_only(api: Api, request: pytest.FixtureRequest) -> None:
-    """By the address and by the stable link."""
-    storage_of("memory", request)
+def test_a_picture_is_shown_on_request_only(api: Api, manager: FileManager) -> None:
     file = api.upload(b"\x89PNG\r\n\x1a\n" + bytes(8), "photo.png", contentType="image/png")
     query = "query ($id: ID!) { file(id: $id) { downloadUrl(disposition: INLINE) } }"
     link = "/" + file["permalink"].split("/", 3)[3]
@@ -104,55 +96,16 @@ def test_the_stable_link_redirects_and_tells_nobody_from_where(shown: Json, site
     assert fetch(shown["permalink"]).status_code == 404
 
 
-def test_the_csrf_view_gives_a_token_that_graphql_takes(site: Site) -> None:
-    """A page that this server did not render asks for it; without it a session is refused."""
-    given = requests.get(f"{site.url}/fileman/csrf/", timeout=30)
-    cookies = {**site.cookies, "csrftoken": given.cookies["csrftoken"]}
-    body = {"query": "{ viewer { username } }"}
+@pytest.mark.parametrize("origin", ["https://app.example.com", "http://app.example.com", "null"])
+def test_cors_origins_share_the_api_and_not_the_admin(origin: str, settings: Settings) -> None:
+    """tests/frontend/test_cors.py sees in a browser what such a page can do."""
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
 
-    def post(**headers: str) -> requests.Response:
-        return requests.post(f"{site.url}/graphql", json=body, cookies=cookies, headers=headers, timeout=30)
+    paths = ["/graphql", "/fileman/upload/x", "/admin/"]
+    allowed = [Client().options(path, headers=headers).get("Access-Control-Allow-Origin") for path in paths]
 
-    assert post().status_code == 403
-    assert post(**{"X-CSRFToken": "x" * 64}).status_code == 403
-    assert post(**{"X-CSRFToken": given.json()["csrfToken"]}).json() == {"data": {"viewer": {"username": "ann"}}}
-    assert "no-store" in given.headers["Cache-Control"]
-
-
-class TestSeparateOrigin:
-    """CORS_ORIGINS: a page on another host, with cookies."""
-
-    @pytest.fixture(autouse=True)
-    def _allowed(self, settings: Settings) -> None:
-        settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
-
-    def preflight(self, path: str, origin: str, method: str) -> Any:
-        headers = {
-            "Origin": origin,
-            "Access-Control-Request-Method": method,
-            "Access-Control-Request-Headers": "content-type,x-csrftoken",
-        }
-        return Client().options(path, headers=headers)
-
-    @pytest.mark.parametrize(("path", "method"), [("/graphql", "POST"), ("/fileman/upload/x", "PUT")])
-    def test_the_page_may_send(self, path: str, method: str) -> None:
-        """The preflight names the origin, the method and the headers."""
-        answer = self.preflight(path, "https://app.example.com", method)
-
-        assert answer.status_code == 200
-        assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
-        assert answer["Access-Control-Allow-Credentials"] == "true"
-        assert method in answer["Access-Control-Allow-Methods"]
-        assert {"content-type", "x-csrftoken"} <= set(answer["Access-Control-Allow-Headers"].split(", "))
-
-    @pytest.mark.parametrize("origin", ["https://evil.example.com", "http://app.example.com", "null"])
-    def test_other_pages_may_not(self, origin: str) -> None:
-        """Another host, another scheme, no host."""
-        assert "Access-Control-Allow-Origin" not in self.preflight("/graphql", origin, "POST")
-
-    def test_other_paths_are_not_shared(self) -> None:
-        """The admin among them."""
-        assert "Access-Control-Allow-Origin" not in self.preflight("/admin/", "https://app.example.com", "POST")
+    assert allowed == ([origin, origin, None] if origin == "https://app.example.com" else [None] * 3)
 
 
 @pytest.mark.parametrize("path", ["password_reset/", "password_change/", "reset/a/b/"])

@@ -4,10 +4,6 @@ Two things hold whatever fails: a completed file has its object, equal to the by
 and not completed is found by cleanup. Whoever repeats the call ends where an undisturbed call would have ended.
 """
 
-import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -85,26 +81,6 @@ def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
     assert_nothing_is_left(memory)
 
 
-@at_every_moment
-@pytest.mark.parametrize("by", ["uploadToken", "fileId"])
-def test_refresh_says_that_the_storage_does_not_answer(
-    by: str, moment: Moment, api: Api, memory: Storage, configure: Configure
-) -> None:
-    """Missing fails. The row is as it was, its token works; the next call answers."""
-    send_parts(configure)
-    ticket = api.start(DATA)
-    before = File.objects.values().get()
-
-    with injected(Fault(index=0, moment=moment)) as fault:
-        payload = api.refresh(**{by: ticket["uploadToken"] if by == "uploadToken" else ticket["file"]["id"]})
-
-    assert (fault.fired, codes(payload)) == ("missing", ["STORAGE_UNAVAILABLE"])
-    assert payload["errors"][0]["retryable"]
-    assert File.objects.values().get() == before
-    again = api.refresh(uploadToken=ticket["uploadToken"])["instructions"]
-    assert [r["partNumber"] for r in again["requests"]] == [r["partNumber"] for r in ticket["instructions"]["requests"]]
-
-
 @pytest.mark.parametrize("atomic_requests", [False, True])
 def test_no_transaction_is_open_while_the_storage_works(
     atomic_requests: bool, api: Api, memory: Storage, configure: Configure, monkeypatch: pytest.MonkeyPatch
@@ -127,48 +103,3 @@ def test_no_transaction_is_open_while_the_storage_works(
 
     operations = {"begin", "write", "stat", "missing", "assemble", "read", "publish", "abort", "delete"}
     assert seen == {name: {False} for name in operations}
-
-
-@pytest.fixture
-def silent() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
-    with closing(socket.create_server(("127.0.0.1", 0), backlog=50)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-SILENT: dict[str, Callable[[str], Json]] = {
-    "s3": lambda url: {
-        "bucket_name": "bucket",
-        "endpoint_url": url,
-        "region_name": "us-east-1",
-        "access_key_id": "key",
-        "secret_access_key": "secret",
-    },
-    "azure": lambda url: {
-        "account_name": "account",
-        "account_key": "c2VjcmV0",
-        "endpoint": f"{url}/account",
-        "container_name": "container",
-    },
-}
-
-
-@pytest.mark.parametrize("kind", SILENT)
-def test_a_storage_that_hangs_costs_seconds_and_the_claim_is_given_back(
-    kind: str, silent: str, api: Api, clouds: None, configure: Configure
-) -> None:
-    """Every call hangs. finalize answers in time with a retryable code, and so does the next."""
-    configure(STORAGE_CONNECT_TIMEOUT_SECONDS=0.3, STORAGE_READ_TIMEOUT_SECONDS=0.3)
-    FileManager.objects.create(name="Silent", backend_type=kind, settings=SILENT[kind](silent), is_default=True)
-    ticket = api.start(DATA)
-    started = time.monotonic()
-
-    payloads = [api.finalize(ticket["uploadToken"]) for _ in range(2)]
-
-    assert time.monotonic() - started < 2 * 20
-    assert [codes(payload) for payload in payloads] == [["STORAGE_UNAVAILABLE"]] * 2
-    assert {payload["errors"][0]["retryable"] for payload in payloads} == {True}
-    row = File.objects.get()
-    assert (row.upload_status, row.lease_until, row.attempt_id) == (File.PENDING, None, None)
-    assert api.abort(ticket["uploadToken"])["success"]
-    assert StorageDeletion.objects.filter(attempts=1).count() == 1

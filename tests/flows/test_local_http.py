@@ -36,9 +36,9 @@ HARMLESS = {
 }
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture
 def local(request: pytest.FixtureRequest, transactional_db: None) -> Storage:
-    return storage_of(request.param, request)
+    return storage_of("file", request)
 
 
 @pytest.fixture
@@ -107,7 +107,6 @@ class TestUpload:
         assert_untouched(ticket, local, site)
 
     def test_a_tampered_address_is_refused(self, ticket: Json, local: Storage, site: Site) -> None:
-        """Each part of it counts, and the purpose that it was signed for."""
         base, _, signed = url_of(ticket).rpartition("/")
         payload, _, signature = signed.partition(":")
         changed = "A" if payload[10] != "A" else "B"
@@ -118,7 +117,6 @@ class TestUpload:
         assert_untouched(ticket, local, site)
 
     def test_a_second_use_is_a_conflict(self, ticket: Json, local: Storage, site: Site) -> None:
-        """The first bytes stay."""
         assert put(url_of(ticket), DATA).status_code == 201
 
         again = put(url_of(ticket), DATA[::-1])
@@ -128,7 +126,6 @@ class TestUpload:
         assert put(url_of(ticket), DATA[::-1]).status_code == 409
 
     def test_of_twenty_senders_at_once_one_is_taken(self, ticket: Json, local: Storage, site: Site) -> None:
-        """The stored bytes are those of the one that was told so."""
         bodies = [bytes([number]) * 100 for number in range(20)]
 
         with ThreadPoolExecutor(20) as pool:
@@ -137,15 +134,6 @@ class TestUpload:
         assert sorted(statuses) == [201] + [409] * 19
         file = site.finalize(ticket["uploadToken"])["file"]
         assert fetch(file["downloadUrl"]).content == bodies[statuses.index(201)]
-
-    def test_an_aborted_upload_takes_no_bytes(self, ticket: Json, local: Storage, site: Site) -> None:
-        """Though its address has not expired."""
-        site.abort(ticket["uploadToken"])
-
-        answer = put(url_of(ticket), DATA)
-
-        assert (answer.status_code, answer.json()["code"]) == (409, "UPLOAD_ABORTED")
-        assert local.everything() == []
 
     def test_only_put_is_answered_and_no_cookie_is_set(self, ticket: Json, local: Storage) -> None:
         """The address is the authority; cookies have no part in it."""
@@ -214,14 +202,12 @@ class TestContent:
         ],
     )
     def test_ranges(self, asked: str, status: int, said: str | None, content: bytes, shown: Json) -> None:
-        """One is served, one outside of the file is not satisfiable; for all else there is the whole file."""
         answer = fetch(shown["downloadUrl"], Range=asked)
 
         assert (answer.status_code, answer.headers.get("Content-Range"), answer.content) == (status, said, content)
         assert answer.headers["Content-Length"] == str(len(content))
 
     def test_the_answer_can_do_no_harm_in_a_browser(self, shown: Json) -> None:
-        """Whole, in part, and without a body alike."""
         answers = [fetch(shown["downloadUrl"]), fetch(shown["downloadUrl"], Range="bytes=0-1")]
         answers.append(requests.head(shown["downloadUrl"], timeout=30))
 
@@ -245,10 +231,7 @@ class TestContent:
             assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
 
     @pytest.mark.parametrize(("asked", "lives"), [(None, 300), (60, 60), (10**9, 604_800), (-5, 1), (0, 1)])
-    def test_the_lifetime_of_an_address_is_clamped(
-        self, asked: int | None, lives: int, shown: Json, site: Site
-    ) -> None:
-        """What is asked for, from a second to seven days."""
+    def test_the_lifetime_of_a_url_is_clamped(self, asked: int | None, lives: int, shown: Json, site: Site) -> None:
         query = "query ($id: ID!, $s: Int) { file(id: $id) { downloadUrl(expiresIn: $s) completedAt } }"
         variables = {"id": shown["id"]} | ({} if asked is None else {"s": asked})
         signed = site.call(query, variables)["file"]["downloadUrl"].rpartition("/")[2]

@@ -3,14 +3,10 @@
 tests/validation has the values on both sides of each rule; here is one refusal for each code and field.
 """
 
-from typing import Any
-
 import pytest
-from django.core.exceptions import ValidationError
 
 from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
-from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
 
 GOOD: Json = {"filename": "notes.txt", "size": 5, "contentType": "text/plain"}
@@ -65,47 +61,3 @@ def test_bad_metadata_of_the_batch_refuses_the_request(api: Api, manager: FileMa
     assert (payload["success"], payload["files"]) == (False, [])
     assert [(e["code"], e["field"]) for e in payload["errors"]] == [("INVALID_METADATA", ["metadata"])]
     assert not File.objects.exists()
-
-
-def refuse_temporary(request: Any, file_data: Json) -> None:
-    """The validator of the documentation's example."""
-    if file_data["filename"].startswith("temp_"):
-        raise ValidationError("Temporary files are not allowed")
-
-
-def test_the_words_of_a_custom_validator_reach_the_client(api: Api, manager: FileManager, configure: Configure) -> None:
-    configure(UPLOAD_VALIDATORS=[f"{__name__}.refuse_temporary"])
-
-    payload = api.initiate({**GOOD, "filename": "temp_notes.txt"}, GOOD)
-
-    assert [(e["code"], e["message"], e["field"]) for e in payload["files"][0]["errors"]] == [
-        ("REJECTED_BY_VALIDATOR", "Temporary files are not allowed", ["files", "0"])
-    ]
-    assert [file.original_filename for file in File.objects.all()] == ["notes.txt"]
-
-
-def test_a_file_over_the_quota_refuses_the_request(api: Api, manager: FileManager, configure: Configure) -> None:
-    """Pending reservations count, and an abort gives them back."""
-    configure(USER_QUOTA_BYTES=8)
-    held = api.initiate(GOOD)["files"][0]
-
-    payload = api.initiate({**GOOD, "size": 4})
-
-    assert ([e["code"] for e in payload["errors"]], payload["files"]) == (["QUOTA_EXCEEDED"], [])
-    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (1, 5)
-    api.abort(held["uploadToken"])
-    assert api.initiate({**GOOD, "size": 8})["success"]
-
-
-def test_one_unfinished_upload_too_many_refuses_the_request(
-    api: Api, manager: FileManager, configure: Configure
-) -> None:
-    configure(MAX_PENDING_UPLOADS=2)
-    held, _ = api.initiate(GOOD, GOOD)["files"]
-
-    payload = api.initiate(GOOD)
-
-    assert [(e["code"], e["retryable"]) for e in payload["errors"]] == [("TOO_MANY_PENDING", True)]
-    assert (payload["files"], File.objects.count()) == ([], 2)
-    api.abort(held["uploadToken"])
-    assert api.initiate(GOOD)["success"]

@@ -14,6 +14,8 @@ from tests.flows.http_client import content, fetch, send, sha256, slice_of
 from tests.flows.reference_client import Uploader
 from tests.flows.storages import MIB, Storage
 
+MORE = [pytest.param(kind, marks=pytest.mark.long) for kind in ("moto", "radosgw_through_us")]
+
 
 def let_addresses_lapse(uploader: Uploader, storage: Storage, data: bytes) -> None:
     """Wait until what the killed process was given is refused. A session's address lapses with the session alone."""
@@ -49,7 +51,7 @@ def upload_with_two_kills(uploader: Uploader, storage: Storage, data: bytes, con
     assert shown["filePath"] in storage.everything()
 
 
-@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "gcs"])
+@pytest.mark.parametrize("kind", ["file", "radosgw", "gcs", *MORE])
 def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
     kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
@@ -60,25 +62,11 @@ def test_a_client_killed_twice_ends_the_upload_in_a_third_process(
     upload_with_two_kills(uploader, storage, content((50 if kind == "gcs" else 25) * MIB), configure)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs"])
-def test_300_mb_survive_two_kills(
-    kind: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
-) -> None:
-    """With the sizes of parts that are the default."""
-    storage = storage_of(kind, request)
-    storage.manager.max_file_size = 0
-    storage.manager.save()
-
-    upload_with_two_kills(uploader, storage, content(300 * MIB), configure)
-
-
 @pytest.mark.parametrize("ending", ["abort", "expiry"])
-@pytest.mark.parametrize("kind", ["file", "moto", "radosgw", "radosgw_through_us", "azurite"])
+@pytest.mark.parametrize("kind", ["file", "radosgw", "azurite", *MORE])
 def test_parts_of_a_killed_client_are_gone_after_its_end(
     kind: str, ending: str, request: pytest.FixtureRequest, uploader: Uploader, configure: Configure
 ) -> None:
-    """The listing of the storage is empty, of parts and of uploads that were begun."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
     uploader.path.write_bytes(content(15 * MIB))

@@ -5,6 +5,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.frontend.browser_page import sign_in
+
 MANAGERS = "/admin/fileman/filemanager/"
 
 
@@ -14,9 +16,7 @@ class Administrator:
     def __init__(self, browser: Browser, site: str) -> None:
         self._page: Page = browser.new_context(base_url=site).new_page()
         self._page.goto(f"/admin/login/?next={MANAGERS}")
-        self._page.fill("[name=username]", "admin")
-        self._page.fill("[name=password]", "admin")
-        self._page.keyboard.press("Enter")
+        sign_in(self._page, "admin")
         expect(self._page.get_by_role("heading", name="Select file manager to change")).to_be_visible()
 
     def leave(self) -> None:
@@ -25,12 +25,12 @@ class Administrator:
     def offers(self, name: str) -> bool:
         """Return True if there is a file manager with that name."""
         self._go_to_list()
-        return self._page.get_by_role("link", name=name, exact=True).count() == 1
+        return self._page.locator("#result_list").get_by_role("link", name=name, exact=True).count() == 1
 
     def make_default(self, name: str) -> None:
         """Make it the file manager of uploads that name none."""
         self._go_to_list()
-        self._page.get_by_role("link", name=name, exact=True).click()
+        self._page.locator("#result_list").get_by_role("link", name=name, exact=True).click()
         self._page.get_by_label("Is default").check()
         self._save()
 

@@ -11,6 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+FEW_BYTES = 40_000
+"""More than the calls of one upload, far less than a file."""
 Scheme = Literal["light", "dark"]
 
 
@@ -32,6 +34,14 @@ class Watched:
             sent[f"{address.scheme}://{address.netloc}"] += int(request.all_headers().get("content-length", 0))
         return sent
 
+    def expect_bytes(self, size: int, *, site: str, passes_the_server: bool) -> None:
+        """Expect so many bytes of a file at the server or at a storage, and no more than calls at the other."""
+        sent = self.bytes_sent()
+        to_server = sent.pop(site)
+        to_storage = sum(sent.values())
+        at, elsewhere = (to_server, to_storage) if passes_the_server else (to_storage, to_server)
+        assert (size <= at <= size + FEW_BYTES, elsewhere <= (0 if passes_the_server else FEW_BYTES)) == (True, True)
+
 
 @contextmanager
 def watching(browser: Browser, site: str, state: StorageState | None, *, scheme: Scheme = "light") -> Iterator[Watched]:
@@ -50,6 +60,13 @@ def watching(browser: Browser, site: str, state: StorageState | None, *, scheme:
     context.on("request", lambda request: watched.requests.append(request))
     yield watched
     context.close()
+
+
+def sign_in(page: Page, user: str = "demo") -> None:
+    """Fill in the form for signing in, with the password that is the user's name in a demo."""
+    page.fill("[name=username]", user)
+    page.fill("[name=password]", user)
+    page.keyboard.press("Enter")
 
 
 AT_REST = """async () => {

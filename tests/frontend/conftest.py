@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_playwright
 
-from tests.frontend.browser_page import Watched, watching
+from tests.frontend.browser_page import Watched, sign_in, watching
 from tests.frontend.demo_server import demo_served
 from tests.frontend.upload_page import open_page
 from tests.servers.fixtures import give_up
@@ -56,9 +56,7 @@ def signed_in(browser: Browser, site: str) -> StorageState:
     page = context.new_page()
     page.goto("/")
     page.get_by_role("link", name="Sign in").click()
-    page.fill("[name=username]", "demo")
-    page.fill("[name=password]", "demo")
-    page.keyboard.press("Enter")
+    sign_in(page)
     page.wait_for_selector("#upload:not([hidden])")
     state = context.storage_state()
     context.close()

@@ -74,13 +74,11 @@ def hold_finalize(page: Page) -> None:
 @pytest.mark.parametrize(
     ("storage", "size"),
     [
-        (LOCAL, SMALL),
         (S3, SMALL),
         *(
             pytest.param(storage, size, marks=pytest.mark.long)
             for storage, size in [
-                (AZURE, SMALL),
-                (GOOGLE, SMALL),
+                *((each, SMALL) for each in (LOCAL, AZURE, GOOGLE)),
                 *((each, IN_PARTS) for each in (LOCAL, S3, AZURE, GOOGLE)),
             ]
         ),

@@ -10,19 +10,23 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
-from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, throttled, watching
+from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, sign_in, throttled, watching
 from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import give_up
 
 pytestmark = pytest.mark.browser
 LOCAL = "Local disk"
-STORAGES = [LOCAL, "Amazon S3 (moto)", "Azure Blob (Azurite)", "Google Cloud (emulator)"]
+STORAGES = [
+    LOCAL,
+    "Amazon S3 (moto)",
+    # The page at `/` uploads to these in each run, with the same module.
+    pytest.param("Azure Blob (Azurite)", marks=pytest.mark.long),
+    pytest.param("Google Cloud (emulator)", marks=pytest.mark.long),
+]
 EXAMPLES = ["react", "uppy"]
-SIZE = 20_000_000
+SIZE = 5_000_000
 SLOW = SIZE // 20
 """Bytes a second: whatever else the machine does, an upload is still on its way."""
-FEW_BYTES = 20_000
-"""More than the calls of one upload, far less than a file."""
 EXCUSED = {
     # Uppy 6 gives its cards the role of list items in rows without a role: https://github.com/transloadit/uppy/issues/4768
     "uppy": re.compile(r"aria-required-parent #uppy_uppy-"),
@@ -99,25 +103,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_20_mb_come_back_unchanged_and_a_clouds_never_pass_the_server(
+def test_a_file_comes_back_unchanged_and_a_clouds_never_pass_the_server(
     watched: Watched, site: str, storage: str, example: str, path: Path
 ) -> None:
     UPLOAD[example](watched.page, path)
 
     link = link_of(example, watched.page, path)
 
-    sent = watched.bytes_sent()
-    to_server = sent.pop(site)
-    to_storage = sum(sent.values())
-    if storage == LOCAL:
-        assert (SIZE <= to_server <= SIZE + FEW_BYTES, to_storage) == (True, 0)
-    else:
-        assert (0 < to_server <= FEW_BYTES, SIZE <= to_storage <= SIZE + FEW_BYTES) == (True, True)
+    watched.expect_bytes(SIZE, site=site, passes_the_server=storage == LOCAL)
     assert digest_of_download(watched.page, link) == (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_path: Path) -> None:
-    """Also when display is asked for, also by the storage itself."""
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><title>markup</title><script>alert(1)</script>")
     in_react(watched.page, path)
@@ -131,18 +128,6 @@ def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_pat
     answer = watched.page.request.get(inline)
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["content-type"] == "application/octet-stream"
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_page_has_a_policy_without_exceptions(watched: Watched, example: str) -> None:
-    """Its own scripts and styles only; what the policy refused would be among the complaints."""
-    answer = watched.page.goto(built(example))
-
-    assert answer is not None
-    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
-    assert (policy["default-src"], policy["style-src"], policy["worker-src"]) == ("'self'", "'self'", "'self'")
-    assert {"script-src", "script-src-elem", "script-src-attr"}.isdisjoint(policy)
-    expect(watched.page.get_by_text("Signed in as demo")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -169,15 +154,18 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(browser: Browser, site: str, example: str) -> None:
+def test_a_page_under_its_policy_leads_to_the_sign_in_and_back(browser: Browser, site: str, example: str) -> None:
+    """Its own scripts and styles only; what the policy refused would be among the complaints."""
     with watching(browser, site, None) as watched:
         page = watched.page
-        page.goto(built(example))
+        answer = page.goto(built(example))
+        assert answer is not None
+        policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+        assert (policy["default-src"], policy["style-src"], policy["worker-src"]) == ("'self'", "'self'", "'self'")
+        assert {"script-src", "script-src-elem", "script-src-attr"}.isdisjoint(policy)
         expect(page.locator("input[type=file]")).to_have_count(0)
         page.get_by_role("link", name="sign in").click()
-        page.fill("[name=username]", "demo")
-        page.fill("[name=password]", "demo")
-        page.keyboard.press("Enter")
+        sign_in(page)
 
         expect(page.get_by_text("Signed in as demo")).to_be_visible()
         assert page.url == f"{site}/static/{example}/index.html"
@@ -187,7 +175,6 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(browser: Browser, s
 def test_without_its_csrf_cookie_a_session_uploads_nothing(
     browser: Browser, site: str, signed_in: StorageState, tmp_path: Path
 ) -> None:
-    """403, and the page tells."""
     path = tmp_path / "notes.txt"
     path.write_text("Not from here.")
     with watching(browser, site, signed_in) as watched:
@@ -225,7 +212,7 @@ def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> N
     with throttled(page, SLOW):
         page.set_input_files("input[type=file]", path)
         page.get_by_role("button", name=f"Cancel: {path.name}").click()
-        expect(page.locator("li[data-state=cancelled]")).to_contain_text("Cancelled, 20 MB")
+        expect(page.locator("li[data-state=cancelled]")).to_contain_text("Cancelled, 5 MB")
 
     page.get_by_role("button", name=f"Try again: {path.name}").click()
 
@@ -241,7 +228,6 @@ def readme_snippet() -> str:
 
 
 def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(watched: Watched, tmp_path: Path) -> None:
-    """In order, the middle one refused for itself."""
     names = ["first.txt", "second.jpg", "third.txt"]
     for name in names:
         (tmp_path / name).write_text(f"This is {name}.")

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
-from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, watching
+from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, sign_in, watching
 from tests.servers.fixtures import give_up
 
 pytestmark = pytest.mark.browser
@@ -89,17 +89,25 @@ def execute(page: Page, operation: str) -> Any:
     return reply["data"]
 
 
-def test_the_policy_lets_no_foreign_and_no_inline_script_run(explorer: Page) -> None:
-    """What it refused would be among the complaints."""
+def test_the_documentation_pane_explains_the_schema(explorer: Page) -> None:
+    """The policy lets no foreign and no inline script run: what it refused would be among the complaints."""
     answer = explorer.request.get("/graphql", headers={"Accept": "text/html"})
 
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
     assert {name: policy[name] for name in POLICY} == POLICY
     assert policy.keys() - POLICY.keys() == {"connect-src", "img-src"}
+    explorer.get_by_role("button", name="Show Documentation Explorer").click()
+    pane = explorer.locator(".graphiql-doc-explorer")
+    expect(pane).to_contain_text("Root Types")
+
+    pane.get_by_role("link", name="Mutation", exact=True).click()
+
+    expect(pane.get_by_role("link", name="initiateUpload", exact=True)).to_be_visible()
+    pane.get_by_role("link", name="InitiateUploadInput", exact=True).click()
+    expect(pane).to_contain_text("idempotencyKey")
 
 
 def test_the_tabs_take_a_file_from_its_reservation_to_the_list(explorer: Page) -> None:
-    """Only the token and the id are filled in."""
     [ticket] = execute(explorer, "InitiateUpload")["initiateUpload"]["files"]
     [request] = ticket["instructions"]["requests"]
     headers = {header["name"]: header["value"] for header in request["headers"]}
@@ -124,18 +132,6 @@ def test_the_tabs_take_a_file_from_its_reservation_to_the_list(explorer: Page) -
     expect(editor(explorer, "response.json")).to_contain_text('"hello.txt"')
 
 
-def test_the_documentation_pane_explains_the_schema(explorer: Page) -> None:
-    explorer.get_by_role("button", name="Show Documentation Explorer").click()
-    pane = explorer.locator(".graphiql-doc-explorer")
-    expect(pane).to_contain_text("Root Types")
-
-    pane.get_by_role("link", name="Mutation", exact=True).click()
-
-    expect(pane.get_by_role("link", name="initiateUpload", exact=True)).to_be_visible()
-    pane.get_by_role("link", name="InitiateUploadInput", exact=True).click()
-    expect(pane).to_contain_text("idempotencyKey")
-
-
 def test_who_is_not_signed_in_reads_the_schema_and_is_led_to_the_sign_in(browser: Browser, site: str) -> None:
     with watching(browser, site, None) as watched:
         cut_off(watched)
@@ -146,9 +142,7 @@ def test_who_is_not_signed_in_reads_the_schema_and_is_led_to_the_sign_in(browser
         assert [error["code"] for error in refused["errors"]] == ["UNAUTHENTICATED"]
 
         page.get_by_role("link", name="Sign in").click()
-        page.fill("[name=username]", "demo")
-        page.fill("[name=password]", "demo")
-        page.keyboard.press("Enter")
+        sign_in(page)
 
         expect(page.get_by_text("Signed in as demo")).to_be_visible()
         assert (page.url, watched.complaints) == (f"{site}/graphql", [])

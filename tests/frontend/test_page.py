@@ -29,12 +29,8 @@ from tests.frontend.upload_page import (
 
 pytestmark = pytest.mark.browser
 
-FEW_BYTES = 40_000
-"""More than the calls of one upload, far less than a file."""
-
 
 def test_who_is_not_signed_in_is_told_and_led_to_the_sign_in(browser: Browser, site: str) -> None:
-    """Nothing to upload with is shown."""
     with watching(browser, site, None) as watched:
         page = watched.page
         page.goto("/")
@@ -56,22 +52,16 @@ def test_a_file_reaches_the_storage_and_comes_back_byte_for_byte(
     row = upload(page, path)
 
     completed(row)
-    sent = watched.bytes_sent()
-    to_server = sent.pop(site)
-    to_storage = sum(sent.values())
-    if storage == LOCAL:
-        assert (size <= to_server <= size + FEW_BYTES, to_storage) == (True, 0)
-    else:
-        assert (0 < to_server <= FEW_BYTES, size <= to_storage <= size + FEW_BYTES) == (True, True)
-    told = ("19 MB" if size == SINGLE else "70 MB") if storage == LOCAL else "0 bytes"
+    watched.expect_bytes(size, site=site, passes_the_server=storage == LOCAL)
+    told = ("5 MB" if size == SINGLE else "70 MB") if storage == LOCAL else "0 bytes"
     expect(open_details(row).locator("> p")).to_contain_text(f"Your server saw {told} of this file.")
     assert hashlib.sha256(downloaded(page, row)).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path) -> None:
-    """Computed in the worker, shown as verified, on every storage."""
+    """Computed in the worker, shown as verified."""
     page.check("#checksum")
-    for storage in STORAGES:
+    for storage in (LOCAL, S3):
         choose(page, storage)
         path = random_file(tmp_path, SMALL)
 
@@ -82,12 +72,15 @@ def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path) -> No
         expect(open_details(row).locator("dl")).to_contain_text(checksum)
 
 
-def test_pause_resume_and_cancel_work_and_keep_the_focus(page: Page, tmp_path: Path) -> None:
+def test_pause_resume_and_cancel_work_are_announced_and_keep_the_focus(page: Page, tmp_path: Path) -> None:
+    """To screen readers, in the one polite status region."""
     path = random_file(tmp_path, IN_PARTS)
     with throttled(page, MIB):
         row = upload(page, path)
         row.get_by_role("button", name="Pause").click()
         expect(row.locator(".state")).to_contain_text("Paused at")
+        expect(page.get_by_role("status")).to_contain_text(f"{path.name}: upload started.")
+        expect(page.get_by_role("status")).to_contain_text(f"{path.name}: paused.")
         expect(row.get_by_role("button", name="Resume")).to_be_focused()
         page.keyboard.press("Enter")
         expect(row).to_have_attribute("data-state", "uploading")
@@ -111,17 +104,18 @@ WATCH_BARS = """() => {
 
 
 def test_progress_is_told_while_the_bytes_flow(page: Page, tmp_path: Path) -> None:
-    """At least three times under way, with speed and time left, and never backwards."""
     page.evaluate(WATCH_BARS)
     with throttled(page, SINGLE // 3):
-        completed(upload(page, random_file(tmp_path, SINGLE)))
+        path = random_file(tmp_path, SINGLE)
+        completed(upload(page, path))
+        expect(page.get_by_role("status")).to_contain_text(f"{path.name}: uploaded.")
 
     seen = page.evaluate("() => window.seen")
 
     values = [value for value, _ in seen]
     under_way = {value: words for value, words in seen if 0 < value < 100}
     assert len(under_way) >= 3
-    assert all(re.fullmatch(r"\d+ % · .* of 19 MB( · .*/s · \d+ s left)?", words) for words in under_way.values())
+    assert all(re.fullmatch(r"\d+ % · .* of 5 MB( · .*/s · \d+ s left)?", words) for words in under_way.values())
     assert any(words.endswith(" s left") for words in under_way.values())
     assert (values[-1], values) == (100, sorted(values))
 
@@ -161,39 +155,12 @@ def test_the_keyboard_alone_chooses_uploads_copies_and_deletes(page: Page, tmp_p
     expect(row).to_have_count(0)
     expect(page.get_by_role("status")).to_contain_text(f"{path.name}: deleted.")
     assert page.evaluate("() => document.activeElement.matches('.file, #files-title')") is True
-
-
-def test_a_deleted_file_is_gone_after_it_was_confirmed(page: Page, tmp_path: Path) -> None:
-    path = random_file(tmp_path, SMALL)
-    row = upload(page, path)
-    permalink = str(completed(row).get_attribute("href"))
-
-    row.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Delete", exact=True).click()
-
-    expect(row).to_have_count(0)
     open_page(page)
     expect(row).to_have_count(0)
     assert page.request.get(permalink).status == 404
 
 
-def test_start_pauses_and_ends_are_announced(page: Page, tmp_path: Path) -> None:
-    """To screen readers, in the one polite status region."""
-    path = random_file(tmp_path, SINGLE)
-    with throttled(page, MIB) as limit:
-        row = upload(page, path)
-        row.get_by_role("button", name="Pause").click()
-        expect(page.get_by_role("status")).to_contain_text(f"{path.name}: paused.")
-        limit(-1)
-        row.get_by_role("button", name="Resume").click()
-        completed(row)
-
-    expect(page.get_by_role("status")).to_contain_text(f"{path.name}: upload started.")
-    expect(page.get_by_role("status")).to_contain_text(f"{path.name}: uploaded.")
-
-
 def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
-    """Tokens and signatures are redacted."""
     choose(page, S3)
     tokens: list[str] = []
 

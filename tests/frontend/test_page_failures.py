@@ -13,11 +13,12 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.frontend.browser_page import Watched, throttled
 from tests.frontend.upload_page import (
     AZURE,
+    GOOGLE,
     IN_PARTS,
     LOCAL,
     MIB,
+    S3,
     SMALL,
-    STORAGES,
     choose,
     downloaded,
     expect_complaints,
@@ -65,19 +66,6 @@ def test_requests_that_the_storage_refuses_are_signed_again(watched: Watched, tm
     expect_complaints(watched, "the server responded with a status of 403")
 
 
-def test_a_storage_that_is_overloaded_for_a_moment_is_asked_again(watched: Watched, tmp_path: Path) -> None:
-    """Status 503"""
-    page = watched.page
-    page.route("**/fileman/upload/**", lambda route: route.fulfill(status=503), times=1)
-    path = random_file(tmp_path, SMALL)
-
-    row = upload(page, path)
-
-    assert downloaded(page, row) == path.read_bytes()
-    expect(open_details(row).locator(".requests > li.bad")).to_contain_text("503")
-    expect_complaints(watched, "the server responded with a status of 503")
-
-
 def lose_answer(page: Page, is_meant: Callable[[Request], bool]) -> list[str]:
     """The first such request arrives, and its answer does not; returns the addresses of those that it happened to."""
     lost: list[str] = []
@@ -104,10 +92,10 @@ def finalizes(request: Request) -> bool:
     return "finalizeUpload" in request.get("postData", "")
 
 
-@pytest.mark.parametrize("storage", STORAGES)
-def test_what_arrived_is_not_sent_again_when_the_answer_was_lost(
-    watched: Watched, tmp_path: Path, storage: str
-) -> None:
+@pytest.mark.parametrize(
+    "storage", [LOCAL, S3, *(pytest.param(storage, marks=pytest.mark.long) for storage in (AZURE, GOOGLE))]
+)
+def test_bytes_that_arrived_are_not_sent_again(watched: Watched, tmp_path: Path, storage: str) -> None:
     """The storage holds the file, the page hears of a broken connection, the refresh finds nothing missing."""
     page = watched.page
     choose(page, storage)
@@ -124,7 +112,6 @@ def test_what_arrived_is_not_sent_again_when_the_answer_was_lost(
 
 
 def test_a_file_whose_end_was_not_heard_of_is_there_once(watched: Watched, tmp_path: Path) -> None:
-    """FinalizeUpload may be repeated."""
     page = watched.page
     lost = lose_answer(page, finalizes)
     path = random_file(tmp_path, SMALL)
@@ -156,7 +143,6 @@ def expect_only_the_rest_was_sent(page: Page, row: Locator, path: Path, *, reque
 
 
 def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page: Page, tmp_path: Path) -> None:
-    """Parts that arrived are not sent again."""
     page.evaluate(AT_ONCE)
     path = random_file(tmp_path, IN_PARTS)
     row = break_off(page, path)
@@ -170,8 +156,8 @@ def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page
     expect_only_the_rest_was_sent(page, row, path, requests=1)
 
 
+@pytest.mark.long
 def test_retry_goes_on_at_the_storage_where_it_began(page: Page, tmp_path: Path) -> None:
-    """Whatever storage is chosen by then."""
     choose(page, AZURE)
     page.evaluate(AT_ONCE)
     path = random_file(tmp_path, IN_PARTS)

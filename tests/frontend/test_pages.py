@@ -41,9 +41,7 @@ def test_only_examples_that_are_built_are_linked(client: Client, settings: Setti
 
 
 @pytest.mark.django_db
-def test_the_demo_offers_what_runs_and_says_why_the_rest_does_not(
-    client: Client, settings: Settings, tmp_path: Path
-) -> None:
+def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, settings: Settings, tmp_path: Path) -> None:
     """The JSON of `manage.py demo --storages`; the file managers of an earlier run are replaced."""
     settings.DEBUG = True
     settings.VAR_DIR = tmp_path

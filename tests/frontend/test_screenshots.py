@@ -77,7 +77,6 @@ def row(page: Page, path: Path) -> Any:
 
 
 def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, folder: Path) -> None:
-    """Several real files and one on its way, in light colours."""
     page.set_viewport_size({"width": WIDTH, "height": 1000})
     page.goto("/")
     page.wait_for_selector("#files-section:not([hidden])")
@@ -108,7 +107,6 @@ def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, f
 
 
 def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
-    """An example and its answer."""
     if finders.find("graphiql/graphiql.js") is None:
         give_up("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
     page.set_viewport_size({"width": WIDTH, "height": 760})

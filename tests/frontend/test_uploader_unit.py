@@ -12,7 +12,6 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "frontend_examples"
 UPLOADER = EXAMPLES / "uploader"
 MAX_GZIP_BYTES = 5 * 1024
-MAX_LINES = 250
 
 
 def required(*candidates: Path | str | None) -> str:
@@ -65,13 +64,6 @@ def test_the_uploader_is_under_five_kilobytes(tmp_path: Path) -> None:
     run(required(EXAMPLES / "node_modules/.bin/rolldown"), "file-uploader.js", "--file", str(bundle), "--minify")
 
     assert len(gzip.compress(bundle.read_bytes(), 9)) < MAX_GZIP_BYTES
-
-
-@pytest.mark.parametrize("folder", ["uploader", "vanilla"])
-def test_no_file_is_long(folder: str) -> None:
-    lines = {path.name: len(path.read_text().splitlines()) for path in (EXAMPLES / folder).glob("*.*s")}
-
-    assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}
 
 
 def test_the_uploader_needs_no_package_and_names_no_storage() -> None:

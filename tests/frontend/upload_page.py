@@ -12,7 +12,7 @@ from tests.servers.fixtures import give_up
 LOCAL, S3, AZURE, GOOGLE = "Local disk", "Amazon S3", "Azure Blob", "Google Cloud"
 STORAGES = [LOCAL, S3, AZURE, GOOGLE]
 MIB = 1024 * 1024
-SMALL, SINGLE, IN_PARTS = 300_000, 20_000_000, 70 * MIB
+SMALL, SINGLE, IN_PARTS = 300_000, 5 * MIB, 70 * MIB
 
 
 def open_page(page: Page) -> None:

@@ -106,5 +106,4 @@ def test_an_unexpected_error_before_any_resolver_is_masked(
 
 
 def test_a_hosts_atomic_requests_do_not_wrap_the_view() -> None:
-    """No transaction is open while a storage is called."""
     assert resolve("/graphql").func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]

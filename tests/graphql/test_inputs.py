@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fileman.models import File, FileManager
-from tests.api import Api
+from tests.api import Api, error
 
 LARGEST = 2**53 - 1
 INITIATE = """
@@ -57,13 +57,6 @@ def test_byte_counts_are_numbers_or_strings_and_are_returned_as_numbers(size: ob
     assert payload["files"][0]["file"] == {"fileSize": stored, "metadata": {}}
 
 
-@pytest.mark.parametrize("size", [0, "0"])
-def test_an_empty_file_is_an_error_of_its_ticket(size: object, api: Api) -> None:
-    ticket = api.call(INITIATE, declared(size=size))["initiateUpload"]["files"][0]
-
-    assert ticket == {"file": None, "errors": [{"code": "EMPTY_FILE", "field": ["files", "0", "size"]}]}
-
-
 @pytest.mark.parametrize(
     "metadata",
     [[], "text", 5, True, [{}], {"a": "\0"}, {"a": "\ud800"}, {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}},
@@ -89,14 +82,6 @@ def test_infinite_numbers_in_metadata_literals_are_refused(api: Api) -> None:
     assert api.call(document)["initiateUpload"]["files"][0]["errors"] == [{"code": "INVALID_METADATA"}]
 
 
-def test_metadata_keeps_every_kind_of_value(api: Api) -> None:
-    metadata = {"source": "web", "n": 1, "f": 1.5, "yes": True, "none": None, "list": [1, "é"], "in": {"a": "☃"}}
-
-    payload = api.call(INITIATE, declared(metadata=metadata))["initiateUpload"]
-
-    assert payload["files"][0]["file"]["metadata"] == metadata
-
-
 @pytest.mark.parametrize(
     "fields", [{"filename": 1}, {"filename": None}, {"isPublic": "yes"}, {"checksum": ["md5"]}, {"path": "/etc/passwd"}]
 )
@@ -107,15 +92,6 @@ def test_wrong_types_and_unknown_fields_refuse_the_request(fields: dict[str, Any
     assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
-@pytest.mark.parametrize(
-    "checksum", ["", "md5", "md5:", "md5:xyz", "sha1:" + "0" * 40, "crc32:00000000", "md5:" + "0" * 31]
-)
-def test_a_malformed_checksum_is_an_error_of_its_ticket(checksum: str, api: Api) -> None:
-    ticket = api.call(INITIATE, declared(checksum=checksum))["initiateUpload"]["files"][0]
-
-    assert ticket == {"file": None, "errors": [{"code": "INVALID_CHECKSUM", "field": ["files", "0", "checksum"]}]}
-
-
 @pytest.mark.parametrize("fields", [{}, {"uploadToken": "x", "fileId": "x"}, {"uploadToken": None}])
 def test_refresh_needs_exactly_one_of_token_and_id(fields: dict[str, Any], api: Api) -> None:
     assert [error["code"] for error in api.refresh(**fields)["errors"]] == ["INVALID_INPUT"]
@@ -124,16 +100,7 @@ def test_refresh_needs_exactly_one_of_token_and_id(fields: dict[str, Any], api: 
 @pytest.mark.parametrize("token", ["", "x", "\0", "\ud800", "x" * 100_000])
 def test_an_unknown_token_is_not_found(token: str, api: Api) -> None:
     for payload in (api.refresh(uploadToken=token), api.finalize(token), api.abort(token)):
-        assert payload["success"] is False
-        assert payload["errors"] == [
-            {
-                "code": "NOT_FOUND",
-                "message": "Not found.",
-                "field": ["uploadToken"],
-                "retryable": False,
-                "retryAfterSeconds": None,
-            }
-        ]
+        assert (payload["success"], payload["errors"]) == (False, [error("NOT_FOUND", "Not found.", ["uploadToken"])])
 
 
 class TestUpdate:
@@ -147,10 +114,8 @@ class TestUpdate:
 
         assert (file["originalFilename"], file["metadata"], file["isPublic"]) == ("notes.txt", {"a": 1}, False)
 
-    def test_metadata_is_replaced(self, file_id: str, api: Api) -> None:
+    def test_metadata_is_replaced_and_null_empties_it(self, file_id: str, api: Api) -> None:
         assert api.update(file_id, metadata={"b": 2})["file"]["metadata"] == {"b": 2}
-
-    def test_metadata_null_empties_it(self, file_id: str, api: Api) -> None:
         assert api.update(file_id, metadata=None)["file"]["metadata"] == {}
 
     def test_null_in_the_other_fields_counts_as_absent(self, file_id: str, api: Api) -> None:

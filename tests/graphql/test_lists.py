@@ -61,8 +61,11 @@ class TestPages:
         assert found["pageInfo"]["hasNextPage"] is True
         assert found["pageInfo"]["hasPreviousPage"] is False
 
-    def test_pages_have_neither_gaps_nor_repetitions(self, api: Api, user: User, manager: FileManager) -> None:
-        save_named(manager, user, *[f"{n}.txt" for n in range(7)])
+    @pytest.mark.parametrize("over", [{}, {"created": NOON}], ids=["newest first", "equal values"])
+    def test_pages_have_neither_gaps_nor_repetitions(
+        self, over: dict[str, Any], api: Api, user: User, manager: FileManager
+    ) -> None:
+        save_named(manager, user, *[f"{n}.txt" for n in range(7)], **over)
         seen: list[str] = []
         after = None
         for _ in range(3):
@@ -70,20 +73,8 @@ class TestPages:
             seen += names(found)
             after = found["pageInfo"]["endCursor"]
 
-        assert seen == [f"{n}.txt" for n in range(7)]
+        assert (sorted(seen) if over else seen) == [f"{n}.txt" for n in range(7)]
         assert found["pageInfo"]["hasNextPage"] is False
-
-    def test_equal_values_are_paged_by_id(self, api: Api, user: User, manager: FileManager) -> None:
-        save_files(manager, user, 9, created=NOON)
-        query = "query ($after: String) { files(first: 4, after: $after) { edges { cursor node { id } } } }"
-        seen: list[str] = []
-        after = None
-        for _ in range(3):
-            edges = api.call(query, {"after": after})["files"]["edges"]
-            seen += [edge["node"]["id"] for edge in edges]
-            after = edges[-1]["cursor"]
-
-        assert len(set(seen)) == 9
 
     def test_ties_run_in_the_direction_of_the_index(self, api: Api, user: User, manager: FileManager) -> None:
         """Newest first has the greatest id first, as the index has; oldest first is the exact reverse."""
@@ -232,9 +223,7 @@ class TestOrders:
             ([{"fileSize": "DESC"}, {"created": "ASC"}], "cab"),
         ],
     )
-    def test_files_are_sorted_by_the_given_fields(
-        self, ordering: list[dict[str, str]], expected: str, api: Api
-    ) -> None:
+    def test_files_are_sorted_by_given_fields(self, ordering: list[dict[str, str]], expected: str, api: Api) -> None:
         assert "".join(names(page(api, ordering=ordering))) == expected
 
     @pytest.mark.parametrize("ordering", [[{"fileSize": "ASC"}], [{"fileSize": "DESC"}, {"originalFilename": "ASC"}]])
@@ -358,27 +347,12 @@ class TestFilters:
 
 
 class TestWhoseFiles:
-    """The viewer's own, a group's, everyone's."""
-
     @pytest.fixture(autouse=True)
     def _files(self, user: User, other_user: User, group: Group, manager: FileManager) -> None:
         other_user.groups.add(group)
         save_named(manager, user, "ann's")
         save_file(manager, other_user, age=1, original_filename="bob's, public", is_public=True)
         save_file(manager, other_user, age=2, original_filename="editors'", group=group)
-
-    def test_lists_show_the_viewers_own_files_and_no_public_ones(self, api: Api) -> None:
-        assert names(page(api)) == ["ann's"]
-
-    def test_anonymous_lists_are_empty(self, anonymous: Api) -> None:
-        for filters in ({}, {"all": True}, {"groupId": to_global_id("Group", 1)}):
-            assert page(anonymous, filters=filters)["totalCount"] == 0
-
-    def test_a_groups_files_are_for_its_members(self, api: Api, stranger: Api, group: Group) -> None:
-        filters = {"groupId": to_global_id("Group", group.pk)}
-
-        assert names(page(api, filters=filters)) == []
-        assert names(page(stranger, filters=filters)) == ["editors'"]
 
     def test_all_files_need_the_permission(self, api: Api, user: User, group: Group) -> None:
         assert names(page(api, filters={"all": True})) == []
@@ -388,8 +362,3 @@ class TestWhoseFiles:
         assert names(page(permitted, filters={"all": True})) == ["ann's", "bob's, public", "editors'"]
         assert names(page(permitted, filters={"all": False})) == ["ann's"]
         assert names(page(permitted, filters={"all": True, "groupId": to_global_id("Group", group.pk)})) == ["editors'"]
-
-    def test_created_is_compared_as_time_not_as_text(self, api: Api) -> None:
-        after = (NOON - timedelta(seconds=1)).isoformat()
-
-        assert names(page(api, filters={"created": {"gte": after}})) == ["ann's"]

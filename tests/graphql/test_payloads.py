@@ -8,22 +8,11 @@ from django.contrib.auth.models import Group, User
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
-from tests.api import Api
-from tests.conftest import api_of, grant
+from tests.api import Api, error
 from tests.graphql.rows import save_file
 
-UNAUTHENTICATED = {
-    "code": "UNAUTHENTICATED",
-    "message": "You are not signed in. Sign in and try again.",
-    "field": None,
-    "retryable": False,
-    "retryAfterSeconds": None,
-}
 
-
-def test_a_ticket_holds_a_pending_file_its_token_and_its_instructions(
-    api: Api, user: User, manager: FileManager
-) -> None:
+def test_a_ticket_holds_a_pending_file_its_token_and_instructions(api: Api, user: User, manager: FileManager) -> None:
     payload = api.initiate(
         {"filename": "a.txt", "size": 3, "clientRef": "first"}, {"filename": "b.txt", "size": 0, "clientRef": "second"}
     )
@@ -53,40 +42,7 @@ def test_a_ticket_holds_a_pending_file_its_token_and_its_instructions(
     assert (bad["index"], bad["clientRef"], bad["file"], bad["uploadToken"], bad["instructions"]) == (
         1, "second", None, None, None,
     )  # fmt: skip
-    assert bad["errors"] == [
-        {
-            "code": "EMPTY_FILE",
-            "message": "The file is empty.",
-            "field": ["files", "1", "size"],
-            "retryable": False,
-            "retryAfterSeconds": None,
-        }
-    ]
-
-
-def test_a_refused_request_has_no_tickets(api: Api, manager: FileManager) -> None:
-    payload = api.initiate()
-
-    assert (payload["success"], payload["files"], payload["fileManager"]) == (False, [], None)
-    assert [(error["code"], error["field"]) for error in payload["errors"]] == [("INVALID_INPUT", ["files"])]
-
-
-def test_anonymous_mutations_are_unauthenticated(anonymous: Api, manager: FileManager) -> None:
-    payloads = [
-        anonymous.initiate({"filename": "a.txt", "size": 1}),
-        anonymous.refresh(uploadToken="x"),
-        anonymous.refresh(),
-        anonymous.finalize("x"),
-        anonymous.abort("x"),
-        anonymous.update("x"),
-        anonymous.delete("x"),
-    ]
-
-    for payload in payloads:
-        assert payload["success"] is False
-        assert payload["errors"] == [UNAUTHENTICATED]
-        assert payload.get("file") is None
-    assert File.objects.count() == 0
+    assert bad["errors"] == [error("EMPTY_FILE", "The file is empty.", ["files", "1", "size"])]
 
 
 def test_finalize_returns_requests_for_the_missing_slices(api: Api, manager: FileManager) -> None:
@@ -98,26 +54,6 @@ def test_finalize_returns_requests_for_the_missing_slices(api: Api, manager: Fil
     assert [(error["code"], error["retryable"]) for error in payload["errors"]] == [("NOT_UPLOADED", True)]
     assert payload["file"]["uploadStatus"] == "PENDING"
     assert len(payload["instructions"]["requests"]) == 1
-
-
-def test_a_completed_file_shows_the_stored_facts(api: Api, manager: FileManager) -> None:
-    file = api.upload(b"hello", metadata={"a": 1})
-
-    assert file["uploadStatus"] == "COMPLETED"
-    assert (file["fileSize"], file["contentType"], file["metadata"]) == (5, "text/plain", {"a": 1})
-    assert file["filePath"] == File.objects.get().file_path
-    assert file["expiresAt"] is None
-    assert file["permalink"].startswith("http://testserver/fileman/download/")
-    assert (file["viewerCanUpdate"], file["viewerCanDelete"]) == (True, True)
-    assert b"".join(api.download(file["downloadUrl"]).streaming_content) == b"hello"
-
-
-def test_delete_returns_the_id_of_the_deleted_file_also_when_repeated(api: Api, manager: FileManager) -> None:
-    file = api.upload(b"hello")
-
-    for _ in range(2):
-        assert api.delete(file["id"]) == {"success": True, "deletedFileId": file["id"], "errors": []}
-    assert api.file(file["id"]) is None
 
 
 def test_refresh_by_id_returns_the_token_and_refresh_by_token_none(api: Api, manager: FileManager) -> None:
@@ -133,8 +69,6 @@ def test_refresh_by_id_returns_the_token_and_refresh_by_token_none(api: Api, man
 
 
 class TestVisibleFields:
-    """Fields of one file for each kind of viewer."""
-
     @pytest.fixture
     def file(self, user: User, manager: FileManager) -> File:
         return save_file(manager, user, is_public=True, metadata={"a": 1})
@@ -154,22 +88,6 @@ class TestVisibleFields:
         assert (shown["viewerCanUpdate"], shown["viewerCanDelete"]) == (False, False)
         assert shown["originalFilename"] == "notes.txt"
         assert shown["downloadUrl"].startswith("http://testserver/fileman/content/")
-
-    def test_signed_in_strangers_of_a_public_file(self, file: File, stranger: Api) -> None:
-        shown = self.seen(stranger, file)
-
-        assert shown["filePath"] is None
-        assert shown["metadata"] == {"a": 1}
-        assert shown["uploadedBy"]["username"] == "ann"
-        assert shown["fileManager"]["name"] == "Memory"
-        assert (shown["viewerCanUpdate"], shown["viewerCanDelete"]) == (False, False)
-
-    @pytest.mark.parametrize(("permission", "may"), [("change_file", (True, False)), ("delete_file", (False, True))])
-    def test_permission_holders(self, permission: str, may: tuple[bool, bool], file: File, other_user: User) -> None:
-        shown = self.seen(api_of(grant(other_user, permission)), file)
-
-        assert (shown["viewerCanUpdate"], shown["viewerCanDelete"]) == may
-        assert (shown["filePath"] is not None) is may[0]
 
     def test_the_manager_is_null_when_the_viewer_may_not_use_it(self, user: User, group: Group, stranger: Api) -> None:
         foreign = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
@@ -246,12 +164,3 @@ def test_responses_have_no_settings_and_no_digests(api: Api, tmp_path: Any, loca
 
     assert str(tmp_path) not in responses
     assert File.objects.get().upload_token not in responses
-
-
-def test_inputs_take_the_group_ids_that_payloads_return(
-    api: Api, user: User, group: Group, manager: FileManager
-) -> None:
-    user.groups.add(group)
-    ticket = api.start(b"hello", groupId=to_global_id("Group", group.pk))
-
-    assert ticket["file"]["group"] == {"id": to_global_id("Group", group.pk), "name": "editors"}

@@ -103,9 +103,7 @@ def test_lists_are_empty(root: str, handle: str | None, stranger: Api, foreign: 
 
 
 @pytest.mark.parametrize(("root", "handle"), list(mutations()))
-def test_mutations_find_nothing_and_change_nothing(
-    root: str, handle: str, stranger: Api, foreign: dict[str, str]
-) -> None:
+def test_mutations_find_and_change_nothing(root: str, handle: str, stranger: Api, foreign: dict[str, str]) -> None:
     before = list(File.objects.values())
     given = {handle: foreign[handle]} | (
         {"files": [{"filename": "a.txt", "size": 1}]} if root == "initiateUpload" else {}

@@ -71,7 +71,6 @@ def test_no_two_arguments_of_a_field_have_the_same_description() -> None:
 
 
 def test_no_type_has_a_field_for_secrets() -> None:
-    """Settings, states and keys cannot be queried."""
     leaks = {name: fields & NEVER for name, fields in fields_by_type().items() if fields & NEVER}
 
     assert leaks == {}
@@ -96,7 +95,6 @@ def test_upload_tokens_are_returned_only_where_they_are_created() -> None:
 
 
 def test_only_files_and_file_managers_are_nodes() -> None:
-    """No other type can be reached by a global id."""
     built = build_schema(SDL.read_text())
     node = built.type_map["Node"]
     assert isinstance(node, GraphQLInterfaceType)

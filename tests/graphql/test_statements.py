@@ -8,10 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fileman.graphql.ids import to_global_id
-from fileman.models import File, FileManager
-from tests.api import FILE, Api
+from fileman.models import FileManager
+from tests.api import Api
 from tests.graphql.rows import save_file, save_files
-from tests.statements import extra_inserts
 
 NODE = """
   id originalFilename fileSize metadata checksum detectedContentType failureReason expiresAt modified
@@ -40,23 +39,16 @@ def editors_manager(user: User, group: Group) -> FileManager:
     return FileManager.objects.create(name="Editors", backend_type="memory", group=group, is_default=True)
 
 
-@pytest.mark.parametrize("count", [1, 10, 100])
-class TestPage:
-    @pytest.fixture(autouse=True)
-    def _files(self, user: User, manager: FileManager) -> None:
-        save_files(manager, user, 100)
+SMALL = ("id", "downloadUrl", "fileManager { name }", "uploadedBy { id }", "group { id }", "permalink")
 
-    def test_takes_one_statement(self, count: int, api: Api) -> None:
-        assert statements(api, build_page(count)) == 1
 
-    def test_takes_one_more_for_the_total(self, count: int, api: Api) -> None:
+def test_a_page_takes_one_statement_and_one_more_for_the_total(api: Api, user: User, manager: FileManager) -> None:
+    """Whatever it selects, the rights of the uploader too."""
+    save_files(manager, user, 100)
+
+    for count in (1, 100):
         assert statements(api, build_page(count, beside="totalCount")) == 2
-
-    def test_takes_no_more_for_the_rights_of_the_uploader(self, count: int, api: Api) -> None:
-        assert statements(api, build_page(count, node=NODE + RIGHTS)) == 1
-
-    def test_takes_one_for_each_small_selection(self, count: int, api: Api) -> None:
-        for node in ("id", "downloadUrl", "fileManager { name }", "uploadedBy { id }", "group { id }", "permalink"):
+        for node in (NODE, NODE + RIGHTS, *SMALL):
             assert (node, statements(api, build_page(count, node=node))) == (node, 1)
 
 
@@ -96,27 +88,7 @@ def test_one_file_takes_one_statement_beside_the_permissions(api: Api, user: Use
     assert statements(api, f'{{ file(id: "{to_global_id("File", file.pk)}") {{ {NODE} }} }}') == 3
 
 
-def test_a_public_file_takes_an_anonymous_viewer_one_statement(
-    anonymous: Api, user: User, manager: FileManager
-) -> None:
+def test_a_public_file_takes_one_statement_signed_out(anonymous: Api, user: User, manager: FileManager) -> None:
     file = save_file(manager, user, is_public=True)
 
     assert statements(anonymous, f'{{ file(id: "{to_global_id("File", file.pk)}") {{ {NODE + RIGHTS} }} }}') == 1
-
-
-def test_a_batch_takes_as_many_statements_for_fifty_files_as_for_one(
-    api: Api, user: User, manager: FileManager
-) -> None:
-    api.start(b"x")  # creates the row that counts the user's bytes
-    document = f"""mutation ($input: InitiateUploadInput!) {{ initiateUpload(input: $input) {{
-      success files {{ {FILE} uploadToken instructions {{ requests {{ url }} }} }}
-    }} }}"""
-
-    def cost(count: int) -> int:
-        files = [{"filename": f"{number}.txt", "size": 1} for number in range(count)]
-        return statements(api, document, {"input": {"files": files}})
-
-    one, fifty = cost(1), cost(50)
-
-    assert fifty == one + extra_inserts(50)
-    assert File.objects.count() == 52

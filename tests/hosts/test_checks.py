@@ -54,18 +54,10 @@ def find(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "problems"),
-    [
-        ("bare", ["W003", "W004"]),
-        ("bare async", ["W003", "W004"]),
-        ("exempt", ["W003", "W004"]),
-        ("equipped", []),
-        ("our schema", []),
-        ("our view", ["W003", "W004"]),
-        ("ours", []),
-        ("only a mutation", ["W003", "W004"]),
-        ("not fileman", []),
-    ],
-)
+    [("bare", ["W003", "W004"]), ("bare async", ["W003", "W004"]), ("exempt", ["W003", "W004"]), ("equipped", []),
+     ("our schema", []), ("our view", ["W003", "W004"]), ("ours", []), ("only a mutation", ["W003", "W004"]),
+     ("not fileman", [])],
+)  # fmt: skip
 def test_missing_extensions_are_named(name: str, problems: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert find(name, monkeypatch) == problems
 

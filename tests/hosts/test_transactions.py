@@ -10,9 +10,9 @@ from strawberry.django.views import GraphQLView as StockGraphQLView
 from fileman.graphql import GraphQLView
 from fileman.models import File, FileManager
 from tests.api import INITIATE
-from tests.hosts.shop import build_schema
+from tests.hosts.shop import SCHEMAS
 
-SCHEMA = build_schema(optimizer=True)
+SCHEMA = SCHEMAS["optimizer"]
 STOCK = StockGraphQLView.as_view(schema=SCHEMA)
 urlpatterns = [
     path("fileman/", include("fileman.urls")),

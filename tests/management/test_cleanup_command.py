@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,8 +10,7 @@ from django.utils import timezone
 
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
-from fileman.testing.memory import MemoryBackend
-from tests.uploads.driver import configured, file_of, send, start, stored_paths, upload
+from tests.uploads.driver import break_storage, file_of, send, start, stored_paths
 
 
 def run(*arguments: str) -> str:
@@ -43,11 +41,6 @@ def test_hours(lapsed: File, hours: str, expired: int) -> None:
     assert run("--hours", hours).startswith(f"Expired {expired} uploads")
 
 
-def test_zero_hours_leave_alone_what_is_not_due(user: User, manager: FileManager) -> None:
-    start(user, now=timezone.now())
-    assert run("--hours", "0").startswith("Expired 0 uploads, removed 0 rows, deleted 0")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -62,9 +55,7 @@ def test_zero_hours_leave_alone_what_is_not_due(user: User, manager: FileManager
         (("--unheard-of",), "unrecognized arguments"),
     ],
 )
-def test_bad_options_are_usage_errors_and_change_nothing(
-    lapsed: File, arguments: tuple[str, ...], message: str
-) -> None:
+def test_bad_options_are_usage_errors_without_effect(lapsed: File, arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         run(*arguments)
     assert File.objects.get().upload_status == "pending"
@@ -80,11 +71,6 @@ def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileMa
     ]
 
 
-def test_one_status_alone(lapsed: File, user: User) -> None:
-    assert run("--status", "failed").startswith("Expired 0 uploads, removed 0 rows")
-    assert run("--status", "pending").startswith("Expired 1 uploads (1 pending), removed 0 rows")
-
-
 def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
     output = run("--verbose")
     assert output.splitlines()[0] == f"expire {lapsed.pk} pending lapsed.txt (5 bytes)"
@@ -93,32 +79,12 @@ def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
     assert ".uploads/" not in output
 
 
-def test_a_storage_that_fails_makes_the_command_fail_after_it_has_done_the_rest(
-    lapsed: File, manager: FileManager
-) -> None:
-    def refuse(operation: str, path: str, moment: str) -> None:
-        if operation == "delete" and path.startswith(".uploads/"):
-            raise StorageUnavailable("Out of order.")
-
-    MemoryBackend.faults.append(refuse)
+def test_the_command_fails_with_a_storage_after_it_has_done_the_rest(lapsed: File) -> None:
+    break_storage(on="delete", path=".uploads/")
     output = StringIO()
     with pytest.raises(CommandError, match="could not be cleaned up") as failure:
         call_command("cleanup_expired_uploads", stdout=output, stderr=StringIO())
     assert failure.value.returncode == 1
     assert output.getvalue().startswith("Expired 1 uploads")
     queued = StorageDeletion.objects.get(path__startswith=".uploads/")
-    assert (queued.attempts, queued.last_error) == (1, "Out of order.")
-
-
-def test_it_works_by_hand_when_the_scheduled_run_is_off(lapsed: File) -> None:
-    with configured(CLEANUP_EXPIRED_UPLOADS=False):
-        assert run().startswith("Expired 1 uploads")
-
-
-def test_completed_files_survive_every_option(user: User, manager: FileManager) -> None:
-    file = upload(user, now=timezone.now() - timedelta(days=400))
-    options: Any
-    for options in ([], ["--hours", "0"], *[["--status", status] for status in ("pending", "failed", "expired")]):
-        run(*options)
-    assert File.objects.get(pk=file.pk).upload_status == "completed"
-    assert file.file_path in stored_paths(manager)
+    assert (queued.attempts, queued.last_error) == (1, StorageUnavailable.message)

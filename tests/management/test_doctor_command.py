@@ -21,7 +21,19 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
 from fileman.uploads.instructions import build_upload
 from tests.uploads import driver
-from tests.uploads.driver import DEADLINE, NOW, caller_of, configured, file_of, finish, send, start, token_of, upload
+from tests.uploads.driver import (
+    DEADLINE,
+    NOW,
+    break_storage,
+    caller_of,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    token_of,
+    upload,
+)
 
 PARTS = {"SINGLE_REQUEST_MAX_BYTES": 10, "PART_SIZE_BYTES": 100}
 MINUTE = timedelta(minutes=1)
@@ -67,16 +79,6 @@ def look(file: File | Ticket, *, fault: str = "") -> list[str]:
     output, found = run(str(file.pk if isinstance(file, File) else file_of(file).pk))
     assert found == fault
     return [line.strip() for line in output.splitlines()]
-
-
-def break_storage(error: type[Exception], *, on: str = "") -> None:
-    """Let one operation fail, or all."""
-
-    def fault(name: str, *_: object) -> None:
-        if on in {"", name}:
-            raise error
-
-    MemoryBackend.faults.append(fault)
 
 
 @pytest.fixture
@@ -265,8 +267,6 @@ def forget_that_it_was_begun(file: File) -> None:
 
 
 class TestUploads:
-    """Those that are stuck, those that have ended and completed files, and what is said of them."""
-
     def test_nothing_has_arrived(self, user: User, manager: FileManager, clock: SimpleNamespace) -> None:
         """The browser was refused, or has not begun. The whole of what is said."""
         file = file_of(start(user))
@@ -374,7 +374,6 @@ class TestUploads:
 
 
 def test_looking_changes_nothing(manager: FileManager, sent: Ticket, file: File) -> None:
-    """Neither rows nor objects."""
     seen = []
     for subject in (sent, file, sent):
         rows = list(File.objects.values()), list(StorageDeletion.objects.values())

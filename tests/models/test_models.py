@@ -10,21 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from fileman import cleanup, files
+from fileman import cleanup
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
-from tests.uploads.driver import (
-    DAY,
-    NOW,
-    at_once,
-    caller_of,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    upload,
-)
+from tests.uploads.driver import DAY, NOW, at_once, declared, file_of, initiate, start, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -72,18 +60,6 @@ def test_switching_the_default_from_many_places_at_once_leaves_one() -> None:
     for _ in range(3):
         assert at_once(6, make_default) == [None] * 6
         assert len(defaults()) == 1
-
-
-def test_an_upload_falls_back_from_the_group_to_everybody(user: User, group: Group) -> None:
-    user.groups.add(group)
-    everybody = memory("Everybody", is_default=True)
-    assert initiate(user, declared(), group_id=group.pk).file_manager == everybody
-    of_group = memory("Group", group=group, is_default=True)
-    assert initiate(user, declared(), group_id=group.pk).file_manager == of_group
-    assert initiate(user, declared()).file_manager == everybody
-    everybody.is_default = False
-    everybody.save()
-    assert initiate(user, declared()).file_manager == of_group
 
 
 # Names
@@ -142,21 +118,6 @@ def test_a_deleted_user_leaves_the_files_but_no_reservation(user: User, manager:
     assert File.objects.get(pk=unfinished.pk).upload_status == "expired"
 
 
-def test_an_inactive_manager_takes_nothing_new_and_keeps_what_it_has(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    done = upload(user)
-    manager.is_active = False
-    manager.save()
-    with pytest.raises(Exception, match="No default file manager"):
-        initiate(user, declared())
-    with pytest.raises(Exception, match="is inactive"):
-        initiate(user, declared(), file_manager_id=manager.pk)
-    send(ticket)
-    assert finish(user, ticket).file.upload_status == "completed"
-    assert files.download_url(caller=caller_of(user), file=done, disposition="attachment", now=NOW)
-    files.delete(caller=caller_of(user), file_id=done.pk, now=NOW)
-
-
 # Impossible rows
 
 
@@ -196,9 +157,7 @@ def test_the_database_refuses_an_impossible_limit(manager: FileManager, limit: i
         FileManager.objects.update(max_file_size=limit)
 
 
-def test_the_database_refuses_negative_usage_two_files_at_one_path_and_one_token_twice(
-    user: User, manager: FileManager
-) -> None:
+def test_the_database_refuses_negative_usage_and_a_path_or_token_twice(user: User, manager: FileManager) -> None:
     one, two = file_of(start(user)), file_of(start(user))
     File.objects.filter(pk=two.pk).update(file_path="uploads/two")
     refused: list[Callable[[], object]] = [

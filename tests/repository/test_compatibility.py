@@ -68,9 +68,7 @@ def check_first_steps(folder: Path, python: str) -> list[str]:
     return newcomer.run("-c", VERSIONS).split()
 
 
-def test_the_oldest_django_runs_on_the_oldest_python(
-    tmp_path: Path, wheel: Path, pythons: dict[tuple[int, int], str]
-) -> None:
+def test_the_oldest_django_and_python(tmp_path: Path, wheel: Path, pythons: dict[tuple[int, int], str]) -> None:
     if (3, 11) not in pythons:
         give_up("Python 3.11 is not installed.")
 
@@ -79,9 +77,7 @@ def test_the_oldest_django_runs_on_the_oldest_python(
     assert check_first_steps(tmp_path, python)[0].startswith("5.2.")
 
 
-def test_the_newest_django_runs_on_the_newest_python(
-    tmp_path: Path, wheel: Path, pythons: dict[tuple[int, int], str]
-) -> None:
+def test_the_newest_django_and_python(tmp_path: Path, wheel: Path, pythons: dict[tuple[int, int], str]) -> None:
     newest = max(pythons)
     if newest < (3, 12):
         pytest.skip(f"Django 6 needs Python 3.12. The newest Python here is {newest[0]}.{newest[1]}.")

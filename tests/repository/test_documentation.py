@@ -147,10 +147,9 @@ class TestPython:
             batch = initiate(user, declared("temp_notes.txt"), declared("notes.txt"))
             outcome = finish(user, ticket)
 
-        assert [[error.message for error in one.errors] for one in batch.tickets] == [
-            ["Temporary files not allowed"],
-            [],
-        ]
+        ((refusal,), none) = (one.errors for one in batch.tickets)
+        assert (refusal.code, refusal.field) == ("REJECTED_BY_VALIDATOR", ("files", "0"))
+        assert (refusal.message, none) == ("Temporary files not allowed", ())
         assert outcome.error is not None
         assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "Archives not allowed")
         assert settings["USER_QUOTA_BYTES"] == 10_737_418_240

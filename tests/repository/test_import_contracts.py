@@ -90,7 +90,6 @@ def test_a_planted_import_breaks_its_contract(module: str, line: str, contract: 
 
 
 def test_a_circle_of_imports_for_types_alone_is_noticed(copy: Path) -> None:
-    """One within a package, and one between layers."""
     for module, imported in (("fileman/uploads/state.py", "uploads.transitions"), ("fileman/caller.py", "access")):
         plant(copy, module, f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import fileman.{imported}")
 

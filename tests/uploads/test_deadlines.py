@@ -4,21 +4,9 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 
-from fileman import uploads
 from fileman.models import FileManager
 from fileman.uploads import transitions
-from tests.uploads.driver import (
-    DEADLINE,
-    MICROSECOND,
-    NOW,
-    caller_of,
-    configured,
-    file_of,
-    finish,
-    send,
-    start,
-    token_of,
-)
+from tests.uploads.driver import DEADLINE, MICROSECOND, NOW, code_of, configured, file_of, finish, refresh, send, start
 
 GRACE = timedelta(seconds=900)
 
@@ -30,8 +18,7 @@ def test_an_upload_may_be_finalized_until_its_grace_is_over(user: User, manager:
         send(ticket)
     assert finish(user, in_time, now=DEADLINE + GRACE - MICROSECOND).file.upload_status == "completed"
     outcome = finish(user, too_late, now=DEADLINE + GRACE)
-    assert outcome.error is not None
-    assert outcome.error.code == "UPLOAD_EXPIRED"
+    assert code_of(outcome) == "UPLOAD_EXPIRED"
     assert outcome.file.upload_status == "pending"
     assert transitions.claim(outcome.file, now=DEADLINE + GRACE) is None
 
@@ -44,26 +31,22 @@ def test_files_in_parts_have_a_later_deadline(user: User, manager: FileManager) 
 
 def test_after_the_deadline_nothing_more_is_signed(user: User, manager: FileManager) -> None:
     ticket = start(user)
-    for moment, error in ((DEADLINE - MICROSECOND, None), (DEADLINE, "UPLOAD_EXPIRED")):
-        outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=moment)
-        assert (outcome.error.code if outcome.error else None) == error
-        assert (outcome.instructions is None) is (error is not None)
-
-
-def test_after_the_deadline_finalize_asks_for_no_more_bytes(user: User, manager: FileManager) -> None:
-    """What has not arrived by then has expired, and nothing is signed for it."""
-    ticket = start(user)
-    for moment, code in ((DEADLINE - MICROSECOND, "NOT_UPLOADED"), (DEADLINE, "UPLOAD_EXPIRED")):
-        outcome = finish(user, ticket, now=moment)
-        assert outcome.error is not None
-        assert outcome.error.code == code
-        assert (outcome.instructions is None) is (code == "UPLOAD_EXPIRED")
+    before, expired = DEADLINE - MICROSECOND, "UPLOAD_EXPIRED"
+    for call, moment, error in (
+        (refresh, before, None),
+        (finish, before, "NOT_UPLOADED"),
+        (refresh, DEADLINE, expired),
+        (finish, DEADLINE, expired),
+    ):
+        outcome = call(user, ticket, now=moment)
+        assert code_of(outcome) == error
+        assert (outcome.instructions is None) is (error == expired)
         assert outcome.file.upload_status == "pending"
 
 
 def test_addresses_never_outlive_the_deadline(user: User, manager: FileManager) -> None:
     ticket = start(user)
     late = DEADLINE - timedelta(seconds=10)
-    outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=late)
+    outcome = refresh(user, ticket, now=late)
     assert outcome.instructions is not None
     assert outcome.instructions.expires_at == DEADLINE

@@ -1,5 +1,7 @@
 """How a file is cut into parts."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from hypothesis import assume, given
@@ -14,62 +16,46 @@ from fileman.uploads.instructions import plan_parts
 from tests.uploads.driver import configured, declared, initiate
 
 MIB, GIB, TIB = 1024**2, 1024**3, 1024**4
-S3_LIKE = Capabilities(
-    supports_direct_upload=True,
-    max_object_bytes=48 * TIB,
-    single_request_max_bytes=5 * GIB,
-    large_strategy=Strategy.PARTS,
-    part_min_bytes=5 * MIB,
-    part_max_bytes=5 * GIB,
-    parts_max=10_000,
-)
-AZURE_LIKE = Capabilities(
-    supports_direct_upload=True,
-    max_object_bytes=190 * TIB,
-    single_request_max_bytes=5000 * MIB,
-    large_strategy=Strategy.PARTS,
-    part_max_bytes=4000 * MIB,
-    parts_max=50_000,
-)
-GCS_LIKE = Capabilities(
-    supports_direct_upload=True,
-    max_object_bytes=5 * TIB,
-    single_request_max_bytes=5 * TIB,
-    large_strategy=Strategy.SESSION,
-    part_max_bytes=5 * TIB,
-    parts_max=1,
-)
+
+
+def like(largest: int, single: int, part: int, parts: int, **more: Any) -> Capabilities:
+    return Capabilities(
+        supports_direct_upload=True,
+        max_object_bytes=largest,
+        single_request_max_bytes=single,
+        large_strategy=more.pop("strategy", Strategy.PARTS),
+        part_max_bytes=part,
+        parts_max=parts,
+        **more,
+    )
+
+
+S3_LIKE = like(48 * TIB, 5 * GIB, 5 * GIB, 10_000, part_min_bytes=5 * MIB)
+AZURE_LIKE = like(190 * TIB, 5000 * MIB, 4000 * MIB, 50_000)
+GCS_LIKE = like(5 * TIB, 5 * TIB, 5 * TIB, 1, strategy=Strategy.SESSION)
 
 
 def plan(size: int, capabilities: Capabilities = S3_LIKE) -> PartPlan:
     return plan_parts(size, capabilities=capabilities)
 
 
-def test_up_to_the_limit_of_single_requests_a_file_travels_in_one() -> None:
-    assert plan(1) == PartPlan(strategy=Strategy.SINGLE, part_size=1, total_parts=1)
-    assert plan(64 * MIB) == PartPlan(strategy=Strategy.SINGLE, part_size=64 * MIB, total_parts=1)
-
-
-def test_one_byte_more_travels_in_parts_of_16_mib() -> None:
-    assert plan(64 * MIB + 1) == PartPlan(strategy=Strategy.PARTS, part_size=16 * MIB, total_parts=5)
-
-
-def test_parts_grow_so_that_ten_thousand_suffice() -> None:
-    assert plan(160_000 * MIB) == PartPlan(strategy=Strategy.PARTS, part_size=16 * MIB, total_parts=10_000)
-    assert plan(160_000 * MIB + 1) == PartPlan(strategy=Strategy.PARTS, part_size=32 * MIB, total_parts=5001)
+@pytest.mark.parametrize(
+    ("size", "strategy", "part_size", "total_parts"),
+    [(1, "single", 1, 1), (64 * MIB, "single", 64 * MIB, 1), (64 * MIB + 1, "parts", 16 * MIB, 5),
+     (160_000 * MIB, "parts", 16 * MIB, 10_000), (160_000 * MIB + 1, "parts", 32 * MIB, 5001)],
+)  # fmt: skip
+def test_parts_have_16_mib_and_grow_to_ten_thousand(size: int, strategy: str, part_size: int, total_parts: int) -> None:
+    """Up to the limit of single requests a file travels in one."""
+    assert plan(size) == PartPlan(strategy=Strategy(strategy), part_size=part_size, total_parts=total_parts)
 
 
 def test_a_session_is_one_request_for_the_whole() -> None:
     assert plan(TIB, GCS_LIKE) == PartPlan(strategy=Strategy.SESSION, part_size=TIB, total_parts=1)
 
 
-@configured(SINGLE_REQUEST_MAX_BYTES=10 * GIB)
-def test_the_storage_has_the_last_word_on_single_requests() -> None:
-    assert plan(5 * GIB).strategy is Strategy.SINGLE
-    assert plan(5 * GIB + 1).strategy is Strategy.PARTS
-
-
-def test_no_part_is_smaller_than_the_storage_takes() -> None:
+def test_the_storage_has_the_last_word_on_single_requests_and_on_small_parts() -> None:
+    with configured(SINGLE_REQUEST_MAX_BYTES=10 * GIB):
+        assert [plan(size).strategy for size in (5 * GIB, 5 * GIB + 1)] == [Strategy.SINGLE, Strategy.PARTS]
     with configured(PART_SIZE_BYTES=1 * MIB):
         assert plan(65 * MIB) == PartPlan(strategy=Strategy.PARTS, part_size=5 * MIB, total_parts=13)
 
@@ -81,14 +67,7 @@ def test_what_no_plan_fits_is_refused(size: int) -> None:
 
 
 def test_parts_that_would_outgrow_the_storage_are_refused() -> None:
-    few = Capabilities(
-        supports_direct_upload=True,
-        max_object_bytes=TIB,
-        single_request_max_bytes=GIB,
-        large_strategy=Strategy.PARTS,
-        part_max_bytes=GIB,
-        parts_max=10,
-    )
+    few = like(TIB, GIB, GIB, 10)
     assert plan(10 * GIB, few).total_parts == 10
     with pytest.raises(FileTooLarge):
         plan(10 * GIB + 1, few)
@@ -110,9 +89,7 @@ def test_every_plan_keeps_the_limits_and_covers_the_file(capabilities: Capabilit
 
 @configured(SINGLE_REQUEST_MAX_BYTES=1, PART_SIZE_BYTES=1, REQUEST_WINDOW=4)
 @pytest.mark.parametrize(("files", "requests"), [(1, 4), (2, 4), (3, 2), (4, 2), (8, 1), (9, 1)])
-def test_the_files_of_a_batch_share_twice_the_window_of_one(
-    user: User, manager: FileManager, files: int, requests: int
-) -> None:
+def test_the_files_of_a_batch_share_two_windows(user: User, manager: FileManager, files: int, requests: int) -> None:
     """So that an answer stays small; the rest comes with refresh."""
     batch = initiate(user, *[declared(size=10)] * files)
     found = [ticket.instructions for ticket in batch.tickets if ticket.instructions]

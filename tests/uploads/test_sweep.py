@@ -3,7 +3,6 @@
 import hashlib
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -11,14 +10,15 @@ from django.contrib.auth.models import Group, User
 from fileman import cleanup, uploads
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager
-from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Outcome, Ticket, transitions
+from fileman.uploads import Ticket, transitions
 from tests.uploads.driver import (
     DEADLINE,
     MICROSECOND,
     NOW,
     at_once,
+    code_of,
+    completions,
     configured,
     file_of,
     finish,
@@ -41,23 +41,11 @@ def sent(user: User, manager: FileManager) -> Ticket:
     return ticket
 
 
-def code_of(outcome: Outcome) -> str | None:
-    return None if outcome.error is None else str(outcome.error.code)
-
-
 def test_a_closed_tab_loses_nothing(sent: Ticket) -> None:
-    completed: list[UUID] = []
-
-    def observe(file_id: UUID, **_: Any) -> None:
-        completed.append(file_id)
-
-    file_completed.connect(observe)
-    try:
+    with completions() as completed:
         assert uploads.sweep(now=FIRST_LOOK - MICROSECOND) == 0
         assert uploads.sweep(now=FIRST_LOOK) == 1
         assert uploads.sweep(now=FIRST_LOOK + timedelta(days=1)) == 0
-    finally:
-        file_completed.disconnect(observe)
 
     assert file_of(sent).upload_status == "completed"
     assert completed == [file_of(sent).pk]

@@ -9,31 +9,29 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from fileman import cleanup, files, uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
 from fileman.errors import FilemanError, UploadInProgress
 from fileman.models import File, FileManager, StorageDeletion
-from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Outcome, Ticket, transitions
 from fileman.uploads.state import Progress
 from fileman.uploads.transitions import Facts
 from tests.uploads.driver import (
-    DEADLINE,
     MICROSECOND,
     NOW,
+    abort,
     at_once,
-    caller_of,
-    configured,
+    code_of,
+    completions,
+    delete,
     file_of,
     finish,
+    refresh,
     send,
     start,
     stored_paths,
-    token_of,
-    upload,
 )
 
 LEASE = timedelta(seconds=60)
@@ -89,7 +87,6 @@ def row(file: File) -> dict[str, object]:
 
 @pytest.mark.parametrize(("state", "step"), PAIRS)
 def test_every_step_from_every_state(user: User, manager: FileManager, state: str, step: str) -> None:
-    """What is allowed leads where it should, anything else changes nothing."""
     file = in_state(user, state)
     before = row(file)
     done = STEPS[step](file) not in (None, False)
@@ -120,9 +117,7 @@ def test_a_claim_lasts_sixty_seconds_and_has_an_attempt_of_its_own(user: User, m
     assert transitions.claim(file, now=NOW + LEASE) not in (None, attempt)
 
 
-def test_after_a_dead_worker_another_finalizes_and_the_late_commit_changes_nothing(
-    user: User, manager: FileManager
-) -> None:
+def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: User, manager: FileManager) -> None:
     ticket = start(user)
     send(ticket)
     dead = file_of(ticket)
@@ -139,11 +134,7 @@ def test_after_a_dead_worker_another_finalizes_and_the_late_commit_changes_nothi
     assert row(dead) == before
 
 
-def _abort(user: User, ticket: Ticket) -> Outcome:
-    return uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
-
-
-@pytest.mark.parametrize("call", [finish, _abort])
+@pytest.mark.parametrize("call", [finish, abort])
 def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
     user: User, manager: FileManager, call: Callable[[User, Ticket], Outcome]
 ) -> None:
@@ -166,8 +157,7 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
         outcome = call(user, ticket)
     assert len(steps) == 1
     assert outcome.file.upload_status == "pending"
-    assert outcome.error is not None
-    assert outcome.error.code == "UPLOAD_IN_PROGRESS"
+    assert code_of(outcome) == "UPLOAD_IN_PROGRESS"
     assert StorageDeletion.objects.count() == 0
 
 
@@ -182,44 +172,14 @@ def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: Fi
             published.append(path)
 
     MemoryBackend.faults.append(count)
-    completed: list[object] = []
-
-    def observe(file_id: UUID, **_: Any) -> None:
-        completed.append(file_id)
-
-    file_completed.connect(observe)
-    try:
+    with completions() as completed:
         outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), ticket))
-    finally:
-        file_completed.disconnect(observe)
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
-    answers = {(o.file.upload_status, o.error.code if o.error else None) for o in outcomes if isinstance(o, Outcome)}
+    answers = {(one.file.upload_status, code_of(one)) for one in outcomes if isinstance(one, Outcome)}
     assert answers <= {("completed", None), ("verifying", "UPLOAD_IN_PROGRESS"), ("pending", "UPLOAD_IN_PROGRESS")}
     assert len(published) == 1
     assert completed == [file_of(ticket).pk]
     assert finish(user, ticket).file.upload_status == "completed"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_while_a_storage_works(user: User, manager: FileManager) -> None:
-    seen: set[str] = set()
-
-    def look(operation: str, path: str, moment: str) -> None:
-        seen.add(operation)
-        assert not connection.in_atomic_block, operation
-
-    MemoryBackend.faults.append(look)
-    with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=3):
-        file = upload(user)
-        files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
-        doomed = start(user)
-        send(doomed)
-        uploads.abort(caller=caller_of(user), upload_token=token_of(doomed), now=NOW)
-        start(user)
-    for days in (30, 31):
-        cleanup.run(cleanup.Request(older_than=timedelta(0)), now=DEADLINE + timedelta(days=days))
-    assert File.objects.count() == 0
-    assert seen >= {"write", "read", "assemble", "publish", "abort", "delete"}
 
 
 def test_an_attempt_goes_on_from_what_the_one_before_has_left(
@@ -265,43 +225,15 @@ def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: File
     assert row(file_of(ticket)) == before
 
 
-def test_finalizing_before_anything_was_sent_can_be_repeated(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    outcome = finish(user, ticket)
-    assert outcome.error is not None
-    assert (outcome.error.code, outcome.error.retryable) == ("NOT_UPLOADED", True)
-    assert outcome.instructions is not None
-    assert outcome.file.upload_status == "pending"
-    send(ticket)
-    assert finish(user, ticket).file.upload_status == "completed"
-
-
-@pytest.mark.parametrize("claims", [{"file_size": 4}, {"file_size": 6}, {"checksum": "md5:" + "0" * 32}])
-def test_what_differs_from_what_the_client_sent_fails_for_good(
-    user: User, manager: FileManager, claims: dict[str, Any]
-) -> None:
-    ticket = start(user)
-    send(ticket)
-    outcome = finish(user, ticket, **claims)
-    assert outcome.error is not None
-    assert outcome.error.code in ("SIZE_MISMATCH", "CHECKSUM_MISMATCH")
-    failed = file_of(ticket)
-    assert (failed.upload_status, failed.failure_reason) == ("failed", outcome.error.message)
-    assert list(StorageDeletion.objects.values_list("path", flat=True)) == [failed.upload_path]
-    again = finish(user, ticket)
-    assert again.error is not None
-    assert again.error.code == "UPLOAD_FAILED"
-
-
 def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user: User, manager: FileManager) -> None:
     ticket = start(user)
     for _ in range(2):
-        outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
+        outcome = abort(user, ticket)
         assert (outcome.file.upload_status, outcome.error) == ("aborted", None)
     done = start(user)
     send(done)
     finish(user, done)
-    outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(done), now=NOW)
+    outcome = abort(user, done)
     assert outcome.error is not None
     assert (outcome.file.upload_status, outcome.error.code) == ("completed", "INVALID_INPUT")
 
@@ -309,22 +241,11 @@ def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user
 def test_while_a_finalize_call_works_nobody_aborts_or_deletes(user: User, manager: FileManager) -> None:
     ticket = start(user)
     transitions.claim(file_of(ticket), now=NOW)
-    outcome = uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=NOW)
-    assert outcome.error is not None
-    assert outcome.error.code == "UPLOAD_IN_PROGRESS"
+    outcome = abort(user, ticket)
+    assert code_of(outcome) == "UPLOAD_IN_PROGRESS"
     with pytest.raises(UploadInProgress):
-        files.delete(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
+        delete(user, file_of(ticket).pk)
     assert file_of(ticket).upload_status == "verifying"
-
-
-def test_bytes_are_taken_only_while_pending(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
-    with pytest.raises(UploadInProgress):
-        send(ticket)
-    finish(user, ticket)
-    with pytest.raises(UploadInProgress):
-        send(ticket)
 
 
 def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User, manager: FileManager) -> None:
@@ -333,7 +254,7 @@ def test_after_a_dead_worker_bytes_are_taken_as_refresh_asks_for_them(user: User
     transitions.claim(file_of(ticket), now=NOW)
     with pytest.raises(UploadInProgress):
         send(ticket, now=NOW + LEASE - MICROSECOND)
-    outcome = uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=NOW + LEASE)
+    outcome = refresh(user, ticket, now=NOW + LEASE)
     assert (outcome.error, outcome.instructions is None) == (None, False)
     send(ticket, now=NOW + LEASE)
     assert finish(user, ticket, now=NOW + LEASE).file.upload_status == "completed"

@@ -5,29 +5,30 @@ The faults are injected into the memory backend. `publish` is the only operation
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 
-from fileman import cleanup, deletion_queue, uploads
+from fileman import cleanup, deletion_queue
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Outcome, Ticket, transitions
+from fileman.uploads import Ticket, transitions
 from fileman.uploads.instructions import build_upload
 from tests.uploads.driver import (
     DAY,
     NOW,
-    caller_of,
+    abort,
+    at_first,
+    code_of,
     configured,
     declared,
     file_of,
@@ -48,23 +49,6 @@ def sent(user: User, manager: FileManager) -> Ticket:
     ticket = start(user, DATA)
     send(ticket, DATA)
     return ticket
-
-
-def code_of(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    return outcome.error.code
-
-
-def at_first(operation: str, moment: str, act: Callable[[], None]) -> None:
-    """Act once, at the first call of an operation."""
-    done: list[str] = []
-
-    def fault(name: str, path: str, when: str) -> None:
-        if (name, when) == (operation, moment) and not done:
-            done.append(path)
-            act()
-
-    MemoryBackend.faults.append(fault)
 
 
 def fail() -> None:
@@ -140,59 +124,6 @@ def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User,
     assert queued() == sorted([file.upload_path, file.get_try_path(1), file.folder])
 
 
-def test_an_attempt_that_lost_its_lease_does_no_harm(user: User, manager: FileManager, sent: Ticket) -> None:
-    """It stalls before its copy; another completes, the client overwrites its upload path, then the first goes on."""
-    outcomes: list[Outcome] = []
-
-    def stall() -> None:
-        outcomes.append(finish(user, sent, now=NOW + LEASE))
-        put(manager, sent, file_of(sent).upload_path, OTHER)
-
-    at_first("publish", "before", stall)
-
-    outcomes.append(finish(user, sent))
-
-    assert [outcome.file.file_path for outcome in outcomes] == [file_of(sent).get_try_path(2)] * 2
-    assert content(manager, file_of(sent)) == DATA
-    assert file_of(sent).get_try_path(1) in queued()
-
-
-def test_an_attempt_that_stalls_right_after_its_claim_keeps_its_own_number(
-    user: User, manager: FileManager, sent: Ticket
-) -> None:
-    """Its lease is over before its next statement; another attempt completes; then the first goes on."""
-    claims: list[str] = []
-
-    claim = transitions.claim
-
-    def claim_and_stall(file: File, *, now: datetime) -> UUID | None:
-        attempt_id = claim(file, now=now)
-        if not claims:
-            claims.append("first")
-            assert finish(user, sent, now=NOW + LEASE).file.file_path == file_of(sent).get_try_path(2)
-            put(manager, sent, file_of(sent).upload_path, OTHER)
-        return attempt_id
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transitions, "claim", claim_and_stall)
-        outcome = finish(user, sent)
-
-    assert outcome.file.file_path == file_of(sent).get_try_path(2)
-    assert content(manager, file_of(sent)) == DATA
-
-
-def test_a_row_that_django_deletes_while_an_attempt_works_leaves_nothing(
-    user: User, manager: FileManager, sent: Ticket
-) -> None:
-    """The host's code has read the row before; an attempt publishes; then the row is deleted."""
-    stale = file_of(sent)
-    file = finish(user, sent).file
-
-    stale.delete()
-
-    assert set(queued()) >= {file.stored_path, file.upload_path}
-
-
 def test_only_requests_that_were_sent_count(user: User, manager: FileManager) -> None:
     """Calls that come too early, or meet a storage that fails before the copy, take no number."""
     ticket = start(user, DATA)
@@ -234,7 +165,7 @@ def test_every_path_of_an_upload_that_ends_is_queued(user: User, manager: FileMa
     elif end == "expired":
         cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 2 * DAY)
     else:
-        uploads.abort(caller=caller_of(user), upload_token=sent.upload_token or "", now=NOW)
+        abort(user, sent)
 
     assert file_of(sent).upload_status == end
     assert queued() == sorted([file.upload_path, file.get_try_path(1)])
@@ -253,30 +184,20 @@ def test_an_upload_is_not_aborted_past_a_try_that_the_caller_has_not_seen(user: 
 # Answers that are not the storage's
 
 
+@pytest.mark.parametrize("lasts", [False, True], ids=["once", "always"])
 def test_a_page_that_answers_for_the_storage_fails_no_upload(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, lasts: bool
 ) -> None:
-    """Something in between finds an object of 24 bytes at every path."""
+    """Something in between finds an object of 24 bytes, at the first look or at every path."""
     page = StoredObject(path="", size=24, etag="page")
     with monkeypatch.context() as patch:
         patch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(page, path=upload.upload_path))
-        patch.setattr(MemoryBackend, "stat", lambda self, path: replace(page, path=path))
+        if lasts:
+            patch.setattr(MemoryBackend, "stat", lambda self, path: replace(page, path=path))
         assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
 
     assert file_of(sent).upload_status == "pending"
     assert stored_paths(manager) == [file_of(sent).upload_path]
-    assert finish(user, sent).error is None
-
-
-def test_one_response_that_is_not_the_storages_fails_no_upload(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = StoredObject(path="", size=24, etag="page")
-    with monkeypatch.context() as patch:
-        patch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(page, path=upload.upload_path))
-        assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
-
-    assert file_of(sent).upload_status == "pending"
     assert finish(user, sent).error is None
 
 
@@ -364,18 +285,7 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
     assert set(File.objects.values_list("upload_status", flat=True)) == {"expired"}
 
 
-def test_every_storage_error_that_may_pass_says_when_to_try_again(user: User, sent: Ticket) -> None:
-    at_first("assemble", "before", fail)
-
-    error = finish(user, sent).error
-
-    assert error is not None
-    assert (error.code, error.retryable, error.retry_after_seconds) == ("STORAGE_UNAVAILABLE", True, 2)
-
-
-def test_content_validators_have_the_time_that_they_need(
-    user: User, manager: FileManager, sent: Ticket, slow: list[str]
-) -> None:
+def test_content_validators_take_their_time(user: User, sent: Ticket, slow: list[str]) -> None:
     """They read as often as they like, outside of the limit, and pass each object once."""
     READS.clear()
     with configured(CONTENT_VALIDATORS=["tests.uploads.test_tries.read_thrice"]):
@@ -392,9 +302,7 @@ def read_thrice(file: File, content: Any) -> None:
     READS.extend(content.read() for _ in range(3))
 
 
-def test_publishing_that_goes_on_keeps_its_path(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_publishing_keeps_its_path(user: User, sent: Ticket, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy that takes several calls is one request, whose path the progress names."""
     publish = MemoryBackend.publish
     seen: list[tuple[str, dict[str, Any]]] = []

@@ -16,18 +16,9 @@ from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Outcome, Ticket
+from fileman.uploads import Ticket
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import (
-    NOW,
-    caller_of,
-    configured,
-    file_of,
-    finish,
-    send,
-    start,
-    upload,
-)
+from tests.uploads.driver import NOW, at_first, caller_of, code_of, configured, file_of, finish, send, start, upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -40,9 +31,11 @@ def sent(user: User, manager: FileManager) -> Ticket:
     return ticket
 
 
-def code_of(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    return outcome.error.code
+def overwrite(manager: FileManager, path: str, file: Any) -> None:
+    """Write other bytes of equal length to a path."""
+    other = replace(build_upload(file, now=NOW), upload_path=path)
+    get_backend(manager).delete([path])
+    get_backend(manager).write(other, other.slice(1), BytesIO(PNG[:-1] + b"x"))
 
 
 def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
@@ -64,7 +57,6 @@ def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
 def test_an_object_of_another_form_than_granted_fails(
     user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
 ) -> None:
-    """What would be served is not what was checked."""
     report(monkeypatch, **facts)
     assert code_of(finish(user, sent)) == "CONTENT_TYPE_MISMATCH"
     failed = file_of(sent)
@@ -107,16 +99,8 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
 ) -> None:
     """Reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
     called: list[str] = []
-
-    def swap(operation: str, path: str, moment: str) -> None:
-        if moment == "before":
-            called.append(operation)
-        if called[-1:] == ["read"] and called.count("read") == 1 and moment == "before":
-            upload = build_upload(file_of(sent), now=NOW)
-            get_backend(manager).delete([path])
-            get_backend(manager).write(upload, upload.slice(1), BytesIO(PNG[::-1]))
-
-    MemoryBackend.faults.append(swap)
+    at_first("read", "before", lambda: overwrite(manager, file_of(sent).upload_path, sent.file))
+    MemoryBackend.faults.append(lambda name, *_: called.append(name))
     outcome = finish(user, sent, **claims)
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
     assert outcome.file.upload_status == File.PENDING
@@ -124,7 +108,7 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
 
 
 @configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=40, FINALIZE_BUDGET_SECONDS=0.0)
-def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
+def test_a_verification_of_several_calls_goes_on_where_the_last_one_stopped(
     user: User, local_manager: FileManager
 ) -> None:
     """With no time at all each call joins one part of the three, and the third completes."""
@@ -139,29 +123,18 @@ def test_what_takes_longer_than_one_call_goes_on_where_the_last_one_stopped(
 
 
 def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
-    """What stands there now is read and hashed again."""
     ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
     send(ticket, PNG)
-    upload = build_upload(file_of(ticket), now=NOW)
-    get_backend(local_manager).delete([upload.upload_path])
-    get_backend(local_manager).write(upload, upload.slice(1), BytesIO(PNG[:-1] + b"x"))
+    overwrite(local_manager, file_of(ticket).upload_path, file_of(ticket))
     assert code_of(finish(user, ticket)) == "CHECKSUM_MISMATCH"
     assert file_of(ticket).upload_status == "failed"
 
 
 def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) -> None:
-    """What is sent is pinned to what the headers tell of."""
     file = upload(user, PNG, "picture.png")
     url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
     assert url is not None
-
-    def swap(operation: str, path: str, moment: str) -> None:
-        if (operation, moment) == ("stat", "after"):
-            other = replace(build_upload(file, now=NOW), upload_path=path)
-            get_backend(manager).delete([path])
-            get_backend(manager).write(other, other.slice(1), BytesIO(PNG[::-1]))
-
-    MemoryBackend.faults.append(swap)
+    at_first("stat", "after", lambda: overwrite(manager, file.stored_path, file))
     response: Any = Client().get(url)
     assert response.streaming
     with pytest.raises(ObjectChanged):

@@ -30,7 +30,6 @@ def test_a_file_that_a_content_validator_refuses_is_never_published(user: User, 
 
 
 def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: FileManager) -> None:
-    """The upload waits until it does."""
     ticket = start(user)
     send(ticket)
     with configured(CONTENT_VALIDATORS=[f"{HERE}.scanner_is_down"]), pytest.raises(TimeoutError):
@@ -41,6 +40,6 @@ def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: Fil
 
 
 def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, manager: FileManager) -> None:
-    with configured(UPLOAD_VALIDATORS=["tests.validation.upload_validators.misspelt"]), pytest.raises(ImportError):
+    with configured(UPLOAD_VALIDATORS=["tests.validation.content_validators.misspelt"]), pytest.raises(ImportError):
         start(user)
     assert not File.objects.exists()
