@@ -5,11 +5,5 @@ try:
 except ImportError:  # the memory backend works without pytest, the contract does not
     pass
 else:
-    pytest.register_assert_rewrite(
-        "fileman.testing.case",
-        "fileman.testing.configuration",
-        "fileman.testing.objects",
-        "fileman.testing.publishing",
-        "fileman.testing.server_uploads",
-        "fileman.testing.uploads",
-    )
+    modules = ("case", "configuration", "objects", "publishing", "server_uploads", "uploads")
+    pytest.register_assert_rewrite(*(f"fileman.testing.{name}" for name in modules))

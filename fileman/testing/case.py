@@ -19,7 +19,7 @@ from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import hasher
-from fileman.errors import FilemanError, OutOfTime, PermissionDenied, SizeMismatch, UploadInProgress, UploadLost
+from fileman.errors import FilemanError, OutOfTime, PermissionDenied, SizeMismatch, UploadInProgress
 from fileman.testing import client
 
 ORIGIN = "https://app.example.com"
@@ -28,6 +28,8 @@ TYPE = "image/png"
 SPARE_BYTES = 1000
 # Part size where the storage has no larger minimum.
 SMALL_PART_BYTES = 64 * 1024
+SIZE = 3000
+each_size = pytest.mark.parametrize("large", [False, True], ids=["single", "large"])
 
 
 class Reduction(StrEnum):
@@ -73,6 +75,28 @@ def digest(algorithm: str, data: bytes) -> str:
     return computed.hexdigest()
 
 
+def new_upload(size: int, *, plan: PartPlan, prefix: str = "", owner: str = "manager", **changes: Any) -> Upload:
+    """Return a new upload that has not begun, below a prefix."""
+    file_id = uuid4()
+    folder = f"{prefix}uploads/{file_id}/"
+    values = {
+        "file_id": file_id,
+        "upload_path": f"{prefix}.uploads/{owner}/{file_id}",
+        "file_path": f"{folder}1/picture_20260102.png",
+        "parts_path": f"{folder}0/picture_20260102.png",
+        "folder": folder,
+        "filename": "picture.png",
+        "size": size,
+        "content_type": TYPE,
+        "checksum": None,
+        "plan": plan,
+        "begun": {},
+        "now": timezone.now(),
+        "expires_in": 600,
+    }
+    return Upload(**{**values, **changes})
+
+
 def reopened(backend: Backend, **changes: Any) -> Backend:
     """Return the backend as another process makes it, from the configuration alone."""
     return type(backend)(replace(backend.config, **changes))
@@ -108,56 +132,30 @@ class ContractCase:
     def part_size(self, backend: Backend) -> int:
         return max(backend.capabilities.part_min_bytes, SMALL_PART_BYTES)
 
-    def large_size(self, backend: Backend) -> int:
-        """Return the size of two whole parts and a rest."""
-        return 2 * self.part_size(backend) + SPARE_BYTES
+    def size(self, backend: Backend, *, large: bool) -> int:
+        """Return the size of a small upload, or that of two whole parts and a rest."""
+        return 2 * self.part_size(backend) + SPARE_BYTES if large else SIZE
 
     def make_upload(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
         """Return a new upload of `size` bytes. `large`: with the storage's strategy for large files."""
-        file_id = uuid4()
-        folder = f"{backend.prefix}uploads/{file_id}/"
-        values = {
-            "file_id": file_id,
-            "upload_path": f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
-            "file_path": f"{folder}1/picture_20260102.png",
-            "parts_path": f"{folder}0/picture_20260102.png",
-            "folder": folder,
-            "filename": "picture.png",
-            "size": size,
-            "content_type": TYPE,
-            "checksum": None,
-            "plan": self._plan(backend, size, large=large),
-            "begun": {},
-            "now": timezone.now(),
-            "expires_in": 600,
-        }
-        return Upload(**{**values, **changes})
+        path = {"prefix": backend.prefix, "owner": str(backend.config.manager_id)}
+        return new_upload(size, plan=self._plan(backend, size, large=large), **{**path, **changes})
 
     def _plan(self, backend: Backend, size: int, *, large: bool) -> PartPlan:
         strategy = backend.capabilities.large_strategy if large else Strategy.SINGLE
         part_size = self.part_size(backend) if strategy is Strategy.PARTS else size
         return PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size))
 
-    def begin(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
-        """Return an upload that the storage has begun."""
-        upload = self.make_upload(backend, size, large=large, **changes)
+    def begin(self, backend: Backend, size: int = 0, *, large: bool = False, **changes: Any) -> Upload:
+        """Return an upload that the storage has begun, by default of `self.size`."""
+        upload = self.make_upload(backend, size or self.size(backend, large=large), large=large, **changes)
         return replace(upload, begun=backend.begin(upload, origin=ORIGIN))
-
-    def begin_large(self, backend: Backend) -> Upload:
-        return self.begin(backend, self.large_size(backend), large=True)
 
     # Sending
 
     def requests(self, backend: Backend, upload: Upload) -> list[UploadRequest]:
         """Return signed requests for all missing slices."""
         return backend.instructions(upload, backend.missing(upload))
-
-    def missing_or_lost(self, backend: Backend, upload: Upload) -> list[Slice]:
-        """Return the missing slices: all of them if the storage must begin again."""
-        try:
-            return backend.missing(upload)
-        except UploadLost:
-            return list(upload.slices())
 
     def send(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
         """Send `data` by a request: over HTTP, or to `write` as the upload view does."""
@@ -212,15 +210,15 @@ class ContractCase:
                 return done
         pytest.fail(f"{verb}() did not come to its end in 100 calls. Each call must make progress.")
 
-    def uploaded(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> Upload:
-        """Return an upload whose bytes have arrived."""
-        upload = self.begin(backend, len(data), large=large, **changes)
-        self.send_all(backend, upload, data)
+    def uploaded(self, backend: Backend, size: int = 0, *, large: bool = False) -> Upload:
+        """Return an upload whose bytes, `content(upload.size)`, have arrived."""
+        upload = self.begin(backend, size, large=large)
+        self.send_all(backend, upload, content(upload.size))
         return upload
 
-    def published(self, backend: Backend, data: bytes, *, large: bool = False, **changes: Any) -> StoredObject:
+    def published(self, backend: Backend, size: int = 0, *, large: bool = False) -> StoredObject:
         """Return the object at the file path of a finished upload."""
-        upload = self.uploaded(backend, data, large=large, **changes)
+        upload = self.uploaded(backend, size, large=large)
         return self.publish(backend, upload, self.assemble(backend, upload))
 
     def replace_upload(self, backend: Backend, upload: Upload, data: bytes) -> StoredObject:
@@ -231,6 +229,9 @@ class ContractCase:
 
     def read_bytes(self, backend: Backend, path: str, **how: Any) -> bytes:
         return b"".join(backend.read(path, **how))
+
+    def assert_stored(self, backend: Backend, path: str, data: bytes) -> None:
+        assert self.read_bytes(backend, path) == data, "read() must return the bytes that were sent."
 
     def leftovers(self, backend: Backend, upload: Upload) -> Sequence[object]:
         """Return all remains of an upload. Add those that `list_objects` cannot show, such as open sessions."""

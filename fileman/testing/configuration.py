@@ -8,7 +8,7 @@ import pytest
 from fileman.backends.base import Backend
 from fileman.backends.values import Strategy
 from fileman.errors import StorageMisconfigured
-from fileman.testing.case import ContractCase, Reduction, reopened
+from fileman.testing.case import ContractCase, reopened
 
 SECRET_WORDS = ("secret", "password", "credential", "account_key", "connection_string", "token", "private")
 
@@ -23,59 +23,36 @@ class ConfigurationCases(ContractCase):
         named = [key for key in backend.config.settings if any(word in key for word in SECRET_WORDS)]
         return [str(backend.config.settings[key]) for key in named]
 
-    def test_every_reduction_is_a_known_one(self) -> None:
-        assert self.reduced <= set(Reduction), "`reduced` may contain only members of Reduction."
+    def test_a_good_configuration_has_no_problems_and_leaves_nothing_behind(self, backend: Backend) -> None:
+        problems = self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800)
 
-    def test_a_good_configuration_has_no_problems(self, backend: Backend) -> None:
-        problems = type(backend).configuration_problems(backend.config)
-
-        assert problems == [], "configuration_problems() must accept the configuration of the `backend` fixture."
-
-    def test_the_storage_accepts_a_good_configuration(self, backend: Backend) -> None:
+        assert problems == [], "configuration_problems() must accept a good configuration, and the longest lifetimes."
         assert backend.validate_configuration() == (True, []), (
             "validate_configuration() must return (True, []) for the configuration of the `backend` fixture."
         )
-
-    def test_asking_the_storage_leaves_nothing_behind(self, backend: Backend) -> None:
-        backend.validate_configuration()
-
         remains = list(backend.list_objects(backend.prefix))
         assert remains == [], "validate_configuration() must delete the objects that it writes."
 
-    def test_an_unknown_setting_is_named(self, backend: Backend) -> None:
+    def test_an_unknown_setting_or_scheme_is_named_and_makes_no_backend(self, backend: Backend) -> None:
         problems = self._problems(backend, colour="blue")
 
         assert len(problems) == 1, "configuration_problems() must report an unknown setting, once."
         assert "'colour'" in problems[0], "The problem of an unknown setting must contain its name in quotes."
+        elsewhere = replace(backend.config, backend_url="gopher://elsewhere/")
+        problems = type(backend).configuration_problems(elsewhere)
+        assert problems != [], "location_problems() must reject a backend_url with an unknown scheme."
+        with pytest.raises(StorageMisconfigured, match="'colour'"):
+            reopened(backend, settings={**backend.config.settings, "colour": "blue"})
 
-    def test_a_setting_of_the_wrong_type_is_named(self, backend: Backend) -> None:
+    def test_an_impossible_value_is_named(self, backend: Backend) -> None:
         assert self._problems(backend, upload_expires_in="soon") == [
             "Setting 'upload_expires_in' must be an integer."
         ], "configuration_problems() must extend, not replace, the checks of Backend."
-
-    @pytest.mark.parametrize("name", ["upload_expires_in", "download_expires_in"])
-    @pytest.mark.parametrize("seconds", [0, 604_801])
-    def test_a_lifetime_that_no_storage_signs_is_refused(self, backend: Backend, name: str, seconds: int) -> None:
-        assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."], (
-            "problems() of the settings class must extend, not replace, the checks of BackendSettings."
-        )
-
-    def test_the_longest_lifetime_is_accepted(self, backend: Backend) -> None:
-        problems = self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800)
-
-        assert problems == [], "URLs must be able to live for 604,800 seconds."
-
-    def test_a_configuration_with_problems_makes_no_backend(self, backend: Backend) -> None:
-        config = replace(backend.config, settings={**backend.config.settings, "colour": "blue"})
-
-        with pytest.raises(StorageMisconfigured, match="'colour'"):
-            type(backend)(config)
-
-    def test_a_foreign_backend_url_is_refused(self, backend: Backend) -> None:
-        config = replace(backend.config, backend_url="gopher://elsewhere/")
-
-        problems = type(backend).configuration_problems(config)
-        assert problems != [], "location_problems() must reject a backend_url with an unknown scheme."
+        for name in ("upload_expires_in", "download_expires_in"):
+            for seconds in (0, 604_801):
+                assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."], (
+                    "problems() of the settings class must extend, not replace, the checks of BackendSettings."
+                )
 
     def test_direct_upload_is_refused_where_the_storage_cannot(self, backend: Backend) -> None:
         problems = type(backend).configuration_problems(replace(backend.config, supports_direct_upload=True))

@@ -14,15 +14,7 @@ from django.utils import timezone
 from fileman.backends.base import Backend
 from fileman.backends.streams import ExactBody
 from fileman.backends.time_limit import start_call
-from fileman.backends.values import (
-    BackendConfig,
-    Capabilities,
-    DeleteFailure,
-    Slice,
-    StoredObject,
-    Strategy,
-    Upload,
-)
+from fileman.backends.values import BackendConfig, Capabilities, DeleteFailure, Slice, StoredObject, Strategy, Upload
 from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
 
 CHUNK_BYTES = 256 * 1024

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from fileman.backends.values import BackendConfig, DeleteFailure, ServeAs, Slice, StoredObject, Upload
+from fileman.backends.values import DeleteFailure, ServeAs, Slice, StoredObject, Upload
 from fileman.testing.contract import BackendContract
 from fileman.testing.memory import MemoryBackend
+from tests.backends.uploads import make_backend
 
 
 class ReportsAbsentObjects(MemoryBackend):
@@ -37,22 +37,22 @@ class ForgetsSlices(MemoryBackend):
     [
         (
             ReportsAbsentObjects,
-            BackendContract.test_deleting_an_absent_object_succeeds,
+            BackendContract.test_an_absent_object_is_missing_and_deleted_already,
             "delete() must count an absent object as deleted.",
         ),
         (
             InventsObjects,
-            BackendContract.test_stat_raises_for_an_absent_object,
+            BackendContract.test_an_absent_object_is_missing_and_deleted_already,
             "stat() of an absent object must raise FileMissing.",
         ),
         (
             SignsForMonths,
-            BackendContract.test_a_download_url_expires,
+            BackendContract.test_a_download_url_expires_and_serves_its_own_object_only,
             "A URL must expire `expires_in` seconds after `now`.",
         ),
         (
             ForgetsSlices,
-            BackendContract.test_exactly_the_missing_slices_are_signed_again,
+            BackendContract.test_parts_arrive_in_any_order_and_exactly_the_missing_ones_are_signed_again,
             "missing() must return exactly the slices that were not sent, in every process.",
         ),
     ],
@@ -60,9 +60,7 @@ class ForgetsSlices(MemoryBackend):
 def test_a_failure_names_the_broken_promise(
     broken: type[MemoryBackend], case: Callable[[Any, MemoryBackend], None], message: str
 ) -> None:
-    config = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=False)
-
     with pytest.raises((AssertionError, pytest.fail.Exception)) as failure:
-        case(BackendContract(), broken(config))
+        case(BackendContract(), make_backend(broken, {}, direct=False))
 
     assert str(failure.value).splitlines()[0] == message

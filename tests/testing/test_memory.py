@@ -4,42 +4,24 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from uuid import UUID, uuid4
 
 import pytest
-from django.utils import timezone
 
 from fileman.backends.time_limit import time_limit
-from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload
+from fileman.backends.values import PartPlan, Strategy, Upload
 from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
+from fileman.testing.case import new_upload
 from fileman.testing.memory import Fault, MemoryBackend
+from tests.backends.uploads import make_backend
 
 
-def make(manager_id: UUID | None = None, *, backend_url: str = "") -> MemoryBackend:
-    return MemoryBackend(
-        BackendConfig(
-            manager_id=manager_id or uuid4(), backend_url=backend_url, settings={}, supports_direct_upload=False
-        )
-    )
+def make() -> MemoryBackend:
+    return make_backend(MemoryBackend, {}, direct=False)
 
 
 def upload_of(backend: MemoryBackend, size: int) -> Upload:
-    file_id = uuid4()
-    return Upload(
-        file_id=file_id,
-        upload_path=f".uploads/{backend.config.manager_id}/{file_id}",
-        file_path=f"uploads/{file_id}/1/picture.png",
-        parts_path=f"uploads/{file_id}/0/picture.png",
-        folder=f"uploads/{file_id}/",
-        filename="picture.png",
-        size=size,
-        content_type="image/png",
-        checksum=None,
-        plan=PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1),
-        begun={},
-        now=timezone.now(),
-        expires_in=600,
-    )
+    plan = PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1)
+    return new_upload(size, plan=plan, owner=str(backend.config.manager_id))
 
 
 def put(backend: MemoryBackend, upload: Upload, data: bytes) -> None:
@@ -72,27 +54,19 @@ def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBacken
     assert calls == [(*call, when) for call in expected for when in ("before", "after")]
 
 
-def test_a_fault_before_an_operation_prevents_it(backend: MemoryBackend) -> None:
+@pytest.mark.parametrize(("moment", "is_written"), [("before", False), ("after", True)])
+def test_a_fault_prevents_an_operation_or_hides_that_it_has_happened(
+    backend: MemoryBackend, moment: str, is_written: bool
+) -> None:
+    """As if the request of a storage were lost, or its response."""
     upload = upload_of(backend, 3)
-    MemoryBackend.faults.append(_unavailable("before"))
+    MemoryBackend.faults.append(_unavailable(moment))
 
     with pytest.raises(StorageUnavailable):
         put(backend, upload, b"abc")
 
     MemoryBackend.faults.clear()
-    assert backend.missing(upload) == [upload.slice(1)]
-
-
-def test_a_fault_after_an_operation_hides_that_it_has_happened(backend: MemoryBackend) -> None:
-    """As if the response of a storage were lost."""
-    upload = upload_of(backend, 3)
-    MemoryBackend.faults.append(_unavailable("after"))
-
-    with pytest.raises(StorageUnavailable):
-        put(backend, upload, b"abc")
-
-    MemoryBackend.faults.clear()
-    assert backend.missing(upload) == []
+    assert backend.missing(upload) == ([] if is_written else [upload.slice(1)])
 
 
 def _unavailable(moment: str) -> Fault:
