@@ -1,7 +1,8 @@
 """Real servers that the tests and the demo start as processes. README.md describes each.
 
-Each module in `REGISTRY` has a context manager `serve()`. It starts one server on free loopback ports, yields a frozen
-dataclass with its endpoint and credentials, and stops it at the end. It raises `ServerMissing` if it is not installed.
+Each entry of `REGISTRY` names a context manager, `serve` of its module by default. It starts one server on free
+loopback ports, yields a frozen dataclass with its endpoint and credentials, and stops it at the end. It raises
+`ServerMissing` if it is not installed.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from tests.servers.endpoints import AzureServer, PostgresServer, S3Server
 __all__ = ["REGISTRY", "AzureServer", "PostgresServer", "S3Server", "ServerFailed", "ServerMissing", "server"]
 
 REGISTRY = {
-    "moto": "tests.servers.moto",
+    "moto": "tests.servers.s3:moto",
     "radosgw": "tests.servers.radosgw",
-    "ministack": "tests.servers.ministack",
-    "rclone": "tests.servers.rclone",
+    "ministack": "tests.servers.s3:ministack",
+    "rclone": "tests.servers.s3:rclone",
     "azurite": "tests.servers.azurite",
     "gcs": "tests.servers.gcs",
     "fake_gcs": "tests.servers.fake_gcs",
@@ -28,5 +29,6 @@ REGISTRY = {
 
 def server(name: str) -> AbstractContextManager[Any]:
     """Return the context manager that runs the named server, without importing the others."""
-    serve: Callable[[], AbstractContextManager[Any]] = import_module(REGISTRY[name]).serve
+    module, _, function = REGISTRY[name].partition(":")
+    serve: Callable[[], AbstractContextManager[Any]] = getattr(import_module(module), function or "serve")
     return serve()

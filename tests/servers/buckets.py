@@ -52,7 +52,7 @@ def create_azure_container(server: AzureServer, name: str, cors: Rules = ()) -> 
     service = BlobServiceClient.from_connection_string(server.connection_string)
     container = service.create_container(name)
     if cors:
-        service.set_service_properties(cors=[_build_azure_rule(rule) for rule in cors])
+        service.set_service_properties(cors=[build_azure_rule(rule) for rule in cors])
     return Bucket(
         backend_type="azure",
         backend_url=f"azure://{name}/",
@@ -62,7 +62,7 @@ def create_azure_container(server: AzureServer, name: str, cors: Rules = ()) -> 
     )
 
 
-def _build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
+def build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
     return CorsRule(
         rule["allowedOrigins"],
         rule["allowedMethods"],

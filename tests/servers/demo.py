@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO, Any, NoReturn, cast
 
-from tests.servers import ServerFailed, ServerMissing, azurite, gcs, moto
+from tests.servers import ServerFailed, ServerMissing, azurite, gcs, s3
 from tests.servers.availability import REPOSITORY
 from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.servers.process import with_starter
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.2
 @contextmanager
 def _s3(origin: str) -> Iterator[Bucket]:
     rule = {"AllowedOrigins": [origin], "AllowedMethods": ["GET", "POST", "PUT"], "AllowedHeaders": ["content-type"]}
-    with moto.serve() as server:
+    with s3.moto() as server:
         yield create_s3_bucket(server, NAME, [rule])
 
 

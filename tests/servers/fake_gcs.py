@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 from tests.servers.availability import SERVERS_ENVIRONMENT, ServerMissing, from_servers_environment
 from tests.servers.gcs import EMAIL, PROJECT, GoogleServer, account_info, new_key
-from tests.servers.gcs.http import Listener, json_response
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
+from tests.servers.proxy import answering, json_answer
 
 _CORS_HEADERS = "content-type,x-goog-content-length-range,x-goog-hash,content-range"
 
@@ -21,14 +20,15 @@ def serve() -> Iterator[GoogleServer]:
     options = ["-scheme", "http", "-backend", "memory", "-host", LOOPBACK, "-port", str(port)]
     # Without the first it knows no signed URLs, without the last browsers may not send them.
     names = ["-public-host", host, "-external-url", f"http://{host}", "-cors-headers", _CORS_HEADERS]
-    with temporary_folder("fake-gcs") as folder, _tokens() as token_uri:
+    token = json_answer({"access_token": "any", "expires_in": 3600, "token_type": "Bearer"})
+    with temporary_folder("fake-gcs") as folder, answering(lambda _: token) as tokens:
         program = Program(command=[_find_program(), *options, *names], folder=folder)
         with running(program, ready=lambda: answers_http(port)):
             yield GoogleServer(
                 name="fake_gcs",
                 endpoint=f"http://{host}",
                 project_id=PROJECT,
-                service_account_info=account_info(new_key(), token_uri),
+                service_account_info=account_info(new_key(), f"{tokens.url}/token"),
                 client_email=EMAIL,
             )
 
@@ -41,18 +41,3 @@ def _find_program() -> Path:
     if found is None:
         raise ServerMissing(f"fake-gcs-server is not in {SERVERS_ENVIRONMENT.name}: run .ci/install")
     return found
-
-
-@contextmanager
-def _tokens() -> Iterator[str]:
-    """Yield a token address that takes every assertion."""
-    with Listener() as listener:
-        token = {"access_token": "any", "expires_in": 3600, "token_type": "Bearer"}
-        listener.serve_request = lambda _: json_response(token)
-        thread = Thread(target=listener.serve_forever, args=[0.02], name="tokens", daemon=True)
-        thread.start()
-        try:
-            yield f"http://{LOOPBACK}:{listener.server_address[1]}/token"
-        finally:
-            listener.shutdown()
-            thread.join()

@@ -10,51 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.servers import AzureServer, S3Server, ServerMissing, server
-from tests.servers.gcs import GcsServer, GoogleServer
-from tests.servers.radosgw import RadosGateway
-
-
-@pytest.fixture(scope="session")
-def moto_server() -> Iterator[S3Server]:
-    """moto, for flows; it proves nothing about security."""
-    yield from _started("moto")
-
-
-@pytest.fixture(scope="session")
-def radosgw_server() -> Iterator[RadosGateway]:
-    """radosgw, the strict one."""
-    yield from _started("radosgw")
-
-
-@pytest.fixture(scope="session")
-def ministack_server() -> Iterator[S3Server]:
-    """ministack, which verifies checksums and copy conditions."""
-    yield from _started("ministack")
-
-
-@pytest.fixture(scope="session")
-def rclone_server() -> Iterator[S3Server]:
-    """rclone, strict, with neither POST nor bucket CORS."""
-    yield from _started("rclone")
-
-
-@pytest.fixture(scope="session")
-def azurite_server() -> Iterator[AzureServer]:
-    """Azurite."""
-    yield from _started("azurite")
-
-
-@pytest.fixture(scope="session")
-def gcs_server() -> Iterator[GcsServer]:
-    """gcp-storage-emulator behind the verifying front."""
-    yield from _started("gcs")
-
-
-@pytest.fixture(scope="session")
-def fake_gcs_server() -> Iterator[GoogleServer]:
-    """fake-gcs-server, which ignores signatures and preconditions."""
-    yield from _started("fake_gcs")
+from tests.servers import ServerMissing, server
 
 
 def _started(name: str) -> Iterator[Any]:
@@ -71,3 +27,15 @@ def give_up(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def _fixture(name: str) -> Any:
+    @pytest.fixture(scope="session", name=f"{name}_server")
+    def started() -> Iterator[Any]:
+        yield from _started(name)
+
+    return started
+
+
+moto, radosgw, ministack, rclone = map(_fixture, ("moto", "radosgw", "ministack", "rclone"))
+azurite, gcs, fake_gcs = map(_fixture, ("azurite", "gcs", "fake_gcs"))

@@ -70,6 +70,15 @@ def free_port() -> int:
             return port
 
 
+def accepts_connections(port: int) -> bool:
+    """Return True if a server accepts connections at the loopback port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def answers_http(port: int) -> bool:
     """Return True if a server at the loopback port responds to HTTP, with any status."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)

@@ -9,6 +9,7 @@ Host goes through as it came, so that signatures made for the proxy's address st
 request.
 """
 
+import json
 import re
 import socket
 import struct
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
 LOOPBACK = "127.0.0.1"
@@ -50,8 +51,15 @@ class Answer:
 
 _HTML = (("Content-Type", "text/html; charset=utf-8"),)
 MAINTENANCE_PAGE = Answer(status=200, headers=_HTML, body=b"<html>We are back soon</html>")
+XHTML_PAGE = Answer(status=200, headers=_HTML, body=b"<?xml version='1.0'?><html><head/><body>Soon</body></html>")
 NOT_FOUND_PAGE = Answer(status=404, headers=_HTML, body=b"default backend - 404")
 EMPTY = Answer(status=200)
+
+
+def json_answer(value: object, *, status: int = 200, headers: Headers = ()) -> Answer:
+    return Answer(
+        status=status, headers=(("Content-Type", "application/json"), *headers), body=json.dumps(value).encode()
+    )
 
 
 @dataclass(kw_only=True)
@@ -77,7 +85,8 @@ class Exchange:
 
     def __init__(self, proxy: "Proxy", handler: BaseHTTPRequestHandler, body: bytes, seen: Seen) -> None:
         self.seen = seen
-        self._proxy, self._handler, self._body = proxy, handler, body
+        self.body = body
+        self._proxy, self._handler = proxy, handler
 
     def forward(self) -> Answer:
         """Send the request to the server and return what it says."""
@@ -86,9 +95,9 @@ class Exchange:
             for name, value in self.seen.headers:
                 if name.lower() not in _OF_ONE_HOP:
                     connection.putheader(name, value)
-            if self._body or self.seen.method in {"PUT", "POST"}:
-                connection.putheader("Content-Length", str(len(self._body)))
-            connection.endheaders(self._body)
+            if self.body or self.seen.method in {"PUT", "POST"}:
+                connection.putheader("Content-Length", str(len(self.body)))
+            connection.endheaders(self.body)
             response = connection.getresponse()
             kept = tuple((name, value) for name, value in response.getheaders() if name.lower() not in _OF_ONE_HOP)
             if self.seen.method == "HEAD":
@@ -248,20 +257,10 @@ class Proxy:
         self.server = _Server(self)
         self.url = f"http://{LOOPBACK}:{self.server.server_port}{address.path}"
 
-    def disturb(
-        self,
-        fault: Fault,
-        *,
-        method: str = "",
-        target: str = "",
-        header: str = "",
-        skip: int = 0,
-        times: int | None = 1,
-    ) -> None:
-        """Let the fault meet the requests that a Rule of these values takes; the oldest rule that takes one wins."""
-        rule = Rule(fault=fault, method=method, target=target, header=header, skip=skip, times=times)
+    def disturb(self, fault: Fault, **which: Any) -> None:
+        """Let the fault meet the requests that a Rule with these fields takes; the oldest rule that takes one wins."""
         with self._lock:
-            self._rules.append(rule)
+            self._rules.append(Rule(fault=fault, **which))
 
     def calm(self) -> None:
         """Disturb no further request. Those that wait go on waiting."""
@@ -306,6 +305,14 @@ def proxy_to(url: str) -> Iterator[Proxy]:
         proxy.server.shutdown()
         thread.join()
         proxy.server.server_close()
+
+
+@contextmanager
+def answering(respond: Callable[[Exchange], Answer]) -> Iterator[Proxy]:
+    """Run a proxy that has no server and returns what the test says."""
+    with proxy_to(f"http://{LOOPBACK}:9") as proxy:
+        proxy.disturb(lambda exchange: exchange.respond(respond(exchange)), times=None)
+        yield proxy
 
 
 class _Server(ThreadingHTTPServer):

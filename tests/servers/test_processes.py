@@ -10,9 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -22,9 +20,8 @@ from environ import Env
 from tests.servers import ServerMissing, postgres, server
 from tests.servers.availability import REPOSITORY
 from tests.servers.demo import STORAGES
-from tests.servers.process import Program, free_port, running
-
-NOTHING_INSTALLED = {"PATH": "/nowhere"}
+from tests.servers.fixtures import _started
+from tests.servers.process import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -70,24 +67,13 @@ def nobody_works_in(folder: Path) -> bool:
     return True
 
 
-def is_written(path: Path) -> bool:
-    """Whether a whole line stands in the file; the shell makes it empty first."""
-    return path.exists() and path.read_text().endswith("\n")
-
-
-def shell(script: str, folder: Path) -> Program:
-    return Program(command=["/bin/sh", "-c", script], folder=folder)
-
-
 @contextmanager
-def command_line(
-    *words: str, module: str = "tests.servers", environment: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """`python -m MODULE WORDS`, with a pipe as its standard input."""
+def python(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run Python with a pipe as its standard input."""
     with subprocess.Popen(
-        [sys.executable, "-m", module, *words],
+        [sys.executable, *words],
         cwd=REPOSITORY,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -96,12 +82,6 @@ def command_line(
             yield process
         finally:
             process.kill()
-
-
-def line_of(process: subprocess.Popen[str]) -> dict[str, Any]:
-    assert process.stdout is not None
-    line: dict[str, Any] = json.loads(process.stdout.readline())
-    return line
 
 
 @pytest.mark.parametrize("name", ["moto", "radosgw", "ministack", "rclone", "azurite"])
@@ -130,83 +110,35 @@ def test_postgres_answers_through_a_url_that_settings_can_read_and_is_gone_after
     assert not is_open(started.database_url)
 
 
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [("postgres://user:password@db.example:5432/name",) * 2, ("sqlite:///db.sqlite3", "postgres://fileman:")],
-)
-def test_postgres_is_the_one_that_database_url_names(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", given)
-
-    with postgres.serve() as started:
-        assert started.database_url.startswith(used)
+SERVING = """
+from tests.servers import server
+with server("rclone") as rclone, server("postgres") as postgres:
+    print(rclone.endpoint_url, postgres.database_url, flush=True)
+    input()
+"""
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param("sleep 1000 & echo $! > number; wait", id="started by the program"),
-        pytest.param("trap '' TERM; echo $$ > number; while :; do sleep 1; done", id="ignores the request to end"),
-    ],
-)
-def test_every_process_ends_with_its_block(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.servers.process.STOP_SECONDS", 0.1)
-    number = tmp_path / "number"
-    with running(shell(script, tmp_path), ready=partial(is_written, number)):
-        pass
+@pytest.mark.usefixtures("rclone_server")
+def test_no_server_outlives_a_killed_starter(temporary: Path) -> None:
+    with python("-c", SERVING, TMPDIR=str(temporary)) as process:
+        assert process.stdout is not None
+        urls = process.stdout.readline().split()
+        were_open = [is_open(url) for url in urls]
+        process.kill()
+        process.wait(10)
 
-    assert in_time(lambda: is_dead(int(number.read_text())))
-
-
-def is_dead(number: int) -> bool:
-    """Whether the process is gone, or waits only for somebody to read its exit status."""
-    try:
-        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        pytest.param(lambda process: process.stdin.close(), 0, id="standard input closes"),
-        pytest.param(subprocess.Popen.terminate, 0, id="SIGTERM"),
-        pytest.param(subprocess.Popen.kill, -signal.SIGKILL, id="SIGKILL"),
-    ],
-)
-def test_the_command_line_runs_servers_until(
-    end: Callable[[subprocess.Popen[str]], None], status: int, temporary: Path
-) -> None:
-    with command_line("rclone", "postgres", environment={"TMPDIR": str(temporary)}) as process:
-        first, second = line_of(process), line_of(process)
-        if "missing" in first:
-            pytest.skip(first["missing"])
-        were_open = is_open(first["endpoint_url"]), is_open(second["database_url"])
-        end(process)
-        ended = process.wait(10)
-
-    assert (first["name"], second["name"]) == ("rclone", "postgres")
-    assert were_open == (True, True)
-    assert ended == status
-    assert in_time(lambda: not is_open(first["endpoint_url"]))
-    assert in_time(lambda: not is_open(second["database_url"]))
+    assert were_open == [True, True]
+    assert in_time(lambda: not any(map(is_open, urls)))
     assert in_time(lambda: nobody_works_in(temporary))
 
 
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="SIGKILL"),
-        pytest.param(signal.SIGTERM, 0, id="SIGTERM", marks=pytest.mark.long),
-        pytest.param(signal.SIGINT, 0, id="SIGINT", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 0), (signal.SIGINT, 0)])
 def test_the_demo_leaves_nothing_running_however_it_ends(end: signal.Signals, status: int, temporary: Path) -> None:
     port = str(free_port())
     site = f"http://127.0.0.1:{port}"
-    folders = {"VAR_DIR": str(temporary), "TMPDIR": str(temporary)}
-    environment = {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "project.settings", **folders}
-    with command_line("--port", port, module="tests.servers.demo", environment=environment) as process:
+    environment = {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "project.settings", "VAR_DIR": str(temporary)}
+    with python("-m", "tests.servers.demo", "--port", port, TMPDIR=str(temporary), **environment) as process:
         assert in_time(lambda: process.poll() is not None or is_open(site), seconds=60)
         offered = json.loads((temporary / "demo-storages.json").read_text())
         origins = [storage["origin"] for storage in offered if storage["origin"]]
@@ -221,19 +153,12 @@ def test_the_demo_leaves_nothing_running_however_it_ends(end: signal.Signals, st
     assert in_time(lambda: nobody_works_in(temporary))
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
-def test_a_missing_server_skips_here_and_fails_in_ci(ci: str, outcome: str, tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text("def test_it(radosgw_server): pass")
-    options = ["-c", os.devnull, "--rootdir", str(tmp_path), "-p", "no:django", "-p", "no:cacheprovider", "-ra"]
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_a_missing_server_skips_here_and_fails_in_ci(
+    ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CI", ci)
 
-    output = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.servers.fixtures", *options, str(tmp_path)],
-        cwd=REPOSITORY,
-        env={**os.environ, **NOTHING_INSTALLED, "CI": ci},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-
-    assert outcome in output.splitlines()[-1]
-    assert "radosgw is not installed: run .ci/install as root" in output
+    with pytest.raises(outcome, match="radosgw is not installed: run"):
+        next(_started("radosgw"))

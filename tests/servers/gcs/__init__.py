@@ -1,7 +1,8 @@
-"""Google Cloud Storage: gcp-storage-emulator in memory, behind a front of ours that checks what Google checks.
+"""Google Cloud Storage: a stand-in of ours, in memory, that checks what Google checks.
 
-The emulator verifies no signature, no expiry and no precondition, and no other program does. What the front enforces is
-our reading of Google's documentation; its signatures are tested against Google's vectors.
+No other program verifies signatures, expiry and preconditions. What this one enforces is our reading of Google's
+documentation; its signatures are tested against Google's vectors. `serve_emulator` runs gcp-storage-emulator, which
+checks nothing.
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,10 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from tests.servers.availability import from_servers_environment
-from tests.servers.gcs.emulator import Emulator
-from tests.servers.gcs.faults import Fault
 from tests.servers.gcs.front import Front
 from tests.servers.gcs.http import Listener
 from tests.servers.gcs.signing import TOKEN_PATH
+from tests.servers.gcs.store import Store
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
 
 PROJECT = "fileman-tests"
@@ -64,14 +64,6 @@ class GoogleServer:
 class GcsServer(GoogleServer):
     """A Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
 
-    def inject(self, fault: Fault) -> None:
-        """Make `fault` happen to the next requests that match it; several faults wait in the order they came."""
-        _FRONTS[self.endpoint].faults.add(fault)
-
-    def clear_faults(self) -> None:
-        """Forget the faults that no request has met yet."""
-        _FRONTS[self.endpoint].faults.clear()
-
     def set_unfinished_rewrite_steps(self, steps: int) -> None:
         """Make every rewrite from now on return `done: false` so many times before it is done; 0 at the start."""
         _FRONTS[self.endpoint].rewrites.unfinished_steps = steps
@@ -79,32 +71,13 @@ class GcsServer(GoogleServer):
 
 @contextmanager
 def serve() -> Iterator[GcsServer]:
-    """Run the emulator and its front on free ports, empty; each call generates its own account."""
-    with serve_emulator() as emulator_port, _front(emulator_port) as server:
-        yield server
-
-
-@contextmanager
-def serve_emulator() -> Iterator[int]:
-    """Run the emulator alone, as other people do, and yield its port."""
-    emulator_program = from_servers_environment("gcp-storage-emulator")
-    port = free_port()
-    start = ["start", "--host", LOOPBACK, "--port", str(port), "--in-memory", "--quiet"]
-    with temporary_folder("gcs") as folder:
-        program = Program(command=[emulator_program, *start], folder=folder)
-        with running(program, ready=lambda: answers_http(port)):
-            yield port
-
-
-@contextmanager
-def _front(emulator_port: int) -> Iterator[GcsServer]:
+    """Run the stand-in on a free port, empty; each call generates its own account."""
     key = new_key()
     with Listener() as listener:
         host = f"{LOOPBACK}:{listener.server_address[1]}"
-        emulator = Emulator(emulator_port, public_host=host)
-        front = Front(emulator, client_email=EMAIL, public_key=key.public_key())
-        listener.serve_request = front.serve
-        thread = Thread(target=listener.serve_forever, args=[_STOP_POLL_SECONDS], name="gcs front", daemon=True)
+        front = Front(Store(host), client_email=EMAIL, public_key=key.public_key())
+        listener.serve_request = front.respond
+        thread = Thread(target=listener.serve_forever, args=[_STOP_POLL_SECONDS], name="gcs", daemon=True)
         thread.start()
         server = GcsServer(
             name="gcs",
@@ -120,7 +93,18 @@ def _front(emulator_port: int) -> Iterator[GcsServer]:
             del _FRONTS[server.endpoint]
             listener.shutdown()
             thread.join()
-            front.close()
+
+
+@contextmanager
+def serve_emulator() -> Iterator[int]:
+    """Run gcp-storage-emulator, as other people do, and yield its port."""
+    emulator_program = from_servers_environment("gcp-storage-emulator")
+    port = free_port()
+    start = ["start", "--host", LOOPBACK, "--port", str(port), "--in-memory", "--quiet"]
+    with temporary_folder("gcs") as folder:
+        program = Program(command=[emulator_program, *start], folder=folder)
+        with running(program, ready=lambda: answers_http(port)):
+            yield port
 
 
 def new_key() -> rsa.RSAPrivateKey:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from email.message import Message
 from email.parser import BytesParser
 from http import HTTPStatus
-from io import BytesIO
 from urllib.parse import urlsplit
 
-from tests.servers.gcs.http import Body, Refused, Request, Response
+from tests.servers.gcs.http import Refused, Request, Response
 
 BATCH_PATH = "/batch/storage/v1"
 _MAX_CALLS = 100  # https://cloud.google.com/storage/docs/batch
@@ -17,7 +16,7 @@ _MAX_CALLS = 100  # https://cloud.google.com/storage/docs/batch
 def respond_batch(request: Request, respond: Callable[[Request], Response]) -> Response:
     """Return multipart/mixed with the responses of `respond`, in the order of the parts."""
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
-    whole = BytesParser().parsebytes(head + request.read())
+    whole = BytesParser().parsebytes(head + request.body)
     parts = [part for part in whole.get_payload() if isinstance(part, Message)]
     if not whole.is_multipart() or len(parts) > _MAX_CALLS:
         raise Refused(400, "badRequest", f"A batch is multipart/mixed and holds at most {_MAX_CALLS} calls")
@@ -35,14 +34,12 @@ def _inner(part: Message, outer: Request) -> Request:
     message["Authorization"] = outer.headers["Authorization"]
     method, target, *_ = line.decode().split()
     url = urlsplit(target)
-    content = str(message.get_payload()).encode()
-    body = Body(BytesIO(content), length=len(content))
+    body = str(message.get_payload()).encode()
     return Request(method=method, path=url.path, query=url.query, headers=message, body=body)
 
 
 def _part(boundary: str, response: Response) -> bytes:
-    content = response.body if isinstance(response.body, bytes) else b""
     lines = [f"--{boundary}", "Content-Type: application/http", ""]
     lines += [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in response.headers.items()]
-    return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content + b"\r\n"
+    return "\r\n".join([*lines, f"Content-Length: {len(response.body)}", "", ""]).encode() + response.body + b"\r\n"

@@ -1,4 +1,4 @@
-"""The front: Google Cloud Storage as strict as its documentation, over an emulator that checks next to nothing."""
+"""Routes each request to the API that it asks, and gives refusals and CORS headers their form."""
 
 import re
 from fnmatch import fnmatchcase
@@ -8,13 +8,11 @@ from xml.sax.saxutils import escape
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from tests.servers.gcs.batch import BATCH_PATH, respond_batch
-from tests.servers.gcs.emulator import Emulator
-from tests.servers.gcs.faults import Faults
-from tests.servers.gcs.http import Disconnected, Refused, Request, Resource, Response, json_response
+from tests.servers.gcs.http import Refused, Request, Resource, Response, json_response
 from tests.servers.gcs.objects import JsonApi, Rewrites
-from tests.servers.gcs.sessions import Sessions
 from tests.servers.gcs.signing import TOKEN_PATH, SignatureVerifier, Tokens
-from tests.servers.gcs.uploads import Uploads
+from tests.servers.gcs.store import Store
+from tests.servers.gcs.uploads import Sessions, respond_upload
 from tests.servers.gcs.xml import XmlApi, split_path
 
 _UPLOAD = re.compile(r"(?:/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o")
@@ -25,43 +23,29 @@ _REASONS = {404: "notFound", 412: "conditionNotMet"}
 
 
 class Front:
-    def __init__(self, emulator: Emulator, *, client_email: str, public_key: RSAPublicKey) -> None:
-        self.faults = Faults()
-        self.rewrites = Rewrites(emulator)
-        self._emulator = emulator
-        self._json = JsonApi(emulator, self.rewrites)
-        self._uploads = Uploads(emulator)
-        self._sessions = Sessions(emulator, self._uploads)
-        self._xml = XmlApi(emulator, SignatureVerifier(client_email=client_email, public_key=public_key))
+    def __init__(self, store: Store, *, client_email: str, public_key: RSAPublicKey) -> None:
+        self.rewrites = Rewrites(store)
+        self._store = store
+        self._json = JsonApi(store, self.rewrites)
+        self._sessions = Sessions(store)
+        self._xml = XmlApi(store, SignatureVerifier(client_email=client_email, public_key=public_key))
         self._tokens = Tokens(client_email=client_email, public_key=public_key)
-
-    def serve(self, request: Request) -> Response | None:
-        """Return the response, or None if a fault or the client ends the connection."""
-        fault = self.faults.take(request.method, f"{request.path}?{request.query}")
-        request.body.cut_after_bytes = fault.cut_after_bytes
-        try:
-            if fault.status is None:
-                response = self.respond(request)
-            else:
-                response = _refuse(request, Refused(fault.status, "backendError", "A fault that the test ordered"))
-            request.body.drain()
-        except (Disconnected, ConnectionError, TimeoutError):
-            return None
-        return None if fault.drop_answer else response
 
     def respond(self, request: Request) -> Response:
         """Return the response to one request; refusals have the format of the API that was asked."""
         try:
-            response = self._route(request)
+            is_session = request.path.startswith("/upload/") and "upload_id" in request.parameters
+            if request.is_cut and not is_session:
+                raise Refused(400, "badContent", "The body is not complete")
+            response = (
+                self._sessions.respond(request) if is_session and request.method != "OPTIONS" else self._route(request)
+            )
         except Refused as refusal:
             response = _refuse(request, refusal)
         if request.headers["Origin"] is None:
             return response
         headers = response.headers | self._cors_headers(request)
         return Response(status=response.status, headers=headers, body=response.body)
-
-    def close(self) -> None:
-        self._sessions.close()
 
     def _route(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -70,15 +54,14 @@ class Front:
             return self._tokens.respond(request)
         if not _is_json(request):
             return self._xml.respond(request)
-        if request.path.startswith("/upload/") and "upload_id" in request.parameters:
-            return self._sessions.respond(request)
         self._tokens.check(request)
         if request.path == BATCH_PATH:
             return respond_batch(request, self.respond)
         if (match := _UPLOAD.fullmatch(request.path)) and "uploadType" in request.parameters:
             bucket = unquote(match["bucket"])
-            resumable = request.parameters["uploadType"] == "resumable"
-            return (self._sessions.start if resumable else self._uploads.respond)(request, bucket)
+            if request.parameters["uploadType"] == "resumable":
+                return self._sessions.start(request, bucket)
+            return respond_upload(self._store, request, bucket)
         return self._json.respond(request)
 
     def _cors_headers(self, request: Request) -> dict[str, str]:
@@ -88,7 +71,7 @@ class Front:
 
     def _rules(self, request: Request) -> list[Resource]:
         try:
-            return self._emulator.bucket(split_path(request.path)[0]).get("cors") or []
+            return self._store.bucket(split_path(request.path)[0]).get("cors") or []
         except Refused:
             return []
 

@@ -89,7 +89,7 @@ class Tokens:
 
     def respond(self, request: Request) -> Response:
         """Issue a token for a valid assertion, else 400 invalid_grant."""
-        form = parse_qs(request.read().decode())
+        form = parse_qs(request.body.decode())
         claims = self._claims(form.get("assertion", [""])[0])
         if (claims["iss"], claims["aud"]) != (self._client_email, _AUDIENCE) or claims["exp"] < time.time():
             raise Refused(400, "invalid_grant", "The assertion is of another account or audience, or too old")
