@@ -69,16 +69,7 @@ class Worker:
         self.caller = Caller(user=User.objects.get())
 
     def run(self) -> None:
-        steps = [
-            self.upload,
-            self.upload,
-            self.upload,
-            self.upload,
-            self.take_over,
-            self.abort,
-            self.delete,
-            self.clean,
-        ]
+        steps = [*[self.upload] * 4, self.take_over, self.abort, self.delete, self.clean]
         while True:
             try:
                 self.random.choice(steps)()

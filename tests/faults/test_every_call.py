@@ -150,7 +150,7 @@ def test_initiate_is_repeated_by_its_key(site: Site, fault: str, times: int | No
     at_each_call(site, fault, times, run)
 
 
-@each_fault(quick={"cut_headers": KINDS})
+@each_fault(quick={"cut_headers": ("radosgw_parts", "azurite", "gcs_session")})
 def test_refresh_can_be_repeated(site: Site, fault: str, times: int | None) -> None:
     def run(disturb: Disturb) -> None:
         ticket = site.start()
@@ -167,7 +167,7 @@ def test_refresh_can_be_repeated(site: Site, fault: str, times: int | None) -> N
 
 
 @pytest.mark.parametrize("verb", ["delete", "abort"])
-@each_fault(quick={"deferred": KINDS})
+@each_fault(quick={"deferred": ("radosgw", "azurite_parts", "gcs_session", "fake_gcs")})
 def test_delete_and_abort_leave_the_rest_to_the_queue(site: Site, verb: str, fault: str, times: int | None) -> None:
     """The user is told at once, and may ask again; whatever comes late is deleted too."""
 

@@ -14,7 +14,7 @@ from tests.servers import ServerMissing, server
 from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import give_up
 
-KILLS = [25, pytest.param(1500, marks=pytest.mark.long)]
+CASES = [("sqlite", 25), *(pytest.param(name, 1500, marks=pytest.mark.long) for name in ("sqlite", "postgres"))]
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def postgres() -> Iterator[str]:
         give_up(str(missing))
 
 
-@pytest.mark.parametrize("kills", KILLS)
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize(("database", "kills"), CASES)
 def test_nothing_is_lost_wrong_or_left_behind(
     database: str, kills: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

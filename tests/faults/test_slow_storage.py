@@ -50,14 +50,6 @@ def test_a_slow_storage_takes_several_calls_that_keep_their_time(site: Site, sho
     assert max(site.seconds) < BUDGET_SECONDS + TOLERANCE_SECONDS
 
 
-@for_kinds("radosgw_parts")
-def test_a_slow_storage_says_what_is_missing(site: Site, short_of_time: None) -> None:
-    """Nothing has been sent when finalize is called first."""
-    finish_slowly(site, site.start(), LATE_SECONDS)
-
-    assert max(site.seconds) < BUDGET_SECONDS + TOLERANCE_SECONDS
-
-
 @pytest.mark.long
 def test_a_storage_that_takes_eight_seconds_to_respond(site: Site, configure: Configure) -> None:
     """With the settings that fileman ships."""

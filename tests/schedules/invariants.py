@@ -17,7 +17,7 @@ from tests.schedules.world import Tracked, World
 
 PUBLISHED = re.compile(r"uploads/([0-9a-f-]{36})/(\d+)/")
 FINALIZE_MOST = 4
-COLUMNS = (
+COLUMNS = [
     "id",
     "upload_status",
     "file_path",
@@ -27,7 +27,7 @@ COLUMNS = (
     "checksum",
     "checksum_verified",
     "etag",
-)
+]
 Row = tuple[Any, ...]
 
 

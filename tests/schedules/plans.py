@@ -8,15 +8,7 @@ from tests.schedules.disturbance import Fault, Faults
 COUNT = 3000
 CHANGES = ("publish", "assemble", "begin", "write", "abort", "delete")
 LOST: tuple[Fault, ...] = (
-    "late",
-    "late",
-    "late",
-    "lost",
-    "lost",
-    "repeated",
-    "repeated",
-    "killed after",
-    "killed late",
+    *("late", "late", "late", "lost", "lost", "repeated", "repeated", "killed after", "killed late"),
 )
 REQUEST: tuple[Fault, ...] = (
     *("refused", "forbidden", "absent", "hangs", "slow", "goes on", "killed", "exited", "exited after"),

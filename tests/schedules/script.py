@@ -1,4 +1,4 @@
-"""A schedule as plain data: play it, and reduce one that fails to what its failure needs."""
+"""A schedule as plain data: play it, and reduce one that fails to the steps that its failure needs."""
 
 import re
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def play(stage: Stage, storage: str, steps: list[Step]) -> str:
 
 
 def reduce(stage: Stage, storage: str, steps: list[Step], problem: str) -> list[Step]:
-    """Return the fewest steps and faults found that fail in the same way."""
+    """Return the fewest steps found that fail in the same way."""
 
     def fails(candidate: list[Step]) -> bool:
         return _kind(play(stage, storage, candidate)) == _kind(problem)
@@ -71,20 +71,6 @@ def reduce(stage: Stage, storage: str, steps: list[Step], problem: str) -> list[
             candidate = steps[:start] + steps[start + size :]
             if fails(candidate):
                 steps = candidate
-    for index in range(len(steps)):
-        steps = _reduce_faults(steps, index, fails)
-    return steps
-
-
-def _reduce_faults(steps: list[Step], index: int, fails: Callable[[list[Step]], bool]) -> list[Step]:
-    name, how = steps[index]
-    for site in list(how.get("faults", {})):
-        how = {**how, "faults": {key: fault for key, fault in how["faults"].items() if key != site}}
-        candidate = [*steps[:index], (name, how), *steps[index + 1 :]]
-        if fails(candidate):
-            steps = candidate
-        else:
-            how = steps[index][1]
     return steps
 
 
