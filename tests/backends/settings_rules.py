@@ -33,6 +33,7 @@ GCS_ADDRESS = "bucket_name must not look like an IP address or have two dots in 
 GCS_GOOGLE = 'bucket_name must not begin with "goog" or contain "google".'
 BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
 CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
+AT_MOST = "it must be at most 0o777 and include"
 SETTINGS: Rules = {
     "file": [
         ({"base_path": ""}, BASE_PATH),
@@ -43,21 +44,14 @@ SETTINGS: Rules = {
         ({"base_url": "media/uploads"}, "base_url must be a path such as '/fileman/content/', or begin with https://."),
         (
             {"directory_permissions": 0o600},
-            "directory_permissions is 0o600; it must be at most 0o777 and include 0o700, the rights of the owner.",
+            f"directory_permissions is 0o600; {AT_MOST} 0o700, the rights of the owner.",
         ),
         ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
         ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
         *[
-            (
-                {"permissions": mode},
-                f"permissions is {shown}; it must be at most 0o777 and include 0o600, the rights of the owner.",
-            )
-            for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), (0o044, "0o44")]
+            ({"permissions": mode}, f"permissions is {shown}; {AT_MOST} 0o600, the rights of the owner.")
+            for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), ("0o400", "0o400")]
         ],
-        (
-            {"permissions": "0o400"},
-            "permissions is 0o400; it must be at most 0o777 and include 0o600, the rights of the owner.",
-        ),
     ],
     "s3": [
         *[
@@ -165,53 +159,20 @@ URLS: UrlRules = {
         ("gs://my-bucket/a?b", GCS_URL),
     ],
 }
+OWN_FOLDER = {"base_path": "/app/media/uploads", "base_url": "/media/uploads/", "create_directories": True}
+OWN_FOLDER |= {"permissions": 0o644, "directory_permissions": 0o755}
+DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.example.com:9000"
+AZURITE = "https://azurite.internal:10000/acmefiles"
 # Type, settings beside the good ones, backend_url, location.
 LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("file", {"base_path": "/srv/files/"}, "file:///srv/files", "file:/srv/files"),
     ("file", {}, "file:///srv/files/", "file:/srv/files"),
     ("file", {}, "file://localhost/srv/files", "file:/srv/files"),
     ("file", {"base_path": "/srv/my files"}, "file:///srv/my%20files", "file:/srv/my files"),
-    (
-        "file",
-        {
-            "base_path": "/app/media/uploads",
-            "base_url": "/media/uploads/",
-            "create_directories": True,
-            "permissions": 0o644,
-            "directory_permissions": 0o755,
-        },
-        "file:///app/media/uploads/",
-        "file:/app/media/uploads",
-    ),
-    (
-        "s3",
-        {
-            "region_name": "us-east-1",
-            "access_key_id": "AKIAIOSFODNN7EXAMPLE",
-            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "server_side_encryption": "AES256",
-        },
-        "s3://my-bucket/",
-        "s3:aws/my-bucket/",
-    ),
-    (
-        "s3",
-        {
-            "bucket_name": "my-space",
-            "region_name": "nyc3",
-            "endpoint_url": "https://nyc3.digitaloceanspaces.com",
-            "access_key_id": "DO00EXAMPLE",
-            "secret_access_key": "EXAMPLE_SECRET_KEY",
-        },
-        "https://nyc3.digitaloceanspaces.com/my-space/",
-        "s3:https://nyc3.digitaloceanspaces.com/my-space/",
-    ),
-    (
-        "s3",
-        {"endpoint_url": "https://S3.example.com:9000"},
-        "https://s3.example.com:9000/my-bucket/a/",
-        "s3:https://s3.example.com:9000/my-bucket/a/",
-    ),
+    ("file", OWN_FOLDER, "file:///app/media/uploads/", "file:/app/media/uploads"),
+    ("s3", {"region_name": "us-east-1", "server_side_encryption": "AES256"}, "s3://my-bucket/", "s3:aws/my-bucket/"),
+    ("s3", {"endpoint_url": DIGITAL_OCEAN}, f"{DIGITAL_OCEAN}/my-bucket/", f"s3:{DIGITAL_OCEAN}/my-bucket/"),
+    ("s3", {"endpoint_url": "https://S3.example.com:9000"}, f"{ANY_S3}/my-bucket/a/", f"s3:{ANY_S3}/my-bucket/a/"),
     ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),
@@ -219,12 +180,7 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("azure", {}, f"{AZURE_HOST}/documents/", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {}, f"{AZURE_HOST}/documents/a/b/", f"azure:{AZURE_HOST}/documents/a/b/"),
     ("azure", {}, "https://ACMEfiles.blob.core.windows.net/documents/a/", f"azure:{AZURE_HOST}/documents/a/"),
-    (
-        "azure",
-        {"endpoint": "https://azurite.internal:10000/acmefiles"},
-        "https://azurite.internal:10000/acmefiles/documents/a/",
-        "azure:https://azurite.internal:10000/acmefiles/documents/a/",
-    ),
+    ("azure", {"endpoint": AZURITE}, f"{AZURITE}/documents/a/", f"azure:{AZURITE}/documents/a/"),
     *[
         ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
         for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.values import BackendConfig
 from fileman.testing.contract import BackendContract, Reduction
 from fileman.testing.memory import MemoryBackend
 from tests.backends.filesystem.devices import mounted
 from tests.backends.filesystem.folder import make
+from tests.backends.uploads import make_backend
 
 
 class TestFilesystem(BackendContract):
@@ -32,5 +31,4 @@ class TestFilesystemOnTwoDevices(TestFilesystem):
 class TestMemory(BackendContract):
     @pytest.fixture
     def backend(self) -> Backend:
-        config = BackendConfig(manager_id=uuid4(), backend_url="", settings={}, supports_direct_upload=False)
-        return MemoryBackend(config)
+        return make_backend(MemoryBackend, {}, direct=False)

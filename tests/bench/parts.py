@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from uuid import uuid4
 
 from django.test.utils import setup_databases, setup_test_environment, teardown_databases, teardown_test_environment
 
-from fileman.backends.values import PartPlan, Strategy, Upload
+from fileman.backends.values import Upload
+from tests.backends.uploads import upload_of
 
 
 def fastest(call: Callable[[], object], *, runs: int = 3) -> float:
@@ -33,19 +32,4 @@ def database() -> Iterator[None]:
 
 
 def build_upload(size: int) -> Upload:
-    file_id = uuid4()
-    return Upload(
-        file_id=file_id,
-        upload_path=f".uploads/bench/{file_id}",
-        file_path=f"uploads/{file_id}/1/notes.txt",
-        parts_path=f"uploads/{file_id}/0/notes.txt",
-        folder=f"uploads/{file_id}/",
-        filename="notes.txt",
-        size=size,
-        content_type="text/plain",
-        checksum=None,
-        plan=PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1),
-        begun={},
-        now=datetime.now(UTC),
-        expires_in=3600,
-    )
+    return upload_of(size, expires_in=3600)

@@ -10,7 +10,6 @@ from fileman.backends.azure.backend import AzureBackend
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
 from tests.servers.proxy import Proxy, proxy_to
-from tests.uploads.driver import configured
 
 CORS = CorsRule(
     ["https://app.example.com"],
@@ -43,10 +42,3 @@ def proxy(azurite_server: AzureServer) -> Iterator[Proxy]:
 def backend(store: Store, proxy: Proxy) -> AzureBackend:
     """A backend whose requests pass the proxy."""
     return store.backend(endpoint=proxy.url)
-
-
-@pytest.fixture(autouse=True)
-def _plain_http() -> Iterator[None]:
-    """Azurite speaks no TLS in the tests."""
-    with configured(ALLOW_INSECURE_ENDPOINTS=True):
-        yield

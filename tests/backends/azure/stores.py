@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import requests
 from azure.storage.blob import BlobClient, ContainerClient, generate_blob_sas
 
 from fileman.backends.azure.backend import AzureBackend
-from fileman.backends.values import BackendConfig, PartPlan, Strategy, Upload, UploadRequest
-from fileman.checksums import Checksum
+from fileman.backends.base import Backend
+from fileman.backends.values import Upload
+from tests.backends.uploads import make_backend, upload_of
 from tests.servers import AzureServer
 from tests.servers.proxy import Answer, Exchange, Fault, answer_with
 
@@ -42,14 +42,7 @@ class Store:
         }
 
     def backend(self, *, backend_url: str = "", supports_direct_upload: bool = True, **settings: Any) -> AzureBackend:
-        return AzureBackend(
-            BackendConfig(
-                manager_id=uuid4(),
-                backend_url=backend_url,
-                settings={**self.settings, **settings},
-                supports_direct_upload=supports_direct_upload,
-            )
-        )
+        return make_backend(AzureBackend, {**self.settings, **settings}, backend_url, direct=supports_direct_upload)
 
     def blob(self, path: str) -> BlobClient:
         """Return a client of a blob, opened with the account key."""
@@ -74,40 +67,10 @@ class Store:
         return f"{self.server.endpoint_url}/{self.name}/{path}?{query}"
 
 
-def make_upload(
-    backend: AzureBackend,
-    *,
-    size: int = len(BODY),
-    parts: bool = False,
-    checksum: str | None = None,
-    expires_in: int = 600,
-    now: datetime | None = None,
-) -> Upload:
+def make_upload(backend: Backend, *, size: int = len(BODY), parts: bool = False, **changes: Any) -> Upload:
     """Return an upload of BODY: in one request, or in two parts."""
-    file_id = uuid4()
-    part_size = PART_BYTES if parts else size
-    strategy = Strategy.PARTS if parts else Strategy.SINGLE
-    folder = f"{backend.prefix}uploads/{file_id}/"
-    return Upload(
-        file_id=file_id,
-        upload_path=f"{backend.prefix}.uploads/{backend.config.manager_id}/{file_id}",
-        file_path=f"{folder}1/notes_20260102.txt",
-        parts_path=f"{folder}0/notes_20260102.txt",
-        folder=folder,
-        filename="notes.txt",
-        size=size,
-        content_type=TYPE,
-        checksum=Checksum.parse(checksum) if checksum else None,
-        plan=PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size)),
-        begun={},
-        now=now or datetime.now(UTC),
-        expires_in=expires_in,
-    )
-
-
-def send(request: UploadRequest, body: bytes) -> int:
-    """Send a request unchanged and return the status."""
-    return requests.put(request.url, data=body, headers=dict(request.headers), timeout=10).status_code
+    owner, part_size = str(backend.config.manager_id), PART_BYTES if parts else 0
+    return upload_of(size, part_size=part_size, prefix=backend.prefix, owner=owner, **changes)
 
 
 def refuse(

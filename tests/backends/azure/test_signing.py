@@ -1,11 +1,9 @@
 """Shared access signatures: their content, their lifetime and their cost."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
@@ -14,8 +12,9 @@ from azure.storage.blob import UserDelegationKey
 
 from fileman.backends.azure.backend import AzureBackend
 from fileman.backends.azure.client import AzureClient
-from fileman.backends.values import BackendConfig, ServeAs, Slice
+from fileman.backends.values import ServeAs, Slice
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
+from tests.backends import uploads
 from tests.backends.azure.stores import make_upload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -25,10 +24,7 @@ WEEK = 604_800
 
 
 def make_backend(settings: Mapping[str, Any]) -> AzureBackend:
-    config = BackendConfig(
-        manager_id=uuid4(), backend_url="azure://documents/a b/", settings=settings, supports_direct_upload=True
-    )
-    return AzureBackend(config)
+    return uploads.make_backend(AzureBackend, settings, "azure://documents/a b/")
 
 
 def said(url: str) -> dict[str, str]:
@@ -70,16 +66,13 @@ class TestUploads:
         assert (said(first.url)["sr"], said(first.url)["sp"]) == ("b", "w")
         assert first.headers == ()
 
-    def test_signing_a_window_takes_milliseconds(self) -> None:
-        """One hundred parts are one signature; of processor time, which a busy machine does not stretch"""
+    def test_one_hundred_parts_are_one_signature(self) -> None:
         backend = make_backend(GOOD)
         upload = make_upload(backend, size=6000, parts=True, now=NOW)
         parts = list(upload.slices())
-        started = time.thread_time()
 
         requests = backend.instructions(upload, parts)
 
-        assert time.thread_time() - started < 0.1
         assert len(requests) == 100
         assert len({said(request.url)["sig"] for request in requests}) == 1
 
@@ -94,18 +87,6 @@ class TestDownloads:
         assert (grant["sr"], grant["sp"], grant["spr"], grant["rsct"]) == ("b", "r", "https", "application/pdf")
         assert grant["rscd"] == "attachment; filename*=utf-8''%C3%9Cbersicht.pdf"
         assert grant["se"] == "2026-01-02T04:04:05Z"
-
-    @pytest.mark.parametrize(
-        ("expires_in", "ends"),
-        [
-            (None, "2026-01-02T03:09:05Z"),
-            (1, "2026-01-02T03:04:06Z"),
-            (-5, "2026-01-02T03:04:06Z"),
-            (10**9, "2026-01-09T03:04:05Z"),
-        ],
-    )
-    def test_lifetimes_are_clamped(self, expires_in: int | None, ends: str) -> None:
-        assert said(make_backend(GOOD).get_url("uploads/one", expires_in, now=NOW))["se"] == ends
 
     def test_an_endpoint_in_capitals_is_signed_for_https(self) -> None:
         url = make_backend({**GOOD, "endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}).get_url("uploads/one")

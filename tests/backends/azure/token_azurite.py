@@ -4,8 +4,6 @@ import base64
 import datetime as dt
 import ipaddress
 import json
-import secrets
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.servers.availability import from_node_modules
-from tests.servers.process import LOOPBACK, Program, free_port, running, temporary_folder
+from tests.servers import azurite
+from tests.servers.process import LOOPBACK, temporary_folder
 
-ACCOUNT = "filemantokens"
 TENANT = "11111111-2222-3333-4444-555555555555"
 IDENTITY = "66666666-7777-8888-9999-000000000000"
 HOUR = 3600
@@ -62,30 +59,10 @@ def _encoded(part: dict[str, Any]) -> str:
 
 @contextmanager
 def serve() -> Iterator[TokenServer]:
-    port = free_port()
-    key = base64.b64encode(secrets.token_bytes(64)).decode()
     with temporary_folder("azurite-tls") as folder:
         certificate, private_key = _certificate(folder)
-        program = Program(
-            command=[
-                from_node_modules("azurite-blob"), "--blobHost", LOOPBACK, "--blobPort", str(port),
-                "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--silent",
-                "--oauth", "basic", "--cert", str(certificate), "--key", str(private_key),
-            ],
-            folder=folder,
-            # It reads the signed source of a copy over the network, from itself.
-            environment={"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}", "NODE_EXTRA_CA_CERTS": str(certificate)},
-        )  # fmt: skip
-        with running(program, ready=lambda: _answers(port)):
-            yield TokenServer(endpoint_url=f"https://{LOOPBACK}:{port}/{ACCOUNT}", certificate=certificate)
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=2).close()
-    except OSError:
-        return False
-    return True
+        with azurite.serve(certificate, private_key) as server:
+            yield TokenServer(endpoint_url=server.endpoint_url, certificate=certificate)
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:

@@ -4,60 +4,31 @@ import errno
 import io
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from django.utils import timezone
-
+from fileman.backends.base import Backend
 from fileman.backends.filesystem.backend import FilesystemBackend
-from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Strategy, Upload
+from fileman.backends.values import StoredObject, Upload
+from tests.backends import uploads
+from tests.backends.uploads import make_backend
 
 DATA = b"abcdefgh"
 
 
 def make(base_path: Path, *, backend_url: str = "", **settings: Any) -> FilesystemBackend:
-    config = BackendConfig(
-        manager_id=uuid4(),
-        backend_url=backend_url,
-        settings={"base_path": str(base_path), **settings},
-        supports_direct_upload=False,
-    )
-    return FilesystemBackend(config)
+    return make_backend(FilesystemBackend, {"base_path": str(base_path), **settings}, backend_url, direct=False)
 
 
-def next_try(upload: Upload) -> Upload:
-    """Return the upload with the file path of its second publishing request."""
-    return replace(upload, file_path=f"{upload.folder}2/picture.png", progress={})
+def upload_of(backend: Backend, size: int, *, part_size: int = 0, **changes: Any) -> Upload:
+    return uploads.upload_of(size, part_size=part_size, prefix="", owner=str(backend.config.manager_id), **changes)
 
 
-def upload_of(backend: FilesystemBackend, size: int, *, part_size: int | None = None, **changes: Any) -> Upload:
-    file_id, part_size = uuid4(), part_size or size
-    strategy = Strategy.PARTS if part_size < size else Strategy.SINGLE
-    values: dict[str, Any] = {
-        "file_id": file_id,
-        "upload_path": f".uploads/{backend.config.manager_id}/{file_id}",
-        "file_path": f"uploads/{file_id}/1/picture.png",
-        "parts_path": f"uploads/{file_id}/0/picture.png",
-        "folder": f"uploads/{file_id}/",
-        "filename": "picture.png",
-        "size": size,
-        "content_type": "image/png",
-        "checksum": None,
-        "plan": PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size)),
-        "begun": {},
-        "now": timezone.now(),
-        "expires_in": 600,
-    }
-    return Upload(**{**values, **changes})
-
-
-def put(backend: FilesystemBackend, upload: Upload, data: bytes, *, part_number: int = 1) -> None:
+def put(backend: Backend, upload: Upload, data: bytes, *, part_number: int = 1) -> None:
     backend.write(upload, upload.slice(part_number), io.BytesIO(data))
 
 
-def sent(backend: FilesystemBackend) -> tuple[Upload, StoredObject]:
+def sent(backend: Backend) -> tuple[Upload, StoredObject]:
     """Return an upload after its bytes have arrived, and its facts with their checksum."""
     upload = upload_of(backend, len(DATA))
     verified = backend.write(upload, upload.slice(1), io.BytesIO(DATA))

@@ -3,21 +3,19 @@
 import errno
 import fcntl
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 
+from fileman.backends.base import Backend
 from fileman.backends.filesystem import publishing
-from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import PartsMissing, UploadInProgress
 from tests.backends.filesystem.folder import failing, files_below, put, upload_of
 
 
-def sent_in_parts(backend: FilesystemBackend) -> Upload:
+def sent_in_parts(backend: Backend) -> Upload:
     upload = upload_of(backend, 8, part_size=3)
     for number, data in enumerate((b"abc", b"def", b"gh"), start=1):
         put(backend, upload, data, part_number=number)
@@ -27,7 +25,7 @@ def sent_in_parts(backend: FilesystemBackend) -> Upload:
 class TestAssembly:
     @pytest.mark.parametrize(("piece", "done"), [(publishing.PIECE_BYTES, [3, 6]), (2, [2, 3, 5, 6])])
     def test_each_call_without_time_copies_a_part_or_a_piece_and_notes_progress(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, piece: int, done: list[int]
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, piece: int, done: list[int]
     ) -> None:
         monkeypatch.setattr(publishing, "PIECE_BYTES", piece)
         upload = sent_in_parts(backend)
@@ -46,7 +44,7 @@ class TestAssembly:
 
     @pytest.mark.parametrize(("noted", "on_disk"), [(6, b""), (0, bytes(8))], ids=["restored database", "power cut"])
     def test_only_bytes_that_are_noted_and_on_the_disk_are_not_copied_again(
-        self, backend: FilesystemBackend, root: Path, noted: int, on_disk: bytes
+        self, backend: Backend, root: Path, noted: int, on_disk: bytes
     ) -> None:
         """After a power cut, a file may contain zeros."""
         upload = sent_in_parts(backend)
@@ -59,7 +57,7 @@ class TestAssembly:
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
     def test_the_bytes_do_not_pass_through_this_process(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         upload = sent_in_parts(backend)
         with monkeypatch.context() as counted:
@@ -71,7 +69,7 @@ class TestAssembly:
 
     @pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP])
     def test_assembly_works_without_copies_by_the_kernel(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         monkeypatch.setattr(os, "copy_file_range", failing(number))
 
@@ -79,27 +77,7 @@ class TestAssembly:
 
         assert b"".join(backend.read(assembled.path)) == b"abcdefgh"
 
-    def test_concurrent_assemblies_end_with_one_object(self, backend: FilesystemBackend, root: Path) -> None:
-        """A second caller is told to wait."""
-        upload = sent_in_parts(backend)
-        start = Barrier(10)
-
-        def assemble(_: int) -> str:
-            start.wait(timeout=30)
-            while True:
-                try:
-                    return backend.assemble(upload).etag
-                except UploadInProgress:
-                    continue
-
-        with ThreadPoolExecutor(10) as pool:
-            etags = set(pool.map(assemble, range(10)))
-
-        assert etags == {backend.stat(upload.upload_path).etag}
-        assert b"".join(backend.read(upload.upload_path)) == b"abcdefgh"
-        assert files_below(root) == [upload.upload_path]
-
-    def test_a_call_during_another_assembly_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_call_during_another_assembly_is_told_to_wait(self, backend: Backend, root: Path) -> None:
         upload = sent_in_parts(backend)
         with (root / f"{upload.upload_path}.parts" / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -109,7 +87,7 @@ class TestAssembly:
         assert backend.assemble(upload).size == 8
 
     def test_neither_an_open_part_file_nor_a_late_part_changes_what_was_assembled(
-        self, backend: FilesystemBackend, root: Path
+        self, backend: Backend, root: Path
     ) -> None:
         upload = sent_in_parts(backend)
         with (root / f"{upload.upload_path}.parts" / "1").open("r+b") as late:
@@ -123,9 +101,7 @@ class TestAssembly:
         assert files_below(root) == [upload.upload_path]
 
     @pytest.mark.parametrize("part", [b"d", b"defg"], ids=["short", "long"])
-    def test_a_part_of_the_wrong_length_counts_as_missing(
-        self, backend: FilesystemBackend, root: Path, part: bytes
-    ) -> None:
+    def test_a_part_of_the_wrong_length_counts_as_missing(self, backend: Backend, root: Path, part: bytes) -> None:
         upload = sent_in_parts(backend)
         (root / f"{upload.upload_path}.parts" / "2").write_bytes(part)
 

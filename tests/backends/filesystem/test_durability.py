@@ -3,28 +3,23 @@
 import errno
 import io
 import os
-import signal
 import stat
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.base import Backend
 from fileman.errors import StorageMisconfigured, StorageUnavailable, UploadInProgress
 from tests.backends.filesystem.folder import failing, failing_open, files_below, put, upload_of
-
-MIB = 1024**2
 
 
 class TestFaults:
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
     @pytest.mark.parametrize("call", ["write", "fsync", "link"])
     def test_a_full_or_broken_disk_leaves_nothing_and_may_pass(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
     ) -> None:
         """The upload can be sent again once there is room."""
         upload = upload_of(backend, 3)
@@ -42,7 +37,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENAMETOOLONG])
     def test_an_unwritable_disk_or_path_needs_an_operator(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch, number: int
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         """The message names no path of the server."""
         monkeypatch.setattr(os, "open", failing_open(number, when=lambda flags: bool(flags & os.O_CREAT)))
@@ -56,7 +51,7 @@ class TestFaults:
 class TestWriting:
     @pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
     def test_a_sender_that_is_overtaken_loses(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
         """Nothing is replaced, however late the other sender comes."""
         if not links:
@@ -75,7 +70,7 @@ class TestWriting:
         assert files_below(root) == [upload.upload_path]
 
     def test_a_file_gets_its_name_only_once_it_is_on_the_disk(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Temporary file, fsync, link, fsync of the folder."""
         put(backend, upload_of(backend, 1), b"x")
@@ -88,7 +83,7 @@ class TestWriting:
         assert calls == ["fsync of a folder", "write", "fsync of a file", "link", "fsync of a folder"]
 
     def test_joined_parts_get_their_names_only_once_they_are_on_the_disk(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each piece is synced before it counts as copied, the whole before it is linked, the folder after."""
         upload = upload_of(backend, 5, part_size=3, file_path=".uploads/published")
@@ -103,50 +98,6 @@ class TestWriting:
         named = ["link", "fsync of a folder"]
         assert calls == ["fsync of a file", "fsync of a file", "fsync of a file", *named, *named]
         assert removed_parts == "fsync of a folder"
-
-    def test_a_killed_process_leaves_only_files_that_cleanup_finds(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
-        """Kill -9 in the middle of 200 MB."""
-        upload = upload_of(backend, 200 * MIB)
-        child = subprocess.Popen(
-            [sys.executable, "-c", _HALF_AN_UPLOAD, str(root), upload.upload_path],
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-            stdout=subprocess.PIPE,
-        )
-        with child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == b"half\n"
-            child.send_signal(signal.SIGKILL)
-
-        assert not (root / upload.upload_path).exists()
-        assert backend.missing(upload) == [upload.slice(1)]
-        leftovers = list(backend.list_objects(".uploads/"))
-        assert [stored.size for stored in leftovers] == [100 * MIB]
-        assert backend.delete([upload.upload_path]) == []
-        assert files_below(root) == []
-
-
-_HALF_AN_UPLOAD = """
-import sys, time
-from pathlib import Path
-from tests.backends.filesystem.folder import make, upload_of
-
-class HalfStream:
-    left = 100 * 1024**2
-
-    def read(self, size):
-        if not self.left:
-            print("half", flush=True)
-            time.sleep(60)
-        chunk = bytes(min(size, self.left))
-        self.left -= len(chunk)
-        return chunk
-
-backend = make(Path(sys.argv[1]))
-upload = upload_of(backend, 200 * 1024**2, upload_path=sys.argv[2])
-backend.write(upload, upload.slice(1), HalfStream())
-"""
 
 
 def _recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:

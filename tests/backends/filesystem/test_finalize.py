@@ -9,14 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from fileman import deletion_queue, uploads
-from fileman.backends import get_backend
 from fileman.backends.filesystem import backend as module
 from fileman.backends.filesystem import publishing
 from fileman.errors import ErrorCode, StorageUnavailable
 from fileman.models import FileManager
 from fileman.uploads import Ticket
-from tests.backends.filesystem.folder import DATA, entries_below, failing, files_below, other_device
-from tests.uploads.driver import DAY, NOW, caller_of, configured, file_of, finish, send, start, token_of
+from tests.backends.filesystem.folder import DATA, failing, files_below, other_device
+from tests.uploads.driver import DAY, NOW, finish, send, start
 
 
 @pytest.fixture
@@ -64,33 +63,3 @@ def test_a_file_that_was_published_without_our_knowledge_is_taken_by_the_next_ca
     assert (root / outcome.file.stored_path).read_bytes() == DATA
     deletion_queue.work(now=NOW + DAY)
     assert files_below(root) == [outcome.file.file_path]
-
-
-def test_a_copy_to_another_device_takes_as_many_calls_as_it_needs(
-    user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each call without time copies one piece to the same path."""
-    monkeypatch.setattr(os, "link", other_device())
-    monkeypatch.setattr(publishing, "PIECE_BYTES", 3)
-
-    with configured(FINALIZE_BUDGET_SECONDS=0):
-        codes = [code_of(finish(user, sent)) for _ in range(3)]
-
-    file = file_of(sent)
-    assert codes == [ErrorCode.UPLOAD_IN_PROGRESS, ErrorCode.UPLOAD_IN_PROGRESS, None]
-    assert file.file_path == file.get_try_path(1)
-    assert b"".join(get_backend(file.file_manager).read(file.stored_path)) == DATA
-
-
-def test_an_aborted_copy_leaves_nothing(user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "link", other_device())
-    monkeypatch.setattr(publishing, "PIECE_BYTES", 3)
-    with configured(FINALIZE_BUDGET_SECONDS=0):
-        finish(user, sent)
-    assert entries_below(root / "uploads") != []
-
-    uploads.abort(caller=caller_of(user), upload_token=token_of(sent), now=NOW)
-    deletion_queue.work(now=NOW + DAY)
-
-    assert files_below(root) == []
-    assert entries_below(root / "uploads") == []

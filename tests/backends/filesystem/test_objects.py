@@ -6,14 +6,15 @@ from unittest.mock import Mock
 
 import pytest
 
-from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.base import Backend
 from fileman.errors import FileMissing
-from tests.backends.filesystem.folder import entries_below, files_below, next_try, put, sent, upload_of
+from tests.backends.filesystem.folder import entries_below, files_below, put, sent, upload_of
+from tests.backends.uploads import next_try
 
 
 class TestObjects:
     def test_files_made_within_one_tick_of_the_clock_have_different_times(
-        self, backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file may get the inode of a deleted one; its time keeps their etags apart."""
         uploads = [upload_of(backend, 3) for _ in range(50)]
@@ -25,9 +26,7 @@ class TestObjects:
         times = {backend.stat(upload.upload_path).etag.split("-")[2] for upload in uploads}
         assert len(times) == 50
 
-    def test_deleting_an_upload_path_deletes_everything_of_that_upload(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
+    def test_deleting_an_upload_path_deletes_everything_of_that_upload(self, backend: Backend, root: Path) -> None:
         """Parts, temporary files and lock, which a list has too, but nothing of another upload."""
         gone, kept = upload_of(backend, 5, part_size=3), upload_of(backend, 5, part_size=3)
         for upload in (gone, kept):
@@ -40,7 +39,7 @@ class TestObjects:
 
         assert files_below(root) == [f"{kept.upload_path}.parts/{name}" for name in ("1", "2.0123.tmp")]
 
-    def test_folders_and_foreign_names_are_no_objects(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_folders_and_foreign_names_are_no_objects(self, backend: Backend, root: Path) -> None:
         (root / "uploads" / "folder").mkdir(parents=True)
         (root / "uploads" / "wild*card").write_bytes(b"x")
 
@@ -50,19 +49,19 @@ class TestObjects:
 
 
 class TestFolders:
-    def test_a_deleted_file_takes_its_folders_along(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_deleted_file_takes_its_folders_along(self, backend: Backend, root: Path) -> None:
         """But not the folder of all files, which may be a mount."""
         upload, verified = sent(backend)
         backend.publish(upload, verified)
         folder = str(upload.file_id)
-        assert entries_below(root / "uploads") == [folder, f"{folder}/1", f"{folder}/1/picture.png"]
+        assert entries_below(root / "uploads") == [folder, f"{folder}/1", f"{folder}/1/picture_20260102.png"]
 
         assert backend.delete([upload.file_path]) == []
 
         assert entries_below(root / "uploads") == []
         assert (root / "uploads").is_dir()
 
-    def test_the_file_of_another_try_stays(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_the_file_of_another_try_stays(self, backend: Backend, root: Path) -> None:
         upload, verified = sent(backend)
         other = next_try(upload)
         for one in (upload, other):
@@ -71,11 +70,9 @@ class TestFolders:
         assert backend.delete([f"{upload.folder}0/picture.png", upload.file_path, upload.upload_path]) == []
 
         assert files_below(root) == [other.file_path]
-        assert entries_below(root / "uploads" / f"{upload.file_id}") == ["2", "2/picture.png"]
+        assert entries_below(root / "uploads" / f"{upload.file_id}") == ["2", "2/picture_20260102.png"]
 
-    def test_the_empty_folders_of_a_try_that_failed_are_deleted_with_it(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
+    def test_the_empty_folders_of_a_try_that_failed_are_deleted_with_it(self, backend: Backend, root: Path) -> None:
         (root / "uploads" / "file" / "1").mkdir(parents=True)
 
         assert backend.delete(["uploads/file/1/picture.png"]) == []
@@ -83,7 +80,7 @@ class TestFolders:
         assert entries_below(root) == ["uploads"]
 
     def test_a_file_of_an_earlier_version_is_read_served_and_deleted_where_it_is(
-        self, backend: FilesystemBackend, root: Path
+        self, backend: Backend, root: Path
     ) -> None:
         """It has no folder of its own."""
         (root / "uploads").mkdir(parents=True)
@@ -100,9 +97,7 @@ class TestFolders:
         assert backend.delete(["uploads/other_20250102.png"]) == []
         assert (root / "uploads").is_dir()
 
-    def test_a_folder_that_is_a_mount_or_not_ours_to_remove_is_named(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
+    def test_a_folder_that_is_a_mount_or_not_ours_to_remove_is_named(self, backend: Backend, root: Path) -> None:
         """A link in place of a folder: nothing behind it is removed."""
         outside = root.parent / "outside"
         (outside / "1").mkdir(parents=True)
@@ -114,7 +109,7 @@ class TestFolders:
         assert entries_below(outside) == ["1"]
 
     def test_a_list_opens_no_folder_outside_its_prefix(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Cleanup lists the files of one sixteenth of all ids after the other."""
         for name in ("a1", "a2", "b1"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.base import Backend
 from fileman.backends.values import DeleteFailure
 from fileman.errors import StorageMisconfigured
 from tests.backends.filesystem.folder import entries_below, failing, files_below, make, put, upload_of
@@ -25,7 +25,7 @@ UNSAFE += ["uploads/./name", "uploads/../../outside", *(f"uploads/na{sign}me" fo
 class TestPaths:
     @pytest.mark.parametrize("unsafe", UNSAFE)
     def test_an_unsafe_path_is_refused_before_any_system_call(
-        self, backend: FilesystemBackend, unsafe: str, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, unsafe: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         upload = upload_of(backend, 3, upload_path=unsafe)
         for name in ("open", "stat", "mkdir", "unlink", "link"):
@@ -45,7 +45,7 @@ class TestPaths:
         reason = "This path is not the path of a stored file."
         assert backend.delete([unsafe]) == [DeleteFailure(path=unsafe, reason=reason)]
 
-    def test_a_symbolic_link_to_a_folder_is_not_entered(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_symbolic_link_to_a_folder_is_not_entered(self, backend: Backend, root: Path) -> None:
         """Neither to read, nor to write, delete or list."""
         outside = root.parent / "outside"
         outside.mkdir()
@@ -65,7 +65,7 @@ class TestPaths:
         assert list(backend.list_objects("")) == []
         assert files_below(outside) == ["name"]
 
-    def test_a_symbolic_link_to_a_file_is_not_followed(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_symbolic_link_to_a_file_is_not_followed(self, backend: Backend, root: Path) -> None:
         """Deleting removes the link, never what it points to. A named pipe does not hang a reader."""
         secret = root.parent / "secret"
         secret.write_bytes(b"secret")

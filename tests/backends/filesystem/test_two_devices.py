@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fileman.backends.base import Backend
 from fileman.backends.filesystem import publishing
-from fileman.backends.filesystem.backend import FilesystemBackend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, StorageFull, StorageUnavailable, UploadInProgress
@@ -20,12 +20,12 @@ from tests.backends.filesystem.folder import (
     entries_below,
     failing,
     files_below,
-    next_try,
     other_device,
     put,
     sent,
     upload_of,
 )
+from tests.backends.uploads import next_try
 
 
 @pytest.fixture(params=["uploads", ".uploads", "injected"])
@@ -46,7 +46,7 @@ def _pieces_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_two_devices")
 class TestCopies:
-    def test_the_file_is_copied_and_nothing_else_is_left(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_the_file_is_copied_and_nothing_else_is_left(self, backend: Backend, root: Path) -> None:
         """The copy has another etag, and the checksums of its source, which has not changed meanwhile."""
         upload, verified = sent(backend)
 
@@ -54,15 +54,13 @@ class TestCopies:
 
         assert (root / upload.file_path).read_bytes() == DATA
         assert not (root / upload.file_path).samefile(root / upload.upload_path)
-        assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/picture.png"]
+        assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/picture_20260102.png"]
         assert replace(published, checksums={}) == backend.stat(upload.file_path)
         assert published.etag != verified.etag
         assert published.checksums == verified.checksums != {}
 
     @pytest.mark.usefixtures("_pieces_of_three")
-    def test_each_call_without_time_copies_one_piece_and_none_again(
-        self, backend: FilesystemBackend, root: Path
-    ) -> None:
+    def test_each_call_without_time_copies_one_piece_and_none_again(self, backend: Backend, root: Path) -> None:
         """As a mark, the bytes on the other device are changed after the first call."""
         upload, verified = sent(backend)
         temporary = f"{upload.folder}.parts/{verified.etag}.tmp"
@@ -82,7 +80,7 @@ class TestCopies:
     @pytest.mark.usefixtures("_pieces_of_three")
     @pytest.mark.parametrize("keeps_notes", [True, False], ids=["old notes", "no notes"])
     def test_a_copy_is_never_continued_with_the_bytes_of_another_source(
-        self, backend: FilesystemBackend, root: Path, keeps_notes: bool
+        self, backend: Backend, root: Path, keeps_notes: bool
     ) -> None:
         upload, verified = sent(backend)
         _publish_a_piece(backend, upload, verified)
@@ -99,7 +97,7 @@ class TestCopies:
         assert (root / upload.file_path).read_bytes() == DATA.upper()
 
     def test_a_source_that_changes_during_the_copy_is_not_published(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The fault: another program writes into the file, before the copied bytes are synced."""
         upload, verified = sent(backend)
@@ -117,7 +115,7 @@ class TestCopies:
         assert backend.find(upload.file_path) is None
 
     def test_a_copy_that_has_its_name_is_never_written_again(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The fault: the process ends between the link and the removal of the first name."""
         upload, verified = sent(backend)
@@ -137,7 +135,7 @@ class TestCopies:
         assert backend.stat(upload.file_path) == found
         assert (root / upload.file_path).read_bytes() == DATA
 
-    def test_a_call_during_another_copy_is_told_to_wait(self, backend: FilesystemBackend, root: Path) -> None:
+    def test_a_call_during_another_copy_is_told_to_wait(self, backend: Backend, root: Path) -> None:
         """It keeps its path."""
         upload, verified = sent(backend)
         work_folder = root / f"{upload.folder}.parts"
@@ -152,9 +150,7 @@ class TestCopies:
 
     @pytest.mark.usefixtures("_pieces_of_three")
     @pytest.mark.parametrize("end", ["abort", "delete the upload path", "delete the file path", "delete the folder"])
-    def test_an_unfinished_copy_is_removed_with_its_upload(
-        self, backend: FilesystemBackend, root: Path, end: str
-    ) -> None:
+    def test_an_unfinished_copy_is_removed_with_its_upload(self, backend: Backend, root: Path, end: str) -> None:
         upload, verified = sent(backend)
         _publish_a_piece(backend, upload, verified)
         assert {stored.size for stored in backend.list_objects(upload.folder)} == {0, 3}
@@ -173,7 +169,7 @@ class TestCopies:
 
 class TestFaults:
     def test_a_copy_goes_on_once_there_is_room(
-        self, backend: FilesystemBackend, root: Path, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A real device of 64 KiB."""
         monkeypatch.setattr(publishing, "PIECE_BYTES", 32 * 1024)
@@ -193,6 +189,6 @@ class TestFaults:
             assert (root / upload.file_path).read_bytes() == bytes(size)
 
 
-def _publish_a_piece(backend: FilesystemBackend, upload: Upload, verified: StoredObject) -> None:
+def _publish_a_piece(backend: Backend, upload: Upload, verified: StoredObject) -> None:
     with time_limit(0), pytest.raises(UploadInProgress):
         backend.publish(upload, verified)

@@ -1,4 +1,4 @@
-"""A test that asks for `store` gets a new bucket; plain http is allowed, as the stand-in speaks it."""
+"""A test that asks for `store` gets a new bucket."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,21 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backends.gcs.stores import Store, changed
+from tests.backends.gcs.stores import Store
 from tests.servers.gcs import GcsServer
-
-
-@pytest.fixture(autouse=True)
-def _no_credentials_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
-
-
-@pytest.fixture(autouse=True)
-def _plain_http() -> Iterator[None]:
-    with changed(ALLOW_INSECURE_ENDPOINTS=True):
-        yield
+from tests.servers.proxy import Proxy, proxy_to
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +21,13 @@ def sdk_client(gcs_server: GcsServer) -> Iterator[Any]:
 
 @pytest.fixture
 def store(gcs_server: GcsServer, sdk_client: Any) -> Iterator[Store]:
-    """An empty bucket, and a stand-in without faults."""
+    """An empty bucket."""
     yield Store(server=gcs_server, bucket=sdk_client.create_bucket(f"bucket-{uuid4().hex}"))
-    gcs_server.clear_faults()
     gcs_server.set_unfinished_rewrite_steps(0)
+
+
+@pytest.fixture
+def proxy(store: Store) -> Iterator[Proxy]:
+    """A proxy before the stand-in: `store.backend(endpoint=proxy.url)`."""
+    with proxy_to(store.server.endpoint) as proxy:
+        yield proxy

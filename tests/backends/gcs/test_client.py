@@ -1,9 +1,8 @@
 """Google's library goes through our connections: nothing redirects it, nothing is asked twice or on the side."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
 from typing import Any
 
 import pytest
@@ -11,166 +10,84 @@ import pytest
 from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.time_limit import time_limit
 from fileman.errors import OutOfTime, StorageError, StorageUnavailable
-from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import CALLS, Call, Store, impatient, upload_of
-from tests.servers.gcs.faults import Fault
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import CALLS, upload_of
+from tests.servers.proxy import Answer, Exchange, Proxy, answer_with, answering, json_answer
 
-SILENCE_SECONDS = 20
-"""After it the silent storage returns what no backend takes."""
-each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+REDIRECTING = {
+    "STORAGE_EMULATOR_HOST": "{other}",
+    "API_ENDPOINT_OVERRIDE": "{other}",
+    "GOOGLE_API_USE_MTLS_ENDPOINT": "always",
+    "GOOGLE_CLOUD_UNIVERSE_DOMAIN": "example.com",
+    "GOOGLE_CLOUD_PROJECT": "elsewhere",
+}
+"""Variables of the environment that redirect Google's library."""
 
 
 @contextmanager
-def asked_of(store: Store, answer: Callable[[Asked], Answer]) -> Iterator[tuple[GCSBackend, list[str]]]:
-    """A backend with a token, over a server of the test's, and what that server was asked."""
-    asked: list[str] = []
+def refusing(store: Store) -> Iterator[tuple[GCSBackend, Proxy]]:
+    """A backend with a token, over a server that returns a 404, on which the library likes to ask for the bucket.
 
-    def respond(question: Asked) -> Answer:
-        asked.append(f"{question.method} {question.path}")
-        return answer(question)
+    A batch gets a 403: without batches objects are tried one by one.
+    """
+    error = {"error": {"errors": [{"reason": "notFound", "message": "No such object"}]}}
+    started: set[str] = set()
 
-    with answering(respond) as endpoint:
-        backend = store.backend(endpoint=endpoint)
+    def refuse(asked: Exchange) -> Answer:
+        started.update(thread.name for thread in threading.enumerate() if "_fetch_background" in thread.name)
+        return json_answer(error, status=403 if asked.seen.target.startswith("/batch/") else 404)
+
+    with answering(refuse) as proxy:
+        backend = store.backend(endpoint=proxy.url)
         backend._client.authorize({})
-        yield backend, asked
+        yield backend, proxy
+    assert started == set()
 
 
-def refuse(asked: Asked) -> Answer:
-    """Return a 404, on which the library likes to ask for the bucket. A batch without one is tried object by object."""
-    status = 403 if asked.path.startswith("/batch/") else 404
-    return json_answer({"error": {"errors": [{"reason": "notFound", "message": "No such object"}]}}, status=status)
-
-
-@each_call
-def test_each_call_is_one_request_and_starts_no_thread(store: Store, call: Call) -> None:
-    threads: list[set[str]] = []
-
-    def not_found(asked: Asked) -> Answer:
-        threads.append({thread.name for thread in threading.enumerate() if "_fetch_background" in thread.name})
-        return refuse(asked)
-
-    with asked_of(store, not_found) as (backend, asked), pytest.raises(StorageError):
-        call(backend)
-
-    assert len(asked) == 1
-    assert threads == [set()]
-
-
-@each_call
-@pytest.mark.parametrize("limit", [None, 60], ids=["free", "in a time limit"])
-def test_a_silent_storage_costs_no_more_than_its_time_outs(store: Store, call: Call, limit: float | None) -> None:
-    """All attempts end while the storage is still silent: two, or one in a time limit, or one that publishes."""
-    tested = Event()
-
-    def silent(asked: Asked) -> Answer:
-        tested.wait(SILENCE_SECONDS)
-        return json_answer({})
-
-    with asked_of(store, silent) as (backend, asked):
-        with impatient(), time_limit(limit), pytest.raises(StorageUnavailable):
-            call(backend)
-        tested.set()
-
-    assert len(asked) == (1 if limit or call is CALLS["rewrite"] else 2)
-
-
-@each_call
-def test_in_a_time_limit_no_request_starts_that_does_not_fit(store: Store, call: Call) -> None:
-    """One has been sent already, and a full time-out is longer than what is left."""
-    with asked_of(store, refuse) as (backend, asked), time_limit(1):
-        backend.find("first")
-        with pytest.raises(OutOfTime):
-            call(backend)
-
-    assert len(asked) == 1
-
-
-def test_a_busy_storage_is_asked_twice_outside_of_a_time_limit_only(store: Store) -> None:
-    with asked_of(store, lambda _: Answer(status=503)) as (backend, asked):
-        for limit in (None, 60):
-            with time_limit(limit), pytest.raises(StorageUnavailable):
-                backend.stat("a")
-
-    assert len(asked) == 3
-
-
-@each_call
-def test_a_redirect_is_not_followed(store: Store, call: Call) -> None:
-    """The access token reaches no other host."""
-    followed: list[str] = []
-
-    def elsewhere(asked: Asked) -> Answer:
-        followed.append(asked.path)
-        return json_answer({})
-
-    with answering(elsewhere) as other:
-        redirect = lambda asked: Answer(status=307, headers={"Location": f"{other}{asked.path}"})  # noqa: E731
-        with asked_of(store, redirect) as (backend, _), pytest.raises(StorageUnavailable):
-            call(backend)
-
-    assert followed == []
-
-
-@each_call
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("STORAGE_EMULATOR_HOST", "{other}"),
-        ("API_ENDPOINT_OVERRIDE", "{other}"),
-        ("GOOGLE_API_USE_MTLS_ENDPOINT", "always"),
-        ("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "example.com"),
-        ("GOOGLE_CLOUD_PROJECT", "elsewhere"),
-    ],
-)
-def test_no_variable_of_the_environment_redirects_the_library(
-    store: Store, call: Call, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["stat", "list", "publish", "delete", "read", "begin large"])
+@pytest.mark.parametrize("variable", [None, *REDIRECTING])
+def test_each_call_is_one_request_whatever_the_environment_says(
+    store: Store, name: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with answering(refuse) as other:
-        monkeypatch.setenv(name, value.format(other=other))
-        with asked_of(store, refuse) as (backend, asked), pytest.raises(StorageError):
-            call(backend)
+    """And starts no thread."""
+    with refusing(store) as (_, other), refusing(store) as (backend, proxy):
+        if variable:
+            monkeypatch.setenv(variable, REDIRECTING[variable].format(other=other.url))
+        with pytest.raises(StorageError):
+            CALLS[name][1](backend, upload_of(session=name == "begin large"))
 
-    assert len(asked) == 1
-
-
-def test_a_copy_is_pinned_create_only_and_limited(store: Store) -> None:
-    with asked_of(store, lambda _: json_answer({})) as (backend, asked), pytest.raises(StorageUnavailable):
-        CALLS["rewrite"](backend)
-
-    (request,) = asked
-    pins = ("sourceGeneration=1", "ifSourceGenerationMatch=1", "ifGenerationMatch=0")
-    for parameter in (*pins, f"maxBytesRewrittenPerCall={256 * 1024**2}"):
-        assert parameter in request
+    assert (len(proxy.seen), other.seen) == (1, [])
 
 
-def test_one_token_serves_many_requests(store: Store) -> None:
-    backend = store.backend()
-    assert backend.find("a") is None
-    store.server.inject(Fault(path_contains="/_front/token", status=500, times=99))
+def test_one_token_serves_many_requests(store: Store, proxy: Proxy) -> None:
+    account = {**store.server.service_account_info, "token_uri": f"{proxy.url}/_front/token"}
+    backend = store.backend(endpoint=proxy.url, credentials=account)
 
-    assert backend.find("a") is None
+    assert (backend.find("a"), backend.find("a")) == (None, None)
+
+    assert [seen.target.partition("?")[0] for seen in proxy.seen].count("/_front/token") == 1
 
 
 @pytest.mark.parametrize("call", [lambda backend: backend.stat("a"), lambda backend: list(backend.read("a"))])
-def test_a_token_that_google_revokes_is_replaced(store: Store, call: Any) -> None:
+def test_a_token_that_google_revokes_is_replaced(store: Store, proxy: Proxy, call: Any) -> None:
     """By one more request, and not for the rest of its hour."""
     store.put("a")
-    backend = store.backend()
+    backend = store.backend(endpoint=proxy.url)
     call(backend)
     old = backend._client.credentials.token
-    store.server.inject(Fault(path_contains="/o/a", status=401))
+    proxy.disturb(answer_with(401), target="/o/a|/a$")
 
     call(backend)
 
     assert backend._client.credentials.token != old
 
 
-def test_a_copy_with_a_revoked_token_is_not_sent_again(store: Store) -> None:
+def test_a_copy_with_a_revoked_token_is_not_sent_again(store: Store, proxy: Proxy) -> None:
     """A publishing request is never repeated; the next one has a new token."""
     store.put("a")
-    backend = store.backend()
+    backend = store.backend(endpoint=proxy.url)
     source = backend.stat("a")
-    store.server.inject(Fault(path_contains="/rewriteTo/", status=401))
+    proxy.disturb(answer_with(401), target="/rewriteTo/")
 
     with pytest.raises(StorageUnavailable):
         backend.publish(upload_of(), source)

@@ -27,6 +27,7 @@ class TestDirect(BackendContract):
         return shared_store.backend(prefix=f"{uuid4()}/")
 
 
+@pytest.mark.long
 class TestThroughUs(BackendContract):
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:

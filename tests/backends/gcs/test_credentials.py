@@ -20,9 +20,9 @@ from fileman.backends.time_limit import time_limit
 from fileman.errors import StorageMisconfigured, StorageUnavailable
 from fileman.models import FileManager
 from tests.api import Api
-from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import BODY, Store, impatient, only_request, send, upload_of
-from tests.servers.proxy import answer_with, hang, proxy_to
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import BODY, only_request, send, upload_of
+from tests.servers.proxy import Answer, Exchange, Headers, Proxy, answering, hang, json_answer
 
 
 @pytest.fixture
@@ -84,29 +84,30 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
     account: Any = store.server.credentials().with_scopes(["cloud-platform"])
     account.refresh(google.auth.transport.requests.Request())
 
-    def metadata(asked: Asked) -> Answer:
-        flavor = {"Metadata-Flavor": "Google"}
-        if asked.path.partition("?")[0].endswith("/token"):
+    def metadata(asked: Exchange) -> Answer:
+        flavor: Headers = (("Metadata-Flavor", "Google"),)
+        if asked.seen.target.partition("?")[0].endswith("/token"):
             token = {"access_token": account.token, "expires_in": 3600, "token_type": "Bearer"}
             return json_answer(token, headers=flavor)
-        if "/service-accounts/" in asked.path:
-            return json_answer(
-                {"email": store.server.client_email, "scopes": [], "aliases": ["default"]}, headers=flavor
-            )
-        return Answer(body=b"my-project", headers={"Content-Type": "text/plain", **flavor})
+        if "/service-accounts/" in asked.seen.target:
+            named = {"email": store.server.client_email, "scopes": [], "aliases": ["default"]}
+            return json_answer(named, headers=flavor)
+        return Answer(status=200, body=b"my-project", headers=(("Content-Type", "text/plain"), *flavor))
 
-    def sign_blob(asked: Asked) -> Answer:
-        signed_blobs.append(asked.path)
-        assert asked.headers["Authorization"] == f"Bearer {account.token}"
+    def sign_blob(asked: Exchange) -> Answer:
+        signed_blobs.append(asked.seen.target)
+        assert ("authorization", f"Bearer {account.token}") in {
+            (name.lower(), value) for name, value in asked.seen.headers
+        }
         signature = account.sign_bytes(base64.b64decode(json.loads(asked.body)["payload"]))
         return json_answer({"keyId": "1", "signedBlob": base64.b64encode(signature).decode()})
 
     with answering(metadata) as metadata_server, answering(sign_blob) as iam:
         monkeypatch.delenv("NO_GCE_CHECK")
-        host = metadata_server.removeprefix("http://")
+        host = metadata_server.url.removeprefix("http://")
         monkeypatch.setenv("GCE_METADATA_IP", host)
         monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)  # read from the environment at import
-        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam}/v1/projects/-/serviceAccounts/{{email}}:signBlob")
+        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam.url}/v1/projects/-/serviceAccounts/{{email}}:signBlob")
         yield store.backend(credentials=None)
 
 
@@ -159,7 +160,7 @@ def test_a_refusal_of_the_signing_service_is_reported(
 ) -> None:
     refusal = {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
     with answering(lambda _: json_answer(refusal, status=403)) as iam:
-        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam}/{{email}}")
+        monkeypatch.setattr(signing, "SIGN_BLOB_URL", f"{iam.url}/{{email}}")
 
         with pytest.raises(StorageMisconfigured):
             machine.get_url("a")
@@ -172,31 +173,25 @@ def test_a_refusal_of_the_signing_service_is_reported(
 
 
 @contextmanager
-def tokens_from(store: Store, answer: Answer) -> Iterator[tuple[GCSBackend, list[Asked]]]:
-    """A backend whose credentials name a token address of the test's, and what that was asked."""
-    asked: list[Asked] = []
-
-    def respond(question: Asked) -> Answer:
-        asked.append(question)
-        return answer
-
-    with answering(respond) as token_uri:
+def tokens_from(store: Store, answer: Answer) -> Iterator[tuple[GCSBackend, Proxy]]:
+    """A backend whose credentials name a token address of the test's, and that address."""
+    with answering(lambda _: answer) as proxy:
         # Credentials are shared by the key, so this one is another.
-        account = {**store.server.service_account_info, "token_uri": f"{token_uri}/{uuid4()}"}
-        yield store.backend(credentials=account), asked
+        account = {**store.server.service_account_info, "token_uri": f"{proxy.url}/{uuid4()}"}
+        yield store.backend(credentials=account), proxy
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(body=b"<html>Welcome</html>"),
-        Answer(body=b'"text"'),
-        Answer(body=b"[]"),
-        Answer(body=b"{}"),
-        Answer(body=b"\xff"),
+        Answer(status=200, body=b"<html>Welcome</html>"),
+        Answer(status=200, body=b'"text"'),
+        Answer(status=200, body=b"[]"),
+        Answer(status=200, body=b"{}"),
+        Answer(status=200, body=b"\xff"),
         Answer(status=404, body=b"default backend - 404"),
         Answer(status=403, body=b"<html>Log in</html>"),
-        Answer(status=302, headers={"Location": "/login"}),
+        Answer(status=302, headers=(("Location", "/login"),)),
         json_answer({"status": "maintenance"}),
     ],
     ids=["page", "text", "list", "empty object", "bytes", "404 page", "403 page", "redirect", "another object"],
@@ -216,45 +211,46 @@ def test_a_page_in_place_of_a_token_may_pass(store: Store, answer: Answer) -> No
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_a_busy_token_server_is_asked_twice_and_in_a_time_limit_once(store: Store, status: int) -> None:
     """google-auth would ask three times more, and sleep in between."""
-    with tokens_from(store, Answer(status=status)) as (backend, asked):
+    with tokens_from(store, Answer(status=status)) as (backend, address):
         with pytest.raises(StorageUnavailable):
             backend.stat("a")
-        assert len(asked) == 2
+        assert len(address.seen) == 2
 
         with time_limit(60), pytest.raises(StorageUnavailable):
             backend.stat("a")
-        assert len(asked) == 3
+        assert len(address.seen) == 3
 
 
 def test_a_refused_key_needs_an_operator(store: Store) -> None:
     refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-    with tokens_from(store, json_answer(refusal, status=400)) as (backend, asked), pytest.raises(StorageMisconfigured):
+    with (
+        tokens_from(store, json_answer(refusal, status=400)) as (backend, address),
+        pytest.raises(StorageMisconfigured),
+    ):
         backend.stat("a")
 
-    assert len(asked) == 1
+    assert len(address.seen) == 1
 
 
-def test_a_silent_token_server_costs_one_time_out(store: Store) -> None:
-    with proxy_to(store.server.endpoint) as proxy:
-        proxy.disturb(hang, times=None)
-        account = {**store.server.service_account_info, "token_uri": f"{proxy.url}/{uuid4()}"}
-        backend = store.backend(credentials=account)
-        with impatient(), time_limit(60), pytest.raises(StorageUnavailable):
+def test_a_silent_token_server_costs_one_time_out(store: Store, impatient: None) -> None:
+    with tokens_from(store, Answer(status=200)) as (backend, address):
+        address.calm()
+        address.disturb(hang, times=None)
+        with time_limit(60), pytest.raises(StorageUnavailable):
             backend.stat("a")
 
-        assert len(proxy.seen) == 1
+        assert len(address.seen) == 1
 
 
-def test_a_silent_metadata_server_costs_one_time_out(
-    store: Store, machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
+def test_a_busy_metadata_server_is_asked_once_in_a_time_limit(
+    machine: GCSBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """google-auth would ask it five times."""
     assert machine.find("a") is None
     machine._client.credentials.token = None
-    with proxy_to(store.server.endpoint) as proxy:
-        proxy.disturb(answer_with(503), times=None)
-        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", proxy.url.removeprefix("http://"))
-        with impatient(), time_limit(60), pytest.raises(StorageUnavailable):
+    with answering(lambda _: Answer(status=503)) as metadata_server:
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", metadata_server.url.removeprefix("http://"))
+        with time_limit(60), pytest.raises(StorageUnavailable):
             machine.stat("a")
 
-        assert len(proxy.seen) == 1
+    assert len(metadata_server.seen) == 1

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.backends.gcs.stores import Store, changed
-from tests.servers.gcs.faults import Fault
-from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, proxy_to
-from tests.servers.proxy import Fault as ServerFault
+from tests.backends.gcs.stores import Store
+from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, json_answer
+from tests.uploads.driver import configured
 
 RULE = {
     "origin": ["https://app.example.com"],
@@ -31,11 +30,6 @@ def problems(store: Store, *, direct: bool = True, **settings: Any) -> list[str]
     return found
 
 
-def test_a_good_bucket_has_no_problems_and_stays_empty(store: Store) -> None:
-    assert problems(allow(store)) == []
-    assert store.names() == []
-
-
 def test_an_absent_bucket_is_named_with_its_project(store: Store) -> None:
     absent = f"{store.bucket.name}-2"
     text = "The bucket does not exist{}. Create it, or correct bucket_name."
@@ -55,7 +49,7 @@ def test_an_unreachable_storage_is_named(store: Store) -> None:
 
 
 LACKING = "The credentials lack the permission {}."
-PROBE = "/o/tenant%2F.uploads%2Fprobe"
+PROBE = "/o/tenant/.uploads/probe"
 
 
 @pytest.mark.parametrize(
@@ -67,41 +61,43 @@ PROBE = "/o/tenant%2F.uploads%2Fprobe"
         ("DELETE", PROBE, 403, 1, LACKING.format("storage.objects.delete")),
         ("GET", PROBE, 403, 1, LACKING.format("storage.objects.get")),
         # The bucket is asked for its CORS rules, and whether it keeps versions.
-        ("GET", "/b/{}?", 403, 2, LACKING.format("storage.buckets.get")),
+        ("GET", r"/b/{}\?", 403, 2, LACKING.format("storage.buckets.get")),
         ("", "/storage/v1/b/", 401, 2, "Google rejects the access token of these credentials."),
         # A deleted key, whose last token still works.
         ("GET", "X-Goog-Signature", 403, 1, "Google rejects URLs signed by these credentials (status 403)."),
         ("POST", "uploadType=media", 400, 1, "Google returned 400 backendError to storage.objects.create."),
     ],
 )
-def test_each_refusal_is_named(store: Store, method: str, path: str, status: int, times: int, problem: str) -> None:
-    fault = Fault(method=method, path_contains=path.format(store.bucket.name), status=status, times=times)
-    allow(store).server.inject(fault)
+def test_each_refusal_is_named(
+    store: Store, proxy: Proxy, method: str, path: str, status: int, times: int, problem: str
+) -> None:
+    error = {"code": status, "errors": [{"reason": "backendError", "message": "no"}]}
+    refusal = answer_with(json_answer({"error": error}, status=status))
+    allow(store)
+    proxy.disturb(refusal, method=method, target=path.format(store.bucket.name), times=times)
 
-    assert problems(store) == [problem]
+    assert problems(store, endpoint=proxy.url) == [problem]
     assert store.names() == []
 
 
 @pytest.mark.parametrize("answer", [answer_with(501), answer_with(MAINTENANCE_PAGE)], ids=["501", "page"])
-def test_a_server_without_batches_is_named_if_it_does_not_delete_singly(store: Store, answer: ServerFault) -> None:
+def test_a_server_without_batches_is_named_if_it_does_not_delete_singly(
+    store: Store, proxy: Proxy, answer: Fault
+) -> None:
     allow(store)
-    with proxy_to(store.server.endpoint) as proxy:
-        proxy.disturb(answer, target="/batch/", times=None)
-        assert problems(store, endpoint=proxy.url) == []
-        assert store.names() == []
+    proxy.disturb(answer, target="/batch/", times=None)
+    assert problems(store, endpoint=proxy.url) == []
+    assert store.names() == []
 
-        proxy.disturb(answer_with(204), method="DELETE", times=None)
-        assert problems(store, endpoint=proxy.url) == [
-            "The storage does not delete as Google does (it is still listed)."
-        ]
+    proxy.disturb(answer_with(204), method="DELETE", times=None)
+    assert problems(store, endpoint=proxy.url) == ["The storage does not delete as Google does (it is still listed)."]
 
 
-def test_a_server_that_finds_what_does_not_exist_is_named(store: Store) -> None:
+def test_a_server_that_finds_what_does_not_exist_is_named(store: Store, proxy: Proxy) -> None:
     allow(store)
-    with proxy_to(store.server.endpoint) as proxy:
-        proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target="/o/tenant/.uploads/probe", skip=1)
+    proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target=PROBE, skip=1)
 
-        assert problems(store, endpoint=proxy.url) == [f"The server at {proxy.url} is not Google Cloud Storage."]
+    assert problems(store, endpoint=proxy.url) == [f"The server at {proxy.url} is not Google Cloud Storage."]
     assert store.names() == []
 
 
@@ -113,13 +109,15 @@ def test_an_insufficient_cors_rule_is_reported(store: Store, changes: dict[str, 
 
     assert problems(store) == [ANY_BROWSER]
     assert problems(store, direct=False) == []
-    with changed(ALLOWED_ORIGINS=ORIGINS):
+    with configured(ALLOWED_ORIGINS=ORIGINS):
         assert problems(store) == [f"No CORS rule of the bucket allows {origin} {HEADERS}" for origin in ORIGINS]
 
 
-def test_each_origin_without_a_rule_is_named(store: Store) -> None:
+def test_each_origin_without_a_rule_is_named(store: Store, proxy: Proxy) -> None:
     """Nobody needs the permission to read the bucket for it."""
-    store.server.inject(Fault(method="GET", path_contains=f"{store.bucket.name}?", status=403, times=99))
-    with changed(ALLOWED_ORIGINS=ORIGINS):
-        assert problems(allow(store)) == [f"No CORS rule of the bucket allows {ORIGINS[1]} {HEADERS}"]
-        assert problems(allow(store, origin=ORIGINS)) == []
+    proxy.disturb(answer_with(403), method="GET", target=rf"{store.bucket.name}\?", times=None)
+    with configured(ALLOWED_ORIGINS=ORIGINS):
+        assert problems(allow(store), endpoint=proxy.url) == [
+            f"No CORS rule of the bucket allows {ORIGINS[1]} {HEADERS}"
+        ]
+        assert problems(allow(store, origin=ORIGINS), endpoint=proxy.url) == []

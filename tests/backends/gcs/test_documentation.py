@@ -1,9 +1,8 @@
 """The samples of docs/backends/gcs.md are parsed and applied."""
 
 import json
-import re
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -12,20 +11,17 @@ from fileman import conf
 from fileman.backends import backend_class
 from fileman.backends.gcs.diagnosis import NEEDED_HEADERS
 from fileman.models import FileManager
-from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of
+from tests.backends.documents import samples, table
+from tests.backends.gcs.stores import Store
 from tests.backends.gcs.test_diagnosis import problems
+from tests.backends.uploads import BODY, checksum_of, only_request, upload_of
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "backends" / "gcs.md").read_text()
-
-
-def samples() -> list[Any]:
-    """Settings, role, CORS and lifecycle, in this order."""
-    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+SETTINGS, ROLE, CORS, LIFECYCLE = samples("gcs")
 
 
 @pytest.mark.django_db
 def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> None:
-    sample = samples()[0]
+    sample = deepcopy(SETTINGS)
     key = tmp_path / "key.json"
     key.write_text(json.dumps(store.server.service_account_info))
     sample["settings"]["credentials"] = str(key)
@@ -36,17 +32,15 @@ def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> N
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
-    table = PAGE.partition("| setting |")[2].partition("\n\n")[0]
-    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    documented = {name.strip("`") for name in table("gcs", "setting")}
 
-    known = set(backend_class("gcs").settings_class.__dataclass_fields__)
-    assert documented == known
-    assert conf.find_type_problems(backend_class("gcs").settings_class, samples()[0]["settings"]) == []
+    assert documented == set(backend_class("gcs").settings_class.__dataclass_fields__)
+    assert conf.find_type_problems(backend_class("gcs").settings_class, SETTINGS["settings"]) == []
 
 
 def test_the_sample_role_holds_every_permission_and_no_other() -> None:
     """On buckets it may only read."""
-    assert samples()[1]["includedPermissions"] == [
+    assert ROLE["includedPermissions"] == [
         "storage.buckets.get",
         "storage.objects.create",
         "storage.objects.delete",
@@ -57,7 +51,7 @@ def test_the_sample_role_holds_every_permission_and_no_other() -> None:
 
 def test_the_sample_cors_rules_are_narrow_and_admit_uploads(store: Store) -> None:
     """No wildcard, and no unused method."""
-    rules = samples()[2]
+    rules = CORS
     store.bucket.cors = rules
     store.bucket.patch()
     origins = [origin for rule in rules for origin in rule["origin"]]
@@ -71,13 +65,13 @@ def test_the_sample_cors_rules_are_narrow_and_admit_uploads(store: Store) -> Non
 
 
 def test_the_sample_lifecycle_rule_reaches_upload_paths_only(store: Store) -> None:
-    rules = samples()[3]["lifecycle"]["rule"]
+    rules = LIFECYCLE["lifecycle"]["rule"]
     store.bucket.lifecycle_rules = rules
     store.bucket.patch()
     store.bucket.reload()
 
     assert [dict(rule) for rule in store.bucket.lifecycle_rules] == rules
-    prefix = f"{samples()[0]['backend_url'].removeprefix('gs://my-bucket/')}.uploads/"
+    prefix = f"{SETTINGS['backend_url'].removeprefix('gs://my-bucket/')}.uploads/"
     assert [rule["condition"]["matchesPrefix"] for rule in rules] == [[prefix]]
     assert all(rule["condition"]["age"] > 14 for rule in rules)
 

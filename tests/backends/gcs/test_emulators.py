@@ -10,13 +10,14 @@ import requests
 
 from fileman.backends.base import Backend
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Upload
+from fileman.backends.values import PartPlan, StoredObject, Upload
 from fileman.errors import FileMissing
 from fileman.testing.contract import BackendContract, Reduction
-from tests.backends.gcs.stores import BODY, ORIGIN, begun, changed, send, upload_of, uploaded
+from tests.backends.uploads import BODY, ORIGIN, begun, make_backend, send, upload_of, uploaded
 from tests.servers.gcs import GoogleServer, serve_emulator
 from tests.servers.process import LOOPBACK
-from tests.servers.proxy import Proxy, duplicate, proxy_to
+from tests.servers.proxy import Proxy, proxy_to
+from tests.uploads.driver import configured
 
 BUCKET = "shared-bucket"
 OTHER = BODY.swapcase()
@@ -42,18 +43,8 @@ def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
 
 
 def backend_of(server: GoogleServer, *, direct: bool = True, endpoint: str = "") -> GCSBackend:
-    return GCSBackend(
-        BackendConfig(
-            manager_id=uuid.uuid4(),
-            backend_url=f"gs://{BUCKET}/{uuid.uuid4()}/",
-            settings={
-                "bucket_name": BUCKET,
-                "credentials": server.service_account_info,
-                "endpoint": endpoint or server.endpoint,
-            },
-            supports_direct_upload=direct,
-        )
-    )
+    keys = {"credentials": server.service_account_info, "endpoint": endpoint or server.endpoint}
+    return make_backend(GCSBackend, {"bucket_name": BUCKET, **keys}, f"gs://{BUCKET}/{uuid.uuid4()}/", direct=direct)
 
 
 def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
@@ -63,6 +54,7 @@ def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
 # fake-gcs-server
 
 
+@pytest.mark.long
 class TestContract(BackendContract):
     """All of the contract but sessions: fake-gcs-server ends a session that is asked how many bytes it has."""
 
@@ -71,7 +63,7 @@ class TestContract(BackendContract):
     @pytest.fixture
     def backend(self, server: GoogleServer) -> Iterator[Backend]:
         """Let one origin upload, so that CORS is tried by preflights: it keeps no rules in its buckets."""
-        with changed(ALLOWED_ORIGINS=[ORIGIN]):
+        with configured(ALLOWED_ORIGINS=[ORIGIN]):
             yield backend_of(server)
 
     def _plan(self, backend: Backend, size: int, *, large: bool) -> PartPlan:
@@ -122,20 +114,6 @@ def test_it_ignores_the_preconditions_of_a_copy(
     assert answer.status_code == 200
     assert backend.stat(upload.file_path).etag != taken.etag
     assert b"".join(backend.read(upload.file_path)) == OTHER
-
-
-def test_a_late_repetition_of_a_copy_harms_nothing(
-    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    """The generation of the source is named in a way that it does not ignore."""
-    proxy.disturb(duplicate, target="/rewriteTo/")
-    published = backend.publish(upload, verified)
-    uploaded_past(proxy, backend, upload, OTHER)
-
-    assert proxy.release() == [404]
-
-    assert backend.stat(upload.file_path) == published
-    assert b"".join(backend.read(upload.file_path)) == BODY
 
 
 def test_a_session_that_is_sent_whole_is_finished(backend: GCSBackend) -> None:

@@ -1,7 +1,6 @@
 """Every error of Google's libraries and every error response of Google becomes one of ours."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import google.api_core.exceptions
@@ -12,8 +11,9 @@ import urllib3.exceptions
 
 from fileman.backends.gcs.errors import Refused, gcs_errors
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
-from tests.backends.gcs.scripted_server import Answer, Asked, answering, json_answer
-from tests.backends.gcs.stores import CALLS, Call, Store, upload_of
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import CALLS, upload_of
+from tests.servers.proxy import Answer, answering, json_answer
 
 TRANSIENT_OF_AUTH = {"TransportError", "TimeoutError", "ResponseError"}
 TRANSIENT_STATUS = {408, 429, 500, 502, 503, 504}
@@ -157,56 +157,33 @@ def test_an_error_without_details_is_googles_too() -> None:
 def test_no_message_for_clients_holds_what_google_said(store: Store) -> None:
     """Account, bucket and object stay out of every text."""
 
-    def respond(asked: Asked) -> Answer:
-        error = {"code": 403, "message": "canary", "errors": [{"reason": "forbidden", "message": "canary"}]}
-        return json_answer({"error": error}, status=403)
+    error = {"code": 403, "message": "canary", "errors": [{"reason": "forbidden", "message": "canary"}]}
+    refusal = json_answer({"error": error}, status=403)
 
-    with answering(respond) as endpoint, pytest.raises(StorageMisconfigured) as caught:
-        store.backend(endpoint=endpoint).stat("canary")
+    with answering(lambda _: refusal) as proxy, pytest.raises(StorageMisconfigured) as caught:
+        store.backend(endpoint=proxy.url).stat("canary")
 
     assert "canary" not in f"{caught.value!s} {caught.value!r} {caught.value.__cause__!s}"
 
 
-@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"[]", b"5"])
-def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, body: bytes) -> None:
-    with answering(lambda _: Answer(body=body)) as endpoint:
-        backend = store.backend(endpoint=endpoint)
-        session = replace(upload_of(session=True), begun={"session": f"{endpoint}/session"})
-        calls: list[Call] = [*CALLS.values(), lambda backend: backend.missing(session)]
-        for call in calls:
-            with pytest.raises(StorageUnavailable):
-                call(backend)
-        assert backend.validate_configuration() == (
-            False,
-            [f"The server at {endpoint} is not Google Cloud Storage."],
-        )
-
-
-@pytest.mark.parametrize("answer", [{}, {"items": [{"name": "a"}], "done": False}, {"name": "a", "size": "many"}])
-def test_json_of_another_server_is_never_taken_for_googles(store: Store, answer: object) -> None:
-    with answering(lambda _: json_answer(answer)) as endpoint:
-        backend = store.backend(endpoint=endpoint)
-        for name in ("stat", "rewrite", "delete"):
-            with pytest.raises(StorageUnavailable):
-                CALLS[name](backend)
-        assert f"The server at {endpoint} is not Google Cloud Storage." in backend.validate_configuration()[1]
-
-
 @pytest.mark.parametrize(
-    "page", [Answer(status=404, body=b"default backend - 404"), json_answer({"error": "bad gateway"}, status=502)]
+    "answer", ["a page", [], 5, {}, {"items": [{"name": "a"}], "done": False}, {"name": "a", "size": "many"}], ids=str
 )
-def test_a_proxy_without_its_storage_deletes_nothing_and_is_no_list(store: Store, page: Answer) -> None:
-    """Nothing counts as deleted, and no session is begun."""
-    with answering(lambda _: page) as endpoint:
-        for name in ("delete", "list", "begin"):
+def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, answer: object) -> None:
+    with answering(lambda _: json_answer(answer)) as proxy:
+        backend = store.backend(endpoint=proxy.url)
+        for name in ("stat", "publish", "delete"):
             with pytest.raises(StorageUnavailable):
-                CALLS[name](store.backend(endpoint=endpoint))
+                CALLS[name][1](backend, upload_of())
+        assert f"The server at {proxy.url} is not Google Cloud Storage." in backend.validate_configuration()[1]
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])
 def test_a_batch_with_another_number_of_responses_counts_for_nothing(store: Store, parts: int) -> None:
     """The library matches the responses by position."""
     part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n"
-    batch = Answer(body=part * parts + b"--b--\r\n", headers={"Content-Type": "multipart/mixed; boundary=b"})
-    with answering(lambda _: batch) as endpoint, pytest.raises(StorageUnavailable):
-        store.backend(endpoint=endpoint).delete(["a", "b"])
+    batch = Answer(
+        status=200, body=part * parts + b"--b--\r\n", headers=(("Content-Type", "multipart/mixed; boundary=b"),)
+    )
+    with answering(lambda _: batch) as proxy, pytest.raises(StorageUnavailable):
+        store.backend(endpoint=proxy.url).delete(["a", "b"])

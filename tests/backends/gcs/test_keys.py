@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import override_settings
 
 from fileman.backends import BackendConfig
 from fileman.backends.gcs.backend import GCSBackend
+from tests.servers.gcs import EMAIL, account_info, new_key
 
 KEY_PROBLEM = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
 
@@ -19,15 +19,7 @@ KEY_PROBLEM = 'credentials must be the JSON key of a service account: {"type": "
 @pytest.fixture(scope="module")
 def key() -> dict[str, str]:
     """A service account's JSON key in the form of Google, with a new private key."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return {
-        "type": "service_account",
-        "project_id": "my-project",
-        "private_key_id": "1",
-        "private_key": private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-        "client_email": "files@my-project.iam.gserviceaccount.com",
-        "token_uri": "https://oauth2.googleapis.com/token",
-    }
+    return account_info(new_key(), "https://oauth2.googleapis.com/token")
 
 
 def config(credentials: object) -> BackendConfig:
@@ -48,7 +40,7 @@ def test_a_key_may_be_an_object_or_a_path(key: dict[str, str], tmp_path: Path) -
         assert backend.capabilities.signs_locally is True
         url = backend.get_url("a")
         assert url.startswith("https://storage.googleapis.com/my-bucket/a?")
-        assert "files%40my-project.iam.gserviceaccount.com" in url
+        assert quote(EMAIL, safe="") in url
 
 
 @pytest.mark.parametrize(

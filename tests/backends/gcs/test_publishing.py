@@ -1,14 +1,12 @@
 """Publish: one rewrite a step, pinned to the verified generation, to a path that no other request writes."""
 
 import re
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
 
-from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import (
@@ -19,14 +17,14 @@ from fileman.errors import (
     StorageUnavailable,
     UploadInProgress,
 )
-from tests.backends.gcs.stores import BODY, Store, impatient, send, upload_of, uploaded
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import BODY, send, upload_of, uploaded
 from tests.servers.proxy import (
     MAINTENANCE_PAGE,
     Fault,
     Proxy,
     answer_with,
     cut,
-    delay,
     lose,
     proxy_to,
     reset,
@@ -43,7 +41,7 @@ class Publishing:
 
     store: Store
     proxy: Proxy
-    backend: GCSBackend
+    backend: Backend
     upload: Upload
     verified: StoredObject
 
@@ -92,7 +90,10 @@ def test_publish_copies_bytes_and_type_and_nothing_else(case: Publishing) -> Non
     published = case.publish()
 
     (seen,) = case.proxy.seen
+    generation = case.verified.etag
+    pins = {f"sourceGeneration={generation}", f"ifSourceGenerationMatch={generation}", "ifGenerationMatch=0"}
     assert (seen.method, REWRITE in seen.target) == ("POST", True)
+    assert pins | {f"maxBytesRewrittenPerCall={256 * 1024**2}"} <= set(re.split("[?&]", seen.target))
     blob = case.store.bucket.get_blob(case.upload.file_path)
     assert published == case.backend.stat(case.upload.file_path)
     assert published.checksums == case.verified.checksums
@@ -207,23 +208,3 @@ def test_the_token_of_another_source_is_not_used(case: Publishing) -> None:
         case.publish()
 
     assert (case.upload.progress, case.rewrites()) == ({}, [])
-
-
-# The first request
-
-
-def test_a_storage_that_answers_late_is_given_its_time(case: Publishing) -> None:
-    """No request starts that does not fit, none is sent twice, and no call is longer than its limit."""
-    case.store.server.set_unfinished_rewrite_steps(3)
-    case.proxy.disturb(delay(0.4), target=REWRITE, times=None)
-    published, seconds = None, []
-    with impatient(0.4, read=0.8):
-        while published is None:
-            began = time.monotonic()
-            with time_limit(1.8), suppress(OutOfTime):
-                published = case.publish()
-            seconds.append(time.monotonic() - began)
-
-    assert len(case.rewrites()) == len(set(case.rewrites())) == 4
-    assert len(seconds) > 1
-    assert max(seconds) < 1.8

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import requests
+from google.api_core.exceptions import MethodNotImplemented
 
 from fileman.backends.values import UploadRequest
-from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, send, upload_of
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import BODY, checksum_of, only_request, send, upload_of
 
 Change = Callable[[UploadRequest], dict[str, Any]]
 
@@ -79,3 +81,13 @@ def test_a_download_url_serves_nothing_else(store: Store, old: str, new: str) ->
     answer = requests.get(url.replace(old, new), timeout=10)
 
     assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
+
+
+def test_no_call_goes_through_that_is_not_checked(store: Store) -> None:
+    """The stand-in serves neither calls that it does not know, nor callers without a token."""
+    blob = store.put("stored")
+    with pytest.raises(MethodNotImplemented):
+        store.bucket.blob("composed").compose([blob])
+
+    assert requests.get(f"{store.server.endpoint}/storage/v1{blob.path}", timeout=10).status_code == 401
+    assert requests.post(f"{store.server.endpoint}/batch/storage/v1", timeout=10).status_code == 401

@@ -5,28 +5,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-import requests
 
+from fileman.backends.base import Backend
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
-from tests.backends.gcs.stores import (
-    BODY,
-    ORIGIN,
-    Store,
-    allowed_origin,
-    begun,
-    changed,
-    checksum_of,
-    impatient,
-    only_request,
-    send,
-    upload_of,
-)
-from tests.servers.gcs.faults import Fault
-from tests.servers.proxy import MAINTENANCE_PAGE, answer_with, cut, hang, proxy_to, reset
-from tests.servers.proxy import Fault as ServerFault
+from tests.backends.gcs.stores import Store, allowed_origin
+from tests.backends.uploads import BODY, ORIGIN, begun, checksum_of, only_request, send, upload_of
+from tests.servers.proxy import Proxy, answer_with, json_answer
+from tests.uploads.driver import configured
 
 KIB = 1024
 BIG = bytes(range(256)) * 4 * 1000
@@ -39,30 +26,12 @@ def backend(store: Store) -> GCSBackend:
 
 
 @pytest.fixture
-def upload(backend: GCSBackend) -> Upload:
+def upload(backend: Backend) -> Upload:
     """A begun upload of BIG."""
     return begun(backend, upload_of(len(BIG), session=True))
 
 
-def _cut(store: Store, backend: GCSBackend, upload: Upload, after_bytes: int) -> None:
-    """Send the remainder, of which `after_bytes` arrive."""
-    request = only_request(backend, upload)
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", cut_after_bytes=after_bytes))
-    with pytest.raises(requests.ConnectionError):
-        send(request, BIG[request.slice.offset :])
-
-
-def test_after_a_lost_response_nothing_is_missing(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    request = only_request(backend, upload)
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", drop_answer=True))
-
-    with pytest.raises(requests.ConnectionError):
-        send(request, BIG)
-
-    assert backend.missing(upload) == []
-
-
-def test_a_session_takes_the_declared_size_only(store: Store, backend: GCSBackend, upload: Upload) -> None:
+def test_a_session_takes_the_declared_size_only(store: Store, backend: Backend, upload: Upload) -> None:
     longer = BIG + b"!"
     headers = {"Content-Range": f"bytes 0-{len(BIG)}/{len(longer)}"}
     (request,) = backend.instructions(upload, list(upload.slices()))
@@ -73,16 +42,14 @@ def test_a_session_takes_the_declared_size_only(store: Store, backend: GCSBacken
 
 
 @pytest.mark.parametrize("algorithm", ["crc32c", "md5"])
-def test_a_session_takes_the_declared_checksum_only(store: Store, backend: GCSBackend, algorithm: str) -> None:
+def test_a_session_takes_the_declared_checksum_only(store: Store, backend: Backend, algorithm: str) -> None:
     upload = begun(backend, upload_of(session=True, checksum=checksum_of(BODY, algorithm)))
 
     assert send(only_request(backend, upload), BODY.swapcase()).status_code == 400
     assert store.names() == []
 
 
-def test_a_session_never_replaces_the_object_at_the_upload_path(
-    store: Store, backend: GCSBackend, upload: Upload
-) -> None:
+def test_a_session_never_replaces_the_object_at_the_upload_path(store: Store, backend: Backend, upload: Upload) -> None:
     """Of two sessions for one upload, the first to end makes the object."""
     request = only_request(backend, upload)
     winner = store.put(upload.upload_path, BIG.swapcase())
@@ -94,9 +61,9 @@ def test_a_session_never_replaces_the_object_at_the_upload_path(
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, "https://files.example.com", None])
-def test_an_allowed_origin_gets_a_session_of_its_own(backend: GCSBackend, origin: str | None) -> None:
+def test_an_allowed_origin_gets_a_session_of_its_own(backend: Backend, origin: str | None) -> None:
     """Without one the session admits no browser."""
-    with changed(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/"):
+    with configured(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/"):
         session = begun(backend, upload_of(session=True), origin=origin).begun["session"]
 
     for asking in (ORIGIN, "https://files.example.com", "https://elsewhere.example.com"):
@@ -104,16 +71,16 @@ def test_an_allowed_origin_gets_a_session_of_its_own(backend: GCSBackend, origin
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example.com", "null", f"{ORIGIN}.evil.com"])
-def test_another_origin_gets_no_session(backend: GCSBackend, origin: str) -> None:
-    allowed = changed(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/")
+def test_another_origin_gets_no_session(backend: Backend, origin: str) -> None:
+    allowed = configured(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://files.example.com/")
     with allowed, pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
         begun(backend, upload_of(session=True), origin=origin)
 
 
-def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
-    store: Store, backend: GCSBackend, upload: Upload
-) -> None:
-    store.server.inject(Fault(method="DELETE", path_contains="upload_id=", status=503, times=2))
+def test_a_session_that_cannot_be_cancelled_now_is_tried_again(store: Store, proxy: Proxy) -> None:
+    backend = store.backend(endpoint=proxy.url)
+    upload = begun(backend, upload_of(session=True))
+    proxy.disturb(answer_with(503), method="DELETE", target="upload_id=", times=2)
 
     with pytest.raises(StorageUnavailable):
         backend.abort(upload)
@@ -125,7 +92,7 @@ def test_a_session_that_cannot_be_cancelled_now_is_tried_again(
 
 @pytest.mark.parametrize("is_noted", [True, False])
 def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
-    backend: GCSBackend, upload: Upload, is_noted: bool
+    backend: Backend, upload: Upload, is_noted: bool
 ) -> None:
     """Google does not know it, or we do not."""
     lost = replace(upload, begun={"session": f"{upload.begun['session']}x"} if is_noted else {})
@@ -138,54 +105,13 @@ def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
-def test_every_status_of_a_session_that_is_gone_means_lost(
-    store: Store, backend: GCSBackend, upload: Upload, status: int
-) -> None:
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=status))
+def test_every_status_of_a_session_that_is_gone_means_lost(store: Store, proxy: Proxy, status: int) -> None:
+    backend = store.backend(endpoint=proxy.url)
+    upload = begun(backend, upload_of(session=True))
+    error = {"error": {"errors": [{"reason": "gone", "message": "It is gone."}]}}
+    proxy.disturb(answer_with(json_answer(error, status=status)), method="PUT", target="upload_id=")
 
     with pytest.raises(UploadLost):
-        backend.missing(upload)
-
-
-@pytest.mark.parametrize("fault", [answer_with(MAINTENANCE_PAGE), answer_with(503), cut("status"), reset])
-def test_what_stands_in_for_the_storage_ends_no_session(
-    store: Store, backend: GCSBackend, upload: Upload, fault: ServerFault
-) -> None:
-    """The bytes that have arrived are kept, and their number is known again."""
-    _cut(store, backend, upload, 600 * KIB)
-    with proxy_to(store.server.endpoint) as proxy:
-        session = upload.begun["session"].replace(store.server.endpoint, proxy.url)
-        proxied = replace(upload, begun={"session": session})
-        proxy.disturb(fault, target="upload_id=", times=None)
-        with pytest.raises(StorageUnavailable):
-            backend.missing(proxied)
-        proxy.calm()
-
-        assert [part.offset for part in backend.missing(proxied)] == [512 * KIB]
-
-
-def test_a_silent_session_costs_one_time_out_in_a_time_limit(store: Store, backend: GCSBackend, upload: Upload) -> None:
-    """Asked for its bytes, and cancelled."""
-    with proxy_to(store.server.endpoint) as proxy:
-        session = upload.begun["session"].replace(store.server.endpoint, proxy.url)
-        proxied = replace(upload, begun={"session": session})
-        proxy.disturb(hang, target="upload_id=", times=None)
-        for call in (backend.missing, backend.abort):
-            with impatient(), time_limit(60), pytest.raises(StorageUnavailable):
-                call(proxied)
-
-        assert [seen.method for seen in proxy.seen] == ["PUT", "DELETE"]
-
-
-def test_one_unavailable_response_is_overcome_and_two_are_not(
-    store: Store, backend: GCSBackend, upload: Upload
-) -> None:
-    """Two attempts."""
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=503))
-    assert backend.missing(upload) == list(upload.slices())
-
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", status=503, times=2))
-    with pytest.raises(StorageUnavailable):
         backend.missing(upload)
 
 
@@ -195,21 +121,6 @@ def test_one_unavailable_response_is_overcome_and_two_are_not(
 @pytest.fixture
 def through_us(store: Store) -> GCSBackend:
     return store.backend(direct=False)
-
-
-def test_a_session_through_us_continues_where_it_broke_off(store: Store, through_us: GCSBackend) -> None:
-    upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
-    store.server.inject(Fault(method="PUT", path_contains="upload_id=", times=2, cut_after_bytes=600 * KIB))
-    with pytest.raises(StorageUnavailable):
-        through_us.write(upload, upload.slice(1), io.BytesIO(BIG))
-    store.server.clear_faults()
-
-    (rest,) = through_us.missing(upload)
-    stored = through_us.write(upload, rest, io.BytesIO(BIG[rest.offset :]))
-
-    assert rest.offset == 512 * KIB
-    assert "sha256" not in stored.checksums
-    assert stored.checksums["crc32c"] == checksum_of(BIG, "crc32c").hexdigest
 
 
 def test_a_session_keeps_the_bytes_of_a_stream_that_ended_early(through_us: GCSBackend) -> None:

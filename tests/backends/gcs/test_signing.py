@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from google.cloud.storage import _signing as google_signing
 
-from fileman.backends.gcs.backend import GCSBackend
+from fileman.backends.base import Backend
 from fileman.backends.values import ServeAs, Upload
-from tests.backends.gcs.stores import BODY, Store, checksum_of, only_request, upload_of
+from tests.backends.gcs.stores import Store
+from tests.backends.uploads import BODY, checksum_of, only_request, upload_of
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
 
@@ -54,7 +55,7 @@ def test_the_time_of_a_signature_is_the_callers(store: Store) -> None:
     assert (query["X-Goog-Date"], query["X-Goog-Expires"]) == ("20261123T123015Z", "60")
 
 
-def granted(backend: GCSBackend, upload: Upload) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def granted(backend: Backend, upload: Upload) -> tuple[Mapping[str, str], Mapping[str, str]]:
     request = only_request(backend, upload)
     assert (request.method, request.fields, request.file_field) == ("PUT", (), None)
     return dict(request.headers), query_of(request.url)

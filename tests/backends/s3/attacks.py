@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -15,17 +15,8 @@ from botocore.exceptions import ClientError
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import Upload, UploadRequest
 from fileman.errors import FilemanError
-from tests.backends.s3.stores import (
-    BODY,
-    PART_BYTES,
-    Store,
-    checksum_of,
-    client_of,
-    part_of,
-    send,
-    status_of,
-    upload_of,
-)
+from tests.backends.s3.stores import PART_BYTES, Store, client_of, status_of
+from tests.backends.uploads import BODY, checksum_of, part_of, send, upload_of
 
 OTHER_BODY = BODY[::-1]
 PARTS_BODY = bytes(PART_BYTES) + BODY
@@ -56,9 +47,9 @@ class Grant:
     def fields(self) -> dict[str, str]:
         return dict(self.request.fields)
 
-    def sent(self, body: bytes = BODY, *, key: str | None = None, **changes: object) -> Outcome:
+    def sent(self, body: bytes = BODY, *, key: str | None = None, **changes: Any) -> Outcome:
         """Send it with these changes; `key` is the object that the attack aims at."""
-        status = send(self.request, body, **changes)  # type: ignore[arg-type]  # url, fields, headers of send()
+        status = send(self.request, body, **changes).status_code
         return Outcome(status=status, took_effect=self.store.has(key or self.upload.upload_path))
 
     def used_to(self, method: str) -> requests.Response:
@@ -85,11 +76,25 @@ def _signed_at(*, is_expired: bool) -> datetime:
     return datetime.now(UTC) - timedelta(hours=1 if is_expired else 0)
 
 
-def _attack(upload_method: str, misuse: Callable[[Grant], Outcome], **granted: Any) -> Attack:
-    return lambda store: misuse(new_grant(store, upload_method=upload_method, **granted))
+def _attack(
+    upload_method: str,
+    misuse: Callable[[Grant], Outcome] | None = None,
+    *,
+    granted: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Attack:
+    """Misuse a request in a way of its own, or send it with these changes."""
+
+    def attack(store: Store) -> Outcome:
+        grant = new_grant(store, upload_method=upload_method, **(granted or {}))
+        return misuse(grant) if misuse else grant.sent(**changes)
+
+    return attack
 
 
 _post, _put = partial(_attack, "post"), partial(_attack, "put")
+EXPIRED, WITH_CHECKSUM = {"is_expired": True}, {"with_checksum": True}
+ENCRYPTED, ENCRYPTION = {"server_side_encryption": "AES256"}, "x-amz-server-side-encryption"
 
 
 def _flipped(text: str) -> str:
@@ -100,7 +105,7 @@ def _post_other_bucket(grant: Grant) -> Outcome:
     store = grant.store
     other = replace(store, bucket=f"{store.bucket[:-1]}z")
     store.client.create_bucket(Bucket=other.bucket)
-    status = send(grant.request, BODY, url=grant.request.url.replace(store.bucket, other.bucket))
+    status = send(grant.request, BODY, url=grant.request.url.replace(store.bucket, other.bucket)).status_code
     return Outcome(status=status, took_effect=other.has(grant.upload.upload_path))
 
 
@@ -145,7 +150,7 @@ def _part(
 
     def attack(store: Store) -> Outcome:
         upload, request = _begun_part(store, is_expired=is_expired)
-        status = send(request, part_of(PARTS_BODY, request) + more, url=change(request.url))
+        status = send(request, part_of(PARTS_BODY, request) + more, url=change(request.url)).status_code
         try:
             arrived = number not in [part.part_number for part in _backend(store).missing(upload)]
         except FilemanError:
@@ -161,7 +166,7 @@ def _part_after_completion(store: Store) -> Outcome:
     for each in backend.instructions(upload, list(upload.slices())):
         send(each, part_of(PARTS_BODY, each))
     whole = backend.assemble(upload)
-    status = send(request, OTHER_BODY)
+    status = send(request, OTHER_BODY).status_code
     return Outcome(status=status, took_effect=backend.stat(upload.parts_path).etag != whole.etag)
 
 
@@ -194,49 +199,43 @@ def _other_secret(store: Store) -> Outcome:
 
 
 ATTACKS: dict[str, Attack] = {
-    "POST: one byte more": _post(lambda grant: grant.sent(BODY + b"!")),
-    "POST: one byte less": _post(lambda grant: grant.sent(BODY[:-1])),
+    "POST: one byte more": _post(body=BODY + b"!"),
+    "POST: one byte less": _post(body=BODY[:-1]),
     "POST: another key": _post(
         lambda grant: grant.sent(key=grant.upload.file_path, fields={"key": grant.upload.file_path})
     ),
     "POST: another bucket": _post(_post_other_bucket),
-    "POST: another type": _post(lambda grant: grant.sent(fields={"Content-Type": "text/html"})),
-    "POST: no type": _post(lambda grant: grant.sent(fields={"Content-Type": None})),
-    "POST: an additional field (acl)": _post(lambda grant: grant.sent(fields={"acl": "public-read"})),
+    "POST: another type": _post(fields={"Content-Type": "text/html"}),
+    "POST: no type": _post(fields={"Content-Type": None}),
+    "POST: an additional field (acl)": _post(fields={"acl": "public-read"}),
     "POST: a policy with another size": _post(_post_other_policy),
     "POST: another signature": _post(
         lambda grant: grant.sent(fields={"x-amz-signature": _flipped(grant.fields["x-amz-signature"])})
     ),
-    "POST: expired": _post(lambda grant: grant.sent(), is_expired=True),
+    "POST: expired": _post(granted=EXPIRED),
     "POST: unsigned": _post(_post_unsigned),
     "POST: the file before the fields": _post(_post_file_first),
-    "POST: without the field for encryption": _post(
-        lambda grant: grant.sent(fields={"x-amz-server-side-encryption": None}), server_side_encryption="AES256"
-    ),
-    "POST: bytes that do not match the SHA-256": _post(lambda grant: grant.sent(OTHER_BODY), with_checksum=True),
-    "PUT: one byte more": _put(lambda grant: grant.sent(BODY + b"!")),
-    "PUT: one byte less": _put(lambda grant: grant.sent(BODY[:-1])),
+    "POST: without the field for encryption": _post(granted=ENCRYPTED, fields={ENCRYPTION: None}),
+    "POST: bytes that do not match the SHA-256": _post(granted=WITH_CHECKSUM, body=OTHER_BODY),
+    "PUT: one byte more": _put(body=BODY + b"!"),
+    "PUT: one byte less": _put(body=BODY[:-1]),
     "PUT: another key": _put(
         lambda grant: grant.sent(
             url=grant.request.url.replace(grant.upload.upload_path, grant.upload.file_path), key=grant.upload.file_path
         )
     ),
-    "PUT: another type": _put(lambda grant: grant.sent(headers={"Content-Type": "text/html"})),
-    "PUT: no type": _put(lambda grant: grant.sent(headers={"Content-Type": None})),
+    "PUT: another type": _put(headers={"Content-Type": "text/html"}),
+    "PUT: no type": _put(headers={"Content-Type": None}),
     "PUT: another signature": _put(lambda grant: grant.sent(url=_flipped(grant.request.url))),
     "PUT: a longer lifetime": _put(
-        lambda grant: grant.sent(url=grant.request.url.replace("Expires=60", "Expires=86400")), is_expired=True
+        lambda grant: grant.sent(url=grant.request.url.replace("Expires=60", "Expires=86400")), granted=EXPIRED
     ),
-    "PUT: expired": _put(lambda grant: grant.sent(), is_expired=True),
+    "PUT: expired": _put(granted=EXPIRED),
     "PUT: unsigned": _put(lambda grant: grant.sent(url=grant.request.url.partition("?")[0])),
-    "PUT: without the header for encryption": _put(
-        lambda grant: grant.sent(headers={"x-amz-server-side-encryption": None}), server_side_encryption="AES256"
-    ),
-    "PUT: an additional header (x-amz-acl)": _put(lambda grant: grant.sent(headers={"x-amz-acl": "public-read"})),
-    "PUT: an additional header (Content-Encoding)": _put(
-        lambda grant: grant.sent(headers={"Content-Encoding": "gzip"})
-    ),
-    "PUT: bytes that do not match the SHA-256": _put(lambda grant: grant.sent(OTHER_BODY), with_checksum=True),
+    "PUT: without the header for encryption": _put(granted=ENCRYPTED, headers={ENCRYPTION: None}),
+    "PUT: an additional header (x-amz-acl)": _put(headers={"x-amz-acl": "public-read"}),
+    "PUT: an additional header (Content-Encoding)": _put(headers={"Content-Encoding": "gzip"}),
+    "PUT: bytes that do not match the SHA-256": _put(granted=WITH_CHECKSUM, body=OTHER_BODY),
     "PUT: used to read": _put(_put_read),
     "PUT: used to delete": _put(_put_delete),
     "Part: one byte more": _part(more=b"!"),

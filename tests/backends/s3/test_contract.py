@@ -63,6 +63,7 @@ class TestRclone(S3Contract):
     parts_may_be_small = True
 
 
+@pytest.mark.long
 class TestMoto(S3Contract):
     server_name = "moto"
     reduced = frozenset({Reduction.EXACT_LENGTH, Reduction.SIGNATURES})

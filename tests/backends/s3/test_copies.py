@@ -10,13 +10,14 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, OutOfTime, StorageUnavailable
-from tests.backends.s3.stores import BODY, Store, assembled, checksum_of, copies_as_on_aws, on, read, uploaded
+from tests.backends.s3.stores import Store, assembled, copies_as_on_aws, on, uploaded
+from tests.backends.uploads import BODY, checksum_of, read
 from tests.servers.proxy import Proxy, answer_with, delay, hold
 
 OTHER_BODY = BODY[::-1]
 MD5 = checksum_of(BODY, "md5").hexdigest
 SOURCE = "x-amz-copy-source"
-by_parts = on("radosgw", "ministack", "moto")
+by_parts = on("radosgw", "ministack", "moto", quick=1)
 
 
 def swap(store: Store, upload: Upload) -> None:
@@ -66,7 +67,7 @@ def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(
     assert (backend.find(upload.file_path) or published).checksums["md5"] == MD5
 
 
-@on("radosgw", "moto")
+@on("radosgw", "moto", quick=1)
 @pytest.mark.parametrize("calls", [0, 1])
 def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, backend: S3Backend, calls: int) -> None:
     """These stores ignore the condition of a copy."""
@@ -80,7 +81,7 @@ def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, 
     assert_nothing_published(store, upload)
 
 
-@on("radosgw", "moto")
+@on("radosgw", "moto", quick=1)
 def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Store, backend: S3Backend) -> None:
     """A load balancer repeats the request after the client has swapped the bytes, and before Complete."""
     upload, verified = assembled(backend)
@@ -120,22 +121,6 @@ def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
     assert (published.checksums["md5"], read(backend, published.path)) == (MD5, BODY)
 
 
-@on("radosgw", "moto")
-@pytest.mark.usefixtures("impatient")
-def test_a_slow_copy_of_swapped_bytes_is_not_published(store: Store, proxy: Proxy, backend: S3Backend) -> None:
-    upload, verified = assembled(backend)
-    proxy.disturb(hold, header=SOURCE)
-    with pytest.raises(StorageUnavailable):
-        backend.publish(upload, verified)
-    swap(store, upload)
-    proxy.release()
-
-    with pytest.raises(ObjectChanged):
-        backend.publish(upload, verified)
-
-    assert_nothing_published(store, upload)
-
-
 @by_parts
 @pytest.mark.parametrize(
     ("method", "target"),
@@ -171,20 +156,6 @@ def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
 
     assert verbs(proxy) == ["HeadObject"]
     assert published.checksums["md5"] == MD5
-
-
-@on("ministack")
-def test_aws_gets_one_copy_and_is_not_asked_before_it(store: Store, proxy: Proxy) -> None:
-    backend = store.backend(endpoint_url=proxy.url, upload_method="put")
-    upload, verified = assembled(backend, checksum=checksum_of(BODY, "sha256"))
-    proxy.seen.clear()
-
-    published = copies_as_on_aws(backend).publish(upload, verified)
-
-    assert verbs(proxy) == ["CopyObject", "HeadObject"]
-    sha256 = checksum_of(BODY, "sha256").hexdigest
-    assert (verified.checksums["sha256"], published.checksums["sha256"]) == (sha256, sha256)
-    assert read(backend, upload.file_path) == BODY
 
 
 @on("ministack")

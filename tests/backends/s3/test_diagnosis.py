@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
 
-from tests.backends.s3.stores import PREFIX, Store, new_store, on
+from tests.backends.s3.stores import Store, new_store, on
+from tests.backends.uploads import PREFIX
 from tests.servers.process import free_port
 from tests.servers.radosgw import RadosGateway, S3User
 
@@ -90,7 +91,7 @@ def test_an_unreachable_storage_is_named(open_store: Store) -> None:
     assert find_problems(open_store, endpoint_url=url) == [f"The storage ({url}) does not respond."]
 
 
-@on("moto", "ministack")
+@on("ministack", "moto", quick=1)
 def test_another_region_is_named(store: Store) -> None:
     """The SDK finds the bucket anyway; the URLs that it signs do not work."""
     allow_browsers(store, "POST", "PUT")
@@ -104,7 +105,7 @@ AES256 = {"server_side_encryption": "AES256"}
 WITH_CHECKSUMS = ["content-type", "x-amz-checksum-*"]
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=1)
 @pytest.mark.parametrize(
     ("methods", "headers", "settings", "problems"),
     [
@@ -129,7 +130,7 @@ def test_a_missing_cors_rule_is_named(
     assert find_problems(store, **settings) == problems
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=1)
 def test_an_origin_without_a_rule_is_named(store: Store) -> None:
     """If ALLOWED_ORIGINS is set."""
     others = ["https://admin.example.com", "https://app.example.com.evil.example"]
@@ -182,7 +183,7 @@ def test_a_missing_permission_is_named(open_store: Store, stranger: S3User, lack
     assert lacking in PERMISSIONS or len(found) == 1
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=1)
 def test_a_bucket_that_keeps_versions_keeps_none_of_the_probes(store: Store) -> None:
     allow_browsers(versioned(store), "POST", "PUT")
 

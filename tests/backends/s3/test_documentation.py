@@ -10,20 +10,10 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3.backend import S3Backend
+from fileman.backends.base import Backend
 from tests.backends.s3.refusals import PAGE
-from tests.backends.s3.stores import (
-    BODY,
-    PART_BYTES,
-    Store,
-    checksum_of,
-    client_of,
-    new_store,
-    on,
-    status_of,
-    upload_of,
-    uploaded,
-)
+from tests.backends.s3.stores import PART_BYTES, Store, client_of, new_store, on, status_of, uploaded
+from tests.backends.uploads import BODY, checksum_of, upload_of
 from tests.servers.radosgw import RadosGateway
 
 ORIGIN = "https://app.example.com"
@@ -131,9 +121,7 @@ def test_the_rules_allow_exactly_the_headers_of_the_instructions(store: Store) -
     sent: set[str] = set()
     for algorithm in ("sha256", "crc32c"):
         upload = upload_of(len(BODY), checksum=checksum_of(BODY, algorithm))
-        backend: S3Backend = store.backend(
-            upload_method="put", server_side_encryption="aws:kms", kms_key_id="testkey-1"
-        )
+        backend: Backend = store.backend(upload_method="put", server_side_encryption="aws:kms", kms_key_id="testkey-1")
         sent |= {name.lower() for name, _ in backend.instructions(upload, [upload.slice(1)])[0].headers}
 
     assert {header for rule in document("cors") for header in rule["AllowedHeaders"]} == sent

@@ -3,18 +3,15 @@
 import inspect
 import io
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from botocore import exceptions as sdk
 
-from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.errors import s3_errors
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageMisconfigured, StorageUnavailable
-from tests.backends.s3.stores import BODY, Store, checksum_of, on, upload_of
-from tests.backends.s3.test_time_limit import CALLS
-from tests.servers.process import free_port
+from tests.backends.s3.stores import Store, on
+from tests.backends.uploads import BODY, CALLS, Call, checksum_of, upload_of
 
 MAY_PASS = {
     "CapacityNotAvailableError", "ChecksumError", "ConnectTimeoutError", "ConnectionClosedError", "ConnectionError",
@@ -46,56 +43,41 @@ def test_each_error_of_the_sdk_is_mapped(name: str) -> None:
     assert raised.value.__cause__ is error
 
 
+RESPONSES: dict[type[StorageError], Sequence[str]] = {
+    FileMissing: ("404 NoSuchKey", "404 NoSuchUpload"),
+    ObjectChanged: ("412 PreconditionFailed", "409 ConditionalRequestConflict", "400 InvalidPart"),
+    StorageUnavailable: (
+        *("404 404", "404 ", "409 OperationAborted", "400 RequestTimeout", "429 TooManyRequests"),
+        *("500 InternalError", "503 SlowDown", "307 TemporaryRedirect"),
+    ),
+    StorageMisconfigured: (
+        *("404 NoSuchBucket", "501 NotImplemented", "301 PermanentRedirect", "400 AuthorizationHeaderMalformed"),
+        *("400 ExpiredToken", "401 Unauthorized", "403 AccessDenied", "403 InvalidAccessKeyId"),
+        *("403 SignatureDoesNotMatch", "403 RequestTimeTooSkewed"),
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("status", "code", "expected"),
-    [
-        (404, "NoSuchKey", FileMissing),
-        (404, "404", StorageUnavailable),
-        (404, "", StorageUnavailable),
-        (404, "NoSuchUpload", FileMissing),
-        (404, "NoSuchBucket", StorageMisconfigured),
-        (412, "PreconditionFailed", ObjectChanged),
-        (409, "ConditionalRequestConflict", ObjectChanged),
-        (400, "InvalidPart", ObjectChanged),
-        (409, "OperationAborted", StorageUnavailable),
-        (400, "RequestTimeout", StorageUnavailable),
-        (429, "TooManyRequests", StorageUnavailable),
-        (500, "InternalError", StorageUnavailable),
-        (503, "SlowDown", StorageUnavailable),
-        (307, "TemporaryRedirect", StorageUnavailable),
-        (501, "NotImplemented", StorageMisconfigured),
-        (301, "PermanentRedirect", StorageMisconfigured),
-        (400, "AuthorizationHeaderMalformed", StorageMisconfigured),
-        (400, "ExpiredToken", StorageMisconfigured),
-        (401, "Unauthorized", StorageMisconfigured),
-        (403, "AccessDenied", StorageMisconfigured),
-        (403, "InvalidAccessKeyId", StorageMisconfigured),
-        (403, "SignatureDoesNotMatch", StorageMisconfigured),
-        (403, "RequestTimeTooSkewed", StorageMisconfigured),
-    ],
+    ("response", "expected"), [(response, kind) for kind, responses in RESPONSES.items() for response in responses]
 )
-def test_each_error_response_is_mapped(status: int, code: str, expected: type[StorageError]) -> None:
-    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def test_each_error_response_is_mapped(response: str, expected: type[StorageError]) -> None:
+    status, _, code = response.partition(" ")
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": int(status)}}
 
     with pytest.raises(StorageError) as raised, s3_errors():
-        raise sdk.ClientError(response, "GetObject")
+        raise sdk.ClientError(answer, "GetObject")
 
     assert type(raised.value) is expected
 
 
-@on("moto")
-def test_an_unreachable_storage_is_unavailable(store: Store) -> None:
-    with pytest.raises(StorageUnavailable) as raised:
-        store.backend(endpoint_url=f"http://127.0.0.1:{free_port()}").stat("a")
-
-    assert raised.value.retryable
-
-
 @on("radosgw")
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_wrong_credentials_need_an_operator(store: Store, call: Callable[[S3Backend], Any]) -> None:
+@pytest.mark.parametrize(("large", "call"), CALLS.values(), ids=CALLS)
+def test_wrong_credentials_need_an_operator(store: Store, large: bool, call: Call) -> None:
+    upload = upload_of(9, part_size=5, begun={"upload_id": "u"}) if large else upload_of(9)
+
     with pytest.raises(StorageMisconfigured):
-        call(store.backend(secret_access_key="wrong"))
+        call(store.backend(secret_access_key="wrong"), upload)
 
 
 @on("moto")

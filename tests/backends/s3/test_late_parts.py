@@ -8,8 +8,9 @@ import pytest
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.errors import OutOfTime, StorageMisconfigured, StorageUnavailable
-from tests.backends.s3.stores import PART_BYTES, Store, on, upload_of, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, on, uploaded
 from tests.backends.s3.test_diagnosis import allow_browsers
+from tests.backends.uploads import upload_of
 from tests.servers.proxy import MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Exchange, Fault, Proxy, answer_with
 
 VERDICT = (
@@ -52,7 +53,7 @@ def probes(proxy: Proxy) -> int:
     return sum("probe-" in seen.target for seen in proxy.seen)
 
 
-@on("moto", "radosgw")
+@on("radosgw", "moto", quick=1)
 def test_large_files_are_refused_in_words_and_small_ones_are_not(
     store: Store, swift: Proxy, backend: S3Backend
 ) -> None:
@@ -72,7 +73,7 @@ def test_large_files_are_refused_in_words_and_small_ones_are_not(
     assert backend.publish(small, backend.assemble(small)).path == small.file_path
 
 
-@on("moto", "radosgw", "ministack", "rclone")
+@on("radosgw", "rclone", "moto", "ministack", quick=2)
 def test_other_stores_are_asked_once(store: Store, proxy: Proxy, backend: S3Backend) -> None:
     with time_limit(60):
         begin_large(backend)

@@ -9,35 +9,26 @@ from typing import Any
 
 import pytest
 
+from fileman.backends.base import Backend
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import ObjectChanged, OutOfTime, PartsMissing, UploadLost
-from tests.backends.s3.stores import (
-    PART_BYTES,
-    Store,
-    checksum_of,
-    multipart_as_on_aws,
-    on,
-    part_of,
-    read,
-    send,
-    upload_of,
-    uploaded,
-)
+from tests.backends.s3.stores import PART_BYTES, Store, multipart_as_on_aws, on, uploaded
+from tests.backends.uploads import checksum_of, part_of, read, send, upload_of
 
 BODY = bytes(range(256)) * (PART_BYTES // 256) + b"the last part is shorter"
-everywhere = on("radosgw", "ministack", "moto", "rclone")
+everywhere = on("radosgw", "rclone", "ministack", "moto", quick=2)
 
 
-def begun(backend: S3Backend) -> Upload:
+def begun(backend: Backend) -> Upload:
     upload = upload_of(len(BODY), part_size=PART_BYTES)
     return replace(upload, begun=backend.begin(upload, origin=None))
 
 
-def send_parts(backend: S3Backend, upload: Upload, *numbers: int) -> None:
+def send_parts(backend: Backend, upload: Upload, *numbers: int) -> None:
     for request in backend.instructions(upload, [upload.slice(number) for number in numbers]):
-        assert send(request, part_of(BODY, request)) == 200
+        assert send(request, part_of(BODY, request)).status_code == 200
 
 
 @everywhere
@@ -166,7 +157,7 @@ def test_abort_finds_an_upload_of_the_former_version(store: Store) -> None:
     assert store.unfinished_uploads() == [longer.parts_path]
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=2)
 def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store) -> None:
     """Between the list of parts and its use. The next call lists them again."""
     backend = store.backend()

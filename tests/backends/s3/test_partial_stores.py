@@ -11,18 +11,8 @@ from botocore.exceptions import ReadTimeoutError
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.errors import OutOfTime, StorageUnavailable, UploadInProgress
-from tests.backends.s3.stores import (
-    BODY,
-    PART_BYTES,
-    Store,
-    assembled,
-    checksum_of,
-    multipart_as_on_aws,
-    on,
-    read,
-    upload_of,
-    uploaded,
-)
+from tests.backends.s3.stores import PART_BYTES, Store, assembled, multipart_as_on_aws, on, uploaded
+from tests.backends.uploads import BODY, checksum_of, read, upload_of
 
 
 def refuse(

@@ -9,20 +9,10 @@ from django.test import override_settings
 
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.objects import computed_checksums
+from fileman.backends.s3.settings import S3Settings
 from fileman.errors import FileMissing
-from tests.backends.s3.stores import (
-    BODY,
-    PART_BYTES,
-    Store,
-    assembled,
-    checksum_of,
-    copies_as_on_aws,
-    on,
-    read,
-    send,
-    upload_of,
-    uploaded,
-)
+from tests.backends.s3.stores import PART_BYTES, Store, assembled, copies_as_on_aws, on, uploaded
+from tests.backends.uploads import BODY, checksum_of, read, send, upload_of
 from tests.servers.proxy import Proxy
 
 OTHER_BODY = BODY[::-1]
@@ -58,6 +48,13 @@ def test_unsigned_headers_of_a_client_are_not_published(store: Store) -> None:
 
 
 WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "KMS_KEY_ID": "testkey-1"})
+
+
+@WITH_PROJECT_KEY
+def test_the_key_of_the_settings_counts_before_the_one_of_the_project() -> None:
+    for key, used in (("from-the-manager", "from-the-manager"), (None, "testkey-1")):
+        by_kms = S3Settings(bucket_name="b", server_side_encryption="aws:kms", kms_key_id=key)
+        assert by_kms.encryption_arguments()["SSEKMSKeyId"] == used
 
 
 @on("radosgw")
@@ -104,9 +101,12 @@ def test_the_copy_on_aws_sends_every_condition_and_property(store: Store, proxy:
     """Source ETag, new metadata, encryption with its key, checksum algorithm."""
     backend = store.backend(endpoint_url=proxy.url, server_side_encryption="aws:kms", upload_method="put")
     upload, verified = assembled(backend, checksum=checksum_of(BODY, "sha256"))
+    proxy.seen.clear()
 
-    copies_as_on_aws(backend).publish(upload, verified)
+    published = copies_as_on_aws(backend).publish(upload, verified)
 
+    assert [seen.method for seen in proxy.seen] == ["PUT", "HEAD"]
+    assert published.checksums["sha256"] == verified.checksums["sha256"] == checksum_of(BODY, "sha256").hexdigest
     headers = {name.lower(): value for name, value in proxy.seen[-2].headers}
     assert {name: value for name, value in headers.items() if name.startswith(("x-amz-", "content-type"))} == {
         "x-amz-copy-source": f"{store.bucket}/{upload.upload_path}",
@@ -121,7 +121,7 @@ def test_the_copy_on_aws_sends_every_condition_and_property(store: Store, proxy:
     }
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=2)
 def test_deletion_removes_every_version(store: Store) -> None:
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = store.backend()
@@ -138,7 +138,7 @@ def test_deletion_removes_every_version(store: Store) -> None:
     assert (failures, left) == ([], [kept])
 
 
-@on("radosgw", "ministack", "moto")
+@on("radosgw", "ministack", "moto", quick=2)
 def test_an_object_that_is_locked_stays_deleted_behind_its_marker(store: Store) -> None:
     """Its version is refused, however often deletion is tried, and nobody can read it by its name."""
     bucket = f"{store.bucket}-locked"

@@ -1,19 +1,15 @@
 """Signed requests of clients: equal to those of boto3, and no more than clients need."""
 
-import base64
-import json
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, unquote, urlsplit
-from uuid import uuid4
 
 import pytest
 
-from fileman.backends import BackendConfig
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import ServeAs, Upload, UploadRequest
-from tests.backends.s3.stores import BODY, checksum_of, upload_of
+from tests.backends.uploads import BODY, checksum_of, make_backend, upload_of
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -32,14 +28,7 @@ everywhere = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 
 def new_backend(place: dict[str, Any] | None = None, **settings: Any) -> S3Backend:
     given = {"bucket_name": "my-bucket", "access_key_id": KEY, "secret_access_key": SECRET, **(place or {}), **settings}
-    return S3Backend(
-        BackendConfig(
-            manager_id=uuid4(),
-            backend_url=f"s3://{given['bucket_name']}/tenant/",
-            settings={name: value for name, value in given.items() if value is not None},
-            supports_direct_upload=True,
-        )
-    )
+    return make_backend(S3Backend, given, f"s3://{given['bucket_name']}/tenant/")
 
 
 def sign(backend: S3Backend, upload: Upload) -> UploadRequest:
@@ -55,11 +44,6 @@ def sdk_url(backend: S3Backend, operation: str, expires_in: int, **params: Any) 
             operation, Params={"Bucket": "my-bucket", **params}, ExpiresIn=expires_in
         )
     return url
-
-
-def decode_policy(request: UploadRequest) -> dict[str, Any]:
-    policy: dict[str, Any] = json.loads(base64.b64decode(dict(request.fields)["policy"]))
-    return policy
 
 
 @everywhere
@@ -97,9 +81,17 @@ def test_urls_are_signed_as_boto3_signs_them(place: dict[str, Any]) -> None:
 
 @everywhere
 def test_a_form_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
+    """For one object of one size and type: also with its checksum, until the minute that is up."""
     backend = new_backend(place, server_side_encryption="AES256")
-    upload = upload_of(10, now=NOW)
-    fields = {"Content-Type": "text/plain", "x-amz-server-side-encryption": "AES256", "success_action_status": "201"}
+    sha256 = checksum_of(BODY, "sha256")
+    upload = upload_of(10, checksum=sha256, now=NOW)
+    fields = {
+        "Content-Type": "text/plain",
+        "x-amz-server-side-encryption": "AES256",
+        "x-amz-checksum-sha256": sha256.base64,
+        "x-amz-checksum-algorithm": "SHA256",
+        "success_action_status": "201",
+    }
     conditions = [*({name: value} for name, value in fields.items()), ["content-length-range", 10, 10]]
     with (
         patch("botocore.signers.get_current_datetime", return_value=NOW),
@@ -111,32 +103,9 @@ def test_a_form_is_signed_as_boto3_signs_it(place: dict[str, Any]) -> None:
 
     request = sign(backend, upload)
 
+    assert (request.method, request.file_field, request.success_status) == ("POST", "file", (201,))
     assert request.url == form["url"]
     assert list(request.fields) == list(form["fields"].items())
-
-
-def test_the_policy_allows_one_object_of_one_size_and_type() -> None:
-    upload = upload_of(10, checksum=checksum_of(BODY, "sha256"), now=NOW)
-
-    request = sign(new_backend({"region_name": "eu-central-1"}, server_side_encryption="AES256"), upload)
-
-    assert (request.method, request.file_field, request.success_status) == ("POST", "file", (201,))
-    assert decode_policy(request) == {
-        "expiration": "2026-11-23T12:31:15Z",
-        "conditions": [
-            {"Content-Type": "text/plain"},
-            {"x-amz-server-side-encryption": "AES256"},
-            {"x-amz-checksum-sha256": checksum_of(BODY, "sha256").base64},
-            {"x-amz-checksum-algorithm": "SHA256"},
-            {"success_action_status": "201"},
-            ["content-length-range", 10, 10],
-            {"bucket": "my-bucket"},
-            {"key": upload.upload_path},
-            {"x-amz-algorithm": "AWS4-HMAC-SHA256"},
-            {"x-amz-credential": f"{KEY}/20261123/eu-central-1/s3/aws4_request"},
-            {"x-amz-date": "20261123T123015Z"},
-        ],
-    }
 
 
 def test_a_put_holds_length_type_checksum_and_encryption() -> None:
@@ -180,18 +149,10 @@ def test_clients_get_no_secret(place: dict[str, Any], upload_method: str) -> Non
 
 @pytest.mark.parametrize(
     ("place", "host"),
-    [
-        ({"region_name": "eu-central-1"}, "my-bucket.s3.eu-central-1.amazonaws.com"),
-        ({"region_name": "us-east-1"}, "my-bucket.s3.us-east-1.amazonaws.com"),
-        ({}, "my-bucket.s3.us-east-1.amazonaws.com"),
-        ({"addressing_style": "path", "region_name": "eu-west-3"}, "s3.eu-west-3.amazonaws.com"),
-        ({"bucket_name": "a.b", "region_name": "eu-west-1"}, "s3.eu-west-1.amazonaws.com"),
-        ({"endpoint_url": "https://s3.example.com"}, "s3.example.com"),
-        ({"endpoint_url": "https://s3.example.com", "addressing_style": "virtual"}, "my-bucket.s3.example.com"),
-    ],
+    [({}, "my-bucket.s3.us-east-1.amazonaws.com"), ({"bucket_name": "a.b"}, "s3.us-east-1.amazonaws.com")],
 )
-def test_urls_have_the_host_of_their_region_or_endpoint(place: dict[str, Any], host: str) -> None:
-    """The certificate of AWS covers no bucket with dots in the host name."""
+def test_urls_have_the_host_of_their_region(place: dict[str, Any], host: str) -> None:
+    """The certificate of AWS covers no bucket with dots in the host name. Other hosts are compared with boto3's."""
     backend = new_backend(place)
 
     assert urlsplit(sign(backend, upload_of(10)).url).netloc == host

@@ -1,0 +1,159 @@
+"""What may happen to any call of any storage: silence, a redirect, or a response of something else. None is a fact."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from uuid import uuid4
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from fileman.backends.base import Backend
+from fileman.backends.time_limit import time_limit
+from fileman.backends.values import Strategy, Upload
+from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
+from tests.backends.azure.stores import Store as AzureStore
+from tests.backends.gcs.stores import Store as GoogleStore
+from tests.backends.s3.stores import PART_BYTES, new_store
+from tests.backends.uploads import CALLS, upload_of, uploaded
+from tests.servers.gcs import GcsServer
+from tests.servers.proxy import (
+    EMPTY,
+    MAINTENANCE_PAGE,
+    NOT_FOUND_PAGE,
+    XHTML_PAGE,
+    Answer,
+    Proxy,
+    answer_with,
+    cut,
+    hang,
+    proxy_to,
+)
+
+SILENT = ("stat", "publish", "read", "list", "delete", "write", "begin large", "missing of large", "abort large")
+CASES = [
+    (vendor, name) for vendor in ("s3", "azure", "gcs") for name in CALLS if (vendor, name) != ("azure", "begin large")
+]
+each_call = pytest.mark.parametrize(("storage", "name"), CASES, indirect=["storage"])
+each_silent = pytest.mark.parametrize(
+    ("storage", "name"), [case for case in CASES if case[1] in SILENT], indirect=["storage"]
+)
+ABSENT_BY_ANY_404: dict[str, set[str]] = {
+    "s3": {"stat", "find", "missing", "assemble"},
+    "azure": set(),
+    "gcs": {"stat", "find", "read", "missing", "assemble", "assemble large"},
+}
+"""A HEAD has no body that could say whose response it is, and Google's emulators have words of their own."""
+NEVER_REPEATED = {("s3", "begin large"), *((vendor, "publish") for vendor in ("s3", "azure", "gcs"))}
+
+
+class Disturbed:
+    """A backend behind a proxy."""
+
+    def __init__(self, vendor: str, backend: Backend, proxy: Proxy) -> None:
+        self.vendor, self.backend, self.proxy = vendor, backend, proxy
+
+    def prepare(self, name: str) -> Upload:
+        is_session = self.backend.capabilities.large_strategy is Strategy.SESSION
+        how = {"session": True} if is_session else {"part_size": PART_BYTES}
+        upload = uploaded(self.backend, upload_of(prefix=self.backend.prefix, **(how if CALLS[name][0] else {})))
+        self.proxy.seen.clear()
+        return upload
+
+    def call(self, name: str, upload: Upload) -> None:
+        CALLS[name][1](self.backend, upload)
+
+
+@pytest.fixture(scope="module", params=["s3", "azure", "gcs"])
+def storage(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Callable[[str], Backend]]]:
+    """Name and URL of a storage, and what makes a backend for it at another URL."""
+    name = f"bucket-{uuid4()}"
+    if request.param == "s3":
+        s3 = new_store(request.getfixturevalue("ministack_server"))
+        yield "s3", s3.server.endpoint_url, lambda url: s3.backend(endpoint_url=url)
+    elif request.param == "azure":
+        server = request.getfixturevalue("azurite_server")
+        with BlobServiceClient.from_connection_string(server.connection_string) as service:
+            azure = AzureStore(server=server, container=service.create_container(name))
+            yield "azure", server.endpoint_url, lambda url: azure.backend(endpoint=url)
+    else:
+        google: GcsServer = request.getfixturevalue("gcs_server")
+        client = google.client()
+        gcs = GoogleStore(server=google, bucket=client.create_bucket(name))
+        yield "gcs", google.endpoint, lambda url: gcs.backend(endpoint=url)
+        client.close()
+
+
+@pytest.fixture
+def disturbed(
+    storage: tuple[str, str, Callable[[str], Backend]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Disturbed]:
+    monkeypatch.setattr("fileman.backends.azure.client.BACKOFF_SECONDS", 0)
+    vendor, url, make = storage
+    with proxy_to(url) as proxy:
+        backend = make(proxy.url)
+        backend.find("first")  # fetches a token, where there are tokens
+        yield Disturbed(vendor, backend, proxy)
+
+
+@each_call
+def test_a_response_that_is_not_the_storages_is_no_fact(disturbed: Disturbed, name: str) -> None:
+    """A page, a redirect to a login, nothing, or a response that breaks off. The redirect is not followed."""
+    upload = disturbed.prepare(name)
+    elsewhere = Answer(status=307, headers=(("Location", f"{disturbed.proxy.url}/elsewhere"),))
+    pages = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY, elsewhere)
+    for fault in (cut("status"), *map(answer_with, pages)):
+        disturbed.proxy.calm()
+        disturbed.proxy.seen.clear()
+        disturbed.proxy.disturb(fault, times=None)
+        with time_limit(60), pytest.raises(StorageUnavailable) as raised:
+            disturbed.call(name, upload)
+        assert raised.value.retryable
+
+    assert len(disturbed.proxy.seen) == 1
+
+
+@each_call
+def test_a_404_without_the_storages_words_is_no_absence(disturbed: Disturbed, name: str) -> None:
+    upload = disturbed.prepare(name)
+    disturbed.proxy.disturb(answer_with(NOT_FOUND_PAGE), times=None)
+
+    is_absence = name in ABSENT_BY_ANY_404[disturbed.vendor]
+    with time_limit(60), nullcontext() if is_absence else pytest.raises(StorageUnavailable), suppress(FileMissing):
+        disturbed.call(name, upload)
+
+
+@pytest.mark.usefixtures("impatient")
+@each_silent
+def test_a_silent_storage_gets_one_request_in_a_time_limit(disturbed: Disturbed, name: str) -> None:
+    upload = disturbed.prepare(name)
+    disturbed.proxy.disturb(hang, times=None)
+
+    with time_limit(60), pytest.raises(StorageUnavailable):
+        disturbed.call(name, upload)
+
+    assert len(disturbed.proxy.seen) == 1
+
+
+@each_silent
+def test_a_busy_storage_is_asked_twice_unless_it_publishes(disturbed: Disturbed, name: str) -> None:
+    """In a time limit once."""
+    for limit, times in ((None, 1 if (disturbed.vendor, name) in NEVER_REPEATED else 2), (60, 1)):
+        upload = disturbed.prepare(name)
+        disturbed.proxy.disturb(answer_with(503), times=None)
+        with time_limit(limit), pytest.raises(StorageUnavailable):
+            disturbed.call(name, upload)
+        disturbed.proxy.calm()
+        assert len(disturbed.proxy.seen) == times
+
+
+def test_no_request_starts_that_may_outlast_the_time_limit(disturbed: Disturbed) -> None:
+    """The first one always does."""
+    uploads = {name: disturbed.prepare(name) for vendor, name in CASES if vendor == disturbed.vendor}
+
+    with time_limit(0):
+        disturbed.backend.find("first")
+        for name, upload in uploads.items():
+            with pytest.raises(OutOfTime):
+                disturbed.call(name, upload)
+
+    assert len(disturbed.proxy.seen) == 1
