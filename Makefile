@@ -38,7 +38,7 @@ test-long: .venv/.installed-dev frontends
 check: .venv/.installed-dev frontends
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy fileman schema project tests
+	$(BIN)/mypy fileman schema project tests docs/deployment
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/gates.py
 	$(BIN)/python manage.py makemigrations --check --dry-run

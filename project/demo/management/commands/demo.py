@@ -13,8 +13,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from project.demo import storages
 from project.demo.storages import DemoStorage
 
-THREADS = 8
-
 
 class Command(BaseCommand):
     help = "Migrate the database, create the demo users and file managers, and serve."
@@ -59,12 +57,11 @@ def _create_users() -> None:
 
 
 def _become_server(port: int) -> None:
-    """Replace this process by gunicorn: one process with threads, as in production. Signals reach it directly."""
+    """Replace this process by gunicorn: one process, set up as in production. Signals reach it directly."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     os.chdir(settings.BASE_DIR)
     command = [
-        sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-        "--threads", str(THREADS), "--no-control-socket", "--timeout", "600", "--graceful-timeout", "3",
-        "--log-level", "warning",
+        sys.executable, "-m", "gunicorn", "--config", "docs/deployment/gunicorn_config.py",
+        "--bind", f"127.0.0.1:{port}", "--timeout", "600", "--graceful-timeout", "3", "--log-level", "warning",
     ]  # fmt: skip
     os.execv(command[0], command)  # noqa: S606

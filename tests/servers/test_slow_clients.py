@@ -1,0 +1,131 @@
+"""Clients that send half a request, or a byte now and then, do not stop the site."""
+
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.frontend.demo_server import demo_program, demo_served
+from tests.servers import ServerMissing, nginx
+from tests.servers.availability import REPOSITORY
+from tests.servers.fixtures import give_up
+from tests.servers.process import answers_http, free_port, running
+
+CLIENTS = 50
+PATIENCE_SECONDS = 20
+"""A client of ours gives up then, and the test fails."""
+SIZE = 1024**2
+FILE = bytes(SIZE)
+LENGTH = f"Host: localhost\r\nContent-Length: {SIZE}\r\n\r\n"
+JSON = "Content-Type: application/json\r\n"
+BEGINNINGS = {
+    "half a head": f"POST /graphql HTTP/1.1\r\nHost: localhost\r\n{JSON[:9]}",
+    "an empty line": "\r\n\r\n",
+    "half a body": f"POST /graphql HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 99999\r\n\r\n[",
+    "half a chunk": f"POST /graphql HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n99\r\n[",
+    "half a form": "POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\na",
+    "a request and half of the next": "GET /fileman/csrf/ HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /gra",
+    "half an upload": f"PUT <upload> HTTP/1.1\r\n{LENGTH}.",
+    "half an upload to an escaped path": f"PUT <escaped> HTTP/1.1\r\n{LENGTH}.",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[int]:
+    """The site as `make run` serves it."""
+    with demo_served(folder, with_clouds=False) as port:
+        yield port
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "nginx"])
+def site(request: pytest.FixtureRequest, demo: int) -> Iterator[int]:
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(nginx.serve(demo)) if request.param == "nginx" else demo
+        except ServerMissing as missing:
+            give_up(str(missing))
+
+
+@pytest.fixture(scope="module")
+def impatient_site(folder: Path, demo: int) -> Iterator[int]:
+    """The same site with short limits."""
+    port, config = free_port(), REPOSITORY / "tests" / "servers" / "impatient_gunicorn.py"
+    arguments = ["-m", "gunicorn", "-c", str(config), "-b", f"127.0.0.1:{port}"]
+    with running(demo_program(folder, *arguments), ready=lambda: answers_http(port)):
+        yield port
+
+
+def initiate(port: int) -> str:
+    """Return the path of a new upload's only request."""
+    with requests.Session() as session:
+        address = f"http://localhost:{port}"
+        token = session.get(f"{address}/fileman/csrf/", timeout=PATIENCE_SECONDS).json()["csrfToken"]
+        form = {"username": "demo", "password": "demo", "csrfmiddlewaretoken": token}
+        session.post(f"{address}/accounts/login/", form, timeout=PATIENCE_SECONDS).raise_for_status()
+        headers = {"X-CSRFToken": session.cookies["csrftoken"]}
+        document = f"""mutation {{ initiateUpload(input: {{files: [{{filename: "a.bin", size: {SIZE}}}]}}) {{
+            files {{ instructions {{ requests {{ url }} }} }} }} }}"""
+        response = session.post(
+            f"{address}/graphql", json={"query": document}, headers=headers, timeout=PATIENCE_SECONDS
+        )
+        url = response.json()["data"]["initiateUpload"]["files"][0]["instructions"]["requests"][0]["url"]
+    return urlsplit(str(url)).path
+
+
+@contextmanager
+def slow_clients(port: int, kind: str, count: int) -> Iterator[list[socket.socket]]:
+    path = initiate(port) if "upload" in kind else ""
+    beginning = BEGINNINGS[kind].replace("<upload>", path).replace("<escaped>", path.replace("upload", "up%6Coad"))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
+        for client in clients:
+            client.sendall(beginning.encode())
+        yield clients
+
+
+def ask(port: int) -> Any:
+    return requests.post(
+        f"http://localhost:{port}/graphql", json={"query": "{__typename}"}, timeout=PATIENCE_SECONDS
+    ).json()
+
+
+def drip(client: socket.socket) -> None:
+    with suppress(OSError):  # the server has disconnected it
+        client.send(b".")
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_the_api_answers_while_fifty_slow_clients_are_connected(site: int, kind: str) -> None:
+    with slow_clients(site, kind, CLIENTS) as clients:
+        for _ in range(3):
+            assert ask(site) == {"data": {"__typename": "Query"}}
+            for client in clients:
+                drip(client)
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_a_client_below_the_minimum_rate_is_disconnected_and_its_thread_is_free(impatient_site: int, kind: str) -> None:
+    upload = initiate(impatient_site)
+
+    with slow_clients(impatient_site, kind, 2) as clients:
+        for client in clients:
+            received = b"more"
+            while received:
+                if select.select([client], [], [], 0.05)[0]:
+                    received = client.recv(9999)
+                else:
+                    drip(client)
+
+    sent = requests.put(f"http://localhost:{impatient_site}{upload}", FILE, timeout=PATIENCE_SECONDS)
+    assert sent.status_code == 201
