@@ -1,16 +1,21 @@
-"""HTTP views beside GraphQL: bytes that go through this server, the stable link and the CSRF token.
+"""HTTP views beside GraphQL: bytes that go through this server, the stable link and the CSRF token; limits for ASGI.
 
 URLs of uploads and contents are signed for one purpose and carry the permission. Their views read and set no cookie.
 """
 
 import re
+from collections.abc import AsyncIterator, Iterable
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -75,7 +80,7 @@ class UploadView(View):
         now = timezone.now()
         try:
             grant = tokens.unsign(tokens.UPLOAD, signed, now=now)
-            refusal = self._refuse_length(request, grant["length"])
+            refusal = self.refuse_length(request, grant["length"])
             if refusal is not None:
                 return refusal
             part = Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
@@ -84,7 +89,7 @@ class UploadView(View):
             return _error(error)
         return HttpResponse(status=201)
 
-    def _refuse_length(self, request: HttpRequest, length: int) -> HttpResponse | None:
+    def refuse_length(self, request: HttpRequest, length: int) -> HttpResponse | None:
         """Return an error for a wrong length, before a byte is read."""
         given = request.headers.get("Content-Length", "")
         if not given.isdecimal() or "Transfer-Encoding" in request.headers:
@@ -128,13 +133,23 @@ class ContentView(View):
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
         chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
         body = chunks if request.method == "GET" else ()
-        response = StreamingHttpResponse(body, status=206 if part else 200, content_type=grant["type"])
+        is_async = isinstance(request, ASGIRequest)
+        response = StreamingHttpResponse(
+            _one_by_one(body) if is_async else body, status=206 if part else 200, content_type=grant["type"]
+        )
         disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
         for name, value in {**_SAFE_HEADERS, "Content-Length": str(length), "Content-Disposition": disposition}.items():
             response[name] = value
         if part:
             response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
         return response
+
+
+async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield what an iterator yields. Under ASGI Django would collect all of it before it sends the first piece."""
+    iterator = iter(chunks)
+    while (chunk := await sync_to_async(next)(iterator, None)) is not None:
+        yield chunk
 
 
 def _parse_range(header: str | None, *, size: int) -> tuple[int, int] | None:
@@ -189,3 +204,37 @@ class CsrfView(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return JsonResponse({"csrfToken": get_token(request)})
+
+
+class UploadLimit:
+    """Refuse an upload of a wrong length under ASGI, where Django stores the body before the view runs.
+
+    In asgi.py: `application = UploadLimit(get_asgi_application())`. Let a proxy limit all other bodies.
+    """
+
+    def __init__(self, application: ASGIHandler) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        refusal = None
+        if scope["type"] == "http":
+            refusal = await sync_to_async(self._refuse)(ASGIRequest(scope, BytesIO()))
+        if refusal is None:
+            await self.application(scope, receive, send)
+        else:
+            await self.application.send_response(refusal, send)
+
+    def _refuse(self, request: HttpRequest) -> HttpResponse | None:
+        try:
+            match = resolve(request.path_info)
+            if getattr(match.func, "view_class", None) is not UploadView:
+                return None
+            if request.method != "PUT":
+                has_body = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
+                return HttpResponse(status=405) if has_body else None
+            grant = tokens.unsign(tokens.UPLOAD, match.kwargs["signed"], now=timezone.now())
+        except Resolver404:
+            return None
+        except FilemanError as error:
+            return _error(error)
+        return UploadView().refuse_length(request, grant["length"])
