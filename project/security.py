@@ -1,8 +1,16 @@
-"""Content-Security-Policy of the project's own pages: no inline scripts, no third parties except the storages."""
+"""Content-Security-Policy of the project's own pages: no inline scripts, no third parties except the storages.
+
+And the settings without which no server starts.
+"""
 
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 
 from django.conf import settings
+from django.core.checks import run_checks
+from django.core.checks.security.base import check_secret_key
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 
 from project.demo.storages import load_offer
@@ -40,3 +48,22 @@ def build_policy(path: str) -> str:
     if path == GRAPHIQL_PATH:
         directives |= {"style-src": "'self' 'unsafe-inline'", "font-src": "'self' data:", "worker-src": "'self' blob:"}
     return "; ".join(f"{name} {value.strip()}" for name, value in directives.items())
+
+
+def require_safe_settings() -> None:
+    """Raise ImproperlyConfigured for settings that must not be served. Servers run no system checks."""
+    problems = [str(one.msg) for one in run_checks(tags=["fileman"]) if one.is_serious()]
+    if settings.DEBUG:
+        problems += [
+            f"DEBUG is on, but ALLOWED_HOSTS has {host!r}." for host in filter(_is_public, settings.ALLOWED_HOSTS)
+        ]
+    else:
+        problems += [str(one.msg) for one in check_secret_key(None)]
+    if problems:
+        raise ImproperlyConfigured(f"The server does not start: {' '.join(problems)}")
+
+
+def _is_public(host: str) -> bool:
+    with suppress(ValueError):
+        return not ip_address(host.strip("[]")).is_private
+    return host == "*" or ("." in host and not host.endswith(".localhost"))

@@ -12,6 +12,7 @@ MEDIA_ROOT         folder of the local file manager; default: media in VAR_DIR
 STORAGE_ORIGINS    comma-separated origins of the storages that the project's own pages may connect to
 PUBLIC_URL         base of absolute URLs if it is not the request's host
 KMS_KEY_ID         for S3 file managers that use aws:kms encryption without a key of their own
+HSTS_SECONDS       for this host; default one year, 0 under DEBUG. HSTS_INCLUDE_SUBDOMAINS and HSTS_PRELOAD: default 0
 LOG_LEVEL          of the logger "fileman"; default INFO
 """
 
@@ -131,8 +132,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
-SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # these two bind other sites of the operator's domain
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 # A wildcard host is not an origin; PUBLIC_URL covers it.
