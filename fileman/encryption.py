@@ -15,13 +15,16 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.functions import Cast
+from django.views.decorators.debug import sensitive_variables
 
 from fileman import conf
+from fileman.errors import StorageMisconfigured
 
 _DEVELOPMENT_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"fileman development key").digest()).decode()
 
 
-class DecryptionError(ImproperlyConfigured):
+class DecryptionError(StorageMisconfigured, ImproperlyConfigured):
     """No configured key decrypts the value, or it belongs to another row. The value is never used."""
 
 
@@ -54,6 +57,7 @@ def _fernet(key: str) -> Fernet:
     return Fernet(key)
 
 
+@sensitive_variables()
 def encrypt(value: Any, *, row: object) -> Ciphertext:
     """Return a JSON value encrypted for the row with this primary key."""
     key = keys()[0]
@@ -61,6 +65,7 @@ def encrypt(value: Any, *, row: object) -> Ciphertext:
     return Ciphertext(f"{key_id(key)}:{_fernet(key).encrypt(plain).decode()}")
 
 
+@sensitive_variables()
 def decrypt(text: str, *, row: object) -> Any:
     """Return the JSON value. Raises DecryptionError with the id of the key if no key fits or the row is another."""
     name, _, token = text.partition(":")
@@ -74,6 +79,26 @@ def decrypt(text: str, *, row: object) -> Any:
     if envelope["row"] != str(row):
         raise DecryptionError(f"Row {row} has the ciphertext of another row.")
     return envelope["value"]
+
+
+def rotate(column: "EncryptedJSONField") -> tuple[int, list[str]]:
+    """Encrypt with the first key what another key has encrypted. Return how many, and why others are unreadable.
+
+    Each row is one statement, so a run that breaks off loses nothing, and the next one continues.
+    """
+    model, name = column.model, column.attname
+    # Lookups of the column itself are refused.
+    rows = model._base_manager.annotate(ciphertext=Cast(name, models.TextField()))  # noqa: SLF001
+    rotated, problems = 0, []
+    for key, text in rows.exclude(ciphertext__startswith=f"{key_id(keys()[0])}:").values_list("pk", "ciphertext"):
+        try:
+            renewed = encrypt(decrypt(text, row=key), row=key)
+        except DecryptionError as error:
+            problems.append(str(error))
+        else:
+            # Not if the row was saved meanwhile.
+            rotated += rows.filter(pk=key, ciphertext=text).update(**{name: renewed})
+    return rotated, problems
 
 
 class OpenedObject(dict[str, Any]):

@@ -2,13 +2,14 @@
 
 import pickle
 from copy import deepcopy
+from io import StringIO
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import override_settings
 
@@ -17,6 +18,7 @@ from fileman.backends import build_config, forget_backends, get_backend
 from fileman.encryption import DecryptionError
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
+from tests.api import Api
 from tests.conftest import CANARY, S3_SETTINGS
 from tests.uploads.driver import configured, start, upload
 
@@ -152,16 +154,92 @@ def test_after_a_rotation_the_old_key_still_reads_and_the_new_one_writes() -> No
 
 
 @pytest.mark.django_db
-def test_saving_a_row_moves_it_to_the_new_key() -> None:
-    with configured(ENCRYPTION_KEYS=[OLD]):
-        FileManager.objects.create(name="M", backend_type="memory", settings={"upload_expires_in": 60})
-    with configured(ENCRYPTION_KEYS=[NEW, OLD]):
-        manager = FileManager.objects.get()
-        assert manager.settings == {"upload_expires_in": 60}
-        manager.save()
-        assert raw("fileman_filemanager", "settings")[0].startswith(encryption.key_id(NEW))
+class TestRotation:
+    """manage.py fileman_doctor --rotate-keys."""
+
+    @pytest.fixture(autouse=True)
+    def _rows(self, user: User) -> None:
+        with configured(ENCRYPTION_KEYS=[OLD]):
+            for name in ("A", "B"):
+                FileManager.objects.create(name=name, backend_type="memory", settings={"upload_expires_in": 60})
+            FileManager.objects.filter(name="A").update(is_default=True)
+            start(user)
+
+    def rotate(self, *keys: str) -> list[str]:
+        output = StringIO()
+        with configured(ENCRYPTION_KEYS=keys):
+            call_command("fileman_doctor", "--rotate-keys", stdout=output)
+        return output.getvalue().splitlines()
+
+    def key_ids(self) -> list[str]:
+        texts = raw("fileman_filemanager", "settings") + raw("fileman_file", "upload_state")
+        return [text.partition(":")[0] for text in texts]
+
+    def test_every_row_moves_to_the_first_key(self) -> None:
+        assert self.rotate(NEW, OLD) == [
+            "file managers: 2 encrypted with the first key.",
+            "files: 1 encrypted with the first key.",
+        ]
+        with configured(ENCRYPTION_KEYS=[NEW]):
+            assert [manager.settings for manager in FileManager.objects.all()] == [{"upload_expires_in": 60}] * 2
+            assert File.objects.get().upload_state["strategy"] == "single"
+
+    def test_a_run_that_was_killed_is_continued(self) -> None:
+        def kill(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith("UPDATE") and encryption.key_id(NEW) in self.key_ids():
+                raise KeyboardInterrupt
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(kill), pytest.raises(KeyboardInterrupt):
+            self.rotate(NEW, OLD)
+        assert self.key_ids().count(encryption.key_id(NEW)) == 1
+
+        assert self.rotate(NEW, OLD)[0] == "file managers: 1 encrypted with the first key."
+        assert set(self.key_ids()) == {encryption.key_id(NEW)}
+
+    def test_rows_without_their_key_are_named_and_kept(self) -> None:
+        before = raw("fileman_filemanager", "settings")
+
+        with pytest.raises(CommandError, match=r"3 rows could not be decrypted\. Add their keys and run this again\."):
+            self.rotate(NEW)
+
+        assert raw("fileman_filemanager", "settings") == before
+
+    def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(self) -> None:
+        def save_first(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith("UPDATE") and not self.saved:
+                self.saved = True
+                for manager in FileManager.objects.all():
+                    manager.settings = {"upload_expires_in": 90}
+                    manager.save()
+            return execute(sql, *rest)
+
+        self.saved = False
+        with connection.execute_wrapper(save_first):
+            self.rotate(NEW, OLD)
+
+        with configured(ENCRYPTION_KEYS=[NEW]):
+            assert [manager.settings for manager in FileManager.objects.all()] == [{"upload_expires_in": 90}] * 2
+
+
+@pytest.mark.parametrize("verb", ["initiate", "refresh", "finalize", "delete", "delete unfinished"])
+def test_mutations_name_settings_that_cannot_be_decrypted(verb: str, api: Api, manager: FileManager) -> None:
+    file, ticket = api.upload(b"hello"), api.start(b"hello")
+    before = list(File.objects.order_by("pk").values())
+    calls = {
+        "initiate": lambda: api.initiate({"filename": "a.txt", "size": 5}),
+        "refresh": lambda: api.refresh(uploadToken=ticket["uploadToken"]),
+        "finalize": lambda: api.finalize(ticket["uploadToken"]),
+        "delete": lambda: api.delete(file["id"]),
+        "delete unfinished": lambda: api.delete(ticket["file"]["id"]),
+    }
+    forget_backends()
     with configured(ENCRYPTION_KEYS=[NEW]):
-        assert FileManager.objects.get().settings == {"upload_expires_in": 60}
+        payload = calls[verb]()
+
+    errors = payload["errors"] + [error for one in payload.get("files", ()) for error in one["errors"]]
+    assert [error["code"] for error in errors] == ["STORAGE_MISCONFIGURED"]
+    assert list(File.objects.order_by("pk").values()) == before
 
 
 @override_settings(FILEMAN_SETTINGS={})

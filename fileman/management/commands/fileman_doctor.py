@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from fileman.diagnosis.files import describe_deletion, diagnose_file
 from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
+from fileman.encryption import EncryptedJSONField, rotate
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -31,7 +32,14 @@ class Command(BaseCommand):
             "--file", type=UUID, metavar="UUID", help="this file, by the id in the log and in its stable link"
         )
 
+        subject.add_argument(
+            "--rotate-keys", action="store_true", help="encrypt with the first key what other keys have encrypted"
+        )
+
     def handle(self, *_: Any, **options: Any) -> None:
+        if options["rotate_keys"]:
+            self._rotate_keys()
+            return
         subject, name, file_id = options["subject"], options["manager"], options["file"]
         if subject is not None:
             # Not repeated in the error: it may be a token.
@@ -44,6 +52,18 @@ class Command(BaseCommand):
             self._diagnose((find_managers(name=name), [], []), absent=f"No file manager is named {name!r}.")
         else:
             self._diagnose_managers(find_managers())
+
+    def _rotate_keys(self) -> None:
+        failures = 0
+        for model in (FileManager, File):
+            (column,) = (field for field in model._meta.fields if isinstance(field, EncryptedJSONField))  # noqa: SLF001
+            rotated, problems = rotate(column)
+            failures += len(problems)
+            self.stdout.write(f"{model._meta.verbose_name_plural}: {rotated} encrypted with the first key.")  # noqa: SLF001
+            for problem in problems:
+                self.stdout.write(f"  {problem}")
+        if failures:
+            raise CommandError(f"{failures} rows could not be decrypted. Add their keys and run this again.")
 
     def _diagnose(self, subjects: Subjects, *, absent: str) -> None:
         managers, files, deletions = subjects
