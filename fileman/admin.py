@@ -7,9 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fileman.backends import backend_types
 from fileman.diagnosis.subjects import diagnose_manager
+from fileman.encryption import OpenedObject
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -39,11 +42,13 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
             "allowed_extensions", "allowed_mime_types", "is_default", "is_active", "is_public_default",
         )  # fmt: skip
 
+    @sensitive_variables()
     def clean_new_settings(self) -> dict[str, Any] | None:
         value = self.cleaned_data["new_settings"]
         if value is not None and not isinstance(value, dict):
             raise forms.ValidationError("Enter a JSON object.")
-        return value
+        # Reports of errors show `cleaned_data`, and only the names of the settings in it.
+        return None if value is None else OpenedObject(value, row=self.instance.pk)
 
     def _post_clean(self) -> None:
         given = self.cleaned_data.get("new_settings")
@@ -53,6 +58,7 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(FileManager)
+@method_decorator(sensitive_post_parameters("new_settings"), name="changeform_view")
 class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = FileManagerForm
     list_display = ("name", "group", "backend_type", "is_default", "is_active")
@@ -65,7 +71,7 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def setting_names(self, manager: FileManager) -> str:
         return ", ".join(sorted(manager.settings)) or "none"
 
-    @admin.action(description="Test the connection to the storage")
+    @admin.action(description="Test the connection to the storage", permissions=["change"])
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
             problems = diagnose_manager(manager)

@@ -1,14 +1,19 @@
 """The admin: settings are written and never read, and the storage can be asked whether they work."""
 
+import logging
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.test import Client
+from django.core import mail
+from django.db import OperationalError
+from django.test import Client, override_settings
+from django.utils.log import AdminEmailHandler
 
 from fileman.models import File, FileManager, StorageDeletion
-from tests.conftest import CANARY, S3_SETTINGS
+from tests.conftest import CANARY, S3_SETTINGS, grant
 from tests.uploads.driver import start, upload
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +111,39 @@ def test_the_action_asks_each_storage_whether_it_works(root: Client, manager: Fi
     ]
     (fault,) = [message for message, level in told.items() if level == "error"]
     assert fault.startswith("Broken:")
+
+
+def test_staff_who_may_only_view_cannot_have_the_storage_written_to(user: User, manager: FileManager) -> None:
+    user.is_staff = True
+    user.save()
+    grant(user, "view_filemanager")
+    client = Client()
+    client.force_login(user)
+    chosen = {"action": "check_configuration", "_selected_action": [str(manager.pk)]}
+
+    page = client.post(f"{ADMIN}/filemanager/", chosen, follow=True)
+
+    assert not [str(message) for message in page.context["messages"] if "Memory" in str(message)]
+
+
+def test_the_mail_about_an_error_has_no_secret(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the request nor in the variables of the traceback."""
+    monkeypatch.setattr(FileManager, "save", Mock(side_effect=OperationalError))
+    handler = AdminEmailHandler(include_html=True)
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    root.raise_request_exception = False
+    typed = f'{{"bucket_name": "abc", "access_key_id": "b", "secret_access_key": "{CANARY}"}}'
+    try:
+        with override_settings(ADMINS=[("root", "root@example.com")]):
+            response = root.post(f"{ADMIN}/filemanager/add/", form(new_settings=typed))
+    finally:
+        logger.removeHandler(handler)
+
+    reports = [part for one in mail.outbox for part in (one.body, *(str(content) for content, _ in one.alternatives))]
+    assert response.status_code == 500
+    assert any("changeform_view" in report for report in reports)
+    assert CANARY not in "".join(reports)
 
 
 def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, manager: FileManager) -> None:

@@ -98,9 +98,13 @@ def test_a_secret_of_the_settings_is_logged_nowhere(user: User, caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     for name in ("botocore", "boto3", "urllib3", "django.db.backends"):
         caplog.set_level(logging.DEBUG, name)
-    FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS, is_default=True)
-    ticket = start(user)
-    get_backend(FileManager.objects.get()).get_url(file_of(ticket).upload_path)
+    settings = {**S3_SETTINGS, "session_token": f"{CANARY}/+==", "endpoint_url": "http://127.0.0.1:9"}
+    with configured(ALLOW_INSECURE_ENDPOINTS=True):
+        manager = FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
+        ticket = start(user)
+        get_backend(manager).get_url(file_of(ticket).upload_path)
+        get_backend(manager).validate_configuration()
+    assert "x-amz-security-token" in caplog.text.lower()
     assert ticket.instructions is not None
     everything = "\n".join(f"{record.getMessage()} {record.args} {record.__dict__}" for record in caplog.records)
     assert CANARY not in everything

@@ -1,5 +1,7 @@
 """The SDK's clients of one file manager: made on first use, then shared by all threads."""
 
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
@@ -34,6 +36,19 @@ class Connection:
     """The region that requests are signed for."""
     post_url: str
     """The URL of the bucket, as built by the SDK, and of POST uploads."""
+
+
+_SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", re.IGNORECASE)
+
+
+def _hide_session_token(record: logging.LogRecord) -> bool:
+    """Remove the token of temporary credentials from what the SDK logs at DEBUG."""
+    record.msg, record.args = _SESSION_TOKEN.sub(r"\1...", record.getMessage()), ()
+    return True
+
+
+for _name in ("auth", "endpoint"):
+    logging.getLogger(f"botocore.{_name}").addFilter(_hide_session_token)
 
 
 class S3Client:
