@@ -253,22 +253,3 @@ class TestCsrf:
         response = post(Client(enforce_csrf_checks=True), VIEWER)
 
         assert response.json() == {"data": {"viewer": None}}
-
-    def test_a_host_project_may_sign_in_by_header(self, user: User, settings: Settings) -> None:
-        """Clients with a bearer token send no session cookie and need no CSRF token."""
-        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.graphql.test_requests.sign_in_by_header"]
-
-        response = post(Client(enforce_csrf_checks=True), VIEWER, Authorization="Bearer ann")
-
-        assert response.json() == {"data": {"viewer": {"username": "ann"}}}
-
-
-def sign_in_by_header(get_response: Any) -> Any:
-    """Stand in for the authentication middleware of a host."""
-
-    def middleware(request: Any) -> Any:
-        if request.headers.get("Authorization") == "Bearer ann":
-            request.user = User.objects.get(username="ann")
-        return get_response(request)
-
-    return middleware

@@ -38,9 +38,9 @@ class _CsrfCheck(CsrfViewMiddleware):
 class GraphQLView(View):
     """Serve a schema: `path("graphql", GraphQLView.as_view(schema=schema))`.
 
-    Requests with a session cookie need the CSRF token. Requests without it need none, because only an explicit header
-    can authenticate them. With DEBUG, introspection is allowed and browsers get GraphiQL, if the project has the
-    template graphql/graphiql.html.
+    Requests that a cookie may authenticate need the CSRF token: those with a session cookie, and those of a signed-in
+    user with any cookie and without an Authorization header. Other requests need none. With DEBUG, introspection is
+    allowed and browsers get GraphiQL, if the project has the template graphql/graphiql.html.
     """
 
     schema: strawberry.Schema = None  # type: ignore[assignment]
@@ -93,8 +93,9 @@ def _unused(_: HttpRequest) -> HttpResponse:
 
 
 def _check_csrf(request: HttpRequest) -> None:
-    """Raise Refusal if a session cookie comes without the CSRF token."""
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+    """Raise Refusal if a cookie may authenticate the request and the CSRF token does not come with it."""
+    by_header = "Authorization" in request.headers or not request.COOKIES or not request.user.is_authenticated
+    if by_header and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return
     check = _CsrfCheck(_unused)
     check.process_request(request)
