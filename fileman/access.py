@@ -77,6 +77,10 @@ class AccessPolicy:
             return False
         if file.is_public and file.upload_status == File.COMPLETED:
             return True
+        return self.may_see_details(caller, file)
+
+    def may_see_details(self, caller: Caller, file: File) -> bool:
+        """Return True if the caller may see the uploader, the group and the metadata. Being public is no reason."""
         if self.is_uploader(caller, file) or (file.group_id is not None and file.group_id in caller.group_ids):
             return True
         return caller.has_perm(VIEW)

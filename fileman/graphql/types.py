@@ -73,6 +73,10 @@ class FileManager(Guarded, relay.Node):
         return acceptance.checksum_algorithms(root, for_size)
 
 
+def _may_see_details(info: Info, file: models.File) -> bool:
+    return access.policy().may_see_details(get_caller(info), file)
+
+
 @strawberry_django.type(
     models.File,
     only=files.DOWNLOAD_COLUMNS,
@@ -125,10 +129,13 @@ class File(Guarded, relay.Node):
     def checksum(root: Parent[models.File]) -> str | None:
         return root.checksum or None
 
-    @field(only=["metadata"], description="JSON object set by the uploader. Null if the viewer is not signed in.")
+    @field(
+        only=["metadata"],
+        description="JSON object set by the uploader. Null if the viewer only sees a public file.",
+    )
     @staticmethod
     def metadata(root: Parent[models.File], info: Info) -> JSON | None:
-        return JSON(root.metadata) if get_caller(info).is_signed_in else None
+        return JSON(root.metadata) if _may_see_details(info, root) else None
 
     @field(only=["expires_at"], description="Deadline of the upload. Null unless it is unfinished.")
     @staticmethod
@@ -138,20 +145,20 @@ class File(Guarded, relay.Node):
     @field(
         select_related=["uploaded_by"],
         graphql_type=UserType | None,
-        description="The uploader. Null if the viewer is not signed in, or the user was deleted.",
+        description="The uploader. Null if the user was deleted, or the viewer only sees a public file.",
     )
     @staticmethod
     def uploaded_by(root: Parent[models.File], info: Info) -> object:
-        return root.uploaded_by if get_caller(info).is_signed_in else None
+        return root.uploaded_by if _may_see_details(info, root) else None
 
     @field(
         select_related=["group"],
         graphql_type=GroupType | None,
-        description="The group that owns the file. Null for personal files, or if the viewer is not signed in.",
+        description="The group that owns the file. Null for personal files, or if the viewer only sees a public file.",
     )
     @staticmethod
     def group(root: Parent[models.File], info: Info) -> GroupModel | None:
-        return root.group if get_caller(info).is_signed_in else None
+        return root.group if _may_see_details(info, root) else None
 
     # Not called file_manager: the optimizer would fetch the managers apart, because their type has a get_queryset.
     @field(

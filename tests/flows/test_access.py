@@ -110,6 +110,11 @@ class TestReading:
             assert (found is not None) == (who in SEE[kind]), kind
             assert node == ({"id": file_id} if who in SEE[kind] else None)
             if found is not None:
+                sees_details = who in SEE["private" if kind == "public" else kind]
+                assert (found["metadata"], found["uploadedBy"] is not None) == (
+                    {} if sees_details else None,
+                    sees_details,
+                )
                 self._check(found, who, is_completed=kind != "pending")
 
     def _check(self, found: Json, who: str, *, is_completed: bool) -> None:
@@ -117,7 +122,6 @@ class TestReading:
         assert (found["downloadUrl"] is not None, found["permalink"] is not None) == (is_completed, is_completed)
         assert (found["viewerCanUpdate"], found["viewerCanDelete"]) == (who in CHANGE, who in DELETE)
         assert (found["filePath"] is not None) == (is_completed and who in CHANGE)
-        assert (found["metadata"], found["uploadedBy"] is None) == ((None, True) if who in NOBODY else ({}, False))
 
     def test_the_stable_link(self, who: str, world: World) -> None:
         """It redirects who may see a completed file; for others there is nothing."""
