@@ -84,6 +84,10 @@ class Backend(ABC):
     def location(self) -> str:
         """Return a name of the place that holds the objects. File managers with equal locations share a storage."""
 
+    def place_problems(self) -> list[str]:
+        """Return why this place must not hold uploads. Asked when a file manager is created or moved."""
+        return []
+
     @abstractmethod
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask the storage itself. Return (True, []) or (False, one sentence for each problem). Never raises."""

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from fileman import conf
-from fileman.backends import backend_class, build_config, get_backend
+from fileman.backends import Backend, backend_class, build_config, get_backend
 from fileman.backends.values import Capabilities
 from fileman.encryption import EncryptedJSONField
 from fileman.errors import StorageMisconfigured
@@ -126,10 +126,11 @@ class FileManager(models.Model):
         problems = kind.configuration_problems(build_config(self)) + self._list_problems()
         if problems:
             raise ValidationError(problems)
-        self.location = kind(build_config(self)).location()
+        backend = kind(build_config(self))
+        self.location = backend.location()
         self._refuse_taken_name()
         self._refuse_foreign_location()
-        self._refuse_move()
+        self._refuse_move(backend)
 
     def _list_problems(self) -> list[str]:
         problems = []
@@ -152,13 +153,15 @@ class FileManager(models.Model):
         if sharing.exists():
             raise ValidationError("A file manager of another group stores its files in this place. Use another prefix.")
 
-    def _refuse_move(self) -> None:
-        """Raise ValidationError if the place changes under existing files: they would be lost."""
+    def _refuse_move(self, backend: Backend) -> None:
+        """Raise ValidationError if the place changes under existing files, or to one that must not hold uploads."""
         old = type(self).objects.filter(pk=self.pk).values_list("location", flat=True).first()
         if old is not None and old != self.location and (self.files.exists() or self.deletions.exists()):
             raise ValidationError(
                 "This file manager has files, so its storage cannot change. Create a new file manager."
             )
+        if old != self.location and (problems := backend.place_problems()):
+            raise ValidationError(problems)
 
     @property
     def max_file_bytes(self) -> int:

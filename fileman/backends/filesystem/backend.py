@@ -16,7 +16,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems
+from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems, place_problems
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
 from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
@@ -68,6 +68,9 @@ class FilesystemBackend(Backend):
 
     def location(self) -> str:
         return f"file:{os.path.realpath(self.settings.root)}"
+
+    def place_problems(self) -> list[str]:
+        return place_problems(self.settings.root)
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Write and delete a file of a few bytes in each of the two folders."""

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.urls import Resolver404, resolve
 
@@ -15,6 +16,8 @@ from fileman.backends.diagnosis import PROBE, Probe
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.tree import Tree
 from fileman.errors import FileMissing, StorageError
+
+_SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"}
 
 
 def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
@@ -69,15 +72,26 @@ def _explain(deed: str, error: StorageError) -> str:
     return f"{deed}: {error.message}"
 
 
+def place_problems(root: str) -> list[str]:
+    """Return a problem for a folder that web servers serve unsigned, and for one of the system or of code."""
+    real, problems = Path(os.path.realpath(root)), []
+    served = ("STATIC", "MEDIA") if django_settings.MEDIA_URL.strip("/") else ("STATIC",)
+    for name in (f"{kind}_ROOT" for kind in served):
+        folder = getattr(django_settings, name)
+        if folder and real.is_relative_to(os.path.realpath(folder)):
+            problems.append(f"The folder {root} is inside {name}, so the web server would serve every file to anyone.")
+    code = [Path(app.path) for app in apps.get_app_configs()]
+    has_code = any(real.is_relative_to(path) or path.is_relative_to(real) for path in code)
+    if has_code or real.parts[1] in _SYSTEM or any(part.startswith(".") for part in real.parts):
+        problems.append(f"The folder {root} is hidden, of the system or of code. Use a folder of its own.")
+    return problems
+
+
 def _exposure(root: str) -> list[str]:
     """Return the ways around the signed URLs."""
-    problems = []
-    real = Path(os.path.realpath(root))
-    static = getattr(django_settings, "STATIC_ROOT", None)
-    if static and real.is_relative_to(os.path.realpath(static)):
-        problems.append(f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone.")
+    problems = place_problems(root)
     with suppress(OSError):  # missing or unreachable: the probe has reported it
-        if real.stat().st_mode & stat.S_IWOTH:
+        if Path(root).stat().st_mode & stat.S_IWOTH:
             problems.append(
                 f"The folder {root} is world-writable, so any user of this machine could replace stored files."
             )

@@ -5,11 +5,15 @@ import os
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 
+from fileman.models import FileManager
 from tests.backends.filesystem.folder import failing, failing_open, files_below, make, other_device
+from tests.servers.availability import REPOSITORY
 
 urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]
 
@@ -98,3 +102,57 @@ class TestFolderProbe:
                     f"The folder {root} is world-writable, so any user of this machine could replace stored files.",
                 ],
             )
+
+
+@pytest.mark.django_db
+class TestPlaces:
+    """Folders that a file manager is not created in, and not moved to."""
+
+    @pytest.mark.parametrize(
+        "folder",
+        [
+            "/etc",
+            "/etc/fileman",
+            "/usr/share/nginx",
+            "/root/.ssh",
+            str(REPOSITORY),
+            str(REPOSITORY / "fileman"),
+            "/",
+            "/home",
+        ],
+        ids=["etc", "below etc", "usr", "hidden", "the checkout", "an app", "root", "above the checkout"],
+    )
+    def test_a_folder_of_the_system_or_of_code_is_refused(self, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(apps.get_app_config("shop"), "path", "/home/site/shop")
+
+        with pytest.raises(ValidationError, match=r"Use a folder of its own|absolute path of a folder"):
+            FileManager.objects.create(name="Files", backend_type="file", settings={"base_path": folder})
+
+        assert not FileManager.objects.exists()
+
+    @pytest.mark.parametrize("name", ["STATIC_ROOT", "MEDIA_ROOT"])
+    def test_a_folder_that_is_served_unsigned_is_refused(self, name: str, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "served")
+
+        with override_settings(**{name: tmp_path / "served", "MEDIA_URL": "/media/"}):
+            for folder in ("served", "served/files", "link"):
+                with pytest.raises(ValidationError, match=f"is inside {name}, so the web server"):
+                    create(tmp_path / folder)
+            create(tmp_path / "files")
+
+    def test_media_root_is_taken_if_it_is_not_served(self, tmp_path: Path) -> None:
+        with override_settings(MEDIA_ROOT=tmp_path):
+            create(tmp_path)
+
+    def test_a_file_manager_that_is_there_already_can_be_changed(self, tmp_path: Path) -> None:
+        manager = create(tmp_path / "served")
+
+        with override_settings(STATIC_ROOT=tmp_path):
+            manager.is_active = False
+            manager.save()
+
+        assert not FileManager.objects.get().is_active
+
+
+def create(folder: Path) -> FileManager:
+    return FileManager.objects.create(name="Files", backend_type="file", settings={"base_path": str(folder)})
