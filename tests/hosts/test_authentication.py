@@ -96,8 +96,3 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_wrong_token_is_refused(wrong: dict[str, Any], client: Client, user: User) -> None:
     assert post(client, VIEWER, **bearer(user, **wrong)).status_code == 401
-
-
-def test_inactive_users_are_refused(client: Client, user: User) -> None:
-    User.objects.update(is_active=False)
-    assert post(client, VIEWER, **bearer(user)).status_code == 401

@@ -19,24 +19,23 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("server", ["wsgi", "asgi"])
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({}, ""),
-        ({"FILEMAN_KEYS": ""}, "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty."),
-        ({"FILEMAN_KEYS": "abc"}, "ENCRYPTION_KEYS[0] must be a Fernet key"),
-        ({"SECRET_KEY": "abc"}, "Your SECRET_KEY has less than 50 characters"),
-        ({"DEBUG": "1"}, "DEBUG is on, but ALLOWED_HOSTS has 'files.example.com'."),
-        ({"DEBUG": "1", "ALLOWED_HOSTS": "*"}, "DEBUG is on, but ALLOWED_HOSTS has '*'."),
-        ({"DEBUG": "1", "ALLOWED_HOSTS": "8.8.8.8"}, "DEBUG is on, but ALLOWED_HOSTS has '8.8.8.8'."),
-        ({"DEBUG": "1", "ALLOWED_HOSTS": "localhost,[::1],192.168.1.5,a.localhost,web"}, ""),
-    ],
-    ids=["good", "no key", "bad key", "weak", "public name", "any name", "public address", "private"],
-)
-def test_a_server_starts_only_with_safe_settings(
-    server: str, changes: dict[str, str], problem: str, tmp_path: Path
-) -> None:
+LOCAL = "localhost,[::1],192.168.1.5,a.localhost,web"
+CASES: dict[str, tuple[str, dict[str, str], str]] = {
+    "good": ("wsgi", {}, ""),
+    "without a key": ("wsgi", {"FILEMAN_KEYS": ""}, "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty."),
+    "without a key under ASGI": ("asgi", {"FILEMAN_KEYS": ""}, "FILEMAN_SETTINGS['ENCRYPTION_KEYS'] is empty."),
+    "a bad key": ("wsgi", {"FILEMAN_KEYS": "abc"}, "ENCRYPTION_KEYS[0] must be a Fernet key"),
+    "a weak secret": ("wsgi", {"SECRET_KEY": "abc"}, "Your SECRET_KEY has less than 50 characters"),
+    "debug, a public name": ("wsgi", {"DEBUG": "1"}, "DEBUG is on, but ALLOWED_HOSTS has 'files.example.com'."),
+    "debug, any name": ("wsgi", {"DEBUG": "1", "ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS has '*'."),
+    "debug, a public address": ("wsgi", {"DEBUG": "1", "ALLOWED_HOSTS": "8.8.8.8"}, "ALLOWED_HOSTS has '8.8.8.8'."),
+    "debug, private hosts": ("asgi", {"DEBUG": "1", "ALLOWED_HOSTS": LOCAL}, ""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_server_starts_only_with_safe_settings(case: str, tmp_path: Path) -> None:
+    server, changes, problem = CASES[case]
     environment = {**os.environ, **GOOD, **changes, "VAR_DIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
 
