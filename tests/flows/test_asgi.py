@@ -1,5 +1,6 @@
 """The site under ASGI: memory is bounded, and uploads of a wrong length are refused before they are stored."""
 
+import asyncio
 import tracemalloc
 from io import BytesIO
 from typing import Any
@@ -10,12 +11,13 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.test import AsyncClient
+from django.utils import timezone
 
 from fileman import files
 from fileman.models import FileManager
 from fileman.views import UploadLimit
 from tests.api import Api
-from tests.uploads.driver import NOW, caller_of
+from tests.uploads.driver import caller_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MIB = 1024**2
@@ -29,10 +31,11 @@ def manager(local_manager: FileManager) -> FileManager:
 def call(method: str, url: str, body: bytes | None, **headers: str) -> tuple[int, bytes]:
     """Return status and body of a response. Without a body the client sends nothing, and nobody may wait for it."""
     sent: list[dict[str, Any]] = []
+    unread = [{"type": "http.request", "body": body}]
 
     async def receive() -> dict[str, Any]:
         assert body is not None, "The body is read."
-        return {"type": "http.request", "body": body}
+        return unread.pop() if unread else await asyncio.Future()
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -71,7 +74,7 @@ def test_an_upload_of_the_signed_length_is_stored(manager: FileManager, api: Api
 def test_a_download_does_not_fill_the_memory(manager: FileManager, user: User) -> None:
     size = 32 * MIB
     file = files.store(BytesIO(bytes(size)), user=user, filename="a.bin")
-    url = files.download_url(caller=caller_of(user), file=file, now=NOW)
+    url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
 
     async def download() -> int:
         response: Any = await AsyncClient().get(urlsplit(str(url)).path)

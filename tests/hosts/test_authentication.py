@@ -9,11 +9,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper as Settings
+from pytest_django import Settings
 
 from fileman.models import FileManager
 from tests.graphql.test_requests import VIEWER, post
-from tests.repository.test_documentation import run, samples
+from tests.repository.test_documentation import samples
 from tests.uploads.driver import upload
 
 KEY = "a key of 32 bytes or more, as RFC 7518 asks"
@@ -24,7 +24,8 @@ ANN, BOB = ({"data": {"viewer": {"username": name}}} for name in ("ann", "bob"))
 @pytest.fixture(autouse=True)
 def _tokens(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("shop_authentication")
-    vars(module).update(run(SAMPLE), by_cookie=by_cookie)
+    exec(SAMPLE, vars(module))
+    vars(module)["by_cookie"] = by_cookie
     monkeypatch.setitem(sys.modules, module.__name__, module)
     settings.JWT_KEY = KEY
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "shop_authentication.BearerTokens", "shop_authentication.by_cookie"]

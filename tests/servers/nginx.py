@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.servers.availability import REPOSITORY, from_system
 from tests.servers.process import Program, answers_http, free_port, running, temporary_folder
@@ -32,6 +33,6 @@ def serve(upstream: int) -> Iterator[int]:
         site = site.replace(shipped, ours)
     with temporary_folder("nginx") as folder:
         (folder / "nginx.conf").write_text(_FRAME.format(site=site))
-        command = [program, "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
+        command: list[str | Path] = [program, "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
         with running(Program(command=command, folder=folder), ready=lambda: answers_http(port)):
             yield port
