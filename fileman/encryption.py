@@ -81,12 +81,12 @@ def decrypt(text: str, *, row: object) -> Any:
     return envelope["value"]
 
 
-def rotate(column: "EncryptedJSONField") -> tuple[int, list[str]]:
+def rotate(model: type[models.Model]) -> tuple[int, list[str]]:
     """Encrypt with the first key what another key has encrypted. Return how many, and why others are unreadable.
 
     Each row is one statement, so a run that breaks off loses nothing, and the next one continues.
     """
-    model, name = column.model, column.attname
+    (name,) = (column.attname for column in model._meta.fields if isinstance(column, EncryptedJSONField))  # noqa: SLF001
     # Lookups of the column itself are refused.
     rows = model._base_manager.annotate(ciphertext=Cast(name, models.TextField()))  # noqa: SLF001
     rotated, problems = 0, []

@@ -216,13 +216,10 @@ class UploadLimit:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        refusal = None
-        if scope["type"] == "http":
-            refusal = await sync_to_async(self._refuse)(ASGIRequest(scope, BytesIO()))
-        if refusal is None:
-            await self.application(scope, receive, send)
-        else:
-            await self.application.send_response(refusal, send)
+        is_http = scope["type"] == "http"
+        refusal = await sync_to_async(self._refuse)(ASGIRequest(scope, BytesIO())) if is_http else None
+        application = self.application
+        await (application.send_response(refusal, send) if refusal else application(scope, receive, send))
 
     def _refuse(self, request: HttpRequest) -> HttpResponse | None:
         try:
@@ -230,11 +227,11 @@ class UploadLimit:
             if getattr(match.func, "view_class", None) is not UploadView:
                 return None
             if request.method != "PUT":
-                has_body = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
+                has_body = not {"Content-Length", "Transfer-Encoding"}.isdisjoint(request.headers)
                 return HttpResponse(status=405) if has_body else None
             grant = tokens.unsign(tokens.UPLOAD, match.kwargs["signed"], now=timezone.now())
+            return UploadView().refuse_length(request, grant["length"])
         except Resolver404:
             return None
         except FilemanError as error:
             return _error(error)
-        return UploadView().refuse_length(request, grant["length"])

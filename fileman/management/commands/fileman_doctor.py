@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from fileman.diagnosis.files import describe_deletion, diagnose_file
 from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
-from fileman.encryption import EncryptedJSONField, rotate
+from fileman.encryption import rotate
 from fileman.models import File, FileManager, StorageDeletion
 
 
@@ -55,13 +55,10 @@ class Command(BaseCommand):
 
     def _rotate_keys(self) -> None:
         failures = 0
-        for model in (FileManager, File):
-            (column,) = (field for field in model._meta.fields if isinstance(field, EncryptedJSONField))  # noqa: SLF001
-            rotated, problems = rotate(column)
+        for name, model in (("file managers", FileManager), ("files", File)):
+            rotated, problems = rotate(model)
             failures += len(problems)
-            self.stdout.write(f"{model._meta.verbose_name_plural}: {rotated} encrypted with the first key.")  # noqa: SLF001
-            for problem in problems:
-                self.stdout.write(f"  {problem}")
+            self.stdout.write("\n  ".join([f"{name}: {rotated} encrypted with the first key.", *problems]))
         if failures:
             raise CommandError(f"{failures} rows could not be decrypted. Add their keys and run this again.")
 
