@@ -148,7 +148,8 @@ class ContentView(View):
 async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     """Yield what an iterator yields. Under ASGI Django would collect all of it before it sends the first piece."""
     iterator = iter(chunks)
-    while (chunk := await sync_to_async(next)(iterator, None)) is not None:
+    read_one = sync_to_async(lambda: next(iterator, None))
+    while (chunk := await read_one()) is not None:
         yield chunk
 
 

@@ -207,14 +207,14 @@ class TestRotation:
 
     def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(self) -> None:
         def save_first(execute: Any, sql: str, *rest: Any) -> Any:
-            if sql.startswith("UPDATE") and not self.saved:
-                self.saved = True
+            if sql.startswith("UPDATE") and not saved:
+                saved.append(sql)
                 for manager in FileManager.objects.all():
                     manager.settings = {"upload_expires_in": 90}
                     manager.save()
             return execute(sql, *rest)
 
-        self.saved = False
+        saved: list[str] = []
         with connection.execute_wrapper(save_first):
             self.rotate(NEW, OLD)
 

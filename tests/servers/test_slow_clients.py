@@ -79,7 +79,7 @@ def initiate(port: int) -> str:
         session.headers["X-CSRFToken"] = session.cookies["csrftoken"]
         response = session.post(f"{address}/graphql", json={"query": document}, timeout=PATIENCE_SECONDS)
     (url,) = re.findall(r'"url":"([^"]+)"', response.text)
-    return urlsplit(url).path
+    return str(urlsplit(url).path)
 
 
 @contextmanager
