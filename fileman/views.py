@@ -17,7 +17,9 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.utils.decorators import method_decorator
+from django.utils.http import http_date, quote_etag
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -127,7 +129,14 @@ class ContentView(View):
     def _serve(
         self, request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Backend
     ) -> HttpResponseBase:
-        part = _parse_range(request.headers.get("Range"), size=stored.size)
+        etag, modified = quote_etag(stored.etag), int(stored.modified.timestamp()) if stored.modified else None
+        validators = {"ETag": etag} | ({} if modified is None else {"Last-Modified": http_date(modified)})
+        unconditional = HttpResponse(headers=validators)
+        conditional = get_conditional_response(request, etag, modified, unconditional)
+        if conditional is not None and conditional is not unconditional:  # 304, or 412
+            return conditional
+        is_same = request.headers.get("If-Range", etag) in validators.values()
+        part = _parse_range(request.headers.get("Range") if is_same else None, size=stored.size)
         start, length = part or (0, stored.size)
         if part and length <= 0:
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
@@ -138,7 +147,8 @@ class ContentView(View):
             _one_by_one(body) if is_async else body, status=206 if part else 200, content_type=grant["type"]
         )
         disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
-        for name, value in {**_SAFE_HEADERS, "Content-Length": str(length), "Content-Disposition": disposition}.items():
+        own = {"Content-Length": str(length), "Content-Disposition": disposition}
+        for name, value in {**_SAFE_HEADERS, **validators, **own}.items():
             response[name] = value
         if part:
             response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"

@@ -1,13 +1,14 @@
 """The values that fileman and its storage backends exchange. No vendor type is among them."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
+from urllib.parse import quote
 from uuid import UUID
-
-from django.utils.http import content_disposition_header
 
 from fileman.checksums import Checksum
 
@@ -171,8 +172,13 @@ class ServeAs:
 
     @property
     def content_disposition(self) -> str:
-        """The header, with non-ASCII names encoded per RFC 6266."""
-        return content_disposition_header(self.disposition == "attachment", self.filename) or self.disposition
+        """The header per RFC 6266: a name that old programs read, and the exact one where the two differ."""
+        if not self.filename:
+            return self.disposition
+        letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", self.filename))
+        plain = re.sub(r'[^\x20-\x7e]|["%\\]', "_", letters)
+        header = f'{self.disposition}; filename="{plain}"'
+        return header if plain == self.filename else f"{header}; filename*=UTF-8''{quote(self.filename, safe='')}"
 
 
 SERVE_AS_DOWNLOAD = ServeAs()

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -61,6 +63,13 @@ class Served:
     filename: str = ""
     content_type: str = ""
     disposition: str = ""
+
+
+def get_filename(headers: Message) -> str:
+    """Return the name that a browser saves a download under: that of `filename*`, where the header has both."""
+    given: list[tuple[str, Any]] = headers.get_params([], "Content-Disposition")
+    names = [value for name, value in given if name == "filename"]
+    return collapse_rfc2231_value(next((name for name in names if isinstance(name, tuple)), names[0] if names else ""))
 
 
 def content(size: int, *, seed: str = "first") -> bytes:
@@ -246,7 +255,7 @@ class ContractCase:
         return Served(
             status=response.status,
             body=response.body,
-            filename=response.headers.get_filename("") or "",
+            filename=get_filename(response.headers),
             content_type=response.headers.get_content_type(),
             disposition=response.headers.get_content_disposition() or "",
         )

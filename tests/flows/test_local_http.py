@@ -207,6 +207,26 @@ class TestContent:
         assert (answer.status_code, answer.headers.get("Content-Range"), answer.content) == (status, said, content)
         assert answer.headers["Content-Length"] == str(len(content))
 
+    def test_an_interrupted_download_goes_on_only_with_the_same_object(self, shown: Json) -> None:
+        """RFC 9110, section 13: validators, and what each condition does with them."""
+        whole = fetch(shown["downloadUrl"]).headers
+        etag, modified = whole["ETag"], whole["Last-Modified"]
+        cases = [
+            ({"If-Range": etag, "Range": "bytes=5-"}, 206, DATA[5:]),
+            ({"If-Range": modified, "Range": "bytes=5-"}, 206, DATA[5:]),
+            ({"If-Range": '"other"', "Range": "bytes=5-"}, 200, DATA),
+            ({"If-Range": "Fri, 01 Jan 1971 00:00:00 GMT", "Range": "bytes=5-"}, 200, DATA),
+            ({"If-None-Match": etag}, 304, b""),
+            ({"If-None-Match": '"other"'}, 200, DATA),
+            ({"If-Modified-Since": modified}, 304, b""),
+            ({"If-Match": '"other"'}, 412, b""),
+            ({"If-Unmodified-Since": "Fri, 01 Jan 1971 00:00:00 GMT"}, 412, b""),
+        ]
+        answers = [fetch(shown["downloadUrl"], **headers) for headers, _, _ in cases]
+
+        assert [(answer.status_code, answer.content) for answer in answers] == [case[1:] for case in cases]
+        assert {answer.headers["ETag"] for answer in answers if answer.status_code != 412} == {etag}
+
     def test_the_answer_can_do_no_harm_in_a_browser(self, shown: Json) -> None:
         answers = [fetch(shown["downloadUrl"]), fetch(shown["downloadUrl"], Range="bytes=0-1")]
         answers.append(requests.head(shown["downloadUrl"], timeout=30))

@@ -85,7 +85,7 @@ class TestDownloads:
 
         grant = said(url)
         assert (grant["sr"], grant["sp"], grant["spr"], grant["rsct"]) == ("b", "r", "https", "application/pdf")
-        assert grant["rscd"] == "attachment; filename*=utf-8''%C3%9Cbersicht.pdf"
+        assert grant["rscd"] == "attachment; filename=\"Ubersicht.pdf\"; filename*=UTF-8''%C3%9Cbersicht.pdf"
         assert grant["se"] == "2026-01-02T04:04:05Z"
 
     def test_an_endpoint_in_capitals_is_signed_for_https(self) -> None:

@@ -64,7 +64,7 @@ def test_urls_are_signed_as_boto3_signs_them(place: dict[str, Any]) -> None:
     of_parts = {"Key": parts.parts_path, "UploadId": "2~a/b+c d"}
     of_get = {
         "ResponseContentType": "text/plain",
-        "ResponseContentDisposition": 'attachment; filename="a \\"b\\".txt"',
+        "ResponseContentDisposition": "attachment; filename=\"a _b_.txt\"; filename*=UTF-8''a%20%22b%22.txt",
     }
 
     assert [
