@@ -1,32 +1,37 @@
-"""The schema extension that limits and validates documents."""
+"""The schema extension that limits, validates and caches documents."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, validate
 from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from fileman.graphql.errors import RequestErrorCode
-from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, DocumentLimits, find_excess
+from fileman.graphql.http.query_limits import DocumentLimits, find_excess, has_more_values
 
 # Errors per document. Each may quote all of it, so a hundred of them take a second and 25 MB.
 MAX_ERRORS: Final = 10
+# Together half a megabyte of text, which makes 50 MB of nodes at worst. Longer documents are parsed each time.
+CACHED_DOCUMENTS: Final = 64
+CACHED_CHARACTERS: Final = 8 * 1024
 DEFAULT_LIMITS: Final = DocumentLimits()
+TOO_COMPLEX: Final = {"code": RequestErrorCode.QUERY_TOO_COMPLEX}
 
 
 class LimitedValidation(SchemaExtension):
-    """Check the limits, then validate with a cache. Refuse introspection outside development.
+    """Check the limits, then validate, unless the cache has the document. Refuse introspection outside development.
 
     With other limits: `partial(LimitedValidation, DocumentLimits(depth=20))`.
     """
 
     def __init__(self, limits: DocumentLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
+        self._known: list[DocumentNode] = []
 
     def on_operation(self) -> Iterator[None]:
         context = self.execution_context
@@ -35,44 +40,44 @@ class LimitedValidation(SchemaExtension):
             context.validation_rules = (*context.validation_rules, NoSchemaIntrospectionCustomRule)
         yield
 
-    def on_validate(self) -> Iterator[None]:
-        self.execution_context.pre_execution_errors = self._find_errors()
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        if context.query and len(context.query) <= CACHED_CHARACTERS:
+            self._known = _get_place(context.query, (context.schema, self._limits, tuple(context.validation_rules)))
+        if self._known:
+            (context.graphql_document,) = self._known
         yield
 
-    def _find_errors(self) -> list[GraphQLError]:
+    def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         document = context.graphql_document
         assert document is not None
-        refusal = self._find_refusal(document)
-        if refusal is not None:
-            return [refusal]
-        try:
-            _validate(context.schema._schema, document, tuple(context.validation_rules))  # noqa: SLF001 - no public name
-        except _Invalid as invalid:
-            return invalid.errors
-        return []
+        errors = [] if document in self._known else self._find_errors(document)
+        if not errors:
+            self._known[:] = [document]
+        context.pre_execution_errors = errors or self._find_errors_of_request(document)
+        yield
 
-    def _find_refusal(self, document: DocumentNode) -> GraphQLError | None:
+    def _find_errors(self, document: DocumentNode) -> list[GraphQLError]:
         excess = find_excess(document, self._limits)
         if excess is not None:
-            return GraphQLError(excess, extensions={"code": RequestErrorCode.QUERY_TOO_COMPLEX})
+            return [GraphQLError(excess, extensions=TOO_COMPLEX)]
+        context = self.execution_context
+        rules = (*context.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        return validate(context.schema._schema, document, rules, max_errors=MAX_ERRORS)  # noqa: SLF001 - no public name
+
+    def _find_errors_of_request(self, document: DocumentNode) -> list[GraphQLError]:
+        context, most = self.execution_context, self._limits.values
         operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-        name = self.execution_context._provided_operation_name  # noqa: SLF001 - the public one falls back to the first
+        name = context._provided_operation_name  # noqa: SLF001 - the public one falls back to the first
         if len(operations) > 1 and name is None:
-            return GraphQLError("The document has several operations. Pass operationName.")
-        return None
-
-
-class _Invalid(Exception):
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        self.errors = errors
-        super().__init__()
+            return [GraphQLError("The document has several operations. Pass operationName.")]
+        if has_more_values(most, document, context.variables or {}, context.schema._schema):  # noqa: SLF001
+            return [GraphQLError(f"The variables may have at most {most} values.", extensions=TOO_COMPLEX)]
+        return []
 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)
-def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> None:
-    """Raise _Invalid. An exception is not cached: invalid documents are endless, and their errors quote them."""
-    rules = (*rules, MaybeNullValidationRule, OneOfInputValidationRule)
-    errors = validate(schema, document, rules, max_errors=MAX_ERRORS)
-    if errors:
-        raise _Invalid(errors)
+def _get_place(_text: str, _checked_against: Hashable) -> list[DocumentNode]:
+    """Return where the cache keeps the document: an empty list until it has proven to be valid."""
+    return []

@@ -4,13 +4,12 @@ from functools import partial
 from typing import Any
 
 import strawberry
-from strawberry.extensions import ParserCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from fileman.graphql import mutations, queries
 from fileman.graphql.extensions import DEFAULT_LIMITS, LimitedValidation
-from fileman.graphql.http.query_limits import CACHED_DOCUMENTS, DocumentLimits
+from fileman.graphql.http.query_limits import DocumentLimits
 from fileman.graphql.scalars import SCALARS
 
 
@@ -36,14 +35,13 @@ class Mutation:
 
 
 class Schema(strawberry.Schema):
-    """A schema with document limits, cached parsing and validation, and the query optimizer."""
+    """A schema with document limits, a cache of valid documents, and the query optimizer."""
 
     def __init__(self, query: type, mutation: type, limits: DocumentLimits = DEFAULT_LIMITS) -> None:
         super().__init__(
             query=query,
             mutation=mutation,
             extensions=[
-                partial(ParserCache, maxsize=CACHED_DOCUMENTS),
                 partial(LimitedValidation, limits),
                 DjangoOptimizerExtension,
             ],

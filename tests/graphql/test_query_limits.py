@@ -1,10 +1,11 @@
 """Documents over the limits are refused before they are validated."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import pytest
 from django.test import Client
-from graphql import get_introspection_query, parse
+from graphql import DocumentNode, get_introspection_query, parse
 from pytest_django import Settings
 
 from fileman.graphql import Mutation, Query, Schema, extensions
@@ -13,9 +14,12 @@ from fileman.graphql.http import query_limits
 from fileman.graphql.http.query_limits import DocumentLimits, find_excess
 from tests.api import Api
 
+Caches = list[list[DocumentNode]]
 
-def code_and_message(query: str) -> tuple[str, str]:
-    response = Client().post("/graphql", {"query": query}, content_type="application/json")
+
+def code_and_message(query: str, variables: dict[str, Any] | None = None) -> tuple[str, str]:
+    body = {"query": query, "variables": variables}
+    response = Client().post("/graphql", body, content_type="application/json")
     assert response.status_code == 200
     body = response.json()
     assert "data" not in body
@@ -45,15 +49,61 @@ TOO_MUCH = {
     "9 aliases in a fragment, spread 20 times": (
         f"{{ viewer {{ {'...nine ' * 20} }} }} fragment nine on User {{ {aliases(9, 'username')} }}", "15 aliases",
     ),
-    "302 fields, which validation would compare with one another": (f"{{ {'viewer { id } ' * 151} }}", "300 fields"),
+    "302 fields": (f"{{ {'viewer { id } ' * 151} }}", "300 fields"),
+    "2^20 fields in fragments that spread one another": (chained(20), "300 fields"),
+}  # fmt: skip
+UNUSED_FRAGMENT = "Each fragment must be used, and have a name of its own."
+UNUSED = "fragment unused on Query { viewer { id } }"
+TOO_SLOW = {
+    "92 equal fields, which validation would compare with one another": (
+        f"{{ {'viewer { id } ' * 46} }}", "The document selects the same fields too often.",
+    ),
+    "the same in two operations": (
+        f"query a {{ {'viewer { id } ' * 27} }} query b {{ {'viewer { id } ' * 27} }}",
+        "The document selects the same fields too often.",
+    ),
+    "51 definitions, each compared with all others": (
+        f"{{ viewer {{ {' '.join(f'...f{n}' for n in range(50))} }} }}"
+        + " ".join(f"fragment f{n} on User {{ x{n} }}" for n in range(50)),
+        "A document may have at most 50 operations and fragments.",
+    ),
+    "a fragment that nothing spreads": (f"{{ __typename }} {UNUSED}", UNUSED_FRAGMENT),
+    "fragments that spread only one another": (
+        "{ __typename } fragment a on Query { ...b } fragment b on Query { ...a }", UNUSED_FRAGMENT,
+    ),
+    "two fragments of one name": (
+        f"{{ ...unused }} {UNUSED} {UNUSED}", UNUSED_FRAGMENT
+    ),
 }  # fmt: skip
 
 
+@pytest.fixture
+def _unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation, which takes up to quadratic time, is not entered."""
+    monkeypatch.setattr(extensions, "validate", lambda *_, **__: pytest.fail("validation was entered"))
+
+
+@pytest.mark.usefixtures("_unvalidated")
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_a_document_over_a_limit_is_refused(name: str) -> None:
     query, limit = TOO_MUCH[name]
 
     assert code_and_message(query) == ("QUERY_TOO_COMPLEX", f"An operation may have at most {limit}.")
+
+
+@pytest.mark.usefixtures("_unvalidated")
+@pytest.mark.parametrize("name", TOO_SLOW)
+def test_a_document_that_would_take_long_to_validate_is_refused(name: str) -> None:
+    query, refusal = TOO_SLOW[name]
+
+    assert code_and_message(query) == ("QUERY_TOO_COMPLEX", refusal)
+
+
+def test_fields_of_one_name_in_different_places_are_not_compared() -> None:
+    page = "edges { node { id group { id } uploadedBy { id } fileManager { id group { id } } } }"
+    query = f"{{ {' '.join(f'a{n}: files {{ {page} }}' for n in range(15))} }}"
+
+    assert find_excess(parse(query), DEFAULT_LIMITS) is None
 
 
 def test_a_project_passes_its_own_limits() -> None:
@@ -108,25 +158,13 @@ def test_unknown_fragments_are_a_validation_error() -> None:
     assert code_and_message("{ viewer { ...nowhere } }")[0] == "GRAPHQL_VALIDATION_FAILED"
 
 
-def test_each_chained_fragment_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice as many fragments cost twice as much, not a million times."""
-    calls = 0
-    walk = query_limits._Meter.measure
+@pytest.mark.parametrize("count", [20, 40])
+def test_the_walk_ends_above_the_limit(count: int) -> None:
+    """2^40 selections cost no more than 2^20."""
+    operation, *fragments = cast("list[Any]", parse(chained(count)).definitions)
+    bodies = {fragment.name.value: fragment.selection_set for fragment in fragments}
 
-    def counted(meter: Any, selection_set: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        return walk(meter, selection_set)
-
-    monkeypatch.setattr(query_limits._Meter, "measure", counted)
-    costs = []
-    for count in (20, 40):
-        calls = 0
-        assert find_excess(parse(chained(count)), DEFAULT_LIMITS) == "An operation may have at most 300 fields."
-        costs.append(calls)
-
-    assert len(chained(20)) < 1024
-    assert costs == [24, 44]
+    assert 300 < query_limits._measure(operation, bodies, 300).fields <= 302
 
 
 def test_long_chains_of_fragments_are_refused_with_a_code() -> None:
@@ -206,26 +244,79 @@ class TestInvalidDocuments:
 
     def test_a_quote_of_the_document_is_cut(self) -> None:
         unknown = " ".join(f"x{n}: 1" for n in range(50))
-        body = self.refuse(f'{{ files(filters: {{ {unknown} a: "{"y" * 200_000}" }}) {{ totalCount }} }}')
+        body = self.refuse(f'{{ files(filters: {{ {unknown} a: "{"y" * 60_000}" }}) {{ totalCount }} }}')
 
         assert body["errors"][0]["message"].startswith("Expected value of type 'FileFilter'")
         assert [len(error["message"]) for error in body["errors"][:10]] == [500] * 10
         assert body["errors"][0]["message"].endswith("…")
 
-    def test_invalid_documents_are_not_cached(self) -> None:
-        extensions._validate.cache_clear()
-
+    def test_invalid_documents_are_not_cached(self, caches: Caches) -> None:
         self.refuse("{ nothing_of_this_name }")
 
-        assert extensions._validate.cache_info().currsize == 0
+        assert caches == [[]]
+
+
+@pytest.fixture
+def caches(monkeypatch: pytest.MonkeyPatch) -> Caches:
+    """What the cache holds, by document; it is empty before."""
+    places: Caches = []
+    new = extensions._get_place.__wrapped__
+
+    def get_place(*given: Any) -> list[DocumentNode]:
+        places.append(new(*given))
+        return places[-1]
+
+    monkeypatch.setattr(extensions, "_get_place", lru_cache(maxsize=extensions.CACHED_DOCUMENTS)(get_place))
+    return places
+
+
+DELETE_FILES = "mutation ($input: DeleteFilesInput!) { deleteFiles(input: $input) { errors { code } } }"
+UPDATE_FILE = "mutation ($input: UpdateFileInput!) { updateFile(input: $input) { errors { code } } }"
+INITIATE = "mutation ($input: InitiateUploadInput!) { initiateUpload(input: $input) { errors { code } } }"
+
+
+@pytest.mark.parametrize(
+    ("document", "given"),
+    [
+        (DELETE_FILES, {"ids": ["x"] * 1999}),
+        (DELETE_FILES, {"ids": ["x"] * 25_000}),
+        (DELETE_FILES, {f"unknown{n}": 1 for n in range(2000)}),
+        (INITIATE, {"files": [{"filename": "a", "size": 1}] * 667}),
+    ],
+    ids=["list", "long list", "unknown keys", "list of objects"],
+)
+def test_more_than_2000_values_are_not_coerced(document: str, given: dict[str, Any]) -> None:
+    refusal = code_and_message(document, {"input": given})
+
+    assert refusal == ("QUERY_TOO_COMPLEX", "The variables may have at most 2000 values.")
+
+
+@pytest.mark.parametrize(
+    ("document", "given"),
+    [(DELETE_FILES, {"ids": ["x"] * 1998}), (UPDATE_FILE, {"id": "x", "metadata": {"a": [1] * 9000}})],
+    ids=["2000", "a JSON scalar counts as one"],
+)
+def test_2000_values_reach_the_resolver(document: str, given: dict[str, Any], anonymous: Api) -> None:
+    (payload,) = anonymous.call(document, {"input": given}).values()
+
+    assert payload["errors"]
 
 
 @pytest.mark.django_db
-def test_a_valid_document_is_validated_once(anonymous: Api) -> None:
+def test_a_valid_document_is_parsed_and_validated_once(anonymous: Api, caches: Caches, monkeypatch: Any) -> None:
     query = "{ me_only_here: viewer { id } }"
     assert anonymous.call(query) == {"me_only_here": None}
-    validated = extensions._validate.cache_info().misses
+    monkeypatch.setattr(extensions, "validate", lambda *_, **__: pytest.fail("validation was entered"))
 
     assert anonymous.call(query) == {"me_only_here": None}
 
-    assert extensions._validate.cache_info().misses == validated
+    assert len(caches) == 1
+
+
+@pytest.mark.django_db
+def test_long_documents_are_not_cached(anonymous: Api, caches: Caches) -> None:
+    """Documents, not only their texts, stay below 50 MB in all."""
+    assert anonymous.call("{ viewer { id } } #" + " " * extensions.CACHED_CHARACTERS) == {"viewer": None}
+
+    assert caches == []
+    assert extensions.CACHED_DOCUMENTS * extensions.CACHED_CHARACTERS == 512 * 1024

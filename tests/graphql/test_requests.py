@@ -57,6 +57,7 @@ BAD_BODIES = {
     "UTF-16 without mark": ('{"query": "{viewer{id}}"}'.encode("utf-16-le"), 400),
     "UTF-32": ('{"query": "{viewer{id}}"}'.encode("utf-32"), 400),
     "300 KiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 300 * 1024 + b'"}}', 413),
+    "65,537 characters of query": (b'{"query": "{viewer{id}}' + b" " * (64 * 1024 - 10) + b'"}', 413),
     "3 MiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 3 * 1024**2 + b'"}}', 413),
 }
 

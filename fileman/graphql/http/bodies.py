@@ -12,6 +12,7 @@ from fileman.validation.json_metadata import is_deeper_than
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_JSON_DEPTH: Final = 32
+MAX_DOCUMENT_CHARACTERS: Final = 64 * 1024
 
 
 class Refusal(Exception):
@@ -73,6 +74,9 @@ def _to_operation(value: object) -> Operation:
     query, variables, name = value.get("query"), value.get("variables"), value.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise _bad_request("query must be a GraphQL document.")
+    if len(query) > MAX_DOCUMENT_CHARACTERS:
+        message = f"query has more than {MAX_DOCUMENT_CHARACTERS} characters. Pass long values as variables."
+        raise Refusal(413, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
     if not isinstance(variables, dict | None):
         raise _bad_request("variables must be an object.")
     if not isinstance(name, str | None):

@@ -1,20 +1,23 @@
-"""Limits on documents: depth, aliases and fields, measured in one walk before validation."""
+"""Limits on documents and variables, measured before validation, which takes quadratic time, and before coercion."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLSchema,
     OperationDefinitionNode,
-    SelectionNode,
     SelectionSetNode,
+    get_nullable_type,
+    is_input_object_type,
+    is_list_type,
+    type_from_ast,
 )
-
-CACHED_DOCUMENTS: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,69 +28,87 @@ class DocumentLimits:
     """Nested fields. `__schema` and `__type` subtrees are exempt: the standard introspection query is deeper."""
     aliases: int = 15
     fields: int = 300
-    """Selected fields, counting a fragment each time it is spread. Merging equal fields takes quadratic time."""
+    """Selected fields and fragments, with all that is in a fragment each time it is spread."""
+    repetitions: int = 1000
+    """Pairs of fields with one name in one place, which validation compares: a field selected 20 times has 190."""
+    definitions: int = 50
+    """Operations and fragments of one document."""
     tokens: int = 2000
+    values: int = 2000
+    """Values in the variables of all operations. A JSON scalar is one value, whatever is in it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Totals:
-    """The size of a selection, fragments included."""
-
-    depth: int = 0
-    aliases: int = 0
+@dataclass(kw_only=True)
+class _Totals:
     fields: int = 0
+    aliases: int = 0
+    levels: int = 0
+    places: Counter[str] = field(default_factory=Counter)  # by path in the response
+    spread: set[str] = field(default_factory=set)
 
 
-class _Meter:
-    """Measure one document. Each fragment is walked once, however often it is spread."""
-
-    def __init__(self, document: DocumentNode) -> None:
-        nodes = document.definitions
-        self.fragments = {node.name.value: node for node in nodes if isinstance(node, FragmentDefinitionNode)}
-        self.measured: dict[str, Totals] = {}
-
-    def measure(self, selection_set: SelectionSetNode | None) -> Totals:
-        parts = [self._measure_selection(node) for node in selection_set.selections] if selection_set else []
-        return Totals(
-            depth=max((part.depth for part in parts), default=0),
-            aliases=sum(part.aliases for part in parts),
-            fields=sum(part.fields for part in parts),
-        )
-
-    def _measure_selection(self, node: SelectionNode) -> Totals:
-        if isinstance(node, FragmentSpreadNode):
-            return self._measure_fragment(node.name.value)
-        inner = self.measure(getattr(node, "selection_set", None))
-        if not isinstance(node, FieldNode):
-            return inner
-        exempt = node.name.value in ("__schema", "__type")
-        return Totals(
-            depth=1 if exempt else inner.depth + 1,
-            aliases=inner.aliases + (node.alias is not None),
-            fields=inner.fields + 1,
-        )
-
-    def _measure_fragment(self, name: str) -> Totals:
-        if name not in self.measured:
-            # Unknown and circular fragments count as empty. Validation refuses them afterwards.
-            self.measured[name] = Totals()
-            if name in self.fragments:
-                self.measured[name] = self.measure(self.fragments[name].selection_set)
-        return self.measured[name]
+def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionSetNode], most: int) -> _Totals:
+    """Add up what an operation selects, and stop above so many fields, however often fragments are spread."""
+    totals = _Totals()
+    pending: list[Any] = [(operation.selection_set, "", 1, frozenset())]
+    while pending and totals.fields <= most:
+        selected, around, level, inside = pending.pop()
+        totals.fields += len(selected.selections)
+        for node in selected.selections:
+            if isinstance(node, FieldNode):
+                place = f"{around}.{(node.alias or node.name).value}"
+                totals.places[place] += 1
+                totals.aliases += node.alias is not None
+                totals.levels = max(totals.levels, level)
+                below = -most if node.name.value in ("__schema", "__type") else level + 1
+                pending += [(node.selection_set, place, below, inside)] if node.selection_set else []
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                totals.spread.add(name)
+                if name in fragments and name not in inside:  # validation refuses unknown and circular fragments
+                    pending.append((fragments[name], around, level, inside | {name}))
+            else:
+                pending.append((node.selection_set, around, level, inside))
+    return totals
 
 
-@lru_cache(maxsize=CACHED_DOCUMENTS)
 def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
     """Return a sentence about the exceeded limit, or None."""
-    meter = _Meter(document)
-    for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode):
-            totals = meter.measure(node.selection_set)
-            for name, found, limit in (
-                ("levels of fields", totals.depth, limits.depth),
-                ("aliases", totals.aliases, limits.aliases),
-                ("fields", totals.fields, limits.fields),
-            ):
-                if found > limit:
-                    return f"An operation may have at most {limit} {name}."
+    nodes = document.definitions
+    if len(nodes) > limits.definitions:
+        return f"A document may have at most {limits.definitions} operations and fragments."
+    fragments = [node for node in nodes if isinstance(node, FragmentDefinitionNode)]
+    bodies = {node.name.value: node.selection_set for node in fragments}
+    operations = [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+    found = [_measure(operation, bodies, limits.fields) for operation in operations]
+    for name, most, limit in (
+        ("levels of fields", max((one.levels for one in found), default=0), limits.depth),
+        ("aliases", max((one.aliases for one in found), default=0), limits.aliases),
+        ("fields", max((one.fields for one in found), default=0), limits.fields),
+    ):
+        if most > limit:
+            return f"An operation may have at most {limit} {name}."
+    if sum(count * (count - 1) // 2 for one in found for count in one.places.values()) > limits.repetitions:
+        return "The document selects the same fields too often."
+    # Validation would visit what no operation reaches: unused fragments, and all but the last one of a name.
+    if len(fragments) > len(bodies.keys() & {name for one in found for name in one.spread}):
+        return "Each fragment must be used, and have a name of its own."
     return None
+
+
+def has_more_values(most: int, document: DocumentNode, variables: Mapping[str, Any], schema: GraphQLSchema) -> bool:
+    """Return True if coercion would meet more values than that. Looks no further."""
+    declared = [one for node in document.definitions for one in getattr(node, "variable_definitions", None) or ()]
+    pending: list[Any] = [(type_from_ast(schema, one.type), variables.get(one.variable.name.value)) for one in declared]
+    count = len(pending)
+    while pending and count <= most:
+        kind, value = pending.pop()
+        kind = get_nullable_type(kind)
+        if is_list_type(kind):
+            items = value if isinstance(value, list) else [value]
+            count += len(items)
+            pending += [(kind.of_type, item) for item in items[:most]]
+        elif is_input_object_type(kind) and isinstance(value, dict):
+            count += len(value)
+            pending += [(kind.fields[key].type, inner) for key, inner in value.items() if key in kind.fields]
+    return count > most
