@@ -73,7 +73,17 @@ class FilemanSettings:
     MAX_BATCH_FILES: int = 50
     """Files in one initiateUpload, at most 100."""
     MAX_PENDING_UPLOADS: int = 1000
-    """Unfinished uploads of one user."""
+    """Unfinished uploads of one user. Ten times as many may fail, expire or be aborted within 24 hours."""
+    RATE_CACHE: str = "default"
+    """Alias of the cache that counts the rates of a user below; an address has ten times as much. Empty: no rates."""
+    INITIATED_FILES_PER_MINUTE: int = 600
+    REFRESHES_PER_MINUTE: int = 1200
+    FINALIZES_PER_MINUTE: int = 1200
+    DOWNLOAD_URLS_PER_MINUTE: int = 6000
+    SIGN_INS_PER_MINUTE: int = 10
+    """Attempts of one name from one address."""
+    TRUSTED_PROXIES: int = 0
+    """Proxies before this server that append to X-Forwarded-For; 0 ignores the header."""
     USER_QUOTA_BYTES: int | None = None
     """Bytes that the files and unfinished uploads of one user may have; None is no quota."""
     ACCESS_POLICY: str = "fileman.access.AccessPolicy"
@@ -141,8 +151,10 @@ def _value_problems(values: FilemanSettings) -> list[str]:
     ]
     if not 1 <= values.MAX_BATCH_FILES <= BATCH_CAP:
         problems.append(f"MAX_BATCH_FILES must be from 1 to {BATCH_CAP}.")
-    counts = ("PART_SIZE_BYTES", "REQUEST_WINDOW", "MAX_CONCURRENCY")
-    problems += [f"{key} must be 1 or more." for key in counts if getattr(values, key) < 1]
+    rates = [spec.name for spec in fields(values) if spec.name.endswith("_PER_MINUTE")]
+    least = dict.fromkeys(("PART_SIZE_BYTES", "REQUEST_WINDOW", "MAX_CONCURRENCY", *rates), 1)
+    least["INITIATED_FILES_PER_MINUTE"] = max(1, values.MAX_BATCH_FILES)  # a batch above the rate would never pass
+    problems += [f"{key} must be {number} or more." for key, number in least.items() if getattr(values, key) < number]
     if values.DEFAULT_MAX_FILE_SIZE < 0:
         problems.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
     if values.SWEEP_GRACE < values.FINALIZE_GRACE:

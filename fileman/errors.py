@@ -3,7 +3,7 @@
 FilemanError
 ├── AccessError          Unauthenticated, PermissionDenied, NotFound
 ├── RefusedError         the request is not acceptable; nothing was changed
-│     NoFileManager, FileManagerInactive, TooManyFiles, TooManyPending, InvalidFilename, InvalidMetadata,
+│     RateLimited, NoFileManager, FileManagerInactive, TooManyFiles, TooManyPending, InvalidFilename, InvalidMetadata,
 │     InvalidChecksum, InvalidInput, EmptyFile, FileTooLarge, QuotaExceeded, ExtensionNotAllowed,
 │     MimeTypeNotAllowed, FileInUse, IdempotencyKeyReused
 ├── MismatchError        the stored object is not the declared file; the upload has failed for good
@@ -36,7 +36,7 @@ class ErrorCode(StrEnum):
     NO_FILE_MANAGER = ("NO_FILE_MANAGER", "No default file manager is available to the caller.")
     FILE_MANAGER_INACTIVE = ("FILE_MANAGER_INACTIVE", "The file manager does not accept uploads.")
     TOO_MANY_FILES = ("TOO_MANY_FILES", "The request names more files than maxFilesPerBatch.")
-    TOO_MANY_PENDING = ("TOO_MANY_PENDING", "The caller has too many unfinished uploads.")
+    TOO_MANY_PENDING = ("TOO_MANY_PENDING", "The caller has too many unfinished or recently ended uploads.")
     INVALID_FILENAME = ("INVALID_FILENAME", "The filename is empty, or it has slashes or control characters.")
     INVALID_METADATA = ("INVALID_METADATA", "The metadata is not a JSON object, is too large or is nested too deeply.")
     INVALID_CHECKSUM = ("INVALID_CHECKSUM", "The checksum is malformed or its algorithm is not supported.")
@@ -80,9 +80,10 @@ class FilemanError(Exception):
         super().__init__(self.message)
 
     @property
-    def extensions(self) -> dict[str, str]:
+    def extensions(self) -> dict[str, str | int]:
         """Return what graphql-core copies into the error of a field, so that any view shows the code."""
-        return {"code": str(self.code)}
+        pause = self.retry_after_seconds
+        return {"code": str(self.code), **({"retryAfterSeconds": pause} if pause else {})}
 
 
 class AccessError(FilemanError):
@@ -108,6 +109,11 @@ class NotFound(AccessError):
 
 class RefusedError(FilemanError):
     """The request is not acceptable. Nothing was changed."""
+
+
+class RateLimited(RefusedError):
+    code = ErrorCode.RATE_LIMITED
+    retryable = True
 
 
 class NoFileManager(RefusedError):

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from fileman import access, conf, deletion_queue, uploads
+from fileman.access import rates
 from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.time_limit import time_limit
@@ -66,7 +67,7 @@ def store(
     with _opened(source) as stream:
         start = stream.tell()
         size = stream.seek(0, SEEK_END) - start
-        caller = Caller(user=user)
+        caller = Caller(user=user, is_rate_limited=False)
         one = DeclaredFile(filename=filename or _own_name(stream), size=size, **declared)
         request = InitiateRequest(files=(one,), file_manager_id=None if manager is None else manager.pk)
         (ticket,) = uploads.initiate(caller=caller, request=request, now=clock()).tickets
@@ -237,10 +238,11 @@ def download_url(
     """Return the storage's signed URL, absolute; None unless the file is completed and the caller may see it.
 
     If signing needs the network, return the stable link instead. `expires_in`: seconds, clamped to 1 to 604,800. Only
-    raster images are served inline; a type that browsers can run is served as an attachment of unknown type.
+    raster images are served inline; a type that browsers can run is an attachment of unknown type. Raises RateLimited.
     """
     if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
         return None
+    rates.count_download_url(caller, now=now)
     backend = get_backend(file.file_manager)
     if not backend.capabilities.signs_locally:
         return permalink(caller=caller, file=file)

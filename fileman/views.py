@@ -25,6 +25,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from fileman import files, tokens, uploads
+from fileman.access import rates
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
 from fileman.caller import Caller
@@ -33,6 +34,7 @@ from fileman.errors import (
     FilemanError,
     FileMissing,
     NotFound,
+    RateLimited,
     SizeMismatch,
     StorageFull,
     StorageMisconfigured,
@@ -47,6 +49,7 @@ _STATUS = {
     ErrorCode.NOT_UPLOADED: 404,
     ErrorCode.SIZE_MISMATCH: 400,
     ErrorCode.UPLOAD_EXPIRED: 410,
+    ErrorCode.RATE_LIMITED: 429,
     ErrorCode.STORAGE_UNAVAILABLE: 503,
     ErrorCode.STORAGE_MISCONFIGURED: 503,
 }
@@ -63,7 +66,8 @@ _SAFE_HEADERS = {
 
 def _error(error: FilemanError) -> HttpResponse:
     status = 507 if isinstance(error, StorageFull) else _STATUS.get(error.code, 409)
-    return JsonResponse({"code": error.code.value, "message": error.message}, status=status)
+    headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
+    return JsonResponse({"code": error.code.value, "message": error.message}, status=status, headers=headers)
 
 
 @method_decorator([csrf_exempt, never_cache, transaction.non_atomic_requests], name="dispatch")
@@ -186,8 +190,8 @@ def _parse_range(header: str | None, *, size: int) -> tuple[int, int] | None:
 class DownloadView(View):
     """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed URL.
 
-    404 for a file that does not exist, is unfinished or is not the caller's. `?inline=1` displays it in the browser,
-    where that is safe.
+    404 for a file that does not exist, is unfinished or is not the caller's; 429 above the rate. `?inline=1` displays
+    it in the browser, where that is safe.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -199,8 +203,9 @@ class DownloadView(View):
             file = files.find(caller, file_id)
             if files.permalink(caller=caller, file=file) is None:
                 raise NotFound
+            rates.count_download_url(caller, now=timezone.now())
             url = files.signed_download(file, disposition=disposition, now=timezone.now())
-        except (NotFound, StorageUnavailable, StorageMisconfigured) as error:
+        except (NotFound, RateLimited, StorageUnavailable, StorageMisconfigured) as error:
             return _error(error)
         response = redirect(url)
         response["Referrer-Policy"] = "no-referrer"

@@ -6,6 +6,7 @@ FILEMAN_KEYS       Fernet keys, comma-separated; the first encrypts. Required un
 ALLOWED_HOSTS      comma-separated; required unless DEBUG
 DATABASE_URL       postgres://..., default: SQLite in VAR_DIR
 CACHE_URL          a shared cache such as redis://...; default: the memory of the process
+TRUSTED_PROXIES    number of proxies before this server that append to X-Forwarded-For; default 0
 CORS_ORIGINS       origins of separate single-page apps: https://app.example.com,...
 VAR_DIR            folder for generated files: SQLite, media, static files; default: var
 MEDIA_ROOT         folder of the local file manager; default: media in VAR_DIR
@@ -107,7 +108,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://?max_entries=10000")}
 
 CORS_ALLOWED_ORIGINS = env.list("CORS_ORIGINS", default=[])
 STORAGE_ORIGINS = env.list("STORAGE_ORIGINS", default=[])
@@ -144,6 +145,7 @@ FILEMAN_SETTINGS = {
     "ENCRYPTION_KEYS": env.list("FILEMAN_KEYS", default=[]),
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
     "ALLOWED_ORIGINS": CORS_ALLOWED_ORIGINS and [*CORS_ALLOWED_ORIGINS, *_OWN_ORIGINS],
+    "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "KMS_KEY_ID": env.str("KMS_KEY_ID", default=""),
     "GRAPHQL_USER_TYPE": "schema.users.User",
 }

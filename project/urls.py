@@ -5,6 +5,7 @@ from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from fileman.access.rates import limit_sign_ins
 from fileman.graphql import GraphQLView
 from project.pages import IndexPage
 from schema import schema
@@ -15,8 +16,11 @@ urlpatterns = [
     path("", IndexPage.as_view(), name="index"),
     path("graphql", GraphQLView.as_view(schema=schema), name="graphql"),
     path("fileman/", include("fileman.urls")),
-    path("accounts/login/", LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT}), name="login"),
+    path(
+        "accounts/login/", limit_sign_ins(LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT})), name="login"
+    ),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("admin/login/", limit_sign_ins(admin.site.login)),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/vanilla/icon.svg")),
     path("examples/<slug:name>/", RedirectView.as_view(url="/static/%(name)s/index.html")),

@@ -10,6 +10,7 @@ from project.settings import FILEMAN_SETTINGS, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop.apps.ShopConfig"]
 FILEMAN_SETTINGS = {**FILEMAN_SETTINGS, "ENCRYPTION_KEYS": ["T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="]}
+FILEMAN_SETTINGS["RATE_CACHE"] = ""  # no rates
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = tempfile.mkdtemp(prefix="fileman-tests-")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

@@ -52,6 +52,8 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"DEFAULT_UPLOAD_EXPIRES_IN": 0}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
         ({"DEFAULT_UPLOAD_EXPIRES_IN": 604_801}, "DEFAULT_UPLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
         ({"DEFAULT_DOWNLOAD_EXPIRES_IN": -1}, "DEFAULT_DOWNLOAD_EXPIRES_IN must be from 1 to 604800 seconds."),
+        ({"INITIATED_FILES_PER_MINUTE": 49}, "INITIATED_FILES_PER_MINUTE must be 50 or more."),
+        ({"SIGN_INS_PER_MINUTE": 0}, "SIGN_INS_PER_MINUTE must be 1 or more."),
         ({"MAX_BATCH_FILES": 0}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"MAX_BATCH_FILES": 101}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),

@@ -61,7 +61,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
     """Return an error of an executed document as JSON with a code. Log and mask unexpected errors."""
     original = error.original_error
     if isinstance(original, FilemanError):
-        return _with_code(error, original.code, original.message)
+        return _with_code(error, original.code, original.message) | {"extensions": original.extensions}
     if isinstance(original, RecursionError) and error.path is None:
         return _with_code(error, RequestErrorCode.QUERY_TOO_COMPLEX, "The document is nested too deeply.")
     if _is_unexpected(error):

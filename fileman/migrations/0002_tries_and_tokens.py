@@ -67,6 +67,11 @@ class Migration(migrations.Migration):
             model_name='file',
             index=models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['look_at'], name='fileman_to_look_at'),
         ),
+        migrations.RemoveIndex(model_name='file', name='fileman_unfinished_of_user'),
+        migrations.AddIndex(
+            model_name='file',
+            index=models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying', 'failed', 'expired', 'aborted'])), fields=['uploaded_by'], name='fileman_incomplete_of_user'),
+        ),
         migrations.AddIndex(
             model_name='storagedeletion',
             index=models.Index(fields=['file_id'], name='fileman_deletion_file'),

@@ -83,6 +83,7 @@ class File(models.Model):
     ABORTED: ClassVar = Status.ABORTED
     UNFINISHED: ClassVar = (Status.PENDING, Status.VERIFYING)
     ENDED: ClassVar = (Status.FAILED, Status.EXPIRED, Status.ABORTED)
+    INCOMPLETE: ClassVar = (*UNFINISHED, *ENDED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="files")
@@ -182,8 +183,8 @@ class File(models.Model):
             ),
             models.Index(
                 fields=["uploaded_by"],
-                condition=Q(upload_status__in=["pending", "verifying"]),
-                name="fileman_unfinished_of_user",
+                condition=Q(upload_status__in=["pending", "verifying", "failed", "expired", "aborted"]),
+                name="fileman_incomplete_of_user",
             ),
         ]
         ordering = ["-created", "-id"]

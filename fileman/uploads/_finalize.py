@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from fileman import access, conf
+from fileman.access import rates
 from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.checksums import Checksum
@@ -50,10 +51,11 @@ def finalize(
 
     `file_size` (bytes) and `checksum` are what the client believes it sent; the upload fails if the storage disagrees.
     `metadata` is merged over the metadata of initiate. The outcome has the error of the upload's state, and
-    instructions if slices are missing. Raises Unauthenticated, NotFound, InvalidChecksum, InvalidInput and
+    instructions if slices are missing. Raises Unauthenticated, RateLimited, NotFound, InvalidChecksum, InvalidInput and
     InvalidMetadata; these change nothing.
     """
     access.require_signed_in(caller)
+    rates.count(caller, "FINALIZES", now=now)
     file = get_own_upload(caller, upload_token=upload_token)
     claims = _parse_claims(file, file_size, checksum)
     merged = _merge_metadata(file, metadata)

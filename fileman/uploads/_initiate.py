@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q
 
 from fileman import access, conf, tokens
+from fileman.access import rates
 from fileman.backends import get_backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
@@ -53,11 +55,12 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     """Reserve uploads for a batch of files.
 
     The errors of single files are in their tickets. Errors of the whole request are raised: Unauthenticated,
-    TooManyFiles, NotFound, NoFileManager, FileManagerInactive, InvalidMetadata, InvalidInput, IdempotencyKeyReused,
-    TooManyPending, QuotaExceeded, StorageMisconfigured.
+    TooManyFiles, RateLimited, NotFound, NoFileManager, FileManagerInactive, InvalidMetadata, InvalidInput,
+    IdempotencyKeyReused, TooManyPending, QuotaExceeded, StorageMisconfigured.
     """
     access.require_signed_in(caller)
     _check_batch_size(request)
+    rates.count(caller, "INITIATED_FILES", len(request.files), now=now)
     manager, owner = destination.choose(caller, file_manager_id=request.file_manager_id, group_id=request.group_id)
     get_backend(manager)
     plan = _Plan(
@@ -186,9 +189,17 @@ def _with_token(ticket: Ticket) -> Ticket:
 
 
 def _check_pending(plan: _Plan, more: int) -> None:
-    unfinished = File.objects.unfinished().filter(uploaded_by=plan.caller.user).count()
-    if unfinished + more > conf.settings().MAX_PENDING_UPLOADS:
+    """Raise TooManyPending for too many unfinished uploads, or ten times as many that ended within a day."""
+    most = conf.settings().MAX_PENDING_UPLOADS
+    counts = File.objects.filter(uploaded_by=plan.caller.user, upload_status__in=File.INCOMPLETE).aggregate(
+        unfinished=Count("pk", filter=Q(upload_status__in=File.UNFINISHED)),
+        ended=Count("pk", filter=Q(upload_status__in=File.ENDED, modified__gt=plan.now - timedelta(days=1))),
+    )
+    if counts["unfinished"] + more > most:
         raise TooManyPending
+    if counts["ended"] >= 10 * most:
+        message = "Too many of your uploads failed, expired or were aborted. Try again in an hour."
+        raise TooManyPending(message, retry_after_seconds=3600)
 
 
 def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageError]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from fileman import access, conf, tokens
+from fileman.access import rates
 from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.errors import InvalidInput, UploadExpired
@@ -17,9 +18,10 @@ from fileman.uploads.values import Outcome
 def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | None = None, now: datetime) -> Outcome:
     """Sign requests for the missing slices. By file id, the outcome has the token. Without instructions: finalize.
 
-    Raises Unauthenticated, InvalidInput (not exactly one of the two), NotFound, StorageError, UploadAborted.
+    Raises Unauthenticated, RateLimited, InvalidInput (not exactly one), NotFound, StorageError, UploadAborted.
     """
     access.require_signed_in(caller)
+    rates.count(caller, "REFRESHES", now=now)
     if (upload_token is None) == (file_id is None):
         raise InvalidInput("Pass exactly one of uploadToken and fileId.")
     file = get_own_upload(caller, upload_token=upload_token, file_id=file_id)

@@ -167,7 +167,7 @@ def upload(api: Api, path: Path, manager: str | None = None) -> Json:
             wait = error["retryAfterSeconds"] or 2**fruitless
         else:
             step, wait = "FinalizeUpload", 0
-        time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+        time.sleep(wait * random.uniform(1, 1.5))  # noqa: S311
         answer = api.call(step, uploadToken=token)
         if step == "FinalizeUpload" and answer["success"]:
             kept.unlink()

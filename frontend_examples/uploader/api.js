@@ -5,6 +5,8 @@ import { backoffSeconds, RETRY_LIMIT, wait } from "./retry.js";
 
 /** A call may take the server 20 seconds; after this many the answer counts as lost. */
 const LOST_AFTER_SECONDS = 45;
+/** A rate lets the client go on within a minute. What takes an hour is for people to know. */
+const LONGEST_PAUSE_SECONDS = 120;
 /** Of 64 KiB that browsers allow all requests together that outlive their page; a character has three bytes at most. */
 const KEPT_ALIVE_CHARACTERS = 16_000;
 
@@ -75,8 +77,8 @@ export class Api {
       if (!error) return /** @type {Payload} */ (payload);
       signal?.throwIfAborted();
       const busy = error.code === "UPLOAD_IN_PROGRESS";
-      if (!busy && (!error.retryable || attempt === RETRY_LIMIT)) throw error;
       const pause = error.retryAfterSeconds ?? (busy ? 1 : 0);
+      if (!busy && (!error.retryable || attempt === RETRY_LIMIT || pause > LONGEST_PAUSE_SECONDS)) throw error;
       await wait(busy ? pause : Math.max(pause, backoffSeconds(attempt++)), signal);
     }
   }

@@ -6,12 +6,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from fileman import files
+from fileman import files, uploads
 from fileman.errors import ErrorCode, FilemanError
 from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import acceptance
 from fileman.validation.acceptance import AcceptedFile, DeclaredFile
-from tests.uploads.driver import NOW, at_once, caller_of, configured, declared, file_of, initiate
+from tests.uploads.driver import (
+    DAY,
+    MICROSECOND,
+    NOW,
+    at_once,
+    caller_of,
+    configured,
+    declared,
+    file_of,
+    initiate,
+    start,
+    token_of,
+)
 
 MIB, GIB = 1024**2, 1024**3
 
@@ -151,6 +163,19 @@ def test_unfinished_uploads_of_a_user_are_limited(user: User, other_user: User, 
     assert (caught.value.code, caught.value.retryable) == ("TOO_MANY_PENDING", True)
     assert File.objects.count() == 2
     assert initiate(user, declared()).success
+    assert initiate(other_user, declared()).success
+
+
+@configured(MAX_PENDING_UPLOADS=1)
+def test_ended_uploads_of_a_user_are_limited(user: User, other_user: User, manager: FileManager) -> None:
+    """Otherwise initiate and abort, in a loop, would make rows without end."""
+    for _ in range(10):
+        uploads.abort(caller=caller_of(user), upload_token=token_of(start(user)), now=NOW)
+    with pytest.raises(FilemanError) as caught:
+        initiate(user, declared(), now=NOW + DAY - MICROSECOND)
+    assert (caught.value.code, caught.value.retry_after_seconds) == ("TOO_MANY_PENDING", 3600)
+    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (10, 0)
+    assert initiate(user, declared(), now=NOW + DAY).success
     assert initiate(other_user, declared()).success
 
 

@@ -100,6 +100,20 @@ test("UPLOAD_IN_PROGRESS is waited out for as long as the server says, however o
   assert.equal(server.names().filter((name) => name === "finalizeUpload").length, 9);
 });
 
+test("a rate is waited out for as long as the server says; what takes an hour is told at once", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const server = new FakeServer();
+  const pauses = [60, 3600];
+  server.refuse = (name) => (name === "finalizeUpload" ? failure("RATE_LIMITED", "Later.", { retryable: true, retryAfterSeconds: pauses.shift() }) : null);
+  const uploading = uploadOne(server);
+  for (const [milliseconds, calls] of [[0, 1], [59_999, 1], [1, 2]]) {
+    t.mock.timers.tick(milliseconds);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    assert.equal(server.names().filter((name) => name === "finalizeUpload").length, calls);
+  }
+  assert.equal((await uploading).error.retryAfterSeconds, 3600);
+});
+
 test("a refusal that is not retryable is final at the first answer", async () => {
   const server = new FakeServer();
   server.refuse = (name) => (name === "finalizeUpload" ? failure("CHECKSUM_MISMATCH", "Not the same bytes.") : null);
