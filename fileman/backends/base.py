@@ -92,6 +92,12 @@ class Backend(ABC):
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask the storage itself. Return (True, []) or (False, one sentence for each problem). Never raises."""
 
+    def mark_place(self, known: Iterable[str]) -> None:  # noqa: ARG002
+        """Mark the storage so that an absent object is known to be absent, where a missing disk looks the same.
+
+        Called when the file manager is saved, and by the doctor. `known`: paths of objects that it must have.
+        """
+
     # Upload
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002

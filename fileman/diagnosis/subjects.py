@@ -41,9 +41,15 @@ def find_managers(**where: Any) -> list[FileManager]:
 
 
 def diagnose_manager(manager: FileManager) -> list[str]:
-    """Return one sentence for each problem of the settings or of the storage behind them. Never raises."""
+    """Return one sentence for each problem of the settings or of the storage behind them. Never raises.
+
+    A storage without problems is marked, as `FileManager.save` does.
+    """
     try:
-        return get_backend(manager).validate_configuration()[1]
+        problems = get_backend(manager).validate_configuration()[1]
+        if not problems:
+            manager.mark_storage()
+        return problems
     except (StorageError, ImproperlyConfigured) as error:
         return [str(error)]
 

@@ -1,5 +1,6 @@
 """FileManager: where files are stored and which uploads are allowed."""
 
+import logging
 from collections.abc import Collection
 from typing import Any, Self, cast
 from uuid import uuid4
@@ -13,8 +14,9 @@ from fileman import conf
 from fileman.backends import Backend, backend_class, build_config, get_backend
 from fileman.backends.values import Capabilities
 from fileman.encryption import EncryptedJSONField
-from fileman.errors import StorageMisconfigured
+from fileman.errors import StorageError, StorageMisconfigured
 
+logger = logging.getLogger("fileman.backends")
 LARGEST_SAFE_INTEGER = 2**53 - 1
 """Largest integer that JSON numbers carry exactly, and so the largest size in the API."""
 
@@ -99,7 +101,7 @@ class FileManager(models.Model):
         return f"<FileManager {self.id} {self.backend_type}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Validate, then save. A new default replaces the old one of its scope in the same transaction."""
+        """Validate, save and mark the storage. A new default replaces the old one of its scope in one transaction."""
         self.validate_configuration()
         with transaction.atomic():
             if self.is_default:
@@ -107,6 +109,16 @@ class FileManager(models.Model):
                 list(scope.select_for_update().order_by("pk").values_list("pk"))  # its own too: one order, no deadlock
                 scope.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
             super().save(*args, **kwargs)
+        try:
+            self.mark_storage()
+        except StorageError as error:
+            logger.warning("file manager %s: its storage was not marked: %s", self.pk, error)
+
+    def mark_storage(self) -> None:
+        """Let the backend mark its storage, if the oldest file is there. Raises StorageError."""
+        stored = type(self).objects.filter(location=self.location, files__upload_status="completed")
+        oldest = stored.order_by("files__created").values_list("files__file_path", flat=True)[:1]
+        backend_class(self.backend_type)(build_config(self)).mark_place(oldest)
 
     def clean(self) -> None:
         self.validate_configuration()

@@ -9,7 +9,7 @@ from fileman.backends.base import Backend
 from fileman.testing.contract import BackendContract, Reduction
 from fileman.testing.memory import MemoryBackend
 from tests.backends.filesystem.devices import mounted
-from tests.backends.filesystem.folder import make
+from tests.backends.filesystem.folder import make, marked
 from tests.backends.uploads import make_backend
 
 
@@ -18,14 +18,14 @@ class TestFilesystem(BackendContract):
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
-        return make(tmp_path / "stored")
+        return marked(make(tmp_path / "stored"))
 
 
 class TestFilesystemOnTwoDevices(TestFilesystem):
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Iterator[Backend]:
         with mounted(tmp_path / "stored" / "uploads"):
-            yield make(tmp_path / "stored")
+            yield marked(make(tmp_path / "stored"))
 
 
 class TestMemory(BackendContract):

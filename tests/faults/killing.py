@@ -31,6 +31,7 @@ from django.utils import timezone  # noqa: E402
 from fileman import cleanup, files, uploads  # noqa: E402
 from fileman.caller import Caller  # noqa: E402
 from fileman.errors import FilemanError, NotFound  # noqa: E402
+from fileman.backends.filesystem.entries import MARKER  # noqa: E402
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage  # noqa: E402
 from fileman.uploads import DeclaredFile, InitiateRequest, UploadInstructions  # noqa: E402
 
@@ -189,7 +190,11 @@ def check(folder: Path, journal: Journal) -> None:
         now = timezone.now() + LONG_AFTER + timedelta(days=days)
         report = cleanup.run(cleanup.Request(older_than=timedelta(0)), now=now)
         assert report.failed == 0, list(StorageDeletion.objects.values_list("path", "last_error"))
-    stored = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    stored = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MARKER
+    }
     assert stored == {file.file_path: bytes_for(file.original_filename) for file in completed()}
     assert File.objects.count() == completed().count()
     assert StorageDeletion.objects.count() == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from fileman.backends.filesystem.entries import MARKER
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.backends.s3.stores import new_store
@@ -51,7 +52,9 @@ def memory_storage() -> Storage:
 
 def file_storage(folder: Path) -> Storage:
     def everything() -> list[str]:
-        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER
+        )
 
     manager = _manager("file", settings={"base_path": str(folder)})
     return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)

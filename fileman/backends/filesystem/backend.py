@@ -10,13 +10,14 @@ Calls of the operating system have no time-out, so nothing here calls `time_limi
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO
 from uuid import uuid4
 
 from fileman.backends.base import Backend
 from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems, place_problems
+from fileman.backends.filesystem.entries import MARKER
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
 from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
@@ -32,9 +33,18 @@ from fileman.backends.values import (
     Strategy,
     Upload,
 )
-from fileman.errors import ObjectChanged, StorageError, UploadInProgress
+from fileman.errors import ObjectChanged, StorageError, StorageUnavailable, UploadInProgress
 
 GIB = 1024**3
+_FOLDERS = ("uploads", ".uploads")  # each may be a disk of its own
+_UNMARKED = (
+    f"There is no file {MARKER} in {{}}/{{}}, so its disk may not be mounted, and the stored file not deleted. Mount it, "
+    "or save the file manager or run fileman_doctor, which create that file."
+)
+_LACKS_FILES = (
+    f"The oldest file of this storage is not in {{}}, so its disk may not be mounted. If it is, create the file {MARKER} "
+    "in its folders uploads and .uploads."
+)
 
 
 class FilesystemBackend(Backend):
@@ -78,6 +88,16 @@ class FilesystemBackend(Backend):
         problems += folder_problems(self._tree, manager_id=self.config.manager_id)
         return not problems, problems
 
+    @storage_errors()
+    def mark_place(self, known: Iterable[str]) -> None:
+        """Mark the folders of uploads and of files. Only then does `delete` believe that a file is absent."""
+        if all(map(self._tree.has_marker, _FOLDERS)):
+            return
+        if not all(map(self._tree.find, known)):
+            raise StorageUnavailable(_LACKS_FILES.format(self.settings.root))
+        for folder in _FOLDERS:
+            self._tree.has_marker(folder, create=True)
+
     # Upload
 
     @storage_errors()
@@ -113,10 +133,11 @@ class FilesystemBackend(Backend):
     def abort(self, upload: Upload) -> None:
         self._remove_upload(upload.upload_path, upload.folder)
 
-    def _remove_upload(self, upload_path: str, folder: str) -> None:
-        self._tree.remove(upload_path)
+    def _remove_upload(self, upload_path: str, folder: str) -> bool:
+        removed = self._tree.remove(upload_path)
         self._tree.remove_folder(work_folder(upload_path))
         self._remove_copy(folder)
+        return removed
 
     def _remove_copy(self, folder: str) -> None:
         self._tree.remove_folder(work_folder(folder))
@@ -154,14 +175,21 @@ class FilesystemBackend(Backend):
     @storage_errors()
     def _delete(self, path: str) -> None:
         if path.startswith(".uploads/"):
-            self._remove_upload(path, f"uploads/{path.rpartition('/')[2]}/")
-            return
+            removed = self._remove_upload(path, f"uploads/{path.rpartition('/')[2]}/")
+        else:
+            removed = self._remove_published(path)
+        if not removed and not self._tree.has_marker(path):
+            raise StorageUnavailable(_UNMARKED.format(self.settings.root, path.partition("/")[0]))
+
+    def _remove_published(self, path: str) -> bool:
         folder, _, name = path.rpartition("/")
+        removed = False
         if name or folder.count("/") != 1:  # not an `Upload.folder`
-            self._tree.remove(path)
+            removed = self._tree.remove(path)
             self._tree.remove_empty_folders(path)
         if "/" in folder:  # not a file of earlier versions, which has no folder of its own
             self._remove_copy("/".join(path.split("/")[:2]) + "/")
+        return removed
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the temporary files of interrupted uploads too."""

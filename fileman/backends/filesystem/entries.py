@@ -10,11 +10,13 @@ from typing import Final
 from unicodedata import category
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MARKER: Final = ".fileman-storage"
+"""Name of an empty file that tells a folder of a storage from the empty folder that an unmounted disk leaves."""
 
 
 def is_plain(name: str) -> bool:
-    """Return True if a name can only mean one file in one folder."""
-    if name in {"", ".", ".."} or set("\\*?[]") & set(name):
+    """Return True if a name can only mean one file in one folder, and is not the marker."""
+    if name in {"", ".", "..", MARKER} or set("\\*?[]") & set(name):
         return False
     return not any(category(character) in {"Cc", "Cs"} for character in name)  # control characters, surrogates
 

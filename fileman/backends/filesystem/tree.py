@@ -146,11 +146,21 @@ class Tree:
                 entries.move_create_only(old, new, from_folder=from_folder, to_folder=to_folder)
             os.fsync(to_folder)
 
-    def remove(self, path: str) -> None:
-        """Remove a file or a link, never the target of a link. A missing file is not an error."""
+    def has_marker(self, path: str, *, create: bool = False) -> bool:
+        """Return True if the folder directly below the root that contains a path is marked. `create`: mark it."""
+        flags = _FILE | (os.O_CREAT if create else 0)
+        with suppress(FileNotFoundError), self.at(f"{path.partition('/')[0]}/any", create=create) as (folder, _):
+            with entries.open_entry(entries.MARKER, flags, parent=folder):
+                return True
+        return False
+
+    def remove(self, path: str) -> bool:
+        """Remove a file or a link, never the target of a link. Return False if it is missing."""
         with suppress(FileNotFoundError), self.at(path) as (folder, name):
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
+            return True
+        return False
 
     def remove_folder(self, path: str) -> None:
         """Remove a folder of plain files, and files that others add meanwhile. A missing folder is not an error."""

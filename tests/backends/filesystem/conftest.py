@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fileman.backends.filesystem.backend import FilesystemBackend
-from tests.backends.filesystem.folder import make
+from tests.backends.filesystem.folder import make, marked
 
 
 @pytest.fixture
@@ -15,4 +15,4 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def backend(root: Path) -> FilesystemBackend:
-    return make(root)
+    return marked(make(root))

@@ -9,6 +9,7 @@ from typing import Any
 
 from fileman.backends.base import Backend
 from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.backends.filesystem.entries import MARKER
 from fileman.backends.values import StoredObject, Upload
 from tests.backends import uploads
 from tests.backends.uploads import make_backend
@@ -24,6 +25,11 @@ def upload_of(backend: Backend, size: int, *, part_size: int = 0, **changes: Any
     return uploads.upload_of(size, part_size=part_size, prefix="", owner=str(backend.config.manager_id), **changes)
 
 
+def marked(backend: FilesystemBackend) -> FilesystemBackend:
+    backend.mark_place([])
+    return backend
+
+
 def put(backend: Backend, upload: Upload, data: bytes, *, part_number: int = 1) -> None:
     backend.write(upload, upload.slice(part_number), io.BytesIO(data))
 
@@ -37,12 +43,13 @@ def sent(backend: Backend) -> tuple[Upload, StoredObject]:
 
 
 def files_below(folder: Path) -> list[str]:
-    return sorted(str(entry.relative_to(folder)) for entry in folder.rglob("*") if not entry.is_dir())
+    """Return the paths of all files but markers."""
+    return [path for path in entries_below(folder) if not (folder / path).is_dir()]
 
 
 def entries_below(folder: Path) -> list[str]:
     """Folders too."""
-    return sorted(str(entry.relative_to(folder)) for entry in folder.rglob("*"))
+    return sorted(str(entry.relative_to(folder)) for entry in folder.rglob("*") if entry.name != MARKER)
 
 
 def failing_open(number: int, *, when: Callable[[int], bool]) -> Any:

@@ -77,13 +77,13 @@ class TestFolders:
 
         assert backend.delete(["uploads/file/1/picture.png"]) == []
 
-        assert entries_below(root) == ["uploads"]
+        assert entries_below(root) == [".uploads", "uploads"]
 
     def test_a_file_of_an_earlier_version_is_read_served_and_deleted_where_it_is(
         self, backend: Backend, root: Path
     ) -> None:
         """It has no folder of its own."""
-        (root / "uploads").mkdir(parents=True)
+        (root / "uploads").mkdir(parents=True, exist_ok=True)
         for name in ("old_20250102.png", "other_20250102.png"):
             (root / "uploads" / name).write_bytes(b"abc")
 
@@ -101,7 +101,7 @@ class TestFolders:
         """A link in place of a folder: nothing behind it is removed."""
         outside = root.parent / "outside"
         (outside / "1").mkdir(parents=True)
-        (root / "uploads").mkdir(parents=True)
+        (root / "uploads").mkdir(parents=True, exist_ok=True)
         (root / "uploads" / "file").symlink_to(outside)
 
         assert [failure.path for failure in backend.delete(["uploads/file/1/name"])] == ["uploads/file/1/name"]
@@ -113,7 +113,7 @@ class TestFolders:
     ) -> None:
         """Cleanup lists the files of one sixteenth of all ids after the other."""
         for name in ("a1", "a2", "b1"):
-            (root / "uploads" / name / "1").mkdir(parents=True)
+            (root / "uploads" / name / "1").mkdir(parents=True, exist_ok=True)
             (root / "uploads" / name / "1" / "picture.png").write_bytes(b"abc")
         opened = Mock(wraps=os.open)
         monkeypatch.setattr(os, "open", opened)

@@ -18,7 +18,19 @@ def mode_of(entry: Path) -> int:
     return stat.S_IMODE(entry.lstat().st_mode)
 
 
-UNSAFE = ["", ".", "..", "/", "../outside", "..\\outside", "/etc/passwd", "uploads/", "uploads/..", "uploads//name"]
+UNSAFE = [
+    "",
+    ".",
+    "..",
+    "/",
+    "../outside",
+    "..\\outside",
+    "/etc/passwd",
+    "uploads/.fileman-storage",
+    "uploads/",
+    "uploads/..",
+    "uploads//name",
+]
 UNSAFE += ["uploads/./name", "uploads/../../outside", *(f"uploads/na{sign}me" for sign in "\0\n\x7f\x85\udcff\\*?[]")]
 
 
@@ -50,7 +62,7 @@ class TestPaths:
         outside = root.parent / "outside"
         outside.mkdir()
         (outside / "name").write_bytes(b"secret")
-        root.mkdir()
+        (root / "uploads").rename(root / "marked")
         (root / "uploads").symlink_to(outside)
         upload = upload_of(backend, 3, upload_path="uploads/new")
 
@@ -69,7 +81,7 @@ class TestPaths:
         """Deleting removes the link, never what it points to. A named pipe does not hang a reader."""
         secret = root.parent / "secret"
         secret.write_bytes(b"secret")
-        (root / "uploads").mkdir(parents=True)
+        (root / "uploads").mkdir(exist_ok=True)
         (root / "uploads" / "name").symlink_to(secret)
         os.mkfifo(root / "uploads" / "pipe")
 
