@@ -47,11 +47,13 @@ def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None
 def enqueue_all(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
     """Do the same for several files and their published paths, in one statement."""
     rows = [row for file, paths in published.items() for row in _build_rows(file, paths, now)]
+    _save(rows, "file_id", "due_at", "watch_until", "attempts", "last_error")
+
+
+def _save(rows: Sequence[StorageDeletion], *columns: str) -> None:
+    """Insert rows, or update these columns of rows with the same path."""
     StorageDeletion.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["file_manager", "path"],
-        update_fields=["file_id", "due_at", "watch_until", "attempts", "last_error"],
+        rows, update_conflicts=True, unique_fields=["file_manager", "path"], update_fields=columns
     )
 
 
@@ -170,7 +172,21 @@ def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: dateti
         if row.path in failures.reasons:
             failed.setdefault((row.attempts + 1, failures.reasons[row.path][:500]), []).append(row)
     for (attempts, reason), alike in failed.items():  # mostly one statement for a whole batch
+        log_once(alike[0].file_manager_id, f"deletion of {len(alike)} objects failed", reason)
         due_at = now + min(RETRY_AFTER * 2 ** min(attempts - 1, 9), timedelta(days=1))
         keys = [row.pk for row in alike]
         StorageDeletion.objects.filter(pk__in=keys).update(due_at=due_at, attempts=attempts, last_error=reason)
-        logger.warning("deletion of %s objects: attempt %s failed: %s", len(alike), attempts, reason)
+
+
+def log_once(manager_id: UUID, what: str, reason: str) -> None:
+    """Log a failure as a warning, or as info while a queued object of the file manager has failed for this reason."""
+    is_known = StorageDeletion.objects.filter(file_manager=manager_id, last_error=reason[:500]).exists()
+    logger.log(logging.INFO if is_known else logging.WARNING, "file manager %s: %s: %s", manager_id, what, reason)
+
+
+def postpone(file: File, reason: str, *, now: datetime) -> None:
+    """Queue an ended upload that could not be stopped on its storage as an object that could not be deleted."""
+    log_once(file.file_manager_id, f"file {file.pk} could not be stopped", reason)
+    row = StorageDeletion(file_manager=file.file_manager, path=file.upload_path, file_id=file.pk, attempts=1)
+    row.due_at, row.watch_until, row.created, row.last_error = now + timedelta(days=1), now, now, reason[:500]
+    _save([row], "due_at", "attempts", "last_error")

@@ -92,7 +92,7 @@ class Backend(ABC):
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask the storage itself. Return (True, []) or (False, one sentence for each problem). Never raises."""
 
-    def mark_place(self, known: Iterable[str]) -> None:  # noqa: ARG002
+    def mark_place(self, known: Iterable[str]) -> None:  # noqa: B027 - most storages need no marker
         """Mark the storage so that an absent object is known to be absent, where a missing disk looks the same.
 
         Called when the file manager is saved, and by the doctor. `known`: paths of objects that it must have.

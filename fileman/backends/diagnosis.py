@@ -58,6 +58,11 @@ class Probe:
             return None
 
 
+def describe_lock(name: str) -> str:
+    """Return the sentence for a bucket or container that keeps what is deleted; no probe is written there."""
+    return f"{name} keeps its objects, so deletions wait until it allows them. No test objects were written."
+
+
 def missing_permission(name: str) -> str:
     """Return the sentence for credentials that lack a permission."""
     return f"The credentials lack the permission {name}."

@@ -145,6 +145,8 @@ class _Cleanup:
         wanted = [status for status in self.request.statuses if status in File.ENDED]
         ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=wanted)
         ended = ended.exclude(file_manager__in=self.failing)
+        failing = StorageDeletion.objects.filter(attempts__gt=0, file_id__isnull=False)
+        ended = ended.exclude(pk__in=failing.values("file_id"))  # they wait as long as their objects do
         run_side_by_side(self._remove_of(ended.filter(file_manager=one)) for one in self._get_working_managers(ended))
 
     def _remove_of(self, rows: QuerySet[File]) -> Task:
@@ -155,7 +157,8 @@ class _Cleanup:
                 if disposal.must_be_stopped(file) and not self.request.dry_run:
                     error = yield partial(_stop, file, self.now)
                     if error is not None:
-                        self._note_failure(file, error)
+                        self.report.failed += 1
+                        deletion_queue.postpone(file, str(error), now=self.now)
                         if isinstance(error, StorageUnavailable):
                             self._remove_rows(done)
                             return
@@ -169,10 +172,6 @@ class _Cleanup:
         self.report.in_use += in_use
         self._report_files(removed, "remove")
 
-    def _note_failure(self, file: File, error: Exception) -> None:
-        self.report.failed += 1
-        logger.warning("file %s: cleanup failed: %s", file.pk, error)
-
     def _get_working_managers(self, rows: QuerySet[File]) -> list[FileManager]:
         """Return the file managers of these rows whose backend can be made. The rows of the others are failures."""
         working = []
@@ -182,7 +181,7 @@ class _Cleanup:
             except (StorageError, ImproperlyConfigured) as error:
                 self.failing.add(manager.pk)
                 self.report.failed += rows.filter(file_manager=manager).count()
-                logger.warning("file manager %s: cleanup failed: %s", manager.pk, error)
+                deletion_queue.log_once(manager.pk, "cleanup failed", str(error))
             else:
                 working.append(manager)
         return working

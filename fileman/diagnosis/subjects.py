@@ -41,15 +41,9 @@ def find_managers(**where: Any) -> list[FileManager]:
 
 
 def diagnose_manager(manager: FileManager) -> list[str]:
-    """Return one sentence for each problem of the settings or of the storage behind them. Never raises.
-
-    A storage without problems is marked, as `FileManager.save` does.
-    """
+    """Return one sentence for each problem of the settings or of the storage behind them. Never raises."""
     try:
-        problems = get_backend(manager).validate_configuration()[1]
-        if not problems:
-            manager.mark_storage()
-        return problems
+        return get_backend(manager).validate_configuration()[1] or manager.mark_storage()
     except (StorageError, ImproperlyConfigured) as error:
         return [str(error)]
 

@@ -1,7 +1,7 @@
 """FileManager: where files are stored and which uploads are allowed."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Self, cast
 from uuid import uuid4
 
@@ -109,16 +109,18 @@ class FileManager(models.Model):
                 list(scope.select_for_update().order_by("pk").values_list("pk"))  # its own too: one order, no deadlock
                 scope.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
             super().save(*args, **kwargs)
-        try:
-            self.mark_storage()
-        except StorageError as error:
-            logger.warning("file manager %s: its storage was not marked: %s", self.pk, error)
+        for problem in self.mark_storage():
+            logger.warning("file manager %s: %s", self.pk, problem)
 
-    def mark_storage(self) -> None:
-        """Let the backend mark its storage, if the oldest file is there. Raises StorageError."""
+    def mark_storage(self) -> list[str]:
+        """Let the backend mark its storage, if the oldest file is there. Return the problem, if there is one."""
         stored = type(self).objects.filter(location=self.location, files__upload_status="completed")
         oldest = stored.order_by("files__created").values_list("files__file_path", flat=True)[:1]
-        backend_class(self.backend_type)(build_config(self)).mark_place(oldest)
+        try:
+            backend_class(self.backend_type)(build_config(self)).mark_place(cast("Iterable[str]", oldest))
+        except StorageError as error:
+            return [error.message]
+        return []
 
     def clean(self) -> None:
         self.validate_configuration()

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from fileman import cleanup, deletion_queue, files, uploads
 from fileman.backends.values import DeleteFailure
 from fileman.cleanup import Report, Request
-from fileman.errors import StorageUnavailable
+from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import disposal, transitions
@@ -410,3 +410,42 @@ def test_each_batch_reads_the_clock_again(user: User, manager: FileManager, monk
     due = sorted(StorageDeletion.objects.values_list("due_at", flat=True))
     assert due[1] - due[0] >= HOUR
     assert due[0] > NOW + HOUR
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable, StorageMisconfigured])
+@pytest.mark.parametrize("operation", ["delete", "abort"])
+def test_a_storage_that_is_dead_is_named_once_and_asked_ever_more_rarely(
+    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture, error: type[StorageError], operation: str
+) -> None:
+    """Its bucket is gone, its keys are revoked, or only one permission is. Each new reason is a warning again."""
+    reasons = ["The keys are revoked."]
+    calls: list[str] = []
+
+    def fail(name: str, path: str, moment: str) -> None:
+        if name == operation:
+            calls.append(path)
+            raise error(reasons[-1])
+
+    with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
+        for _ in range(3):
+            abort(user)
+    if operation == "abort":
+        deletion_queue.work(now=LONG_AFTER)
+    MemoryBackend.faults.append(fail)
+    failed = [cleanup.run(AT_ONCE, now=LONG_AFTER + hours * HOUR).failed for hours in range(0, 96, 2)]
+
+    assert [len(calls) < 20, sum(map(bool, failed)) < 20, statuses()] == [True, True, ["aborted"] * 3]
+    assert len(get_warnings(caplog)) <= (1 if operation == "delete" else 4)  # a day after an abort that failed
+    caplog.clear()
+    reasons.append("The bucket is gone.")
+    cleanup.run(AT_ONCE, now=LONG_AFTER + 6 * DAY)
+    assert [text for text in get_warnings(caplog) if "The bucket is gone." in text] != []
+
+    MemoryBackend.faults.clear()
+    for days in (8, 9):
+        assert cleanup.run(AT_ONCE, now=LONG_AFTER + days * DAY).failed == 0
+    assert (statuses(), StorageDeletion.objects.count()) == ([], 0)
+
+
+def get_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]

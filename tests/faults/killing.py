@@ -29,9 +29,9 @@ from django.db import connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from fileman import cleanup, files, uploads  # noqa: E402
+from fileman.backends.filesystem.entries import MARKER  # noqa: E402
 from fileman.caller import Caller  # noqa: E402
 from fileman.errors import FilemanError, NotFound  # noqa: E402
-from fileman.backends.filesystem.entries import MARKER  # noqa: E402
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage  # noqa: E402
 from fileman.uploads import DeclaredFile, InitiateRequest, UploadInstructions  # noqa: E402
 

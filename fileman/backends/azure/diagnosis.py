@@ -8,7 +8,7 @@ from fileman import conf
 from fileman.backends.azure.client import AzureClient, client_options
 from fileman.backends.azure.errors import azure_errors, get_status_and_code
 from fileman.backends.azure.signing import CREATE, READ, AzureSigner
-from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, matches
+from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, describe_lock, matches
 from fileman.errors import StorageError, StorageUnavailable
 
 NEEDED_HEADERS = ("content-type", "x-ms-blob-content-type", "x-ms-blob-type")
@@ -43,9 +43,13 @@ class AzureDiagnosis:
             return self._probe.problems
         if found.public_access:
             self._probe.report("The container allows public access. Set its access level to private.")
-        self._check_blobs()
+        if found.has_immutability_policy or found.has_legal_hold:
+            self._probe.report(describe_lock("The immutability policy or legal hold of the container"))
+        else:
+            self._check_blobs()
+            if direct:
+                self._check_signed_uploads()
         if direct:
-            self._check_signed_uploads()
             self._check_cors()
         return self._probe.problems
 

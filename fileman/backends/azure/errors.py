@@ -51,10 +51,10 @@ def azure_errors() -> Iterator[None]:
         logger.info("Azure could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except (sdk.AzureError, sdk.SerializationError) as error:
-        logger.warning("A request to Azure could not be sent: %s", type(error).__name__)
+        logger.info("A request to Azure could not be sent: %s", type(error).__name__)
         raise StorageMisconfigured from error
     except _UNREADABLE as error:
-        logger.warning("A response of Azure could not be read", exc_info=True)
+        logger.info("A response of Azure could not be read", exc_info=True)
         raise StorageUnavailable from error
 
 

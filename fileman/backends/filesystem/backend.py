@@ -9,6 +9,7 @@ uploads/<name>                               finished files of earlier versions
 Calls of the operating system have no time-out, so nothing here calls `time_limit.start_call`; copies work in pieces.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -38,12 +39,12 @@ from fileman.errors import ObjectChanged, StorageError, StorageUnavailable, Uplo
 GIB = 1024**3
 _FOLDERS = ("uploads", ".uploads")  # each may be a disk of its own
 _UNMARKED = (
-    f"There is no file {MARKER} in {{}}/{{}}, so its disk may not be mounted, and the stored file not deleted. Mount it, "
-    "or save the file manager or run fileman_doctor, which create that file."
+    f"There is no file {MARKER} in {{}}/{{}}. If its disk is not mounted, mount it. If it is, save the file manager "
+    "or run fileman_doctor, which create that file. Until then absent files do not count as deleted."
 )
 _LACKS_FILES = (
-    f"The oldest file of this storage is not in {{}}, so its disk may not be mounted. If it is, create the file {MARKER} "
-    "in its folders uploads and .uploads."
+    "The oldest file of this storage is not in {}, so its disk may not be mounted. If it is, create the file "
+    f"{MARKER} in its folders uploads and .uploads."
 )
 
 
@@ -169,27 +170,23 @@ class FilesystemBackend(Backend):
             try:
                 self._delete(path)
             except StorageError as error:
-                failures.append(DeleteFailure(path=path, reason=str(error.__cause__ or error)))
+                reason = getattr(error.__cause__, "strerror", None) or str(error)
+                failures.append(DeleteFailure(path=path, reason=reason))
         return failures
 
-    @storage_errors()
+    @storage_errors(logging.INFO)  # the deletion queue logs what is returned, once
     def _delete(self, path: str) -> None:
+        folder, _, name = path.rpartition("/")
         if path.startswith(".uploads/"):
-            removed = self._remove_upload(path, f"uploads/{path.rpartition('/')[2]}/")
+            removed = self._remove_upload(path, f"uploads/{name}/")
         else:
-            removed = self._remove_published(path)
+            is_folder = not name and folder.count("/") == 1  # an `Upload.folder`
+            removed = not is_folder and self._tree.remove(path)
+            self._tree.remove_empty_folders(path)
+            if "/" in folder:  # not a file of earlier versions, which has no folder of its own
+                self._remove_copy("/".join(path.split("/")[:2]) + "/")
         if not removed and not self._tree.has_marker(path):
             raise StorageUnavailable(_UNMARKED.format(self.settings.root, path.partition("/")[0]))
-
-    def _remove_published(self, path: str) -> bool:
-        folder, _, name = path.rpartition("/")
-        removed = False
-        if name or folder.count("/") != 1:  # not an `Upload.folder`
-            removed = self._tree.remove(path)
-            self._tree.remove_empty_folders(path)
-        if "/" in folder:  # not a file of earlier versions, which has no folder of its own
-            self._remove_copy("/".join(path.split("/")[:2]) + "/")
-        return removed
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the temporary files of interrupted uploads too."""

@@ -15,7 +15,7 @@ _logger = logging.getLogger("fileman.backends.filesystem")
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
+def storage_errors(level: int = logging.WARNING) -> Iterator[None]:
     """Raise fileman errors for errors of the operating system. Works as a decorator too."""
     try:
         yield
@@ -24,7 +24,7 @@ def storage_errors() -> Iterator[None]:
     except (OSError, StorageMisconfigured) as error:
         reason = error.message if isinstance(error, StorageMisconfigured) else error.strerror or repr(error)
         paths = ", ".join(repr(path) for path in getattr(error, "__notes__", ()))  # noted by the tree
-        _logger.warning("%s: %s", reason, paths)
+        _logger.log(level, "%s: %s", reason, paths)
         if isinstance(error, StorageMisconfigured):
             raise
         if error.errno in _NEEDS_AN_OPERATOR:

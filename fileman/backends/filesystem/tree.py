@@ -149,9 +149,10 @@ class Tree:
     def has_marker(self, path: str, *, create: bool = False) -> bool:
         """Return True if the folder directly below the root that contains a path is marked. `create`: mark it."""
         flags = _FILE | (os.O_CREAT if create else 0)
-        with suppress(FileNotFoundError), self.at(f"{path.partition('/')[0]}/any", create=create) as (folder, _):
-            with entries.open_entry(entries.MARKER, flags, parent=folder):
-                return True
+        inside = f"{path.partition('/')[0]}/any"
+        with suppress(FileNotFoundError), self.at(inside, create=create) as (folder, _):
+            os.close(os.open(entries.MARKER, flags, 0o600, dir_fd=folder))
+            return True
         return False
 
     def remove(self, path: str) -> bool:

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from django.utils import timezone
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.cloud.storage import Bucket
 
 from fileman import conf
-from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, missing_permission
+from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, describe_lock, missing_permission
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
 from fileman.backends.gcs.objects import GCSObjects
@@ -47,11 +48,21 @@ class GCSDiagnosis:
         self._probe.attempt("storage.objects.list", lambda: list(self._bucket.list_blobs(**options)))
         if self._probe.problems not in ([], [missing_permission("storage.objects.list")]):
             return self._probe.problems
-        self._check_objects()
+        if self._find_lock():
+            self._probe.report(describe_lock("The retention policy or default hold of the bucket"))
+        else:
+            self._check_objects()
         self._check_signatures()
         if direct:
             self._check_cors()
         return self._probe.problems
+
+    def _find_lock(self) -> bool:
+        """Return True if the bucket keeps its objects. False without the permission to ask."""
+        with suppress(StorageError), gcs_errors():
+            bucket = self._get_bucket()
+            return bool(bucket.retention_period or bucket.default_event_based_hold)
+        return False
 
     def _check_objects(self) -> None:
         attempt, limits = self._probe.attempt, self._client.limits
@@ -64,7 +75,7 @@ class GCSDiagnosis:
         attempt("storage.objects.delete", lambda: self._bucket.delete_blob(probe.name, **limits))
         attempt("storage.objects.get", self._look_at_absent_object)
         failures = attempt("storage.objects.delete", lambda: self._objects.delete([probe.name, copy.name]))
-        if failures and missing_permission("storage.objects.delete") not in self._probe.problems:
+        if failures and not any(" storage.objects.delete" in problem for problem in self._probe.problems):
             self._probe.report(f"The storage does not delete as Google does ({failures[0].reason}).")
 
     def _look_at_absent_object(self) -> None:
@@ -92,14 +103,14 @@ class GCSDiagnosis:
             if not self._passes_preflight(origin):
                 self._probe.report(f"No CORS rule of the bucket allows {origin} {_PUT}.")
         if not origins:
-            rules = self._probe.attempt("storage.buckets.get", self._get_cors)
+            rules = self._probe.attempt("storage.buckets.get", lambda: list(self._get_bucket().cors))
             if rules is not None and not any(_allows(rule) for rule in rules):
                 self._probe.report(f"No CORS rule of the bucket allows browsers {_PUT}.")
 
-    def _get_cors(self) -> list[Mapping[str, Any]]:
+    def _get_bucket(self) -> Bucket:
         bucket = self._bucket.client.bucket(self._bucket.name)
         bucket.reload(**self._client.limits)
-        return list(bucket.cors)
+        return bucket
 
     def _passes_preflight(self, origin: str) -> bool:
         headers = {
@@ -140,7 +151,9 @@ class GCSDiagnosis:
             return f"The bucket does not exist{project}. Create it, or correct bucket_name."
         if refused.status == UNAUTHORIZED:
             return "Google rejects the access token of these credentials."
-        return missing_permission(deed) if refused.status == 403 else f"Google returned {refused} to {deed}."
+        if refused.status == 403 and refused.reason not in {"retentionPolicyNotMet", "objectUnderActiveHold"}:
+            return missing_permission(deed)
+        return f"Google returned {refused} to {deed}."
 
 
 def _allows(rule: Mapping[str, Any]) -> bool:

@@ -100,9 +100,9 @@ def gcs_errors() -> Iterator[None]:
         logger.info("Google Cloud Storage could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except google.GoogleAuthError as error:
-        logger.warning("Google issued no access token: %s", type(error).__name__)
+        logger.info("Google issued no access token: %s", type(error).__name__)
         passes = getattr(error, "retryable", False) or isinstance(error.__cause__, _UNREACHABLE)
         raise (StorageUnavailable if passes else StorageMisconfigured)() from error
     except NOT_UNDERSTOOD as error:
-        logger.warning("A response was not one of Google Cloud Storage: %s", type(error).__name__)
+        logger.info("A response was not one of Google Cloud Storage: %s", type(error).__name__)
         raise StorageUnavailable from error

@@ -1,6 +1,7 @@
 """Test a configuration on the storage itself, and explain its problems to an operator."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from django.utils import timezone
 from urllib3 import encode_multipart_formdata
 
 from fileman import conf
-from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, matches, missing_permission
+from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, describe_lock, matches, missing_permission
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.errors import is_unsupported, s3_errors, status_and_code
@@ -54,15 +55,28 @@ class S3Diagnosis:
     def problems(self, *, direct: bool) -> list[str]:
         """Return one sentence for each problem, without secrets. Never raises."""
         if self._try_bucket():
-            self._try_objects()
-            self._try_parts()
+            if self._has_retention():
+                self._probe.report(describe_lock("The default retention (Object Lock) of the bucket"))
+            else:
+                self._write_probes(direct=direct)
             if direct:
                 self._probe.attempt("s3:GetBucketCORS", self._check_cors)
-            if direct and self._settings.upload_method == "post":
-                self._probe.attempt("a POST upload", self._try_post)
-            for named in (self._object, self._copy):
-                self._delete(named)
         return self._probe.problems
+
+    def _has_retention(self) -> bool:
+        """Return True if Object Lock keeps every new object. False without the permission to ask."""
+        with suppress(StorageError), s3_errors():
+            found = self._client.sdk.get_object_lock_configuration(Bucket=self._settings.bucket_name)
+            return "DefaultRetention" in found["ObjectLockConfiguration"].get("Rule", {})
+        return False
+
+    def _write_probes(self, *, direct: bool) -> None:
+        self._try_objects()
+        self._try_parts()
+        if direct and self._settings.upload_method == "post":
+            self._probe.attempt("a POST upload", self._try_post)
+        for named in (self._object, self._copy):
+            self._delete(named)
 
     def _try_bucket(self) -> bool:
         """Return True if further requests can tell more."""

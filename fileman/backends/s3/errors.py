@@ -67,10 +67,10 @@ def s3_errors() -> Iterator[None]:
         logger.info("S3 could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except sdk.BotoCoreError as error:
-        logger.warning("The request to S3 could not be made: %s", type(error).__name__)
+        logger.info("The request to S3 could not be made: %s", type(error).__name__)
         raise StorageMisconfigured from error
     except _FOREIGN as error:
-        logger.warning("The response was not one of S3: %s", type(error).__name__)
+        logger.info("The response was not one of S3: %s", type(error).__name__)
         raise StorageUnavailable from error
 
 

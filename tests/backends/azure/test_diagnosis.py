@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
 from pytest_django import Settings
 
-from tests.backends.azure.stores import Store, refuse
+from tests.backends.azure.stores import Store, alter, refuse
 from tests.servers.proxy import Proxy
 
 NO_CORS = (
@@ -135,3 +135,15 @@ def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
     endpoint = f"http://127.0.0.1:9/{store.server.account_name}"
 
     assert problems(store, endpoint=endpoint) == [f"Azure cannot be reached at {endpoint}."]
+
+
+@pytest.mark.parametrize("header", ["x-ms-has-immutability-policy", "x-ms-has-legal-hold"])
+def test_a_container_that_keeps_its_blobs_is_named_and_gets_no_probes(store: Store, proxy: Proxy, header: str) -> None:
+    """Azurite has neither, so the proxy says it"""
+    proxy.disturb(alter({header: "true"}), target="restype=container")
+
+    assert problems(store, endpoint=proxy.url) == [
+        "The immutability policy or legal hold of the container keeps its objects, so deletions wait until it allows "
+        "them. No test objects were written."
+    ]
+    assert {seen.method for seen in proxy.seen if "probe-" in seen.target} == set()

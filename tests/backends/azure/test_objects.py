@@ -77,11 +77,11 @@ class TestDeleting:
         assert [seen.method for seen in proxy.seen] == ["POST", "DELETE", "DELETE"]
         assert list(store.container.list_blobs()) == []
 
-    @pytest.mark.parametrize(("status", "code"), [(404, "ResourceNotFound"), (403, "BlobImmutableDueToPolicy")])
+    @pytest.mark.parametrize(("status", "code"), [(404, "ResourceNotFound"), (409, "BlobImmutableDueToPolicy")])
     def test_a_blob_that_cannot_be_deleted_is_named(
         self, backend: Backend, proxy: Proxy, status: int, code: str
     ) -> None:
-        proxy.disturb(refuse(status, code), method="DELETE")
+        proxy.disturb(refuse(status, code), method="DELETE", times=None)
 
         assert backend.delete(["one"]) == [DeleteFailure(path="one", reason=f"Azure returned {status} {code}.")]
 

@@ -60,8 +60,8 @@ PROBE = "/o/tenant/.uploads/probe"
         ("POST", "/rewriteTo/", 403, 1, LACKING.format("storage.objects.create with storage.objects.get, to copy,")),
         ("DELETE", PROBE, 403, 1, LACKING.format("storage.objects.delete")),
         ("GET", PROBE, 403, 1, LACKING.format("storage.objects.get")),
-        # The bucket is asked for its CORS rules, and whether it keeps versions.
-        ("GET", r"/b/{}\?", 403, 2, LACKING.format("storage.buckets.get")),
+        # The bucket is asked for its CORS rules, whether it keeps versions, and how long it keeps objects.
+        ("GET", r"/b/{}\?", 403, 3, LACKING.format("storage.buckets.get")),
         ("", "/storage/v1/b/", 401, 2, "Google rejects the access token of these credentials."),
         # A deleted key, whose last token still works.
         ("GET", "X-Goog-Signature", 403, 1, "Google rejects URLs signed by these credentials (status 403)."),
@@ -121,3 +121,30 @@ def test_each_origin_without_a_rule_is_named(store: Store, proxy: Proxy) -> None
             f"No CORS rule of the bucket allows {ORIGINS[1]} {HEADERS}"
         ]
         assert problems(allow(store, origin=ORIGINS), endpoint=proxy.url) == []
+
+
+LOCKS: list[dict[str, Any]] = [{"retentionPolicy": {"retentionPeriod": "86400"}}, {"defaultEventBasedHold": True}]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: next(iter(lock)))
+def test_a_bucket_that_keeps_its_objects_is_named_and_gets_no_probes(
+    store: Store, proxy: Proxy, lock: dict[str, Any]
+) -> None:
+    described = json_answer({"kind": "storage#bucket", "cors": [RULE], **lock})
+    proxy.disturb(answer_with(described), target=rf"/b/{store.bucket.name}\?", times=None)
+
+    assert problems(store, endpoint=proxy.url) == [
+        "The retention policy or default hold of the bucket keeps its objects, so deletions wait until it allows "
+        "them. No test objects were written."
+    ]
+    assert [seen.target for seen in proxy.seen if "uploadType" in seen.target] == []
+
+
+def test_a_deletion_that_the_bucket_refuses_is_not_taken_for_a_missing_permission(store: Store, proxy: Proxy) -> None:
+    """The credentials may not ask for the retention policy."""
+    error = {"errors": [{"reason": "retentionPolicyNotMet", "message": "canary"}]}
+    proxy.disturb(answer_with(json_answer({"error": error}, status=403)), method="DELETE")
+
+    assert problems(allow(store), endpoint=proxy.url) == [
+        "Google returned 403 retentionPolicyNotMet to storage.objects.delete."
+    ]

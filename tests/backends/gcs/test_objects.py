@@ -104,15 +104,17 @@ def test_names_with_any_character_are_deleted(store: Store, backend: Backend) ->
 
 def test_each_object_that_cannot_be_deleted_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Responses are matched by position; absent objects are no failure."""
-    refusals = ["404 Not Found\r\n\r\n{}", _refusal(404, "notFound"), _refusal(403, "forbidden"), "204 No Content\r\n"]
+    kept = ["forbidden", "retentionPolicyNotMet", "objectUnderActiveHold"]
+    refusals = ["404 Not Found\r\n\r\n{}", _refusal(404, "notFound"), "204 No Content\r\n"]
+    refusals += [_refusal(403, reason) for reason in kept]
     part = "--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {}\r\n"
     body = "".join(part.format(refusal) for refusal in refusals) + "--b--\r\n"
     batch = Answer(status=200, body=body.encode(), headers=(("Content-Type", "multipart/mixed; boundary=b"),))
 
     with answering(lambda asked: batch if asked.seen.target.startswith("/batch/") else json_answer({})) as proxy:
-        failures = store.backend(endpoint=proxy.url).delete(["not google's", "absent", "forbidden", "gone"])
+        failures = store.backend(endpoint=proxy.url).delete(["not google's", "absent", "gone", *kept])
 
-    assert [(failure.path, failure.reason) for failure in failures] == [("forbidden", "403 forbidden")]
+    assert [(failure.path, failure.reason) for failure in failures] == [(path, f"403 {path}") for path in kept]
 
 
 @pytest.mark.parametrize("batch", [404, 405, 501, "text"])

@@ -117,3 +117,17 @@ def on(*names: str, quick: int = 9) -> pytest.MarkDecorator:
         "server_name",
         [pytest.param(name, marks=pytest.mark.long if at >= quick else ()) for at, name in enumerate(names)],
     )
+
+
+def create_locked_bucket(store: Store) -> str:
+    """Create a bucket that keeps every version for a day."""
+    bucket = f"{store.bucket}-locked"
+    store.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    store.client.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+        },
+    )
+    return bucket

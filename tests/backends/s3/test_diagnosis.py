@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
 
-from tests.backends.s3.stores import Store, new_store, on
+from tests.backends.s3.stores import Store, create_locked_bucket, new_store, on
 from tests.backends.uploads import PREFIX
 from tests.servers.process import free_port
 from tests.servers.radosgw import RadosGateway, S3User
@@ -206,3 +206,15 @@ def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
 
     assert len(written) == 5
     assert all(key.startswith(f"{PREFIX}.uploads/") and "probe-" in key for key in written)
+
+
+@on("radosgw", "ministack", "moto", quick=2)
+def test_a_bucket_with_a_default_retention_is_named_and_gets_no_probes(store: Store) -> None:
+    bucket = create_locked_bucket(store)
+
+    assert find_problems(store, direct=False, bucket_name=bucket) == [
+        "The default retention (Object Lock) of the bucket keeps its objects, so deletions wait until it allows them. "
+        "No test objects were written."
+    ]
+    listed = store.client.list_object_versions(Bucket=bucket)
+    assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])

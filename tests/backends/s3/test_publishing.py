@@ -11,7 +11,7 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.objects import computed_checksums
 from fileman.backends.s3.settings import S3Settings
 from fileman.errors import FileMissing
-from tests.backends.s3.stores import PART_BYTES, Store, assembled, copies_as_on_aws, on, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, assembled, copies_as_on_aws, create_locked_bucket, on, uploaded
 from tests.backends.uploads import BODY, checksum_of, read, send, upload_of
 from tests.servers.proxy import Proxy
 
@@ -141,15 +141,7 @@ def test_deletion_removes_every_version(store: Store) -> None:
 @on("radosgw", "ministack", "moto", quick=2)
 def test_an_object_that_is_locked_stays_deleted_behind_its_marker(store: Store) -> None:
     """Its version is refused, however often deletion is tried, and nobody can read it by its name."""
-    bucket = f"{store.bucket}-locked"
-    store.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    store.client.put_object_lock_configuration(
-        Bucket=bucket,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
-        },
-    )
+    bucket = create_locked_bucket(store)
     store.client.put_object(
         Bucket=bucket, Key="tenant/uploads/a", Body=BODY, ContentMD5=checksum_of(BODY, "md5").base64
     )
