@@ -29,7 +29,7 @@ INTROSPECTION = {"28B9", "2EA1"}
 
 
 def run(
-    *command: object, environment: dict[str, str] | None = None, folder: str = "."
+    *command: object, environment: dict[str, str] | None = None, folder: str | Path = "."
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         list(map(str, command)),
@@ -96,12 +96,12 @@ def test_bandit_finds_nothing_of_medium_severity() -> None:
 
 @pytest.mark.long
 def test_fuzzing_by_the_schema_finds_no_server_error(
-    live_server: live_server_helper.LiveServer, settings: Settings
+    live_server: live_server_helper.LiveServer, settings: Settings, tmp_path: Path
 ) -> None:
     settings.DEBUG = True  # the schema is asked for
     schemathesis = find(from_servers_environment, "schemathesis")
     options = ["--checks", "not_a_server_error", "--max-examples", "20", "--seed", "1", "--no-color"]
-    done = run(schemathesis, "run", f"{live_server.url}/graphql", *options)
+    done = run(schemathesis, "run", f"{live_server.url}/graphql", *options, folder=tmp_path)
 
     # It counts each error with data null as a failure of the server. Ours are refusals with a code.
     assert "INTERNAL" not in done.stdout, done.stdout[-5000:]
