@@ -1,4 +1,4 @@
-"""docs/guarantees.md: every guarantee names the tests that prove it, and every larger test module proves one."""
+"""Every guarantee and every threat in docs/ names the tests that prove it, and every larger test module proves one."""
 
 import ast
 import re
@@ -9,6 +9,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GUARANTEES, LIMITS = (ROOT / "docs" / "guarantees.md").read_text().split("\n## Limits\n")
 SENTENCES = re.findall(r"^- (.*?)(?=^- |^#|\Z)", GUARANTEES, re.MULTILINE | re.DOTALL)
+THREATS = re.findall(
+    r"^\| (?!threat|-)(.*\|.*\|.*) \|$", (ROOT / "docs/security.md").read_text().split("\n## ")[1], re.MULTILINE
+)
 MANY_TESTS = 10
 TOOLS = ("repository", "servers", "testing")
 """Folders of tests about the tests themselves."""
@@ -25,8 +28,8 @@ def count_tests(module: Path) -> int:
     return len(functions) + len(suites)
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_guarantee_names_tests_that_exist(sentence: str) -> None:
+@pytest.mark.parametrize("sentence", [*SENTENCES, *THREATS])
+def test_a_guarantee_or_threat_names_tests_that_exist(sentence: str) -> None:
     named = re.findall(r"`(tests/[^`]+)`", sentence)
 
     assert named
@@ -49,5 +52,5 @@ def test_no_larger_test_module_is_named_by_no_guarantee() -> None:
 
 
 def test_there_are_thirty_guarantees_and_the_limits_are_named() -> None:
-    assert len(SENTENCES) >= 30
+    assert (len(SENTENCES) >= 30, len(THREATS) >= 17) == (True, True)
     assert LIMITS.count("\n- ") >= 1
