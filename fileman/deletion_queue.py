@@ -35,9 +35,6 @@ class Worked:
     deleted: int = 0
     failed: int = 0
 
-    def __add__(self, other: "Worked") -> "Worked":
-        return Worked(deleted=self.deleted + other.deleted, failed=self.failed + other.failed)
-
 
 def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None:
     """Queue the object that signed requests wrote, and objects that this server has published or may have."""
@@ -94,17 +91,16 @@ def work(
     A manager whose storage fails as a whole costs one call, and its other rows wait for the next run. `now`: None
     reads the clock for each batch.
     """
-    total = Worked()
+    batches: list[Worked] = []
 
     def count(done: Worked) -> None:
-        nonlocal total
-        total += done
+        batches.append(done)
         on_batch(done)
 
     due = StorageDeletion.objects.due(now or timezone.now()).values("file_manager")
     managers = FileManager.objects.filter(pk__in=due).order_by("name", "pk")
     run_side_by_side(_work_manager(manager, now, count, on_failing_manager) for manager in managers)
-    return total
+    return Worked(deleted=sum(done.deleted for done in batches), failed=sum(done.failed for done in batches))
 
 
 def _work_manager(
@@ -116,8 +112,7 @@ def _work_manager(
     mine = StorageDeletion.objects.filter(file_manager=manager)
     while rows := _claim(mine, now=now or timezone.now()):
         failures: _Failures = yield partial(_delete, manager, [row.path for row in rows])
-        _settle(rows, failures, now=now or timezone.now())
-        on_batch(_count(rows, failures))
+        on_batch(_settle(rows, failures, now=now or timezone.now()))
         if failures.is_of_manager:
             on_failure(manager)
             return
@@ -156,12 +151,7 @@ def _delete(manager: FileManager, paths: Sequence[str]) -> _Failures:
     return _Failures(reasons={failure.path: failure.reason for failure in failures})
 
 
-def _count(rows: Sequence[StorageDeletion], failures: _Failures) -> Worked:
-    failed = sum(row.path in failures.reasons for row in rows)
-    return Worked(deleted=len(rows) - failed, failed=failed)
-
-
-def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> None:
+def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> Worked:
     gone = [row for row in rows if row.path not in failures.reasons]
     done = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone], watch_until__lte=now)
     done.delete()  # by the row as it is now: it may have been queued again meanwhile
@@ -176,6 +166,7 @@ def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: dateti
         due_at = now + min(RETRY_AFTER * 2 ** min(attempts - 1, 9), timedelta(days=1))
         keys = [row.pk for row in alike]
         StorageDeletion.objects.filter(pk__in=keys).update(due_at=due_at, attempts=attempts, last_error=reason)
+    return Worked(deleted=len(gone), failed=len(rows) - len(gone))
 
 
 def log_once(manager_id: UUID, what: str, reason: str) -> None:

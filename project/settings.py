@@ -66,11 +66,7 @@ FRONTEND_DIR = BASE_DIR / "frontend_examples"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [
-            BASE_DIR / "project" / "templates",
-            FRONTEND_DIR / "vanilla",
-            FRONTEND_DIR / "graphiql" / "templates",
-        ],
+        "DIRS": [BASE_DIR / "project" / "templates", FRONTEND_DIR / "vanilla", FRONTEND_DIR / "graphiql" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -56,7 +56,6 @@ class Report:
     completed: int = 0
     """Uploads that were completed although their client is gone."""
     expired: int = 0
-    """Uploads that were expired."""
     removed: int = 0
     """Rows of ended uploads that were removed."""
     deleted: int = 0
@@ -205,10 +204,7 @@ def _stop(file: File, now: datetime) -> Exception | None:
 def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
     """Yield batches by primary key, so that rows which could not be changed are not read again."""
     last = None
-    while True:
-        page = rows.order_by("pk").select_related("file_manager")
-        batch = list((page if last is None else page.filter(pk__gt=last))[:BATCH])
-        if not batch:
-            return
+    page = rows.order_by("pk").select_related("file_manager")
+    while batch := list((page if last is None else page.filter(pk__gt=last))[:BATCH]):
         last = batch[-1].pk
         yield batch

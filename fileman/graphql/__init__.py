@@ -7,15 +7,6 @@ from fileman.graphql.http.view import GraphQLView
 from fileman.graphql.names import add_prefix
 from fileman.graphql.schema import Mutation, Query, Schema
 
-__all__ = [
-    "DocumentLimits",
-    "GraphQLView",
-    "LimitedValidation",
-    "Mutation",
-    "Query",
-    "Schema",
-    "mutations",
-    "queries",
-]
+__all__ = ["DocumentLimits", "GraphQLView", "LimitedValidation", "Mutation", "Query", "Schema", "mutations", "queries"]
 
 add_prefix(errors, filters, payloads, types, users)

@@ -10,28 +10,11 @@ from strawberry_django.resolvers import django_resolver
 
 from fileman import access, conf, files, uploads
 from fileman.errors import FilemanError, InvalidInput, StorageMisconfigured
+from fileman.graphql import inputs, payloads
 from fileman.graphql.context import Info, get_caller, get_request, runs_in_transaction
 from fileman.graphql.errors import UploadError
 from fileman.graphql.ids import to_global_id, to_uuid
-from fileman.graphql.inputs import (
-    AbortUploadInput,
-    DeleteFileInput,
-    DeleteFilesInput,
-    FinalizeUploadInput,
-    InitiateUploadInput,
-    RefreshUploadInput,
-    UpdateFileInput,
-)
-from fileman.graphql.payloads import (
-    AbortUploadPayload,
-    DeleteFilePayload,
-    DeleteFilesPayload,
-    FinalizeUploadPayload,
-    InitiateUploadPayload,
-    Payload,
-    RefreshUploadPayload,
-    UpdateFilePayload,
-)
+from fileman.graphql.payloads import Payload
 from fileman.uploads import Outcome
 
 
@@ -71,39 +54,39 @@ def _require_no_transaction(info: Info) -> None:
 @_mutation(
     "Reserve one upload per file and return signed requests. The tickets have the length and order of the input."
 )
-def initiate_upload(info: Info, input: InitiateUploadInput) -> InitiateUploadPayload:
+def initiate_upload(info: Info, input: inputs.InitiateUploadInput) -> payloads.InitiateUploadPayload:
     batch = uploads.initiate(caller=get_caller(info), request=input.to_request(), now=timezone.now())
-    return InitiateUploadPayload.from_batch(batch)
+    return payloads.InitiateUploadPayload.from_batch(batch)
 
 
 @_mutation(
     "Return freshly signed requests for the missing slices: after errors, for the next requests, or to resume after a "
     "page reload."
 )
-def refresh_upload(info: Info, input: RefreshUploadInput) -> RefreshUploadPayload:
+def refresh_upload(info: Info, input: inputs.RefreshUploadInput) -> payloads.RefreshUploadPayload:
     outcome = uploads.refresh(
         caller=get_caller(info),
         upload_token=input.upload_token,
         file_id=None if input.file_id is None else to_uuid("File", input.file_id),
         now=timezone.now(),
     )
-    return RefreshUploadPayload.from_outcome(outcome)
+    return payloads.RefreshUploadPayload.from_outcome(outcome)
 
 
 @_mutation("Verify the stored bytes and publish the file. Safe to repeat.")
-def finalize_upload(info: Info, input: FinalizeUploadInput) -> FinalizeUploadPayload:
+def finalize_upload(info: Info, input: inputs.FinalizeUploadInput) -> payloads.FinalizeUploadPayload:
     outcome = uploads.finalize(caller=get_caller(info), now=timezone.now(), **vars(input))
-    return FinalizeUploadPayload.from_outcome(outcome)
+    return payloads.FinalizeUploadPayload.from_outcome(outcome)
 
 
 @_mutation("Abort an upload and delete its stored bytes. Safe to repeat.")
-def abort_upload(info: Info, input: AbortUploadInput) -> AbortUploadPayload:
+def abort_upload(info: Info, input: inputs.AbortUploadInput) -> payloads.AbortUploadPayload:
     outcome = uploads.abort(caller=get_caller(info), upload_token=input.upload_token, now=timezone.now())
-    return AbortUploadPayload.from_outcome(outcome)
+    return payloads.AbortUploadPayload.from_outcome(outcome)
 
 
 @_mutation("Rename a file, replace its metadata, publish or withdraw it.")
-def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
+def update_file(info: Info, input: inputs.UpdateFileInput) -> payloads.UpdateFilePayload:
     file = files.update(
         caller=get_caller(info),
         file_id=to_uuid("File", input.id),
@@ -112,18 +95,18 @@ def update_file(info: Info, input: UpdateFileInput) -> UpdateFilePayload:
         is_public=input.is_public,
         now=timezone.now(),
     )
-    return UpdateFilePayload.from_outcome(Outcome(file=file))
+    return payloads.UpdateFilePayload.from_outcome(Outcome(file=file))
 
 
 @_mutation("Delete a file and its stored bytes. An unfinished upload is aborted. Safe to repeat.")
-def delete_file(info: Info, input: DeleteFileInput) -> DeleteFilePayload:
+def delete_file(info: Info, input: inputs.DeleteFileInput) -> payloads.DeleteFilePayload:
     key = files.delete(caller=get_caller(info), file_id=to_uuid("File", input.id), now=timezone.now())
-    return DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])
+    return payloads.DeleteFilePayload(success=True, deleted_file_id=to_global_id("File", key), errors=[])
 
 
 @_mutation("Delete a selection of files, each as deleteFile does. One that fails does not stop the others.")
-def delete_files(info: Info, input: DeleteFilesInput) -> DeleteFilesPayload:
-    payload = DeleteFilesPayload(success=True, errors=[])
+def delete_files(info: Info, input: inputs.DeleteFilesInput) -> payloads.DeleteFilesPayload:
+    payload = payloads.DeleteFilesPayload(success=True, errors=[])
     limit = conf.settings().MAX_BATCH_FILES
     if not 1 <= len(input.ids) <= limit:
         raise InvalidInput(f"Pass 1 to {limit} ids.", field=("ids",))

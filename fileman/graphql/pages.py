@@ -46,7 +46,7 @@ class Page(DjangoCursorConnection[relay.NodeType]):
     ) -> AwaitableOrValue[Self]:
         """Return the requested page. Raises InvalidInput for sizes out of range and unknown cursors."""
         first = _check_size(first, last)
-        signer = _get_signer(cast("QuerySet[Any]", nodes))
+        signer = Signer(salt=f"fileman.cursor {cast('QuerySet[Any]', nodes).query.order_by}")
         found = super().resolve_connection(
             nodes,
             info=info,
@@ -73,10 +73,6 @@ def connection(node: type[relay.Node], *, description: str) -> Any:
     field = strawberry_django.connection(Page[node], max_results=MAX_SIZE, description=description)  # type: ignore[valid-type]
     field.extensions.append(_PageArguments())
     return field
-
-
-def _get_signer(rows: QuerySet[Any]) -> Signer:
-    return Signer(salt=f"fileman.cursor {rows.query.order_by}")
 
 
 def _sign_cursors(signer: Signer, page: Any) -> Any:

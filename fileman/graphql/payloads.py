@@ -78,15 +78,8 @@ class UploadInstructions:
     def from_instructions(cls, instructions: uploads.UploadInstructions | None) -> Self | None:
         if instructions is None:
             return None
-        return cls(
-            requests=[UploadRequest.from_request(request) for request in instructions.requests],
-            ordered=instructions.ordered,
-            max_concurrency=instructions.max_concurrency,
-            part_size=BigInt(instructions.part_size),
-            total_parts=instructions.total_parts,
-            has_more=instructions.has_more,
-            expires_at=instructions.expires_at,
-        )
+        requests = [UploadRequest.from_request(request) for request in instructions.requests]
+        return cls(**{**vars(instructions), "requests": requests})
 
 
 @strawberry.type(description="The result for one file of the batch: a file with instructions, or errors.")
@@ -106,15 +99,12 @@ class UploadTicket:
 
     @classmethod
     def from_ticket(cls, ticket: uploads.Ticket) -> Self:
-        return cls(
-            index=ticket.index,
-            client_ref=ticket.client_ref,
-            file=ticket.file and mark_row(ticket.file),
-            upload_token=ticket.upload_token,
-            instructions=UploadInstructions.from_instructions(ticket.instructions),
-            replayed=ticket.replayed,
-            errors=[UploadError.from_error(error) for error in ticket.errors],
-        )
+        changes = {
+            "file": ticket.file and mark_row(ticket.file),
+            "instructions": UploadInstructions.from_instructions(ticket.instructions),
+            "errors": [UploadError.from_error(error) for error in ticket.errors],
+        }
+        return cls(**{**vars(ticket), **changes})
 
 
 @strawberry.type
@@ -169,8 +159,7 @@ class FilePayload(Payload):
 @strawberry.type
 class InstructionsPayload(FilePayload):
     instructions: UploadInstructions | None = field(
-        default=None,
-        description="Requests for the missing slices. Null if there are none.",
+        default=None, description="Requests for the missing slices. Null if there are none."
     )
 
     @classmethod

@@ -41,10 +41,7 @@ class Schema(strawberry.Schema):
         super().__init__(
             query=query,
             mutation=mutation,
-            extensions=[
-                partial(LimitedValidation, limits),
-                DjangoOptimizerExtension,
-            ],
+            extensions=[partial(LimitedValidation, limits), DjangoOptimizerExtension],
             config=StrawberryConfig(scalar_map=SCALARS),
         )
 

@@ -6,24 +6,11 @@ No transaction is open between the claim and the commit. `attempt` is the work i
 from datetime import datetime
 from typing import Any
 
-from fileman import access, conf
+from fileman import access, conf, errors
 from fileman.access import rates
 from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.checksums import Checksum
-from fileman.errors import (
-    FilemanError,
-    InvalidInput,
-    MismatchError,
-    NotUploaded,
-    OutOfTime,
-    PartsMissing,
-    StorageError,
-    UploadAborted,
-    UploadExpired,
-    UploadInProgress,
-    UploadLost,
-)
 from fileman.models import File
 from fileman.uploads import attempt, transitions, verification
 from fileman.uploads.attempt import Attempt
@@ -85,35 +72,37 @@ def _settle_claims(
     try:
         with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
             checksum = verification.check_late_claims(file, claims)
-    except (MismatchError, StorageError, UploadInProgress) as error:
-        return Outcome(file=file, error=UploadInProgress() if isinstance(error, OutOfTime) else error)
+    except (errors.MismatchError, errors.StorageError, errors.UploadInProgress) as error:
+        return Outcome(file=file, error=errors.UploadInProgress() if isinstance(error, errors.OutOfTime) else error)
     transitions.accept_claims(file, checksum=checksum, metadata=metadata, now=now)
     return Outcome(file=get_own_upload(caller, file_id=file.pk))
 
 
-def _outcome_with_instructions(file: File, error: FilemanError, *, caller: Caller, now: datetime) -> Outcome:
+def _outcome_with_instructions(file: File, error: errors.FilemanError, *, caller: Caller, now: datetime) -> Outcome:
     """Return the error, with requests for the missing slices if that is the reason.
 
     After the deadline nothing is signed any more: then missing slices are UploadExpired, as refresh says.
     """
-    if not isinstance(error, NotUploaded | PartsMissing | UploadLost):
+    if not isinstance(error, errors.NotUploaded | errors.PartsMissing | errors.UploadLost):
         return Outcome(file=file, error=error)
     if file.expires_at <= now:
-        return Outcome(file=file, error=UploadExpired())
+        return Outcome(file=file, error=errors.UploadExpired())
     try:
         missing = find_missing(file, caller, now=now)
         instructions = instruct(file, missing, caller=caller, now=now)
-    except (StorageError, UploadAborted) as problem:
+    except (errors.StorageError, errors.UploadAborted) as problem:
         return Outcome(file=file, error=problem)
     if not missing:
-        return Outcome(file=file, error=UploadInProgress())  # the rest has arrived meanwhile
+        return Outcome(file=file, error=errors.UploadInProgress())  # the rest has arrived meanwhile
     nothing_arrived = len(missing) == UploadState.from_file(file).plan.total_parts
-    return Outcome(file=file, instructions=instructions, error=NotUploaded() if nothing_arrived else PartsMissing())
+    return Outcome(
+        file=file, instructions=instructions, error=errors.NotUploaded() if nothing_arrived else errors.PartsMissing()
+    )
 
 
 def _parse_claims(file: File, file_size: int | None, checksum: str | None) -> Claims:
     if file_size is not None and (isinstance(file_size, bool) or file_size < 0):
-        raise InvalidInput("fileSize must be a number of bytes.", field=("fileSize",))
+        raise errors.InvalidInput("fileSize must be a number of bytes.", field=("fileSize",))
     if checksum is None:
         return Claims(size=file_size, checksum=None)
     allowed = acceptance.checksum_algorithms(file.file_manager, file.file_size)
@@ -130,5 +119,5 @@ def _current_outcome(caller: Caller, upload_token: str, *, now: datetime) -> Out
     file = get_own_upload(caller, upload_token=upload_token)
     error = transitions.state_error(file, now=now)
     if error is None and file.upload_status != File.COMPLETED:
-        error = UploadInProgress()
+        error = errors.UploadInProgress()
     return Outcome(file=file, error=error)

@@ -28,16 +28,12 @@ def drop_soon(file: File, *, now: datetime) -> None:
 
 def _drop(file: File, now: datetime) -> None:
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
-        if file.upload_status != File.COMPLETED:
-            _stop_quietly(file, now)
+        try:
+            if file.upload_status != File.COMPLETED:
+                stop(file, now=now)
+        except StorageError as error:
+            logger.warning("file %s: aborting it on the storage failed, cleanup will retry: %s", file.pk, error)
         deletion_queue.work_now(file, now=now)
-
-
-def _stop_quietly(file: File, now: datetime) -> None:
-    try:
-        stop(file, now=now)
-    except StorageError as error:
-        logger.warning("file %s: aborting it on the storage failed, cleanup will retry: %s", file.pk, error)
 
 
 def remove_ended(file: File, now: datetime) -> bool:

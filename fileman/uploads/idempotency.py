@@ -38,7 +38,7 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
         return Replay(digest="", fingerprint="", files={})
     if not 1 <= len(key) <= KEY_LENGTH:
         raise InvalidInput(f"idempotencyKey must have 1 to {KEY_LENGTH} characters.", field=("idempotencyKey",))
-    digest, fingerprint = _sha256(key), _fingerprint(request)
+    digest, fingerprint = _sha256(key), _sha256(json.dumps(asdict(request), sort_keys=True, default=str))
     rows = File.objects.filter(uploaded_by=caller.user, idempotency_digest=digest)
     files = {row.idempotency_index: row for row in rows.select_related(*WITH_RELATED)}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
@@ -46,10 +46,6 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
     if not all(access.policy().may_continue(caller, row) for row in files.values()):
         raise NotFound(field=("idempotencyKey",))
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
-
-
-def _fingerprint(request: InitiateRequest) -> str:
-    return _sha256(json.dumps(asdict(request), sort_keys=True, default=str))
 
 
 def _sha256(text: str) -> str:

@@ -88,14 +88,9 @@ class UploadState:
 
     @classmethod
     def from_file(cls, file: File) -> Self:
-        """Return the state of a file in hand."""
-        return cls.from_json(file.upload_state)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        strategy = Strategy(value["strategy"])
-        written = value.get("written")
+        """Return the state of a file in hand: read what `to_json` wrote."""
+        value: Mapping[str, Any] = file.upload_state
+        strategy, written = Strategy(value["strategy"]), value.get("written")
         return cls(
             plan=PartPlan(strategy=strategy, part_size=value["part_size"], total_parts=value["total_parts"]),
             begun=value.get("begun"),
