@@ -21,6 +21,7 @@ MIB = 1024**2
 # Seven days, the longest that S3 and GCS sign (AWS: "Sharing objects with presigned URLs"; GCS: "Signed URLs").
 URL_LIFETIME_CAP_SECONDS = 604_800
 BATCH_CAP = 100
+INLINE_CHOICES = ("application/pdf", "audio/*", "video/*", "text/plain", "image/svg+xml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,11 @@ class FilemanSettings:
     DEFAULT_UPLOAD_EXPIRES_IN: int = 3600
     """Seconds that signed upload requests live unless the file manager's settings say otherwise, 1 to 604,800."""
     DEFAULT_DOWNLOAD_EXPIRES_IN: int = 300
-    """Seconds that signed download URLs live unless the file manager's settings say otherwise, 1 to 604,800."""
+    """The same for signed download URLs. Clients may ask for less, not for more."""
+    RECHECK_DOWNLOADS: bool = False
+    """True: downloads through this server need a file that its reader may still see, not only a valid URL."""
+    INLINE_TYPES: Sequence[str] = ()
+    """Types that browsers may show on request, besides raster images: INLINE_CHOICES or some of them."""
     CLEANUP_EXPIRED_UPLOADS: bool = True
     """False: `cleanup.run_scheduled()` does nothing. The management command works either way."""
     SWEEP_UPLOADS: bool = True
@@ -157,6 +162,8 @@ def _value_problems(values: FilemanSettings) -> list[str]:
     problems += [f"{key} must be {number} or more." for key, number in least.items() if getattr(values, key) < number]
     if values.DEFAULT_MAX_FILE_SIZE < 0:
         problems.append("DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit.")
+    if not set(values.INLINE_TYPES) <= set(INLINE_CHOICES):
+        problems.append(f"INLINE_TYPES may have {', '.join(INLINE_CHOICES)}.")
     if values.SWEEP_GRACE < values.FINALIZE_GRACE:
         problems.append("SWEEP_GRACE must not be shorter than FINALIZE_GRACE.")
     if not re.fullmatch("[A-Za-z0-9_]*", values.GRAPHQL_PREFIX) or values.GRAPHQL_PREFIX[:1].isdigit():

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urljoin
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -23,12 +24,13 @@ from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Disposition, ServeAs
-from fileman.caller import Caller
+from fileman.caller import ANONYMOUS, Caller
 from fileman.errors import FileInUse, NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
 from fileman.validation import acceptance, content_types, filenames, json_metadata
+from fileman.validation.media_types import BY_SETTING, SHOWN
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
@@ -237,28 +239,51 @@ def download_url(
 ) -> str | None:
     """Return the storage's signed URL, absolute; None unless the file is completed and the caller may see it.
 
-    If signing needs the network, return the stable link instead. `expires_in`: seconds, clamped to 1 to 604,800. Only
-    raster images are served inline; a type that browsers can run is an attachment of unknown type. Raises RateLimited.
+    If signing needs the network, return the stable link instead. `expires_in`: see `signed_download`. What
+    `displays_inline` denies is an attachment, what may do harm one without its type. Raises RateLimited.
     """
     if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
         return None
     rates.count_download_url(caller, now=now)
     backend = get_backend(file.file_manager)
     if not backend.capabilities.signs_locally:
-        return permalink(caller=caller, file=file)
-    return urljoin(caller.site_url, signed_download(file, expires_in=expires_in, disposition=disposition, now=now))
+        link = permalink(caller=caller, file=file)
+        return f"{link}?inline=1" if disposition == "inline" else link
+    url = signed_download(file, viewer=caller, expires_in=expires_in, disposition=disposition, now=now)
+    return urljoin(caller.site_url, url)
 
 
-def signed_download(file: File, *, expires_in: int | None = None, disposition: Disposition, now: datetime) -> str:
-    """Return a signed URL. The caller must already have checked access."""
-    harmless = file.content_type in content_types.INLINE_TYPES
-    runs = file.content_type in content_types.ACTIVE_TYPES or file.content_type.endswith("+xml")
+def signed_download(
+    file: File, *, viewer: Caller, expires_in: int | None = None, disposition: Disposition, now: datetime
+) -> str:
+    """Return a signed URL for a viewer who may see the file. `expires_in`: at most download_expires_in, the default."""
+    backend = get_backend(file.file_manager)
+    most = backend.settings.download_expires_in
+    is_inline = disposition == "inline" and displays_inline(file)
     serve_as = ServeAs(
-        disposition=disposition if harmless else "attachment",
+        disposition="inline" if is_inline else "attachment",
         filename=file.original_filename,
-        content_type=content_types.UNKNOWN if runs else file.content_type,
+        content_type=file.content_type if is_inline else content_types.served(file.content_type),
+        viewer=str(viewer.user.pk) if viewer.is_signed_in else "",
     )
-    return get_backend(file.file_manager).get_url(file.stored_path, expires_in, serve_as=serve_as, now=now)
+    seconds = most if expires_in is None else min(expires_in, most)
+    return backend.get_url(file.stored_path, seconds, serve_as=serve_as, now=now)
+
+
+def displays_inline(file: File) -> bool:
+    """Return True if browsers show the file when asked to: a raster image, or what INLINE_TYPES adds."""
+    row, capabilities = content_types.find(file.content_type), get_backend(file.file_manager).capabilities
+    is_safe = row.family != "active" or capabilities.sandboxes_downloads
+    is_chosen = row.inline == BY_SETTING and content_types.matches(row.name, conf.settings().INLINE_TYPES)
+    return row.inline == SHOWN or (is_safe and is_chosen)
+
+
+def require_visible(*, manager_id: Any, path: str, viewer: str) -> None:
+    """Raise NotFound unless the path is that of a completed file that the user with this primary key may see now."""
+    user = get_user_model()._default_manager.filter(pk=viewer).first() if viewer else None  # noqa: SLF001
+    visible = access.policy().visible_files(Caller(user=user) if user else ANONYMOUS)
+    if not visible.filter(file_manager=manager_id, file_path=path, upload_status=File.COMPLETED).exists():
+        raise NotFound
 
 
 def permalink(*, caller: Caller, file: File) -> str | None:

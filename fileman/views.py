@@ -24,7 +24,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from fileman import files, tokens, uploads
+from fileman import conf, files, tokens, uploads
 from fileman.access import rates
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
@@ -62,6 +62,7 @@ _SAFE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_SHOWN_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
 
 
 def _error(error: FilemanError) -> HttpResponse:
@@ -122,6 +123,8 @@ class ContentView(View):
             manager = FileManager.objects.filter(pk=grant["manager"]).first()
             if manager is None:
                 raise NotFound
+            if conf.settings().RECHECK_DOWNLOADS and grant["viewer"] is not None:
+                files.require_visible(manager_id=manager.pk, path=grant["path"], viewer=grant["viewer"])
             backend = get_backend(manager)
             stored = backend.stat(grant["path"])
             return self._serve(request, grant, stored, backend)
@@ -154,6 +157,8 @@ class ContentView(View):
         own = {"Content-Length": str(length), "Content-Disposition": disposition}
         for name, value in {**_SAFE_HEADERS, **validators, **own}.items():
             response[name] = value
+        if grant["as"] == "inline":  # players need its origin to load its own bytes; nothing runs there
+            response["Content-Security-Policy"] = _SHOWN_POLICY
         if part:
             response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
         return response
@@ -204,7 +209,7 @@ class DownloadView(View):
             if files.permalink(caller=caller, file=file) is None:
                 raise NotFound
             rates.count_download_url(caller, now=timezone.now())
-            url = files.signed_download(file, disposition=disposition, now=timezone.now())
+            url = files.signed_download(file, viewer=caller, disposition=disposition, now=timezone.now())
         except (NotFound, RateLimited, StorageUnavailable, StorageMisconfigured) as error:
             return _error(error)
         response = redirect(url)

@@ -57,6 +57,10 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"MAX_BATCH_FILES": 0}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"MAX_BATCH_FILES": 101}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),
+        (
+            {"INLINE_TYPES": ["text/plain", "text/html"]},
+            "INLINE_TYPES may have application/pdf, audio/*, video/*, text/plain, image/svg+xml.",
+        ),
         ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
         ({"ALLOWED_ORIGINS": "https://app.example.com"}, "Setting 'ALLOWED_ORIGINS' must be a list."),
         ({"BACKENDS": ["ftp"]}, "Setting 'BACKENDS' must be a dictionary."),

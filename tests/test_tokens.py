@@ -205,8 +205,9 @@ def test_twenty_refreshes_at_once_hand_out_one_token_that_works(
         assert finish(user, replace(ticket, upload_token=token)).error is None
 
 
-def test_a_signed_text_carries_its_payload_until_it_expires() -> None:
+def test_a_signed_text_carries_its_payload_until_it_expires_and_tells_nobody_of_it() -> None:
     signed = tokens.sign(tokens.UPLOAD, {"file": "a", "length": 5}, expires_at=LATER)
+    assert b"length" not in base64.urlsafe_b64decode(signed + "==")
     last_moment = LATER - timedelta(microseconds=1)
     assert tokens.unsign(tokens.UPLOAD, signed, now=last_moment) == {
         "file": "a",
@@ -215,6 +216,14 @@ def test_a_signed_text_carries_its_payload_until_it_expires() -> None:
     }
     with pytest.raises(PermissionDenied, match="expired"):
         tokens.unsign(tokens.UPLOAD, signed, now=LATER)
+
+
+def test_a_signed_text_outlives_a_change_of_the_secret_key_among_the_fallbacks() -> None:
+    signed = tokens.sign(tokens.UPLOAD, {"file": "a"}, expires_at=LATER)
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert tokens.unsign(tokens.UPLOAD, signed, now=NOW)["file"] == "a"
+    with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]), pytest.raises(PermissionDenied):
+        tokens.unsign(tokens.UPLOAD, signed, now=NOW)
 
 
 @pytest.mark.parametrize(

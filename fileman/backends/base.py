@@ -195,11 +195,16 @@ class Backend(ABC):
     ) -> str:
         """Return a signed URL that serves the object, with disposition, name and type signed in.
 
-        `expires_in`: seconds, clamped to 1 to 604,800; None: the manager's download_expires_in. `now`: time of signing.
+        `expires_in`: from 1 to `signing_seconds`; None: the manager's download_expires_in. `now`: time of signing.
         """
+        now = now or timezone.now()
         seconds = self.settings.download_expires_in if expires_in is None else int(expires_in)
-        lifetime = max(1, min(seconds, conf.URL_LIFETIME_CAP_SECONDS))
-        return self.sign_url(path, expires_in=lifetime, serve_as=serve_as, now=now or timezone.now())
+        lifetime = max(1, min(seconds, self.signing_seconds(now)))
+        return self.sign_url(path, expires_in=lifetime, serve_as=serve_as, now=now)
+
+    def signing_seconds(self, now: datetime) -> int:  # noqa: ARG002
+        """Return the longest life of a signature made at `now`: not longer than that of temporary credentials."""
+        return conf.URL_LIFETIME_CAP_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         """Sign the URL that `get_url` returns: of the storage itself, by default of our own content view."""
@@ -222,6 +227,6 @@ class Backend(ABC):
 
     def _sign_content(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         """Return the token that our own content view serves an object for."""
-        payload = {"manager": str(self.config.manager_id), "path": path, "as": serve_as.disposition}
-        payload |= {"name": serve_as.filename, "type": serve_as.content_type}
+        payload: dict[str, Any] = {"manager": str(self.config.manager_id), "path": path, "as": serve_as.disposition}
+        payload |= {"name": serve_as.filename, "type": serve_as.content_type, "viewer": serve_as.viewer}
         return tokens.sign(tokens.CONTENT, payload, expires_at=now + timedelta(seconds=expires_in))

@@ -12,7 +12,7 @@ class BackendSettings:
     upload_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_UPLOAD_EXPIRES_IN)
     """Seconds that signed upload requests live, 1 to 604,800."""
     download_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_DOWNLOAD_EXPIRES_IN)
-    """Seconds that signed download URLs live unless `get_url` is given a time, 1 to 604,800."""
+    """Seconds that signed download URLs live, 1 to 604,800. Clients may ask for less; `get_url` may be given more."""
 
     def problems(self) -> list[str]:
         """Return one sentence for each impossible value. Subclasses add their own."""

@@ -49,6 +49,8 @@ class Capabilities:
     """The same for an object sent in parts or by a session."""
     pins_copies: bool = True
     """False: `publish` may copy other bytes than the verified ones, so its object is verified too."""
+    sandboxes_downloads: bool = False
+    """True: downloads come from our own content view, whose policy lets nothing run."""
     late_write_seconds: int = 0
     """Time after its signature in which a grant can still write (a resumable session lives a week)."""
 
@@ -111,6 +113,11 @@ class Upload:
     """Seconds that requests signed at `now` live."""
 
     @property
+    def content_disposition(self) -> str:
+        """Header of the published object, for stores that ignore the one in a signed URL."""
+        return ServeAs(filename=self.filename).content_disposition
+
+    @property
     def checksum_algorithms(self) -> set[str]:
         """Algorithms to compute over bytes that pass through this server: SHA-256 and the declared one."""
         return {"sha256"} | ({self.checksum.algorithm} if self.checksum else set())
@@ -169,6 +176,8 @@ class ServeAs:
     filename: str = ""
     """Name for the downloaded file; empty: the browser takes it from the URL."""
     content_type: str = "application/octet-stream"
+    viewer: str | None = None
+    """Primary key of the user who asked, "" if nobody was signed in; None: the server. For our own content view."""
 
     @property
     def content_disposition(self) -> str:

@@ -93,7 +93,7 @@ class File(Guarded, relay.Node):
     )
     original_filename: str = field(description="Name that the uploader chose.")
     file_size: BigInt = field(description="Size in bytes: declared until completed, then as the storage reported it.")
-    content_type: str = field(description="Content type: declared until completed, then as the storage reported it.")
+    content_type: str = field(description="Content type: declared, or the true one if the bytes have shown it.")
     upload_status: models.File.Status = field(description="State of the upload.")
     checksum_verified: bool = field(
         description="True only if the server or the storage computed the checksum over the stored bytes."
@@ -187,7 +187,7 @@ class File(Guarded, relay.Node):
         info: Info,
         expires_in: Annotated[
             int | None,
-            strawberry.argument(description="Lifetime of the URL in seconds, limited to the range 1 to 604800."),
+            strawberry.argument(description="Lifetime of the URL in seconds; at most, and by default, the storage's."),
         ] = None,
         disposition: Annotated[
             ContentDisposition, strawberry.argument(description="Whether browsers save or show the file.")
@@ -200,6 +200,11 @@ class File(Guarded, relay.Node):
             disposition=disposition.value,
             now=timezone.now(),
         )
+
+    @field(description="True if browsers show the file at its INLINE downloadUrl. False: they save it.")
+    @staticmethod
+    def displays_inline(root: Parent[models.File]) -> bool:
+        return files.displays_inline(root)
 
     @field(description="True if the viewer may call updateFile on this file.")
     @staticmethod

@@ -53,6 +53,7 @@ class MemoryBackend(Backend):
         part_max_bytes=GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),
+        sandboxes_downloads=True,
     )
     faults: ClassVar[list[Fault]] = []
     """Every operation calls all of them in order, before it begins and after it has succeeded."""
@@ -144,9 +145,9 @@ class MemoryBackend(Backend):
             source = _find(store, upload.upload_path)
             if source.facts.etag != verified.etag:
                 raise ObjectChanged
-            published = replace(source, facts=replace(source.facts, path=upload.file_path))
-            store.objects[upload.file_path] = published
-            return published.facts
+            facts = replace(source.facts, path=upload.file_path, content_type=upload.content_type)
+            store.objects[upload.file_path] = replace(source, facts=facts)
+            return facts
 
     def abort(self, upload: Upload) -> None:
         with self._operation("abort", upload.upload_path) as store:

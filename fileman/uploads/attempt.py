@@ -36,6 +36,7 @@ from fileman.uploads.instructions import build_upload
 from fileman.uploads.state import Progress, UploadState
 from fileman.uploads.transitions import Facts
 from fileman.uploads.verification import Claims, Verified
+from fileman.validation import content_types
 
 logger = logging.getLogger("fileman.lifecycle")
 FORGETFUL = (NotUploaded, PartsMissing, FileMissing, UploadLost, ObjectChanged)
@@ -156,14 +157,7 @@ def _verify_and_publish(attempt: Attempt) -> Facts:
     verified = _verify_earlier_try(attempt) or _verify(attempt, _get_assembled(attempt))
     if verified.stored.path == attempt.upload.upload_path:
         verified = _publish(attempt, verified)
-    return Facts(
-        stored=verified.stored,
-        detected_content_type=verified.detected_content_type,
-        checksum=str(verified.checksum or ""),
-        checksum_verified=verified.checksum is not None,
-        metadata=attempt.metadata,
-        awaits_claims=attempt.claims.are_unknown,
-    )
+    return Facts(**vars(verified), metadata=attempt.metadata, awaits_claims=attempt.claims.are_unknown)
 
 
 def _verify(attempt: Attempt, stored: StoredObject) -> Verified:
@@ -214,7 +208,8 @@ def _publish(attempt: Attempt, verified: Verified) -> Verified:
     """Publish the verified object to the path of this try, or go on with the try that has begun."""
     progress, backend = attempt.progress, attempt.backend
     number = progress.try_number or attempt.file.tries
-    upload = replace(attempt.upload, file_path=attempt.file.get_try_path(number))
+    served, path = content_types.served(verified.content_type), attempt.file.get_try_path(number)
+    upload = replace(attempt.upload, file_path=path, content_type=served)
     attempt.has_tried = number == attempt.file.tries
     try:
         published = backend.publish(upload, verified.stored)

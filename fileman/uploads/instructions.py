@@ -16,6 +16,7 @@ from fileman.errors import FileTooLarge, UploadAborted, UploadLost
 from fileman.models import File
 from fileman.uploads.state import UploadState
 from fileman.uploads.values import UploadInstructions
+from fileman.validation import content_types
 
 logger = logging.getLogger("fileman.lifecycle")
 
@@ -59,7 +60,7 @@ def build_upload(file: File, *, now: datetime, try_number: int = 0, notes: dict[
         folder=file.folder,
         filename=file.original_filename,
         size=file.file_size,
-        content_type=file.content_type,
+        content_type=content_types.served(file.content_type),
         checksum=Checksum.parse(file.checksum) if file.checksum else None,
         plan=state.plan,
         begun=state.begun or {},
@@ -114,9 +115,11 @@ def instruct(
 ) -> UploadInstructions:
     """Sign the first window of the missing slices. `batch_size`: number of files that share the double window."""
     settings = conf.settings()
-    upload = build_upload(file, now=now)
+    upload, backend = build_upload(file, now=now), get_backend(file.file_manager)
+    if backend.config.supports_direct_upload:
+        upload = replace(upload, expires_in=max(1, min(upload.expires_in, backend.signing_seconds(now))))
     window = missing[: max(1, min(settings.REQUEST_WINDOW, 2 * settings.REQUEST_WINDOW // batch_size))]
-    requests = get_backend(file.file_manager).instructions(upload, window)
+    requests = backend.instructions(upload, window)
     ordered = upload.plan.strategy is Strategy.SESSION
     return UploadInstructions(
         requests=tuple(_absolute(request, caller.site_url) for request in requests),

@@ -24,25 +24,22 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from fileman import conf, deletion_queue
-from fileman.backends.values import StoredObject, Strategy
+from fileman.backends.values import Strategy
 from fileman.checksums import Checksum
 from fileman.errors import FilemanError, UploadAborted, UploadExpired, UploadFailed, UploadInProgress
 from fileman.models import File, StorageUsage
 from fileman.models.file import unheld
 from fileman.uploads.state import UploadState
+from fileman.uploads.verification import Verified
 
 logger = logging.getLogger("fileman.lifecycle")
 _NO_LEASE: dict[str, Any] = {"attempt_id": None, "lease_until": None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Verified):
     """What finalize commits about the published object."""
 
-    stored: StoredObject
-    detected_content_type: str
-    checksum: str
-    checksum_verified: bool
     metadata: dict[str, Any] | None
     """None: unchanged, because updateFile may have changed it meanwhile."""
     awaits_claims: bool = False
@@ -116,10 +113,10 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
             tries=_count(has_tried=has_tried),
             file_path=stored.path,
             file_size=stored.size,
-            content_type=stored.content_type or file.content_type,
+            content_type=facts.content_type,
             detected_content_type=facts.detected_content_type,
-            checksum=facts.checksum,
-            checksum_verified=facts.checksum_verified,
+            checksum=str(facts.checksum or ""),
+            checksum_verified=facts.checksum is not None,
             etag=stored.etag,
             version=stored.version,
             completed_at=now,

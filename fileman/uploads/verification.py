@@ -17,7 +17,7 @@ from fileman.errors import (
 )
 from fileman.models import File
 from fileman.uploads.state import Progress
-from fileman.validation import content_types, validators
+from fileman.validation import acceptance, content_types, validators
 
 PREFERRED = ("sha256", "crc32c", "md5")
 # Order in which a checksum computed by the storage is recorded if the client declared none.
@@ -40,6 +40,8 @@ UNKNOWN_CLAIMS = Claims(are_unknown=True)
 @dataclass(frozen=True, kw_only=True)
 class Verified:
     stored: StoredObject
+    content_type: str
+    """The declared one, or the true one where the bytes are of another harmless kind."""
     detected_content_type: str
     checksum: Checksum | None
     """Computed over the stored bytes, by the storage or by this server; None if neither did."""
@@ -64,16 +66,21 @@ def verify(
     """
     stored = progress.examine(stored)
     _check_size(upload, stored, claims)
-    _check_form(upload, stored)
+    _check_form(file, upload, stored)
     checksum = _check_checksums(upload, stored, claims, backend=backend, progress=progress)
     if progress.detected_content_type is None:
-        progress.detected_content_type = _check_content(upload, stored, backend=backend)
+        head = b"".join(read_exactly(backend, stored, length=min(content_types.HEAD_BYTES, stored.size)))
+        progress.detected_content_type = content_types.verify(head, declared=file.content_type)
+    content_type = acceptance.settle_content_type(file, progress.detected_content_type)
     if not progress.is_validated:
         with time_limit(None):  # the host's own code may take its time
             validators.check_content(file, validators.Content(backend=backend, stored=stored))
         progress.is_validated = True
     return Verified(
-        stored=progress.stored or stored, detected_content_type=progress.detected_content_type, checksum=checksum
+        stored=progress.stored or stored,
+        content_type=content_type,
+        detected_content_type=progress.detected_content_type,
+        checksum=checksum,
     )
 
 
@@ -112,20 +119,20 @@ def check_late_claims(file: File, claims: Claims) -> Checksum | None:
 
 
 def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:
-    if stored.size != upload.size:
-        raise SizeMismatch(f"The storage holds {stored.size} bytes; {upload.size} were declared.", field=("fileSize",))
-    if claims.size is not None and claims.size != stored.size:
-        message = f"The storage holds {stored.size} bytes; fileSize is {claims.size}."
-        raise SizeMismatch(message, field=("fileSize",))
+    for size, told in ((upload.size, f"{upload.size} were declared"), (claims.size, f"fileSize is {claims.size}")):
+        if size not in (None, stored.size):
+            raise SizeMismatch(f"The storage holds {stored.size} bytes; {told}.", field=("fileSize",))
 
 
-def _check_form(upload: Upload, stored: StoredObject) -> None:
+def _check_form(file: File, upload: Upload, stored: StoredObject) -> None:
     if stored.irregular:
         raise ContentTypeMismatch(f"The stored object is not a plain upload: {stored.irregular}.")
     if stored.content_encoding:
         raise ContentTypeMismatch("The stored object has a Content-Encoding, so downloads would differ from it.")
-    if stored.content_type and content_types.canonical(stored.content_type.lower()) != upload.content_type:
-        raise ContentTypeMismatch(f"The file was declared as {upload.content_type}, but stored with another type.")
+    kept = content_types.canonical(stored.content_type.lower())
+    # Elsewhere the type is ours. Requests that an earlier version signed had the declared one.
+    if stored.path == upload.upload_path and kept not in {"", upload.content_type, file.content_type}:
+        raise ContentTypeMismatch(f"The file was declared as {file.content_type}, but stored with another type.")
 
 
 def _check_checksums(
@@ -173,9 +180,3 @@ def _remember(key: _HashKey, partial: _PartialHash) -> None:
     _partial_hashes[key] = partial
     while len(_partial_hashes) > PARTIAL_HASHES_KEPT:
         _partial_hashes.pop(next(iter(_partial_hashes)), None)
-
-
-def _check_content(upload: Upload, stored: StoredObject, *, backend: Backend) -> str:
-    length = min(content_types.HEAD_BYTES, stored.size)
-    head = b"".join(read_exactly(backend, stored, length=length))
-    return content_types.verify(head, declared=upload.content_type)

@@ -14,9 +14,10 @@ from fileman.errors import (
     MimeTypeNotAllowed,
     PermissionDenied,
 )
-from fileman.models import FileManager
+from fileman.models import File, FileManager
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
 from fileman.validation import content_types, filenames, json_metadata
+from fileman.validation.media_types import UNKNOWN
 
 CLIENT_REF_LENGTH = 200
 
@@ -95,7 +96,7 @@ def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) 
 
     A list of types alone refuses such a suffix too, unless the type that belongs to it is listed.
     """
-    allowed = {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
+    allowed = _get_allowed_extensions(manager)
     types = manager.allowed_mime_types
     if allowed and not any(name.lower().endswith(f".{extension}") for extension in allowed):
         raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
@@ -110,6 +111,22 @@ def check_content_type(content_type: str, *, manager: FileManager, field: tuple[
     allowed = manager.allowed_mime_types
     if allowed and not content_types.matches(content_type, allowed):
         raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
+
+
+def settle_content_type(file: File, detected: str) -> str:
+    """Return the type to record. Raises ContentTypeMismatch if that is not the declared one and not accepted either."""
+    manager, settled = file.file_manager, content_types.adopt(file.content_type, detected)
+    row, extensions = content_types.find(settled), _get_allowed_extensions(manager)
+    is_missing = row.family == "raster" and extensions and extensions.isdisjoint(row.extensions.split())
+    if not is_missing and content_types.matches(settled, manager.allowed_mime_types or ["*/*"]):
+        return settled
+    if file.content_type not in (settled, UNKNOWN):
+        raise ContentTypeMismatch(f"The content is {settled}, which this file manager does not accept.")
+    return file.content_type
+
+
+def _get_allowed_extensions(manager: FileManager) -> set[str]:
+    return {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
 
 
 def check_agreement(content_type: str, name: str, *, field: tuple[str, ...]) -> None:

@@ -1,114 +1,60 @@
-"""Content types: normalize declared ones, and detect the real one from a file's first bytes."""
+"""Content types: normalize declared ones, detect the real one from a file's first bytes, choose the served one."""
 
-import mimetypes
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from contextlib import suppress
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
+from fileman.validation import filenames
+from fileman.validation.media_types import MPEG_TS, PDF, TABLE, UNKNOWN, MediaType
 
-UNKNOWN = "application/octet-stream"
 HEAD_BYTES = 4096  # read from the beginning of a stored object
 _FORM = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
-# Python's own table. With the system's files, the result would depend on the machine.
-_EXTENSIONS = mimetypes.MimeTypes(filenames=())
-_ALIASES = {
-    "application/javascript": "text/javascript",
-    "application/x-javascript": "text/javascript",
-    "application/x-gzip": "application/gzip",
-    "application/x-pdf": "application/pdf",
-    "application/x-zip-compressed": "application/zip",
-    "audio/mp3": "audio/mpeg",
-    "audio/x-wav": "audio/wav",
-    "image/jpg": "image/jpeg",
-    "image/pjpeg": "image/jpeg",
-    "image/x-ms-bmp": "image/bmp",
-    "image/x-png": "image/png",
-    "image/vnd.microsoft.icon": "image/x-icon",
-    "text/xml": "application/xml",
-}
-# Type, offset, bytes. The first match counts. The sources are the formats' own specifications.
-_SIGNATURES: tuple[tuple[str, int, bytes], ...] = (
-    ("image/png", 0, b"\x89PNG\r\n\x1a\n"),
-    ("image/jpeg", 0, b"\xff\xd8\xff"),
-    ("image/gif", 0, b"GIF87a"),
-    ("image/gif", 0, b"GIF89a"),
-    ("image/webp", 8, b"WEBP"),
-    ("image/bmp", 0, b"BM"),
-    ("image/tiff", 0, b"II*\x00"),
-    ("image/tiff", 0, b"MM\x00*"),
-    ("image/avif", 4, b"ftypavif"),
-    ("image/heic", 4, b"ftypheic"),
-    ("application/pdf", 0, b"%PDF-"),
-    ("application/gzip", 0, b"\x1f\x8b"),
-    ("application/zip", 0, b"PK\x03\x04"),
-    ("application/zip", 0, b"PK\x05\x06"),
-    ("application/vnd.rar", 0, b"Rar!\x1a\x07"),
-    ("application/x-7z-compressed", 0, b"7z\xbc\xaf\x27\x1c"),
-    ("video/webm", 0, b"\x1a\x45\xdf\xa3"),
-    ("video/mp4", 4, b"ftyp"),
-    ("audio/wav", 8, b"WAVE"),
-    ("audio/flac", 0, b"fLaC"),
-    ("audio/ogg", 0, b"OggS"),
-    ("audio/mpeg", 0, b"ID3"),
-    ("application/x-executable", 0, b"\x7fELF"),
-    ("application/x-msdownload", 0, b"MZ"),
-)
-# Signatures that ordinary text may begin with.
-_WORDS = frozenset({b"BM", b"MZ", b"ID3"})
-# Files of these types always begin with their signature, so a declared file without it is refused.
-_CERTAIN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff", "application/pdf"})
-_MARKUP = re.compile(
-    rb"<(?:!doctype|!--|\?xml|html|head|body|script|svg|iframe|object|embed|link|meta|style|title|table|img|a\s|div|p>)",
-    re.IGNORECASE,
-)
+_BY_NAME = {row.name: row for row in TABLE}
+_BY_EXTENSION = {extension: row.name for row in TABLE for extension in row.extensions.split()}
+_BY_ALIAS = {alias: row.name for row in TABLE for alias in row.aliases.split() if alias not in _BY_NAME}
+_SIGNATURES = [
+    (row, re.compile(row.signature, re.DOTALL | (re.IGNORECASE if row.signature.startswith(b"<") else 0)))
+    for row in TABLE
+    if row.signature
+]
+_CERTAIN = {row.name for row in TABLE if row.family == "raster" or row.name == PDF}  # always have a signature
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # in no text (WHATWG, "MIME Sniffing")
+# Markup may follow a byte order mark and space, and its root element an XML prolog.
+_SPACE = b"\xef\xbb\xbf\xff\xfe \t\r\n\x0c"
+_PROLOG = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype(?!\s+html)[^>]*>)*", re.DOTALL | re.IGNORECASE)
 _MARKUP_ANYWHERE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|foreignobject)[\s>/]", re.IGNORECASE)
-# Types that a browser runs.
-ACTIVE_TYPES = frozenset(
-    {
-        "application/xhtml+xml",
-        "application/xml",
-        "image/svg+xml",
-        "text/html",
-        "text/javascript",
-        "application/x-shockwave-flash",
-    }
-)
-# Markup in files of these declared types is a disguise. In others it may be content: JSON and source code quote it.
-_MEDIA_FAMILIES = ("image/", "audio/", "video/", "font/")
-# Raster images, which browsers show inline on request. Nothing that runs.
-INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"})
+# Markup and programs in files of these families are a disguise. In text, markup may be content: source code quotes it.
+_MEDIA = ("raster", "audio", "video", "font")
+# Declarations that say less than the extension does, and the family of extensions that they stand for.
+_VAGUE = {"text/plain": "text", "application/zip": "document"}
 
 
 def normalize(given: str, *, filename: str, field: tuple[str, ...] = ()) -> str:
-    """Return the declared type in lowercase without parameters, or a guess if it is empty. Raises InvalidInput."""
-    value = given.partition(";")[0].strip().lower()
-    if not value:
-        return guess(filename)
+    """Return the declared type in its usual spelling, or a guess if it says nothing. Raises InvalidInput."""
+    value = given.partition(";")[0].strip().lower() or UNKNOWN
     if not _FORM.fullmatch(value):
         raise InvalidInput("contentType must look like type/subtype.", field=field)
-    return canonical(value)
+    row = find(guess(filename))
+    is_alias, value = value in row.aliases.split(), canonical(value)
+    return row.name if is_alias or value == UNKNOWN or _VAGUE.get(value) == row.family else value
 
 
 def guess(filename: str) -> str:
     """Return the type of a filename's extension, application/octet-stream for an unknown one."""
-    kind, encoding = _EXTENSIONS.guess_type(filename)
-    if encoding:
-        return {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding, UNKNOWN)
-    return canonical(kind or UNKNOWN)
+    return _BY_EXTENSION.get(filenames.get_extension(filename), UNKNOWN)
 
 
 def canonical(value: str) -> str:
     """Return the one spelling of a type that has several."""
-    return _ALIASES.get(value, value)
+    return _BY_ALIAS.get(value, value)
 
 
 def matches(content_type: str, patterns: Iterable[str]) -> bool:
     """Return True if a type matches one of the patterns, such as "image/png" and "image/*"."""
-    for pattern in patterns:
-        wanted = canonical(pattern.partition(";")[0].strip().lower())
-        if wanted in (content_type, "*/*") or (wanted.endswith("/*") and content_type.startswith(wanted[:-1])):
-            return True
-    return False
+    wanted = [canonical(pattern.partition(";")[0].strip().lower()) for pattern in patterns]
+    return any(w in (content_type, "*/*") or (w.endswith("/*") and content_type.startswith(w[:-1])) for w in wanted)
 
 
 def disagree(content_type: str, filename: str) -> bool:
@@ -117,49 +63,72 @@ def disagree(content_type: str, filename: str) -> bool:
     guessed = guess(filename)
     if UNKNOWN in (guessed, content_type) or guessed == content_type:
         return False
-    if (guessed in ACTIVE_TYPES) != (content_type in ACTIVE_TYPES):
-        passive = content_type if guessed in ACTIVE_TYPES else guessed
+    families = {find(guessed).family, find(content_type).family}
+    if "active" in families and len(families) == 2:
+        passive = content_type if find(guessed).family == "active" else guessed
         return not passive.startswith("text/") and not passive.endswith("+xml")
-    families = {guessed.partition("/")[0], content_type.partition("/")[0]}
-    return len(families) == 2 and "image" in families
+    is_disguise = "program" in families and not families.isdisjoint(_MEDIA)
+    return is_disguise or (len(families) == 2 and not _CERTAIN.isdisjoint((guessed, content_type)))
 
 
 def detect(head: bytes) -> str:
     """Return the type of the first bytes: that of a known signature, of markup, text, or application/octet-stream."""
-    for kind, offset, magic in _SIGNATURES:
-        if head.startswith(magic, offset) and not (magic in _WORDS and _is_text(head)):
-            return kind
-    text = head.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\x0c")
-    if _MARKUP.match(text) or _MARKUP_ANYWHERE.search(head.replace(b"\x00", b"")):
-        return "image/svg+xml" if b"<svg" in head.lower() and b"<html" not in head.lower() else "text/html"
-    return "text/plain" if _is_text(head) else UNKNOWN
+    is_text = _is_text(head)
+    start = head.replace(b"\x00", b"").lstrip(_SPACE)
+    root = _PROLOG.sub(b"", start, count=1)
+    for row, signature in _SIGNATURES:
+        if signature.flags & re.IGNORECASE:
+            if signature.match(root) or signature.match(start):
+                return row.name
+        # Text may begin like a signature. Documents are text themselves.
+        elif signature.match(head) and (row.family == "document" or not is_text):
+            return row.name
+    return "text/plain" if is_text else UNKNOWN
 
 
 def verify(head: bytes, *, declared: str) -> str:
-    """Return the detected type. Raises ContentTypeMismatch if it contradicts the declared one.
-
-    That is: a type with a certain signature is declared and the signature is missing, or a media type is declared and
-    the first bytes contain markup anywhere.
-    """
-    detected = detect(head)
-    if declared in _CERTAIN and detected != declared:
-        raise ContentTypeMismatch(f"The file was declared as {declared}, but its content is of another type.")
-    is_media = declared.startswith(_MEDIA_FAMILIES) and declared not in ACTIVE_TYPES
-    if is_media and _has_markup(head, detected):
-        raise ContentTypeMismatch(f"The file was declared as {declared}, but it contains markup.")
+    """Return the detected type. Raises ContentTypeMismatch if it contradicts the declared one, see `adopt`."""
+    detected, family = detect(head), find(declared).family
+    found = find(detected).family
+    if declared == MPEG_TS and adopt(declared, detected) != declared:
+        return detected
+    # Markup also after a signature: a polyglot begins like an image and is read as a page.
+    searched = head if found in _MEDIA else head.replace(b"\x00", b"")
+    problem = ""
+    if declared in _CERTAIN and detected != declared and {family, found} != {"raster"}:
+        problem = f"its content is {'of another type' if detected == UNKNOWN else detected}"
+    elif found == "program" and family in (*_MEDIA, "document", "text"):
+        problem = "it is a program"
+    elif family in _MEDIA and (found == "active" or _MARKUP_ANYWHERE.search(searched)):
+        problem = "it contains markup"
+    if problem:
+        raise ContentTypeMismatch(f"The file was declared as {declared}, but {problem}.")
     return detected
 
 
-def _has_markup(head: bytes, detected: str) -> bool:
-    # Also after a signature: a polyglot begins like an image and is read as a page.
-    return detected in ACTIVE_TYPES or _MARKUP_ANYWHERE.search(head) is not None
+def adopt(declared: str, detected: str) -> str:
+    """Return the type to record: the detected one of an unknown type and of raster images, text for a wrong video."""
+    families = find(declared).family, find(detected).family
+    if declared == UNKNOWN or families == ("raster", "raster"):
+        return detected
+    # Browsers take TypeScript for a video, by its extension.
+    return "text/plain" if declared == MPEG_TS and families[1] in ("text", "active") else declared
+
+
+def find(content_type: str) -> MediaType:
+    """Return the row of a type. One that the table does not know has a family by its name, and nothing else."""
+    is_media = content_type.startswith(("image/", "audio/", "video/", "font/"))
+    return _BY_NAME.get(content_type) or MediaType("", "", "video" if is_media else "data")
+
+
+def served(content_type: str) -> str:
+    """Return the type to store and serve: application/octet-stream unless the table says that it is harmless."""
+    row = find(content_type)
+    return row.name if row.name and row.family not in ("active", "program") else UNKNOWN
 
 
 def _is_text(head: bytes) -> bool:
-    if b"\x00" in head:
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > len(head) - 4 and len(head) == HEAD_BYTES
-    return True
+    with suppress(UnicodeDecodeError):
+        getincrementaldecoder("utf-8")().decode(head, len(head) < HEAD_BYTES)  # the last character may be cut off
+        return not _BINARY.search(head)
+    return False

@@ -6,6 +6,7 @@
 Kill it and start it again: it goes on where it stopped, by the token kept in `big.iso.upload`.
 """
 
+import mimetypes
 import os
 import random
 import secrets
@@ -135,7 +136,8 @@ def start(api: Api, path: Path, kept: Path, manager: str | None) -> tuple[str, J
         answer = api.call("RefreshUpload", uploadToken=token)
         if answer["success"] or answer["errors"][0]["retryable"]:
             return token, answer
-    declared = {"filename": path.name, "size": facts.st_size}
+    kind, packed = mimetypes.guess_type(path.name)
+    declared = {"filename": path.name, "size": facts.st_size, "contentType": "" if packed else kind or ""}
     key = secrets.token_hex(16)  # sent again, it starts no second upload
     batch = api.call("InitiateUpload", files=[declared], fileManagerId=manager, idempotencyKey=key)
     for error in batch["errors"] or batch["files"][0]["errors"]:

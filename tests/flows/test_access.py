@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from pytest_django import Settings
 from strawberry.relay import from_base64, to_base64
 
+from fileman.backends import get_backend
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
@@ -340,3 +343,32 @@ def test_a_public_file_at_initiate_needs_the_permission(api: Api, user: User, ma
     assert not File.objects.exists()
     grant(user, "publish_file")
     assert api.initiate(declared)["files"][0]["file"]["isPublic"] is True
+
+
+@pytest.mark.parametrize("is_rechecked", [False, True])
+@pytest.mark.parametrize("happened", ["nothing", "left the group", "deactivated", "withdrawn", "row deleted"])
+def test_a_download_url_and_what_has_happened_since(
+    happened: str, is_rechecked: bool, user: User, stranger: Api, group: Group, manager: FileManager, settings: Settings
+) -> None:
+    """With RECHECK_DOWNLOADS it ends with the access of its reader. One that the server signed itself needs no row."""
+    settings.FILEMAN_SETTINGS = {**settings.FILEMAN_SETTINGS, "RECHECK_DOWNLOADS": is_rechecked}
+    reader, owner = User.objects.get(username="bob"), api_of(user)
+    user.groups.add(group)
+    reader.groups.add(group)
+    file_id = owner.upload(DATA)["id"]
+    row = File.objects.get()
+    File.objects.update(group=group, is_public=happened == "withdrawn")
+    by_server = get_backend(manager).get_url(row.stored_path)
+    url = (Api(Client()) if happened == "withdrawn" else stranger).file(file_id)["downloadUrl"]  # type: ignore[index]
+    if happened == "left the group":
+        reader.groups.clear()
+    elif happened == "deactivated":
+        User.objects.filter(pk=reader.pk).update(is_active=False)
+    elif happened == "withdrawn":
+        owner.update(file_id, isPublic=False)
+    elif happened == "row deleted":
+        File.objects.all()._raw_delete("default")
+
+    served = {path: Client().get(urlsplit(path).path).status_code for path in (url, by_server)}
+
+    assert served == {url: 404 if is_rechecked and happened != "nothing" else 200, by_server: 200}

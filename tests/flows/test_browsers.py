@@ -7,9 +7,12 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from fileman.models import FileManager
+from fileman.backends import get_backend
+from fileman.conf import INLINE_CHOICES
+from fileman.models import File, FileManager
 from fileman.testing.case import get_filename
 from tests.api import Api
+from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Json, Site, fetch, send_all
 
 DATA = bytes(range(100))
@@ -24,6 +27,8 @@ def shown(transactional_db: None, manager: FileManager, site: Site) -> Json:
     return file
 
 
+SCRIPTS = ["application/ecmascript", "application/x-ecmascript", "text/jscript", "text/livescript"]
+SCRIPTS += ["text/x-javascript", "text/javascript1.5"]
 NAMES = ['quo"te.txt', "semi;colon.txt", "naïve café.txt", "日本語.txt", "100%.txt", "a,b=c.txt", "emoji 👩‍💻.txt"]
 
 
@@ -48,6 +53,14 @@ def test_every_name_comes_back_as_it_was_given(name: str, api: Api, manager: Fil
         ("image.svg", "image/svg+xml", b"<svg onload='alert(1)'/>"),
         ("data.xml", "application/xml", b"<?xml version='1.0'?><a/>"),
         ("code.js", "text/javascript", b"alert(1)"),
+        *((f"code.{kind[-3:]}", kind, b"alert(1)") for kind in SCRIPTS),
+        ("style.css", "text/css", b"body { color: red }"),
+        ("sheet.xsl", "text/xsl", b"<xsl:stylesheet/>"),
+        ("module.wasm", "application/wasm", b"\0asm\1\0\0\0"),
+        ("page.mht", "multipart/related", b"MIME-Version: 1.0"),
+        ("letter.eml", "message/rfc822", b"MIME-Version: 1.0"),
+        ("archive.http", "message/http", b"HTTP/1.1 200 OK"),
+        ("what.ever", "text/x-unheard-of", b"alert(1)"),
         ("doc.pdf", "application/pdf", b"%PDF-1.7 /JavaScript"),
         ("unknown", "application/octet-stream", b"\1\2\3"),
     ],
@@ -55,15 +68,67 @@ def test_every_name_comes_back_as_it_was_given(name: str, api: Api, manager: Fil
 def test_what_a_browser_might_run_is_an_attachment(
     filename: str, content_type: str, data: bytes, api: Api, manager: FileManager
 ) -> None:
-    """Also when display is asked for; what runs loses its type."""
+    """Also when display is asked for. What is not known to be harmless loses its type, on the storage too."""
     file_id = api.upload(data, filename, contentType=content_type)["id"]
+    row = File.objects.get()
+    served = "application/pdf" if filename == "doc.pdf" else "application/octet-stream"
 
     query = "query ($id: ID!) { file(id: $id) { downloadUrl(disposition: INLINE) } }"
     answer = api.download(api.call(query, {"id": file_id})["file"]["downloadUrl"])
 
     assert answer["Content-Disposition"].startswith("attachment")
-    assert answer["Content-Type"] == ("application/pdf" if filename == "doc.pdf" else "application/octet-stream")
+    assert answer["Content-Type"] == served
+    assert get_backend(row.file_manager).stat(row.stored_path).content_type == served
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("kind", ["memory", "moto"])
+@pytest.mark.parametrize("is_set", [False, True])
+@pytest.mark.parametrize(
+    ("filename", "data", "shown"),
+    [
+        ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(8), "always"),
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(8), "never"),
+        ("doc.pdf", b"%PDF-1.7 /JavaScript", "by setting"),
+        ("film.mp4", b"\0\0\0\x18ftypmp42" + bytes(8), "by setting"),
+        ("song.mp3", b"ID3\3\0" + bytes(8), "by setting"),
+        ("notes.txt", b"hello", "by setting"),
+        ("table.csv", b"a,b", "never"),
+        ("image.svg", b"<svg onload='alert(1)'/>", "by setting, behind our policy"),
+        ("page.html", b"<html><script>alert(1)</script>", "never"),
+    ],
+)
+def test_what_is_shown_on_request_and_what_the_api_says_of_it(
+    kind: str,
+    is_set: bool,
+    filename: str,
+    data: bytes,
+    shown: str,
+    configure: Configure,
+    request: pytest.FixtureRequest,
+    transactional_db: None,
+    site: Site,
+) -> None:
+    """A drawing only where the response has a policy that lets nothing run, which a cloud's has not."""
+    storage_of(kind, request)
+    configure(INLINE_TYPES=INLINE_CHOICES if is_set else ())
+    ticket = site.start(data, filename)
+    send_all(ticket["instructions"], data)
+    file_id = site.finalize(ticket["uploadToken"])["file"]["id"]
+    query = "query ($id: ID!) { file(id: $id) { displaysInline downloadUrl(disposition: INLINE) contentType } }"
+
+    file = site.call(query, {"id": file_id})["file"]
+    answer = fetch(file["downloadUrl"])
+
+    expected = shown == "always" or (is_set and (shown == "by setting" or (kind == "memory" and "," in shown)))
+    assert file["displaysInline"] is expected
+    assert answer.headers["Content-Disposition"].startswith("inline" if expected else "attachment")
+    if expected:
+        assert answer.headers["Content-Type"] == file["contentType"]
+    if kind == "memory":
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert "allow-scripts" not in answer.headers["Content-Security-Policy"]
 
 
 def test_a_picture_is_shown_on_request_only(api: Api, manager: FileManager) -> None:

@@ -37,6 +37,16 @@ def test_a_small_file_takes_the_same_path(storage: Storage, uploader: Uploader) 
     assert_uploaded(uploader, DATA)
 
 
+def test_a_type_is_sent(memory: Storage, uploader: Uploader) -> None:
+    """One that the server does not know by the extension."""
+    uploader.path = uploader.path.with_name("song.aiff")
+    uploader.path.write_bytes(b"FORM\0\0\0\0AIFF")
+
+    assert uploader.run()[0] == 0
+
+    assert File.objects.get().content_type == "audio/x-aiff"
+
+
 def test_more_parts_than_one_window_holds(memory: Storage, uploader: Uploader, configure: Configure) -> None:
     configure(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=100, REQUEST_WINDOW=3)
     uploader.path.write_bytes(DATA)

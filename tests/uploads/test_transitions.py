@@ -72,7 +72,7 @@ PAIRS = [(state, step) for state in STATES for step in STEPS]
 
 def facts(file: File) -> Facts:
     stored = StoredObject(path=file.get_try_path(1), size=file.file_size, etag="new", content_type="text/plain")
-    return Facts(stored=stored, detected_content_type="", checksum="", checksum_verified=False, metadata={})
+    return Facts(stored=stored, content_type="text/plain", detected_content_type="", checksum=None, metadata={})
 
 
 def in_state(user: User, state: str) -> File:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -10,15 +11,28 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from fileman import files
+from fileman import files, uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import ObjectChanged
+from fileman.errors import ContentTypeMismatch, ObjectChanged, UploadFailed
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import NOW, at_first, caller_of, code_of, configured, file_of, finish, send, start, upload
+from fileman.validation import content_types
+from tests.uploads.driver import (
+    NOW,
+    at_first,
+    caller_of,
+    code_of,
+    configured,
+    file_of,
+    finish,
+    refresh,
+    send,
+    start,
+    upload,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -139,3 +153,68 @@ def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) ->
     assert response.streaming
     with pytest.raises(ObjectChanged):
         b"".join(response)
+
+
+WEBP = b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("filename", "declared_type", "data", "lists", "recorded"),
+    [
+        ("photo.jpg", "image/jpeg", WEBP, {}, "image/webp"),
+        ("photo.jpg", "", WEBP, {"allowed_mime_types": ["image/*"]}, "image/webp"),
+        ("photo.jpg", "image/jpeg", WEBP, {"allowed_mime_types": ["image/jpeg"]}, None),
+        ("photo.jpg", "image/jpeg", WEBP, {"allowed_extensions": ["jpg", "png"]}, None),
+        ("photo.jpg", "image/jpeg", WEBP, {"allowed_extensions": ["jpg", "webp"]}, "image/webp"),
+        ("photo", "", WEBP, {}, "image/webp"),
+        ("photo", "application/octet-stream", WEBP, {"allowed_mime_types": ["application/octet-stream"]}, "unknown"),
+        ("film.mp4", "video/mp4", b"\0\0\0\x14ftypqt  ", {}, "video/mp4"),
+        ("icons.ts", "video/mp2t", b"export const a = '<svg>';", {"allowed_extensions": ["ts"]}, "text/plain"),
+        ("report.pdf", "application/octet-stream", b"MZ\x90\0" * 40, {"allowed_extensions": ["pdf"]}, None),
+        ("page.png", "application/octet-stream", b"<html><script>", {"allowed_extensions": ["png"]}, None),
+    ],
+)
+def test_the_true_type_is_recorded_and_stored_or_named_in_the_refusal(
+    user: User,
+    manager: FileManager,
+    filename: str,
+    declared_type: str,
+    data: bytes,
+    lists: dict[str, list[str]],
+    recorded: str | None,
+) -> None:
+    FileManager.objects.filter(pk=manager.pk).update(**lists)
+    ticket = start(user, data, filename, content_type=declared_type)
+    send(ticket, data)
+    outcome = finish(user, ticket)
+    file = file_of(ticket)
+    if recorded is None:
+        assert code_of(outcome) == "CONTENT_TYPE_MISMATCH"
+        assert file.upload_status == "failed"
+        assert content_types.detect(data) in file.failure_reason
+        return
+    stored = get_backend(manager).stat(file.stored_path)
+    assert file.content_type == stored.content_type == recorded.replace("unknown", "application/octet-stream")
+    assert file.detected_content_type == content_types.detect(data)
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=5000)
+@pytest.mark.parametrize("head", [b"<html><script>", b"MZ\x90\0", WEBP[:8]], ids=["page", "program", "nothing"])
+def test_the_first_of_several_parts_is_looked_at_when_it_arrives(
+    user: User, local_manager: FileManager, head: bytes
+) -> None:
+    """The upload fails then, and takes no more. Other parts may begin as they like."""
+    data = PNG + bytes(10_000)
+    ticket = start(user, data, "picture.png")
+    first, second = build_upload(file_of(ticket), now=NOW).slice(1), build_upload(file_of(ticket), now=NOW).slice(2)
+    receive = partial(uploads.receive, file_id=file_of(ticket).pk, now=NOW)
+    receive(part=second, stream=BytesIO(head + bytes(5000)))
+    with pytest.raises(ContentTypeMismatch):
+        receive(part=first, stream=BytesIO(head + bytes(5000)))
+    failed = file_of(ticket)
+    assert (failed.upload_status, failed.tries, failed.attempt_id) == ("failed", 0, None)
+    assert "declared as image/png" in failed.failure_reason
+    assert code_of(refresh(user, ticket)) == "UPLOAD_FAILED"
+    with pytest.raises(UploadFailed):
+        receive(part=first, stream=BytesIO(data))
+    assert failed.upload_path in StorageDeletion.objects.values_list("path", flat=True)

@@ -12,7 +12,7 @@ from fileman.backends.azure.diagnosis import AzureDiagnosis
 from fileman.backends.azure.objects import AzureObjects
 from fileman.backends.azure.publishing import AzurePublisher
 from fileman.backends.azure.settings import AzureSettings, get_prefix, location_problems
-from fileman.backends.azure.signing import READ, AzureSigner
+from fileman.backends.azure.signing import KEY_SECONDS, READ, AzureSigner
 from fileman.backends.azure.uploads import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureUploads
 from fileman.backends.base import Backend
 from fileman.backends.values import (
@@ -124,6 +124,9 @@ class AzureBackend(Backend):
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list_objects(prefix, older_than=older_than)
+
+    def signing_seconds(self, now: datetime) -> int:
+        return super().signing_seconds(now) if self.settings.account.key else KEY_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         return self._signer.url(

@@ -54,7 +54,7 @@ class AzurePublisher:
         if progress["next"] == _WAIT:
             self._wait(upload, verified)
         if progress["next"] == _HEADERS:
-            headers = ContentSettings(content_type=upload.content_type)
+            headers = ContentSettings(content_type=upload.content_type, content_disposition=upload.content_disposition)
             self._change(progress, blob.set_http_headers, headers, following=_MARK)
         if progress["next"] == _MARK:
             self._change(progress, blob.set_blob_metadata, {}, following=_NOTHING)

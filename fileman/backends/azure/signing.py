@@ -18,6 +18,8 @@ READ = "r"
 # The longest lifetime of a user delegation key (Azure: "Get User Delegation Key").
 KEY_LIFETIME = timedelta(seconds=conf.URL_LIFETIME_CAP_SECONDS)
 CLOCK_SKEW = timedelta(minutes=5)
+# The longest lifetime of a signature by such a key. Any longer, and each would cost a new key.
+KEY_SECONDS = int((KEY_LIFETIME - 3 * CLOCK_SKEW).total_seconds())
 # Longer than the time-outs of one attempt, so that a page of files waits for a hanging storage only once.
 FAILURE_LIFETIME = timedelta(seconds=30)
 
@@ -39,9 +41,7 @@ class AzureSigner:
         expires_at = now + timedelta(seconds=expires_in)
         signing: dict[str, Any] = {"account_key": account.key}
         if not account.key:
-            key, ends_at = self._get_key(expires_in, now=now)
-            signing = {"user_delegation_key": key}
-            expires_at = min(expires_at, ends_at)
+            signing = {"user_delegation_key": self._get_key(expires_at, now=now)}
         if account.url.startswith("https:"):
             signing["protocol"] = "https"
         query = generate_blob_sas(
@@ -55,14 +55,11 @@ class AzureSigner:
         )
         return f"{self._client.url(path)}?{query}"
 
-    def _get_key(self, seconds: int, *, now: datetime) -> tuple[UserDelegationKey, datetime]:
-        """Return a key and its end. It is valid for `seconds`, or nearly as long as any key can be."""
-        # Three times the skew less than the maximum: else each signature for a week would cost a new key.
-        needed_until = now + min(timedelta(seconds=seconds), KEY_LIFETIME - 3 * CLOCK_SKEW)
+    def _get_key(self, needed_until: datetime, *, now: datetime) -> UserDelegationKey:
         with self._lock:
             if self._held is None or self._held[1] < needed_until:
                 self._held = self._fetch(now)
-            return self._held
+            return self._held[0]
 
     def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
         if self._failure and now < self._failure[1]:

@@ -65,6 +65,7 @@ class FilesystemBackend(Backend):
         part_max_bytes=5 * GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),
+        sandboxes_downloads=True,
     )
 
     def __init__(self, config: BackendConfig) -> None:

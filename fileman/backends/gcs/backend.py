@@ -14,7 +14,7 @@ from fileman.backends.gcs.diagnosis import GCSDiagnosis
 from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.gcs.sessions import HASH_FIELDS, SESSION_SECONDS, GCSSessions
 from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
-from fileman.backends.gcs.signing import GCSSigner
+from fileman.backends.gcs.signing import GOOGLES_KEY_SECONDS, GCSSigner
 from fileman.backends.gcs.uploads import GCSUploads
 from fileman.backends.values import (
     BackendConfig,
@@ -128,6 +128,9 @@ class GCSBackend(Backend):
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list(prefix, older_than=older_than)
+
+    def signing_seconds(self, now: datetime) -> int:
+        return super().signing_seconds(now) if self.capabilities.signs_locally else GOOGLES_KEY_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         query = {

@@ -100,7 +100,7 @@ class GCSObjects:
                 "POST",
                 f"/storage/v1{origin.path}/rewriteTo{target.path}",
                 params=query | ({"rewriteToken": token} if token else {}),
-                json={"contentType": upload.content_type},
+                json={"contentType": upload.content_type, "contentDisposition": upload.content_disposition},
                 accept=_TOKEN_REFUSED if token else (),
                 once=True,
             )

@@ -17,6 +17,8 @@ from fileman.backends.gcs.settings import GCSSettings
 from fileman.errors import StorageMisconfigured
 
 ALGORITHM = "GOOG4-RSA-SHA256"
+# The longest lifetime of a signature by a key that Google keeps (Google: "gcloud storage sign-url", --duration).
+GOOGLES_KEY_SECONDS = 12 * 3600
 SIGN_BLOB_URL = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:signBlob"
 
 

@@ -134,6 +134,14 @@ class S3Backend(Backend):
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         return self._objects.list_objects(prefix, older_than=older_than)
 
+    def signing_seconds(self, now: datetime) -> int:
+        self._client.credentials()  # renews those that end soon; only those of a role know when they end
+        ends_at = getattr(
+            self._client.connection.credentials, "_expiry_time", None
+        )  # the SDK has no public name for it
+        longest = super().signing_seconds(now)
+        return min(longest, int((ends_at - now).total_seconds())) if ends_at else longest
+
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         query = {
             "response-content-type": serve_as.content_type,

@@ -75,6 +75,7 @@ class S3Copies:
         arguments = {
             **self._settings.new_object_arguments(upload.file_path, upload.content_type),
             **self._source(verified),
+            "ContentDisposition": upload.content_disposition,
             "MetadataDirective": "REPLACE",
         }
         for algorithm in sorted(verified.checksums.keys() & CHECKSUM_FIELDS.keys()):

@@ -47,6 +47,7 @@ class S3Multipart:
 
     def _create(self, path: str, upload: Upload, **more: Any) -> str:
         arguments = self._settings.new_object_arguments(path, upload.content_type)
+        arguments["ContentDisposition"] = upload.content_disposition
         # Once: if the response to the first request is lost, a second one begins another upload.
         return str(self._client.sdk_once.create_multipart_upload(**arguments, **more)["UploadId"])
 

@@ -48,7 +48,8 @@ class Case:
         found = blob.get_blob_properties()
         headers = {name: value for name, value in dict(found.content_settings).items() if value}
         assert (published.path, published.etag) == (upload.file_path, found.etag.strip('"'))
-        assert (headers, found.metadata) == ({"content_type": "text/plain"}, {})
+        expected = {"content_type": "text/plain", "content_disposition": upload.content_disposition}
+        assert (headers, found.metadata) == (expected, {})
         assert blob.download_blob().readall() == BODY
 
 

@@ -180,7 +180,8 @@ class TestByUserDelegation:
         grants = [said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(minutes=m))) for m in (0, 5, 10)]
 
         assert len(keys.asked) == 1
-        assert {grant["se"] for grant in grants} == {"2026-01-09T02:59:05Z"}
+        assert [grant["se"] for grant in grants] == [f"2026-01-09T02:{m}:05Z" for m in (49, 54, 59)]
+        assert backend.signing_seconds(NOW) == WEEK - 900
 
     def test_a_week_later_the_longest_life_is_a_week_again(self, keys: Keys) -> None:
         backend = make_backend(BY_TOKEN)
@@ -189,4 +190,4 @@ class TestByUserDelegation:
         grant = said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(days=1)))
 
         assert len(keys.asked) == 2
-        assert grant["se"] == "2026-01-10T02:59:05Z"
+        assert grant["se"] == "2026-01-10T02:49:05Z"

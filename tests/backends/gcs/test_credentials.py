@@ -122,7 +122,8 @@ def test_on_a_machine_without_a_key_the_iam_service_signs(
     assert send(only_request(machine, upload), BODY).status_code == 200
     assert requests.get(machine.get_url(upload.upload_path), timeout=10).content == BODY
     assert signed_blobs == [f"/v1/projects/-/serviceAccounts/{store.server.client_email}:signBlob"] * 2
-    query = parse_qs(urlsplit(machine.get_url("a")).query)
+    query = parse_qs(urlsplit(machine.get_url("a", 604_800)).query)
+    assert query["X-Goog-Expires"] == ["43200"]  # Google changes the keys that it keeps itself
     assert query["X-Goog-Credential"][0].startswith(f"{store.server.client_email}/")
 
 

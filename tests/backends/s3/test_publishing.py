@@ -44,7 +44,10 @@ def test_unsigned_headers_of_a_client_are_not_published(store: Store) -> None:
     head = store.head(upload.file_path) or {}
     assert verified.content_encoding == "gzip"
     assert (published.content_encoding, published.content_type) == ("", "text/plain")
-    assert (head.get("ContentDisposition"), head["Metadata"]) == (None, {"fileman-md5": verified.etag})
+    assert (head.get("ContentDisposition"), head["Metadata"]) == (
+        upload.content_disposition,
+        {"fileman-md5": verified.etag},
+    )
 
 
 WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "KMS_KEY_ID": "testkey-1"})

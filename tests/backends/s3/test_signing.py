@@ -1,15 +1,23 @@
 """Signed requests of clients: equal to those of boto3, and no more than clients need."""
 
-from datetime import UTC, datetime
+import base64
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
 
+from fileman.backends import get_backend
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import ServeAs, Upload, UploadRequest
+from fileman.models import FileManager
 from tests.backends.uploads import BODY, checksum_of, make_backend, upload_of
+from tests.servers.proxy import answering, json_answer
+from tests.uploads.driver import start
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -194,3 +202,26 @@ def test_the_capabilities_are_the_limits_of_s3() -> None:
 
     assert (can.parts_max, can.part_min_bytes, can.max_object_bytes) == (10_000, 5 * 1024**2, 10_000 * 5 * 1024**3)
     assert can.part_max_bytes == can.single_request_max_bytes == 5 * 1024**3
+
+
+@pytest.mark.parametrize("seconds_left", [1200, 5000])
+def test_no_signature_promises_more_than_temporary_credentials_live(
+    seconds_left: int, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a role, as the SDK gets them in a container. Downloads and uploads ask for an hour."""
+    now = timezone.now().replace(microsecond=0)
+    ends_at = now + timedelta(seconds=seconds_left)
+    role = {"AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": "t", "Expiration": ends_at.isoformat()}
+    settings = {"bucket_name": "my-bucket", "region_name": "eu-central-1", "download_expires_in": 3600}
+    manager = FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
+    with answering(lambda _: json_answer(role)) as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        url = get_backend(manager).get_url("uploads/one", now=now)
+        instructions = start(user, now=now).instructions
+
+    assert instructions is not None
+    policy = json.loads(base64.b64decode(dict(instructions.requests[0].fields)["policy"]))
+    expected = min(seconds_left, 3600)
+    assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(expected)]
+    assert instructions.expires_at == now + timedelta(seconds=expected)
+    assert datetime.fromisoformat(policy["expiration"]) == instructions.expires_at
