@@ -1,13 +1,13 @@
 """Caller: who calls a use case, and from where."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from fileman import conf
 

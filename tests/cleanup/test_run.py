@@ -1,7 +1,9 @@
 """Cleanup: what it expires, removes and deletes, and when."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Event
+from socket import create_server, socket
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -351,6 +353,29 @@ def test_storages_that_hang_do_not_hold_up_the_others(
     report = cleanup.run(AT_ONCE, now=NOW)
 
     assert (report.deleted, report.failed) == (5, 4)
+
+
+@configured(ALLOW_INSECURE_ENDPOINTS=True)
+def test_buckets_that_hang_are_asked_at_the_same_time(db: None) -> None:
+    """Each hangs until the other has been asked too."""
+    both_asked = Barrier(2)
+
+    def hang(bucket: socket) -> None:
+        with bucket, bucket.accept()[0]:
+            both_asked.wait(timeout=5)
+
+    buckets = [create_server(("127.0.0.1", 0)) for _ in range(2)]
+    for bucket in buckets:
+        bucket.settimeout(30)
+        url = f"http://127.0.0.1:{bucket.getsockname()[1]}"
+        settings = {"bucket_name": "dead", "endpoint_url": url, "access_key_id": "key", "secret_access_key": "secret"}
+        queue_objects(FileManager.objects.create(name=url, backend_type="s3", settings=settings), 1)
+    with ThreadPoolExecutor(2) as pool:
+        hanging = [pool.submit(hang, bucket) for bucket in buckets]
+        report = cleanup.run(AT_ONCE, now=NOW)
+
+    assert [one.exception() for one in hanging] == [None, None]
+    assert report.failed == 2
 
 
 def test_a_storage_that_fails_costs_one_call_in_each_run(

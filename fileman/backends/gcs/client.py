@@ -5,12 +5,12 @@ Google's own library sends through `GCSClient.request` too. See docs/adr/0006 fo
 
 import json
 import re
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
 import google.auth
 import requests
+from django.utils.functional import cached_property
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import Request
 from google.cloud import storage

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import requests
+from django.utils.functional import cached_property
 from google.cloud.storage import Blob
 
 from fileman.backends.gcs.client import GCSClient
