@@ -128,7 +128,7 @@ def work_now(file: File, *, now: datetime) -> None:
 def _claim(rows: StorageDeletionQuerySet, *, now: datetime) -> list[StorageDeletion]:
     """Take due rows by moving their due time ahead, so that no lock is held while the storage works."""
     with transaction.atomic():
-        due = rows.due(now).select_for_update(skip_locked=True).order_by("due_at", "id")
+        due = rows.due(now).only("path", "attempts").select_for_update(skip_locked=True).order_by("due_at", "id")
         taken = list(due[:BATCH])
         StorageDeletion.objects.filter(pk__in=[row.pk for row in taken]).update(due_at=now + CLAIM)
     return taken

@@ -1,9 +1,7 @@
 """Give up: write off a storage that is gone for good, so that its file manager can be deleted."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
@@ -48,14 +46,10 @@ def give_up(manager: FileManager, *, dry_run: bool = False, on_file: Callable[[F
 
 def _delete(files: Sequence[File], loss: Loss) -> list[File]:
     """Delete rows together, or one by one if the host project protects some. Return those deleted."""
-    freed: Counter[Any] = Counter()
-    for file in files:
-        freed[file.uploaded_by_id] += 0 if file.upload_status in File.ENDED else file.file_size
     try:
         with transaction.atomic():
             File.objects.filter(pk__in=[file.pk for file in files]).delete_settled()
-            for user_id, size in freed.items():
-                StorageUsage.objects.release(user_id, size)
+            StorageUsage.objects.release_all(file for file in files if file.upload_status not in File.ENDED)
     except FileInUse:
         if len(files) == 1:
             loss.in_use += 1

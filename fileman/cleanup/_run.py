@@ -108,10 +108,9 @@ class _Cleanup:
     def expire(self) -> None:
         """Expire overdue uploads: whole batches, in the database alone."""
         before = self.now - self.request.older_than - conf.settings().SWEEP_GRACE
-        wanted = [status for status in self.request.statuses if status in File.UNFINISHED]
-        overdue = File.objects.overdue(before, now=self.now).filter(upload_status__in=wanted)
+        overdue = File.objects.overdue(before, now=self.now).filter(upload_status__in=self.request.statuses)
         for manager in self._get_working_managers(overdue):
-            rows = overdue.filter(file_manager=manager)
+            rows = manager.files.all() & overdue  # each file has the manager at hand
             if self.request.dry_run:
                 for batch in _batches(rows):
                     self.report.deleted += sum(1 + len(transitions.get_tried_paths(file)) for file in batch)
@@ -141,16 +140,16 @@ class _Cleanup:
 
     def remove(self) -> None:
         """Remove the rows of ended uploads, after aborting their parts and sessions on the storage."""
-        wanted = [status for status in self.request.statuses if status in File.ENDED]
-        ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=wanted)
-        ended = ended.exclude(file_manager__in=self.failing)
+        ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=self.request.statuses)
+        ended = ended.exclude(file_manager__in=self.failing).exclude(look_at__gt=self.now)
         failing = StorageDeletion.objects.filter(attempts__gt=0, file_id__isnull=False)
         ended = ended.exclude(pk__in=failing.values("file_id"))  # they wait as long as their objects do
-        run_side_by_side(self._remove_of(ended.filter(file_manager=one)) for one in self._get_working_managers(ended))
+        run_side_by_side(self._remove_of(one.files.all() & ended) for one in self._get_working_managers(ended))
 
     def _remove_of(self, rows: QuerySet[File]) -> Task:
         """Remove rows of one file manager."""
-        for batch in _batches(rows):
+        take = list if self.request.dry_run else lambda page: disposal.claim_ended(page, now=self.now)
+        for batch in _batches(rows, take):
             done: list[File] = []
             for file in batch:
                 if disposal.must_be_stopped(file) and not self.request.dry_run:
@@ -201,10 +200,9 @@ def _stop(file: File, now: datetime) -> Exception | None:
     return None
 
 
-def _batches(rows: QuerySet[File]) -> Iterator[list[File]]:
+def _batches(rows: QuerySet[File], take: Callable[[QuerySet[File]], list[File]] = list) -> Iterator[list[File]]:
     """Yield batches by primary key, so that rows which could not be changed are not read again."""
-    last = None
-    page = rows.order_by("pk").select_related("file_manager")
-    while batch := list((page if last is None else page.filter(pk__gt=last))[:BATCH]):
+    last = UUID(int=0)
+    while batch := take(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
         last = batch[-1].pk
         yield batch

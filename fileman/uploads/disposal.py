@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from fileman import conf, deletion_queue
@@ -19,6 +20,7 @@ from fileman.uploads.instructions import build_upload
 from fileman.uploads.state import UploadState
 
 logger = logging.getLogger("fileman.lifecycle")
+CLAIM = timedelta(minutes=10)  # keeps other hosts away from claimed uploads; longer than a batch takes
 
 
 def drop_soon(file: File, *, now: datetime) -> None:
@@ -56,22 +58,25 @@ def stop(file: File, *, now: datetime) -> None:
     get_backend(file.file_manager).abort(build_upload(file, now=now))
 
 
-def remove_rows(files: Sequence[File]) -> tuple[list[File], int]:
-    """Delete rows of ended and stopped uploads together. Return those deleted, and the number that the host protects.
+def claim_ended(rows: QuerySet[File], *, now: datetime) -> list[File]:
+    """Take ended uploads, so that no lock is held while the storage works. Those of other hosts are left to them."""
+    with transaction.atomic():
+        files = list(rows.select_for_update(skip_locked=True))
+        File.objects.filter(pk__in=[file.pk for file in files]).update(look_at=now + CLAIM)
+    return files
 
-    Rows that another host has locked, or has deleted, are left out.
-    """
-    rows = File.objects.filter(pk__in=[file.pk for file in files], upload_status__in=File.ENDED)
+
+def remove_rows(files: Sequence[File]) -> tuple[Sequence[File], int]:
+    """Delete rows of stopped uploads together. Return those deleted, and the number that the host project protects."""
     try:
         with transaction.atomic():
-            mine = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            File.objects.filter(pk__in=mine).delete_settled()
+            File.objects.filter(pk__in=[file.pk for file in files], upload_status__in=File.ENDED).delete_settled()
     except (FileInUse, IntegrityError):
         if len(files) == 1:
             return [], 1
         each = [remove_rows([file]) for file in files]
         return [file for removed, _ in each for file in removed], sum(in_use for _, in_use in each)
-    return [file for file in files if file.pk in mine], 0
+    return files, 0
 
 
 def lock_deleted_row(instance: File, origin: object, **_: Any) -> None:

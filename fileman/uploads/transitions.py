@@ -13,7 +13,6 @@ queued for deletion when the upload ends, whatever a storage does late.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,6 +33,7 @@ from fileman.uploads.verification import Verified
 
 logger = logging.getLogger("fileman.lifecycle")
 _NO_LEASE: dict[str, Any] = {"attempt_id": None, "lease_until": None}
+_ENDED: dict[str, Any] = {**_NO_LEASE, "look_at": None}  # which is for the cleanup from now on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,17 +169,12 @@ def expire_batch(rows: QuerySet[File], *, now: datetime, size: int) -> list[File
     Rows that another host has locked are left to it.
     """
     with transaction.atomic():
-        chosen = rows.select_for_update(skip_locked=True, of=("self",)).select_related("file_manager").order_by("pk")
-        files = list(chosen[:size])
-        File.objects.filter(pk__in=[file.pk for file in files]).update(
-            upload_status=File.EXPIRED, modified=now, **_NO_LEASE
-        )
+        # In the order of the index that forgets expired rows: another would pass over those of all batches before.
+        files = list(rows.select_for_update(skip_locked=True).order_by("expires_at")[:size])
+        expired = File.objects.filter(pk__in=[file.pk for file in files])
+        expired.update(upload_status=File.EXPIRED, modified=now, **_ENDED)
         deletion_queue.enqueue_all({file: get_tried_paths(file) for file in files}, now=now)
-        freed: Counter[Any] = Counter()
-        for file in files:
-            freed[file.uploaded_by_id] += file.file_size
-        for user_id in sorted(freed, key=str):  # the same order on every host, and last, to hold few locks for long
-            StorageUsage.objects.release(user_id, freed[user_id])
+        StorageUsage.objects.release_all(files)  # last, because other hosts wait for these locks
     for file in files:
         _log(True, file, File.EXPIRED)
     return files
@@ -207,9 +202,7 @@ def _count(*, has_tried: bool) -> Any:
 
 def _end(file: File, where: Q, status: File.Status, *, now: datetime, has_tried: bool = True, **changes: Any) -> bool:
     with transaction.atomic():
-        done = _step(
-            where, upload_status=status, tries=_count(has_tried=has_tried), modified=now, **_NO_LEASE, **changes
-        )
+        done = _step(where, upload_status=status, tries=_count(has_tried=has_tried), modified=now, **_ENDED, **changes)
         if done:
             StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
             deletion_queue.enqueue(file, published=get_tried_paths(file, has_tried=has_tried), now=now)
