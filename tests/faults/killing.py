@@ -1,7 +1,9 @@
-"""Kill workers at random moments, then look at what they left: `python -m tests.faults.killing FOLDER KILLS SEED`.
+"""Kill processes at random, then look at what they left: `python -m tests.faults.killing WHO FOLDER KILLS SEED`.
 
-The workers upload to the local disk in FOLDER, finalize, abort, delete, clean up, and take work over from each other.
-The database is the empty one that DATABASE_URL names. Prints a report in JSON; fails with what does not hold.
+WHO is "workers" or "cleanup". The workers upload to the local disk in FOLDER, finalize, abort, delete, clean up, and
+take work over from each other, and are killed at random moments. Cleanup is killed at a random one of its statements
+and changes of the disk. The database is the empty one that DATABASE_URL names. Prints a report in JSON; fails with what
+does not hold.
 """
 
 import hashlib
@@ -12,11 +14,13 @@ import sys
 import time
 import traceback
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import django
 
@@ -33,13 +37,18 @@ from fileman.backends.filesystem.entries import MARKER  # noqa: E402
 from fileman.caller import Caller  # noqa: E402
 from fileman.errors import FilemanError, NotFound  # noqa: E402
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage  # noqa: E402
-from fileman.uploads import DeclaredFile, InitiateRequest, UploadInstructions  # noqa: E402
+from fileman.uploads import DeclaredFile, InitiateRequest, UploadInstructions, transitions  # noqa: E402
 
 WORKERS = 3
 LARGEST_BYTES = 200_000
 LEASE_OVER = timedelta(minutes=2)
 LONG_AFTER = timedelta(days=30)
+CLAIMS_OVER = timedelta(hours=2)
 MOST_CALLS = 20
+MOST_STEPS = 150
+AT_ONCE = cleanup.Request(older_than=timedelta(0))
+DISK_CHANGES = {"os.remove", "os.rmdir", "os.rename", "os.link", "os.mkdir", "os.truncate", "shutil.rmtree"}
+"""Python's audit events of them."""
 
 
 def bytes_for(name: str) -> bytes:
@@ -80,14 +89,19 @@ class Worker:
                 self.journal.note("error", repr(traceback.format_exc()))
 
     def upload(self) -> None:
-        name = f"{self.random.randint(1, LARGEST_BYTES)}-{self.random.getrandbits(64)}.bin"
-        checksum = f"sha256:{hashlib.sha256(bytes_for(name)).hexdigest()}"
-        declared = DeclaredFile(filename=name, size=len(bytes_for(name)), checksum=checksum)
         now = timezone.now()
+        file, instructions = self.begin(self.random.randint(1, LARGEST_BYTES), now=now)
+        send(file, instructions, now=now)
+        self.finish(file, now=now)
+
+    def begin(self, size: int, *, now: datetime) -> tuple[File, UploadInstructions]:
+        name = f"{size}-{self.random.getrandbits(64)}.bin"
+        checksum = f"sha256:{hashlib.sha256(bytes_for(name)).hexdigest()}"
+        declared = DeclaredFile(filename=name, size=size, checksum=checksum)
         (ticket,) = uploads.initiate(caller=self.caller, request=InitiateRequest(files=(declared,)), now=now).tickets
         assert ticket.file is not None
-        send(ticket.file, ticket.instructions, now=now)
-        self.finish(ticket.file, now=now)
+        assert ticket.instructions is not None
+        return ticket.file, ticket.instructions
 
     def take_over(self) -> None:
         """Go on with an upload of another worker, whose lease is over."""
@@ -109,7 +123,7 @@ class Worker:
         files.delete(caller=self.caller, file_id=file.pk, now=timezone.now())
 
     def clean(self) -> None:
-        cleanup.run(cleanup.Request(older_than=timedelta(0)), now=timezone.now())
+        cleanup.run(AT_ONCE, now=timezone.now())
 
     def pick(self, **where: Any) -> File:
         rows = list(File.objects.filter(**where).order_by("-created")[:10])
@@ -170,6 +184,68 @@ def kill(worker: int) -> None:
     assert os.WTERMSIG(status) == signal.SIGKILL, "the worker had ended by itself"
 
 
+def kill_cleanup(folder: Path, journal: Journal, *, kills: int, random: Random) -> None:
+    """Leave work for cleanup and kill it there. The next run must do all of that, before more work is left."""
+    worker, now = Worker(journal, str(random.random())), timezone.now()
+    while kills > 0:
+        now += 2 * LONG_AFTER
+        sent = leave_work(worker, now=now)
+        for later in (timedelta(hours=1), LONG_AFTER):
+            kills -= killed_cleanup(now=now + later, steps=random.randint(1, MOST_STEPS))
+            cleanup.run(AT_ONCE, now=now + later + CLAIMS_OVER)
+            assert completed().filter(pk__in=sent).count() == len(sent), f"not completed by the next run: {sent}"
+        check(folder, journal, now=now + LONG_AFTER + 2 * CLAIMS_OVER)
+
+
+def leave_work(worker: Worker, *, now: datetime) -> list[UUID]:
+    """Leave uploads to complete, to expire and to remove, and objects to delete. Return the uploads to complete."""
+    for file in completed():
+        worker.journal.note("deleting", file.pk)
+        files.delete(caller=worker.caller, file_id=file.pk, now=now)
+    sent = []
+    for size in (LARGEST_BYTES // 3, LARGEST_BYTES):  # in one request, in parts
+        started = [worker.begin(size, now=now) for _ in range(4)]
+        (whole, _), (wrong, _), (expired, _), (begun, instructions) = started
+        for file, wanted in started[:3]:
+            send(file, wanted, now=now)
+        transitions.expire(expired, now=now)
+        send(begun, replace(instructions, requests=instructions.requests[1:]), now=now)
+        token = uploads.refresh(caller=worker.caller, file_id=wrong.pk, now=now).upload_token or ""
+        assert uploads.finalize(caller=worker.caller, upload_token=token, file_size=size + 1, now=now).error
+        sent.append(whole.pk)
+    return sent
+
+
+def killed_cleanup(*, now: datetime, steps: int) -> bool:
+    """Run cleanup in a process that is killed at that step. Return False if it had fewer steps."""
+    connections.close_all()
+    cleaner = os.fork()
+    if cleaner:
+        _, status = os.waitpid(cleaner, 0)
+        assert os.WIFSIGNALED(status) or status == 0, "cleanup has failed"
+        return os.WIFSIGNALED(status)
+
+    def step() -> None:
+        nonlocal steps
+        steps -= 1
+        if steps == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def execute(run: Any, *statement: Any) -> Any:
+        step()
+        result = run(*statement)
+        step()
+        return result
+
+    sys.addaudithook(lambda event, _: step() if event in DISK_CHANGES else None)
+    try:
+        with connections["default"].execute_wrapper(execute):
+            cleanup.run(AT_ONCE, now=now)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
 def recover(random: Random) -> int:
     """Let clients finish half of what is unfinished. Return how many uploads that were."""
     caller = Caller(user=User.objects.get())
@@ -180,15 +256,13 @@ def recover(random: Random) -> int:
     return len(unfinished)
 
 
-def check(folder: Path, journal: Journal) -> None:
+def check(folder: Path, journal: Journal, *, now: datetime) -> None:
     """Assert that nothing is lost, wrong or left behind."""
     assert not journal.values("error"), journal.values("error")
-    assert not File.objects.filter(upload_status=File.FAILED).exists()
     gone = journal.values("completed") - {str(key) for key in completed().values_list("pk", flat=True)}
     assert gone <= journal.values("deleting"), f"completed files are lost: {gone}"
     for days in range(2):
-        now = timezone.now() + LONG_AFTER + timedelta(days=days)
-        report = cleanup.run(cleanup.Request(older_than=timedelta(0)), now=now)
+        report = cleanup.run(AT_ONCE, now=now + timedelta(days=days))
         assert report.failed == 0, list(StorageDeletion.objects.values_list("path", "last_error"))
     stored = {
         str(path.relative_to(folder)): path.read_bytes()
@@ -205,7 +279,7 @@ def completed() -> Any:
     return File.objects.filter(upload_status=File.COMPLETED)
 
 
-def main(folder: Path, kills: int, seed: str) -> None:
+def main(who: str, folder: Path, kills: int, seed: str) -> None:
     settings.FILEMAN_SETTINGS = {
         **settings.FILEMAN_SETTINGS,
         "SINGLE_REQUEST_MAX_BYTES": LARGEST_BYTES // 2,
@@ -219,14 +293,18 @@ def main(folder: Path, kills: int, seed: str) -> None:
     random, journal = Random(seed), Journal(folder / "journal")
     Worker(journal, seed).upload()  # what is imported now costs no worker its short life
     connections.close_all()  # a connection must not be shared with forked processes
+    if who == "cleanup":
+        kill_cleanup(folder / "files", journal, kills=kills, random=random)
+        return
     kill_workers(journal, kills=kills, random=random)
+    assert not File.objects.filter(upload_status=File.FAILED).exists()
     interrupted = Counter(File.objects.values_list("upload_status", flat=True))
     recovered = recover(random)
-    check(folder / "files", journal)
+    check(folder / "files", journal, now=timezone.now() + LONG_AFTER)
     report = {"recovered": recovered, "interrupted": dict(interrupted)}
     report |= {word: len(journal.values(word)) for word in ("completed", "deleting")}
     sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -1,4 +1,6 @@
-"""Worker processes are killed by SIGKILL at any moment of an upload, finalize, delete and cleanup."""
+"""Processes are killed by SIGKILL at random, from a seed that a failure names: workers at any moment of an upload,
+finalize, delete and cleanup; and cleanup alone at any of its statements and changes of the disk.
+"""
 
 import os
 import secrets
@@ -14,7 +16,8 @@ from tests.servers import ServerMissing, server
 from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import give_up
 
-CASES = [("sqlite", 25), *(pytest.param(name, 1500, marks=pytest.mark.long) for name in ("sqlite", "postgres"))]
+CASES = [("workers", "sqlite", 25), ("cleanup", "postgres", 8)]
+LONG = [(who, name, kills) for who, kills in (("workers", 1500), ("cleanup", 500)) for name in ("sqlite", "postgres")]
 
 
 @pytest.fixture
@@ -35,16 +38,18 @@ def postgres() -> Iterator[str]:
         give_up(str(missing))
 
 
-@pytest.mark.parametrize(("database", "kills"), CASES)
+@pytest.mark.parametrize(
+    ("who", "database", "kills"), [*CASES, *(pytest.param(*case, marks=pytest.mark.long) for case in LONG)]
+)
 def test_nothing_is_lost_wrong_or_left_behind(
-    database: str, kills: int, request: pytest.FixtureRequest, tmp_path: Path
+    who: str, database: str, kills: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     seed = secrets.token_hex(4)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "LOG_LEVEL": "ERROR"}
     environment["DATABASE_URL"] = request.getfixturevalue(database)
 
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killing", str(tmp_path), str(kills), seed],
+        [sys.executable, "-m", "tests.faults.killing", who, str(tmp_path), str(kills), seed],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,
