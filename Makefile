@@ -34,6 +34,7 @@ test: .venv/.installed-dev frontends
 test-long: .venv/.installed-dev frontends
 	.ci/install
 	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m tests.on_postgres -m long
 
 check: .venv/.installed-dev frontends
 	$(BIN)/ruff format --check .

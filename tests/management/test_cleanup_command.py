@@ -35,6 +35,14 @@ def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: F
     assert stored_paths(manager) == []
 
 
+@pytest.mark.parametrize(("minutes", "expired"), [(-10, 0), (10, 1)])
+def test_without_options_it_waits_24_hours_after_deadline_and_grace(
+    user: User, manager: FileManager, minutes: int, expired: int
+) -> None:
+    start(user, now=timezone.now() - timedelta(hours=48, minutes=30 + minutes))
+    assert run().startswith(f"Expired {expired} uploads")
+
+
 @pytest.mark.parametrize(("hours", "expired"), [("0", 1), ("6", 1), ("24", 1), ("47", 1), ("48", 0), ("0.5", 1)])
 def test_hours(lapsed: File, hours: str, expired: int) -> None:
     """It has been due for 48 hours less the grace of half an hour."""

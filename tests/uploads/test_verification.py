@@ -14,6 +14,7 @@ from django.utils import timezone
 from fileman import files, uploads
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
+from fileman.checksums import HEX_DIGITS
 from fileman.errors import ContentTypeMismatch, ObjectChanged, UploadFailed
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
@@ -85,6 +86,20 @@ def test_another_spelling_of_the_type_is_the_same_type(
 ) -> None:
     report(monkeypatch, content_type=content_type)
     assert finish(user, sent).error is None
+
+
+@configured(SINGLE_REQUEST_MAX_BYTES=64, PART_SIZE_BYTES=64)
+@pytest.mark.parametrize(
+    "known", [("md5",), ("md5", "crc32c"), ("md5", "crc32c", "sha256")], ids=lambda known: known[-1]
+)
+def test_the_strongest_checksum_that_the_storage_computed_is_recorded(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...]
+) -> None:
+    ticket = start(user, PNG, "picture.png")
+    send(ticket, PNG)
+    report(monkeypatch, checksums={algorithm: "0" * HEX_DIGITS[algorithm] for algorithm in known})
+    assert finish(user, ticket).error is None
+    assert file_of(ticket).checksum.partition(":")[0] == known[-1]
 
 
 @pytest.mark.parametrize(
