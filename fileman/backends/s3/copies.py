@@ -1,17 +1,15 @@
 """Publish a verified object: copy it inside the storage to a path of its own. See docs/adr/0007."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_unsupported, s3_errors
-from fileman.backends.s3.multipart import S3Multipart
-from fileman.backends.s3.objects import CHECKSUM_FIELDS, MD5_METADATA, S3Objects, unquoted
-from fileman.backends.s3.settings import S3Settings
-from fileman.backends.values import StoredObject, Upload
+from fileman.backends.s3.objects import CHECKSUM_FIELDS, MD5_METADATA, unquoted
+from fileman.backends.s3.uploads import S3Uploads
+from fileman.backends.values import BackendConfig, StoredObject, Upload
 from fileman.errors import (
     FileMissing,
     ObjectChanged,
@@ -26,8 +24,7 @@ from fileman.errors import (
 _EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 
-@dataclass
-class S3Copies:
+class S3Copies(S3Uploads):
     """Copies to the file path, and notes the result of each request in `upload.progress` before the next one.
 
     AWS keeps the condition of a CopyObject. Other stores may ignore it, and carry out a late or repeated request with
@@ -36,13 +33,9 @@ class S3Copies:
     be repeated, and only completing it is the publishing request.
     """
 
-    _client: S3Client
-    _settings: S3Settings
-    _objects: S3Objects
-    _multipart: S3Multipart
-
-    def __post_init__(self) -> None:
-        self._copies_parts = not self._settings.is_aws
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self._copies_parts = not self.settings.is_aws
 
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         """Return the copy, with the checksums that are proven for it. Raises ObjectChanged, FileMissing.
@@ -61,19 +54,19 @@ class S3Copies:
             notes.clear()
             notes["copied"] = True
         try:
-            published = self._objects.stat(upload.file_path)
+            published = self.stat(upload.file_path)
         except FileMissing as error:
             notes.clear()
             raise StorageUnavailable from error
         if _has_md5(verified) and published.checksums.get("md5", verified.etag) != verified.etag:
             notes.clear()  # a store that copies whole objects only has ignored the condition
             raise ObjectChanged
-        proven = verified.checksums if self._settings.is_aws else {}
+        proven = verified.checksums if self.settings.is_aws else {}
         return replace(published, checksums={**proven, **published.checksums})
 
     def _copy(self, upload: Upload, verified: StoredObject) -> None:
         arguments = {
-            **self._settings.new_object_arguments(upload.file_path, upload.content_type),
+            **self.settings.new_object_arguments(upload.file_path, upload.content_type),
             **self._source(verified),
             "ContentDisposition": upload.content_disposition,
             "MetadataDirective": "REPLACE",
@@ -89,27 +82,27 @@ class S3Copies:
         notes = upload.progress
         if "copy_id" not in notes:
             metadata = {MD5_METADATA: verified.etag} if _has_md5(verified) else {}
-            notes["copy_id"] = self._multipart.begin_copy(upload, metadata)
-        named = {**self._settings.object_arguments(upload.file_path), "UploadId": notes["copy_id"]}
+            notes["copy_id"] = self._begin_copy(upload, metadata)
+        named = {**self.settings.object_arguments(upload.file_path), "UploadId": notes["copy_id"]}
         try:
             if "part" not in notes:
                 # A copy that was sent before may have ended since.
-                sent = notes.get("sent") and self._multipart.find_part(named, size=upload.size)
+                sent = notes.get("sent") and self._find_part(named, size=upload.size)
                 notes["part"] = sent or self._send_part(upload, named, verified)
             if notes["part"] is None:
-                self._multipart.abort_one(named)
+                self._abort_one(named)
                 return False
             if _has_md5(verified) and notes["part"] != verified.etag:
                 raise ObjectChanged
-            self._complete(upload, named)
+            self._complete_copy(upload, named)
         except (ObjectChanged, FileMissing, StorageMisconfigured):
             notes.clear()
             with suppress(StorageError):
-                self._multipart.abort_one(named)
+                self._abort_one(named)
             raise
         return True
 
-    def _complete(self, upload: Upload, named: dict[str, str]) -> None:
+    def _complete_copy(self, upload: Upload, named: dict[str, str]) -> None:
         parts = {"Parts": [{"PartNumber": 1, "ETag": upload.progress["part"]}]}
         try:
             with s3_errors():
@@ -138,7 +131,7 @@ class S3Copies:
 
     def _source(self, verified: StoredObject) -> dict[str, Any]:
         return {
-            "CopySource": self._settings.object_arguments(verified.path),
+            "CopySource": self.settings.object_arguments(verified.path),
             "CopySourceIfMatch": f'"{verified.etag}"',
         }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -18,8 +17,7 @@ from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.errors import is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.late_parts import LatePartProbe
 from fileman.backends.s3.objects import computed_checksums, unquoted
-from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
-from fileman.backends.s3.uploads import S3Uploads
+from fileman.backends.s3.settings import SINGLE_CHECKSUMS
 from fileman.backends.values import PartPlan, StoredObject, Strategy, Upload
 from fileman.errors import StorageError, StorageUnavailable, UploadInProgress
 
@@ -35,19 +33,14 @@ _EXPLANATIONS = {
 }
 
 
-@dataclass
 class S3Diagnosis:
     """Tries each kind of request once. For one use."""
 
-    _client: S3Client
-    _settings: S3Settings
-    _uploads: S3Uploads
-    _copies: S3Copies
-    _late_parts: LatePartProbe
-    _prefix: str
-
-    def __post_init__(self) -> None:
-        self._probe = Probe(self._prefix, partial(_explain, self._settings.place), s3_errors)
+    def __init__(self, client: S3Client, backend: S3Copies) -> None:
+        self._client = client
+        self._backend = backend
+        self._settings = backend.settings
+        self._probe = Probe(backend.prefix, partial(_explain, self._settings.place), s3_errors)
         self._listed = {"Bucket": self._settings.bucket_name, "Prefix": self._probe.folder}
         self._object = self._settings.object_arguments(self._probe.new_path())
         self._copy = self._settings.object_arguments(self._probe.new_path())
@@ -108,7 +101,7 @@ class S3Diagnosis:
         attempt("s3:ListBucketMultipartUploads", lambda: sdk.list_multipart_uploads(**self._listed))
         attempt("s3:AbortMultipartUpload", lambda: sdk.abort_multipart_upload(**named))
         if not self._settings.is_aws:
-            attempt("s3:PutObject (part)", self._late_parts.run)
+            attempt("s3:PutObject (part)", LatePartProbe(self._client, self._backend).run)
 
     def _publish(self, head: Mapping[str, Any]) -> StoredObject:
         etag = unquoted(head["ETag"])
@@ -116,7 +109,7 @@ class S3Diagnosis:
             path=self._object["Key"], size=len(PROBE), etag=etag, checksums=computed_checksums(head)
         )
         try:
-            return self._copies.publish(self._upload, verified)
+            return self._backend.publish(self._upload, verified)
         except UploadInProgress as error:
             raise StorageUnavailable from error
 
@@ -178,7 +171,7 @@ class S3Diagnosis:
 
     def _try_post(self) -> None:
         upload = self._upload
-        [request] = self._uploads.sign(upload, list(upload.slices()))
+        [request] = self._backend.direct_requests(upload, list(upload.slices()))
         body, form = encode_multipart_formdata([*request.fields, ("file", ("probe", PROBE, "text/plain"))])
         status = self._client.send_unsigned("POST", request.url, headers={"Content-Type": form}, body=body)
         if status not in request.success_status:

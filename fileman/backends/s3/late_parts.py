@@ -13,7 +13,6 @@ from fileman.backends.diagnosis import PROBE
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import s3_errors, status_and_code
 from fileman.backends.s3.objects import S3Objects, unquoted
-from fileman.backends.s3.settings import S3Settings
 from fileman.errors import OutOfTime, StorageError, StorageMisconfigured, StorageUnavailable
 
 LATE_PARTS = (
@@ -25,11 +24,10 @@ LATE_PARTS = (
 class LatePartProbe:
     """Completes a multipart upload of a few bytes and sends its part again, once in the life of this object."""
 
-    def __init__(self, client: S3Client, settings: S3Settings, objects: S3Objects, folder: str) -> None:
+    def __init__(self, client: S3Client, backend: S3Objects) -> None:
         self._client = client
-        self._settings = settings
-        self._objects = objects
-        self._path = f"{folder}probe-{uuid4()}"
+        self._backend = backend
+        self._path = f"{backend.prefix}.uploads/{backend.config.manager_id}/probe-{uuid4()}"
         self._steps = (self._begin, self._send, self._complete, self._send_again, self._delete)
         self._done = 0
         self._lock = Lock()
@@ -58,9 +56,10 @@ class LatePartProbe:
             raise StorageMisconfigured(LATE_PARTS)
 
     def _begin(self) -> None:
-        arguments = self._settings.new_object_arguments(self._path, "text/plain")
+        settings = self._backend.settings
+        arguments = settings.new_object_arguments(self._path, "text/plain")
         upload_id = self._client.sdk.create_multipart_upload(**arguments)["UploadId"]
-        self._named = {**self._settings.object_arguments(self._path), "UploadId": upload_id}
+        self._named = {**settings.object_arguments(self._path), "UploadId": upload_id}
 
     def _send(self) -> None:
         self._etag = unquoted(self._client.sdk.upload_part(**self._named, PartNumber=1, Body=PROBE)["ETag"])
@@ -80,7 +79,7 @@ class LatePartProbe:
 
     def _delete(self) -> None:
         try:
-            self._objects.delete([self._path])
+            self._backend.delete([self._path])
         except StorageError as error:
             if isinstance(error, OutOfTime):
                 raise

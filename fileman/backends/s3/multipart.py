@@ -1,16 +1,13 @@
 """Files in parts. A multipart upload names the path of the file, and S3 rejects its id once it is completed."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors
 from fileman.backends.s3.objects import S3Objects, unquoted
-from fileman.backends.s3.settings import S3Settings
-from fileman.backends.values import Slice, StoredObject, Strategy, Upload
+from fileman.backends.values import DeleteFailure, Slice, StoredObject, Strategy, Upload
 from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress, UploadLost
 
 # AWS: "Amazon S3 multipart upload limits".
@@ -19,18 +16,13 @@ PART_MIN_BYTES = 5 * 1024**2
 PART_MAX_BYTES = 5 * 1024**3
 
 
-@dataclass
-class S3Multipart:
+class S3Multipart(S3Objects):
     """Begins, lists, completes and aborts multipart uploads."""
 
-    _client: S3Client
-    _settings: S3Settings
-    _objects: S3Objects
-
-    def begin(self, upload: Upload) -> str:
+    def _begin_parts(self, upload: Upload) -> str:
         """Return the id of a new multipart upload, which computes the declared checksum if the store can."""
         checksum, more = upload.checksum, {}
-        if checksum and checksum.algorithm in self._settings.parts_checksums:
+        if checksum and checksum.algorithm in self.settings.parts_checksums:
             more = {"ChecksumAlgorithm": checksum.algorithm.upper(), "ChecksumType": "FULL_OBJECT"}
         with s3_errors():
             try:
@@ -40,27 +32,29 @@ class S3Multipart:
                     raise
                 return self._create(upload.parts_path, upload)
 
-    def begin_copy(self, upload: Upload, metadata: Mapping[str, str]) -> str:
+    def _begin_copy(self, upload: Upload, metadata: Mapping[str, str]) -> str:
         """Return the id of a new multipart upload at the file path, whose object will have this metadata."""
         with s3_errors():
             return self._create(upload.file_path, upload, Metadata=metadata)
 
     def _create(self, path: str, upload: Upload, **more: Any) -> str:
-        arguments = self._settings.new_object_arguments(path, upload.content_type)
+        arguments = self.settings.new_object_arguments(path, upload.content_type)
         arguments["ContentDisposition"] = upload.content_disposition
         # Once: if the response to the first request is lost, a second one begins another upload.
         return str(self._client.sdk_once.create_multipart_upload(**arguments, **more)["UploadId"])
 
     def missing(self, upload: Upload) -> list[Slice]:
         """Return the slices that are not stored with their full size; none once completed. Raises UploadLost."""
+        if upload.plan.strategy is not Strategy.PARTS:
+            return [] if self.find(upload.upload_path) else list(upload.slices())
         parts = self._list_parts(upload, notes={})
         if parts is not None:
             return [part for part, noted in zip(upload.slices(), parts, strict=True) if not noted]
-        if self._objects.find(upload.parts_path):
+        if self.find(upload.parts_path):
             return []
         raise UploadLost
 
-    def find_part(self, named: Mapping[str, str], *, number: int = 1, size: int | None = None) -> str:
+    def _find_part(self, named: Mapping[str, str], *, number: int = 1, size: int | None = None) -> str:
         """Return the ETag of a part, or "" if it is not stored with this size."""
         page = {"PartNumberMarker": number - 1, "MaxParts": 1}
         with s3_errors():
@@ -75,6 +69,8 @@ class S3Multipart:
         Raises PartsMissing, FileMissing if neither the upload nor the object exists, ObjectChanged if a part was sent
         again meanwhile, UploadInProgress if S3 goes on by itself.
         """
+        if upload.plan.strategy is not Strategy.PARTS:
+            return self.stat(upload.upload_path)
         notes = upload.progress
         if "completed" not in notes:
             parts = self._list_parts(upload, notes)
@@ -86,28 +82,35 @@ class S3Multipart:
             notes.clear()
             notes["completed"] = True
         try:
-            return self._objects.stat(upload.parts_path)
+            return self.stat(upload.parts_path)
         except FileMissing:
             notes.clear()
             raise
 
     def abort(self, upload: Upload) -> None:
-        """Abort every multipart upload of this file, also those of unfinished copies and those with unsaved ids."""
+        """Delete its object and every multipart upload, also those of unfinished copies and with unsaved ids."""
         if upload.begun:
-            self.abort_one(self.upload_arguments(upload))
-        if upload.plan.strategy is Strategy.PARTS or not self._settings.is_aws:  # AWS copies without parts
-            self.abort_below(upload.folder)
+            self._abort_one(self._upload_arguments(upload))
+        if upload.plan.strategy is Strategy.PARTS or not self.settings.is_aws:  # AWS copies without parts
+            self._abort_below(upload.folder)
         if not upload.parts_path.startswith(upload.folder):  # begun by an earlier version
-            self.abort_below(upload.parts_path, exactly=True)
+            self._abort_below(upload.parts_path, exactly=True)
+        self.delete([upload.upload_path])
 
-    def abort_below(self, prefix: str, *, exactly: bool = False) -> None:
+    def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
+        folders = {path for path in paths if path.endswith("/")}
+        for folder in folders:
+            self._abort_below(folder)
+        return super().delete([path for path in paths if path not in folders])
+
+    def _abort_below(self, prefix: str, *, exactly: bool = False) -> None:
         """Abort every multipart upload whose key begins with, or is, this; none if the store cannot list them."""
         with s3_errors():
             found = [entry for entry in self._list_uploads(prefix) if not exactly or entry[0] == prefix]
         for key, upload_id in found:
-            self.abort_one({**self._settings.object_arguments(key), "UploadId": upload_id})
+            self._abort_one({**self.settings.object_arguments(key), "UploadId": upload_id})
 
-    def abort_one(self, named: Mapping[str, str]) -> None:
+    def _abort_one(self, named: Mapping[str, str]) -> None:
         """Abort a multipart upload. One that does not exist is no error."""
         with s3_errors():
             try:
@@ -116,11 +119,11 @@ class S3Multipart:
                 if not is_gone(error):
                     raise
 
-    def upload_arguments(self, upload: Upload) -> dict[str, Any]:
+    def _upload_arguments(self, upload: Upload) -> dict[str, Any]:
         """Return the SDK's arguments that name the multipart upload. Raises UploadLost if its id was never saved."""
         if not upload.begun:
             raise UploadLost
-        return {**self._settings.object_arguments(upload.parts_path), "UploadId": upload.begun["upload_id"]}
+        return {**self.settings.object_arguments(upload.parts_path), "UploadId": upload.begun["upload_id"]}
 
     def _list_parts(self, upload: Upload, notes: dict[str, Any]) -> list[str] | None:
         """Return the ETag and checksum of each part, "" if missing; None if the multipart upload does not exist.
@@ -129,7 +132,7 @@ class S3Multipart:
         """
         if not upload.begun:
             return None
-        named = self.upload_arguments(upload)
+        named = self._upload_arguments(upload)
         if notes.get("upload_id") != named["UploadId"]:
             notes.clear()
             notes.update(upload_id=named["UploadId"], parts=[])
@@ -157,20 +160,20 @@ class S3Multipart:
 
     def _abort_others(self, upload: Upload) -> None:
         """Abort what an earlier `begin` of this upload has left. Nothing would find it afterwards."""
-        notes, named = upload.progress, self.upload_arguments(upload)
+        notes, named = upload.progress, self._upload_arguments(upload)
         if "others" not in notes:
             with s3_errors():
                 found = list(self._list_uploads(upload.parts_path))
             notes["others"] = [other for key, other in found if key == upload.parts_path and other != named["UploadId"]]
         while notes["others"]:
-            self.abort_one({**named, "UploadId": notes["others"][-1]})
+            self._abort_one({**named, "UploadId": notes["others"][-1]})
             notes["others"].pop()
 
     def _complete(self, upload: Upload, parts: list[str]) -> None:
         completed: list[dict[str, Any]] = []
         for number, (etag, _, crc32c) in enumerate((noted.partition(" ") for noted in parts), start=1):
             completed.append({"PartNumber": number, "ETag": etag, **({"ChecksumCRC32C": crc32c} if crc32c else {})})
-        arguments = {**self.upload_arguments(upload), "MultipartUpload": {"Parts": completed}}
+        arguments = {**self._upload_arguments(upload), "MultipartUpload": {"Parts": completed}}
         try:
             with s3_errors():
                 try:
@@ -187,7 +190,7 @@ class S3Multipart:
         """Yield key and id of each multipart upload below a prefix; none if the store cannot list them."""
         pages = self._client.sdk.get_paginator("list_multipart_uploads")
         try:
-            for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=prefix):
+            for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=prefix):
                 for entry in page.get("Uploads", []):
                     if entry["Key"].startswith(prefix):
                         yield entry["Key"], entry["UploadId"]

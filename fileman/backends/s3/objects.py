@@ -4,20 +4,20 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from django.utils.functional import cached_property
 
+from fileman.backends.base import Backend
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.streams import CHUNK_BYTES
-from fileman.backends.values import DeleteFailure, StoredObject
+from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject
 from fileman.checksums import base64_to_hex
-from fileman.errors import FileMissing, ObjectChanged, StorageMisconfigured, StorageUnavailable
+from fileman.errors import ObjectChanged, StorageMisconfigured, StorageUnavailable
 
 # Maximum keys in one DeleteObjects (AWS: "DeleteObjects").
 DELETE_BATCH = 1000
@@ -27,17 +27,19 @@ CHECKSUM_FIELDS = {"sha256": "ChecksumSHA256", "crc32c": "ChecksumCRC32C"}
 MD5_METADATA = "fileman-md5"
 
 
-@dataclass
-class S3Objects:
+class S3Objects(Backend):
     """Reads, deletes and lists objects."""
 
-    _client: S3Client
-    _settings: S3Settings
+    settings_class = S3Settings
+    settings: S3Settings
+
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self._client = S3Client(self.settings)
 
     def stat(self, path: str) -> StoredObject:
-        """Return the object's properties. Raises FileMissing."""
         with s3_errors():
-            head = self._client.sdk.head_object(**self._settings.object_arguments(path), ChecksumMode="ENABLED")
+            head = self._client.sdk.head_object(**self.settings.object_arguments(path), ChecksumMode="ENABLED")
             return StoredObject(
                 path=path,
                 size=head["ContentLength"],
@@ -49,18 +51,11 @@ class S3Objects:
                 modified=head["LastModified"],
             )
 
-    def find(self, path: str) -> StoredObject | None:
-        """Return the object's properties, or None if it does not exist."""
-        try:
-            return self.stat(path)
-        except FileMissing:
-            return None
-
-    def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
-        """Send the request now, and return an iterator that reads the response. Raises FileMissing, ObjectChanged."""
+    def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """Send the request now, and return an iterator that reads the response."""
         if length == 0:
             return iter(())
-        arguments = self._settings.object_arguments(path)
+        arguments = self.settings.object_arguments(path)
         if start or length is not None:
             arguments["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
         if etag:
@@ -105,7 +100,7 @@ class S3Objects:
     def _keeps_versions(self) -> bool:
         """True if the bucket keeps versions. False without the permission to ask."""
         with suppress(StorageMisconfigured), s3_errors():
-            return "Status" in self._client.sdk.get_bucket_versioning(Bucket=self._settings.bucket_name)
+            return "Status" in self._client.sdk.get_bucket_versioning(Bucket=self.settings.bucket_name)
         return False
 
     def _delete_all(self, versions: list[dict[str, str]]) -> list[DeleteFailure]:
@@ -116,7 +111,7 @@ class S3Objects:
 
     def _delete_batch(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         """Return the keys that got a delete marker, and the failures."""
-        bucket = self._settings.bucket_name
+        bucket = self.settings.bucket_name
         try:
             response = self._client.sdk.delete_objects(Bucket=bucket, Delete={"Objects": objects})
         except ClientError as error:
@@ -140,7 +135,7 @@ class S3Objects:
         marked, failures = [], []
         for named in objects:
             try:
-                response = self._client.sdk.delete_object(Bucket=self._settings.bucket_name, **named)
+                response = self._client.sdk.delete_object(Bucket=self.settings.bucket_name, **named)
             except ClientError as error:
                 if not is_gone(error):
                     failures.append(DeleteFailure(path=named["Key"], reason=status_and_code(error)[1]))
@@ -152,16 +147,15 @@ class S3Objects:
     def _versions(self, path: str) -> Iterator[Mapping[str, Any]]:
         """Yield S3's entries of an object: its versions, which have a size, and its delete markers."""
         pages = self._client.sdk.get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=path):
+        for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=path):
             for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 if entry["Key"] == path:
                     yield entry
 
-    def list_objects(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
-        """Yield the objects below a prefix."""
+    def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         pages = self._client.sdk.get_paginator("list_objects_v2")
         with s3_errors():
-            for page in pages.paginate(Bucket=self._settings.bucket_name, Prefix=prefix):
+            for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=prefix):
                 for entry in page.get("Contents", []):
                     if older_than is None or entry["LastModified"] < older_than:
                         yield StoredObject(

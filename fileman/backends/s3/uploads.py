@@ -1,42 +1,36 @@
 """How bytes get into the bucket: by signed requests of clients, or streamed through our upload view."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_unsupported, s3_errors
 from fileman.backends.s3.multipart import S3Multipart
-from fileman.backends.s3.objects import S3Objects, unquoted
-from fileman.backends.s3.settings import SINGLE_CHECKSUMS, S3Settings
+from fileman.backends.s3.objects import unquoted
+from fileman.backends.s3.settings import SINGLE_CHECKSUMS
 from fileman.backends.s3.signing import S3Signer
 from fileman.backends.streams import ExactBody
-from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
+from fileman.backends.values import BackendConfig, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
 from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable, UploadInProgress, UploadLost
 
 
-@dataclass
-class S3Uploads:
+class S3Uploads(S3Multipart):
     """Signs the requests that clients send to S3, and sends the bytes that clients send to us."""
 
-    _client: S3Client
-    _settings: S3Settings
-    _signer: S3Signer
-    _objects: S3Objects
-    _multipart: S3Multipart
-    _conditions: dict[str, str] = field(default_factory=lambda: {"IfNoneMatch": "*"})
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self._signer = S3Signer(self._client, self.settings.bucket_name)
+        self._conditions = {"IfNoneMatch": "*"}
 
     # Signed requests
 
-    def sign(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        """Return one signed request for each slice. No network."""
+    def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
         if upload.plan.strategy is Strategy.PARTS:
             return [self._sign_part(upload, part) for part in missing]
-        if self._settings.upload_method == "post":
+        if self.settings.upload_method == "post":
             return [self._sign_post(upload, part) for part in missing]
         headers = self._signed_headers(upload)
         return [self._sign_put(upload, part, upload.upload_path, headers=headers) for part in missing]
@@ -72,7 +66,7 @@ class S3Uploads:
 
     def _signed_headers(self, upload: Upload) -> dict[str, str]:
         """Return headers of a PUT, which are also fields of a POST."""
-        headers = {"Content-Type": upload.content_type, **self._settings.encryption_headers()}
+        headers = {"Content-Type": upload.content_type, **self.settings.encryption_headers()}
         if checksum := _get_checksum(upload):
             headers[f"x-amz-checksum-{checksum.algorithm}"] = checksum.base64
         return headers
@@ -85,9 +79,9 @@ class S3Uploads:
         return write(upload, part, stream)
 
     def _write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
-        named = self._multipart.upload_arguments(upload)
+        named = self._upload_arguments(upload)
         try:
-            etag = self._multipart.find_part(named, number=part.part_number)
+            etag = self._find_part(named, number=part.part_number)
         except FileMissing as error:
             raise UploadLost from error
         if etag:
@@ -97,9 +91,9 @@ class S3Uploads:
         _send(ExactBody(stream, part.length), lambda readable: upload_part(**arguments, Body=readable))
 
     def _write_object(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
-        if self._objects.find(upload.upload_path):
+        if self.find(upload.upload_path):
             raise UploadInProgress
-        arguments = self._settings.new_object_arguments(upload.upload_path, upload.content_type)
+        arguments = self.settings.new_object_arguments(upload.upload_path, upload.content_type)
         arguments["ContentLength"] = part.length
         body = ExactBody(stream, part.length, algorithms=[upload.checksum.algorithm] if upload.checksum else [])
         try:

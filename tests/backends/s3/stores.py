@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 
 from fileman.backends.base import Backend
 from fileman.backends.s3.backend import S3Backend
-from fileman.backends.s3.copies import S3Copies
-from fileman.backends.s3.multipart import S3Multipart
 from fileman.backends.values import StoredObject, Upload
 from tests.backends import uploads
 from tests.backends.uploads import BODY, PREFIX, make_backend, upload_of
@@ -100,15 +98,12 @@ def assembled(backend: Backend, body: bytes = BODY, **changes: Any) -> tuple[Upl
     return upload, backend.assemble(upload)
 
 
-def copies_as_on_aws(backend: S3Backend) -> S3Copies:
-    """Return the copies of a backend that trusts its store as it trusts AWS."""
-    settings = replace(backend.settings, endpoint_url=None)
-    return S3Copies(backend._client, settings, backend._objects, backend._multipart)
-
-
-def multipart_as_on_aws(backend: S3Backend) -> S3Multipart:
-    """Return the multipart uploads of a backend that trusts its store's checksums as those of AWS."""
-    return S3Multipart(backend._client, replace(backend.settings, endpoint_url=None), backend._objects)
+def as_on_aws(backend: S3Backend) -> S3Backend:
+    """Return a backend for the same store that trusts it as it trusts AWS."""
+    settings = {**backend.config.settings, "endpoint_url": None}
+    trusting = S3Backend(replace(backend.config, backend_url="", settings=settings))
+    trusting._client = backend._client
+    return trusting
 
 
 def on(*names: str, quick: int = 9) -> pytest.MarkDecorator:

@@ -10,7 +10,7 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import ObjectChanged, OutOfTime, StorageUnavailable
-from tests.backends.s3.stores import Store, assembled, copies_as_on_aws, on, uploaded
+from tests.backends.s3.stores import Store, as_on_aws, assembled, on, uploaded
 from tests.backends.uploads import BODY, checksum_of, read
 from tests.servers.proxy import Proxy, answer_with, delay, hold
 
@@ -165,7 +165,7 @@ def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> 
     swap(store, upload)
 
     with pytest.raises(ObjectChanged):
-        copies_as_on_aws(backend).publish(upload, verified)
+        as_on_aws(backend).publish(upload, verified)
 
     assert_nothing_published(store, upload)
 
@@ -177,7 +177,7 @@ def test_a_copy_on_aws_is_sent_once_and_found_later(store: Store, proxy: Proxy, 
     proxy.disturb(delay(0.5), header=SOURCE)
 
     with pytest.raises(StorageUnavailable):
-        copies_as_on_aws(backend).publish(upload, verified)
+        as_on_aws(backend).publish(upload, verified)
 
     assert upload.progress == {}
     assert verbs(proxy).count("CopyObject") == 1

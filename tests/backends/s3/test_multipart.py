@@ -14,7 +14,7 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import ObjectChanged, OutOfTime, PartsMissing, UploadLost
-from tests.backends.s3.stores import PART_BYTES, Store, multipart_as_on_aws, on, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, as_on_aws, on, uploaded
 from tests.backends.uploads import checksum_of, part_of, read, send, upload_of
 
 BODY = bytes(range(256)) * (PART_BYTES // 256) + b"the last part is shorter"
@@ -186,12 +186,12 @@ def test_a_crc32c_over_the_whole_object_is_requested_from_aws_and_no_other_is_tr
 ) -> None:
     """Ministack returns a checksum of checksums; moto computes a CRC-32 over the whole object, and calls it CRC32C."""
     backend = store.backend()
-    multipart = multipart_as_on_aws(backend)
+    trusting = as_on_aws(backend)
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
-    upload = replace(upload, begun={"upload_id": multipart.begin(upload)})
+    upload = replace(upload, begun=trusting.begin(upload, origin=None))
     send_parts(backend, upload, 1, 2)
 
-    whole = multipart.assemble(upload)
+    whole = trusting.assemble(upload)
 
     head = store.client.head_object(Bucket=store.bucket, Key=upload.parts_path, ChecksumMode="ENABLED")
     assert (head["ChecksumType"], whole.checksums) == {

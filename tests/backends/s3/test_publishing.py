@@ -11,7 +11,7 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.s3.objects import computed_checksums
 from fileman.backends.s3.settings import S3Settings
 from fileman.errors import FileMissing
-from tests.backends.s3.stores import PART_BYTES, Store, assembled, copies_as_on_aws, create_locked_bucket, on, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, as_on_aws, assembled, create_locked_bucket, on, uploaded
 from tests.backends.uploads import BODY, checksum_of, read, send, upload_of
 from tests.servers.proxy import Proxy
 
@@ -106,7 +106,7 @@ def test_the_copy_on_aws_sends_every_condition_and_property(store: Store, proxy:
     upload, verified = assembled(backend, checksum=checksum_of(BODY, "sha256"))
     proxy.seen.clear()
 
-    published = copies_as_on_aws(backend).publish(upload, verified)
+    published = as_on_aws(backend).publish(upload, verified)
 
     assert [seen.method for seen in proxy.seen] == ["PUT", "HEAD"]
     assert published.checksums["sha256"] == verified.checksums["sha256"] == checksum_of(BODY, "sha256").hexdigest
