@@ -66,13 +66,6 @@ def remove_entry(name: str, *, parent: int) -> None:
         os.unlink(name, dir_fd=parent)
 
 
-def remove_files(name: str, *, parent: int) -> None:
-    """Remove the files of a folder that contains no folders."""
-    with open_entry(name, FOLDER, parent=parent) as folder:
-        for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
-            remove_entry(entry, parent=folder)
-
-
 def walk(folder: int, inside: str, *, beginning: str = "") -> Iterator[tuple[str, os.stat_result]]:
     """Yield path and facts of the regular files below a folder whose path is `inside`. Skips names that are not ours.
 

@@ -41,8 +41,8 @@ class Tree:
         Walks from the root by descriptors and never through a symbolic link, so a path cannot leave the root, not even
         when a folder is replaced meanwhile. The caller opens the last name and must not follow a link either.
         """
-        with _noting(path):
-            *folders, name = names = path.split("/")
+        *folders, name = names = path.split("/")
+        try:
             if not all(map(entries.is_plain, names)):  # before any system call
                 raise StorageMisconfigured(_FOREIGN_PATH)
             descriptor = self._descend(self._open_root(create=create), folders[:1], create=create, must_exist=True)
@@ -51,6 +51,10 @@ class Tree:
                 yield descriptor, name
             finally:
                 os.close(descriptor)
+        except (OSError, StorageMisconfigured) as error:
+            if path not in getattr(error, "__notes__", ()):
+                error.add_note(path)  # for the log: the operating system names only the last part, or nothing
+            raise
 
     def _open_root(self, *, create: bool) -> int:
         try:
@@ -167,7 +171,9 @@ class Tree:
         """Remove a folder of plain files, and files that others add meanwhile. A missing folder is not an error."""
         with suppress(FileNotFoundError), self.at(path) as (parent, name):
             for attempts_left in reversed(range(_REMOVE_ATTEMPTS)):
-                entries.remove_files(name, parent=parent)
+                with entries.open_entry(name, FOLDER, parent=parent) as folder:
+                    for entry in os.listdir(folder):  # noqa: PTH208 - pathlib takes no descriptor
+                        entries.remove_entry(entry, parent=folder)
                 try:
                     os.rmdir(name, dir_fd=parent)
                     break
@@ -215,17 +221,6 @@ def to_stored_object(path: str, found: os.stat_result, *, checksums: Mapping[str
     """Return the facts of a file as those of an object."""
     modified, etag = datetime.fromtimestamp(found.st_mtime, tz=UTC), get_etag(found)
     return StoredObject(path=path, size=found.st_size, etag=etag, checksums=checksums or {}, modified=modified)
-
-
-@contextmanager
-def _noting(path: str) -> Iterator[None]:
-    """Note the path in every error, for the log: the operating system names only the last part, or nothing."""
-    try:
-        yield
-    except (OSError, StorageMisconfigured) as error:
-        if path not in getattr(error, "__notes__", ()):
-            error.add_note(path)
-        raise
 
 
 def _regular(found: os.stat_result) -> os.stat_result:

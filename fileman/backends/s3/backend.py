@@ -73,4 +73,4 @@ class S3Backend(S3Copies):
             "response-content-type": serve_as.content_type,
             "response-content-disposition": serve_as.content_disposition,
         }
-        return self._signer.url("GET", path, query=query, expires_in=expires_in, now=now)
+        return self._signer.url("GET", path, query=query, headers={}, expires_in=expires_in, now=now)

@@ -6,19 +6,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from fileman import errors
 from fileman.backends.s3.errors import is_unsupported, s3_errors
 from fileman.backends.s3.objects import CHECKSUM_FIELDS, MD5_METADATA, unquoted
 from fileman.backends.s3.uploads import S3Uploads
 from fileman.backends.values import BackendConfig, StoredObject, Upload
-from fileman.errors import (
-    FileMissing,
-    ObjectChanged,
-    OutOfTime,
-    StorageError,
-    StorageMisconfigured,
-    StorageUnavailable,
-    UploadInProgress,
-)
 
 # MD5 of no bytes: a store that ignores x-amz-copy-source has stored the empty body of the request.
 _EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
@@ -49,18 +41,18 @@ class S3Copies(S3Uploads):
                 # After a crash the notes of the last call come back, and with them this path: it may be in use.
                 if not is_new:
                     notes.clear()
-                    raise UploadInProgress
+                    raise errors.UploadInProgress
                 self._copy(upload, verified)
             notes.clear()
             notes["copied"] = True
         try:
             published = self.stat(upload.file_path)
-        except FileMissing as error:
+        except errors.FileMissing as error:
             notes.clear()
-            raise StorageUnavailable from error
+            raise errors.StorageUnavailable from error
         if _has_md5(verified) and published.checksums.get("md5", verified.etag) != verified.etag:
             notes.clear()  # a store that copies whole objects only has ignored the condition
-            raise ObjectChanged
+            raise errors.ObjectChanged
         proven = verified.checksums if self.settings.is_aws else {}
         return replace(published, checksums={**proven, **published.checksums})
 
@@ -82,7 +74,8 @@ class S3Copies(S3Uploads):
         notes = upload.progress
         if "copy_id" not in notes:
             metadata = {MD5_METADATA: verified.etag} if _has_md5(verified) else {}
-            notes["copy_id"] = self._begin_copy(upload, metadata)
+            with s3_errors():
+                notes["copy_id"] = self._create(upload.file_path, upload, Metadata=metadata)
         named = {**self.settings.object_arguments(upload.file_path), "UploadId": notes["copy_id"]}
         try:
             if "part" not in notes:
@@ -93,11 +86,11 @@ class S3Copies(S3Uploads):
                 self._abort_one(named)
                 return False
             if _has_md5(verified) and notes["part"] != verified.etag:
-                raise ObjectChanged
+                raise errors.ObjectChanged
             self._complete_copy(upload, named)
-        except (ObjectChanged, FileMissing, StorageMisconfigured):
+        except (errors.ObjectChanged, errors.FileMissing, errors.StorageMisconfigured):
             notes.clear()
-            with suppress(StorageError):
+            with suppress(errors.StorageError):
                 self._abort_one(named)
             raise
         return True
@@ -107,7 +100,7 @@ class S3Copies(S3Uploads):
         try:
             with s3_errors():
                 self._client.sdk_once.complete_multipart_upload(**named, MultipartUpload=parts)
-        except OutOfTime:  # nothing was sent
+        except errors.OutOfTime:  # nothing was sent
             raise
         except BaseException:
             upload.progress.clear()  # whatever becomes of this request, no other may write where it does
@@ -121,9 +114,9 @@ class S3Copies(S3Uploads):
                 response = self._client.sdk_once.upload_part_copy(**named, **self._source(verified), PartNumber=1)
                 if unquoted(response["ResponseMetadata"]["HTTPHeaders"].get("etag", "")) != _EMPTY_ETAG:
                     etag = unquoted(response["CopyPartResult"]["ETag"])
-        except StorageError as error:
+        except errors.StorageError as error:
             # In the next call the part is looked for first, unless nothing was sent in this one.
-            upload.progress["sent"] = not isinstance(error, OutOfTime)
+            upload.progress["sent"] = not isinstance(error, errors.OutOfTime)
             if not isinstance(error.__cause__, ClientError) or not is_unsupported(error.__cause__):
                 raise
         self._copies_parts = etag is not None

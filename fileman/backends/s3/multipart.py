@@ -1,6 +1,6 @@
 """Files in parts. A multipart upload names the path of the file, and S3 rejects its id once it is completed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -31,11 +31,6 @@ class S3Multipart(S3Objects):
                 if not more or not is_unsupported(error):
                     raise
                 return self._create(upload.parts_path, upload)
-
-    def _begin_copy(self, upload: Upload, metadata: Mapping[str, str]) -> str:
-        """Return the id of a new multipart upload at the file path, whose object will have this metadata."""
-        with s3_errors():
-            return self._create(upload.file_path, upload, Metadata=metadata)
 
     def _create(self, path: str, upload: Upload, **more: Any) -> str:
         arguments = self.settings.new_object_arguments(path, upload.content_type)
@@ -105,10 +100,9 @@ class S3Multipart(S3Objects):
 
     def _abort_below(self, prefix: str, *, exactly: bool = False) -> None:
         """Abort every multipart upload whose key begins with, or is, this; none if the store cannot list them."""
-        with s3_errors():
-            found = [entry for entry in self._list_uploads(prefix) if not exactly or entry[0] == prefix]
-        for key, upload_id in found:
-            self._abort_one({**self.settings.object_arguments(key), "UploadId": upload_id})
+        for key, upload_id in self._list_uploads(prefix):
+            if not exactly or key == prefix:
+                self._abort_one({**self.settings.object_arguments(key), "UploadId": upload_id})
 
     def _abort_one(self, named: Mapping[str, str]) -> None:
         """Abort a multipart upload. One that does not exist is no error."""
@@ -156,14 +150,18 @@ class S3Multipart(S3Objects):
         found = {entry["PartNumber"]: entry for entry in page.get("Parts", [])}
         last = max(found, default=0) if page.get("IsTruncated") else 0
         last = last if after < last <= upload.plan.total_parts else upload.plan.total_parts
-        return [_to_note(found.get(number), upload.slice(number)) for number in range(after + 1, last + 1)]
+        return [
+            f"{unquoted(entry['ETag'])} {entry.get('ChecksumCRC32C', '')}".rstrip()
+            if (entry := found.get(number)) and entry["Size"] == upload.slice(number).length
+            else ""
+            for number in range(after + 1, last + 1)
+        ]
 
     def _abort_others(self, upload: Upload) -> None:
         """Abort what an earlier `begin` of this upload has left. Nothing would find it afterwards."""
         notes, named = upload.progress, self._upload_arguments(upload)
         if "others" not in notes:
-            with s3_errors():
-                found = list(self._list_uploads(upload.parts_path))
+            found = self._list_uploads(upload.parts_path)
             notes["others"] = [other for key, other in found if key == upload.parts_path and other != named["UploadId"]]
         while notes["others"]:
             self._abort_one({**named, "UploadId": notes["others"][-1]})
@@ -186,21 +184,15 @@ class S3Multipart(S3Objects):
             upload.progress.clear()  # a part was sent again after it was listed
             raise
 
-    def _list_uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Yield key and id of each multipart upload below a prefix; none if the store cannot list them."""
-        pages = self._client.sdk.get_paginator("list_multipart_uploads")
-        try:
-            for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=prefix):
-                for entry in page.get("Uploads", []):
-                    if entry["Key"].startswith(prefix):
-                        yield entry["Key"], entry["UploadId"]
-        except ClientError as error:
-            if not is_unsupported(error) and not is_gone(error):
-                raise
-
-
-def _to_note(entry: Mapping[str, Any] | None, part: Slice) -> str:
-    """Return the part of a list of parts that completing it takes, or "" if it is not stored with its full size."""
-    if entry is None or entry["Size"] != part.length:
-        return ""
-    return f"{unquoted(entry['ETag'])} {entry.get('ChecksumCRC32C', '')}".rstrip()
+    def _list_uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Return key and id of each multipart upload below a prefix; none if the store cannot list them."""
+        found: list[tuple[str, str]] = []
+        with s3_errors():
+            try:
+                pages = self._client.sdk.get_paginator("list_multipart_uploads")
+                for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=prefix):
+                    found += [(entry["Key"], entry["UploadId"]) for entry in page.get("Uploads", [])]
+            except ClientError as error:
+                if not is_unsupported(error) and not is_gone(error):
+                    raise
+        return [(key, upload_id) for key, upload_id in found if key.startswith(prefix)]

@@ -88,13 +88,11 @@ class S3Objects(Backend):
         marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
         kept = everything or marked
         versions = [entry for path in kept for entry in self._versions(path)]
-        failures += self._delete_all([_name(entry) for entry in versions if "Size" in entry])
+        failures += self._delete_all([entry for entry in versions if "Size" in entry])
         # A version that is locked or held stays, and then the last marker: without it the object is readable again.
         locked = {failure.path for failure in failures}
         markers = [entry for entry in versions if "Size" not in entry]
-        return failures + self._delete_all(
-            [_name(entry) for entry in markers if entry["Key"] not in locked or not entry["IsLatest"]]
-        )
+        return failures + self._delete_all([one for one in markers if one["Key"] not in locked or not one["IsLatest"]])
 
     @cached_property
     def _keeps_versions(self) -> bool:
@@ -103,11 +101,10 @@ class S3Objects(Backend):
             return "Status" in self._client.sdk.get_bucket_versioning(Bucket=self.settings.bucket_name)
         return False
 
-    def _delete_all(self, versions: list[dict[str, str]]) -> list[DeleteFailure]:
-        failures: list[DeleteFailure] = []
-        for first in range(0, len(versions), DELETE_BATCH):
-            failures += self._delete_batch(versions[first : first + DELETE_BATCH])[1]
-        return failures
+    def _delete_all(self, versions: list[Mapping[str, Any]]) -> list[DeleteFailure]:
+        named = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in versions]
+        batches = [named[first : first + DELETE_BATCH] for first in range(0, len(named), DELETE_BATCH)]
+        return [failure for batch in batches for failure in self._delete_batch(batch)[1]]
 
     def _delete_batch(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         """Return the keys that got a delete marker, and the failures."""
@@ -199,7 +196,3 @@ def _etag_of_one_part(md5: str) -> str:
 def _chunks(body: Any) -> Iterator[bytes]:
     with closing(body), s3_errors():
         yield from body.iter_chunks(CHUNK_BYTES)
-
-
-def _name(version: Mapping[str, Any]) -> dict[str, str]:
-    return {"Key": version["Key"], "VersionId": version["VersionId"]}

@@ -26,14 +26,7 @@ class S3Signer:
         self._bucket_name = bucket_name
 
     def url(
-        self,
-        method: str,
-        key: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        expires_in: int,
-        now: datetime,
+        self, method: str, key: str, *, query: dict[str, Any], headers: dict[str, str], expires_in: int, now: datetime
     ) -> str:
         """Return a URL for one kind of request, which must have exactly these `headers`."""
         made = self._client.connection

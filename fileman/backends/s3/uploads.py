@@ -28,12 +28,9 @@ class S3Uploads(S3Multipart):
     # Signed requests
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        if upload.plan.strategy is Strategy.PARTS:
-            return [self._sign_part(upload, part) for part in missing]
-        if self.settings.upload_method == "post":
-            return [self._sign_post(upload, part) for part in missing]
-        headers = self._signed_headers(upload)
-        return [self._sign_put(upload, part, upload.upload_path, headers=headers) for part in missing]
+        is_form = upload.plan.strategy is not Strategy.PARTS and self.settings.upload_method == "post"
+        sign = self._sign_post if is_form else self._sign_put
+        return [sign(upload, part) for part in missing]
 
     def _sign_post(self, upload: Upload, part: Slice) -> UploadRequest:
         """Return a form that S3 takes only with this key, type, exact size, checksum and encryption."""
@@ -51,14 +48,13 @@ class S3Uploads(S3Multipart):
             slice=part, method="POST", url=url, fields=tuple(form.items()), file_field="file", success_status=(201,)
         )
 
-    def _sign_part(self, upload: Upload, part: Slice) -> UploadRequest:
-        query = {"uploadId": upload.begun["upload_id"], "partNumber": part.part_number}
-        return self._sign_put(upload, part, upload.parts_path, query=query, headers={})
-
-    def _sign_put(
-        self, upload: Upload, part: Slice, key: str, *, headers: dict[str, str], query: dict[str, Any] | None = None
-    ) -> UploadRequest:
+    def _sign_put(self, upload: Upload, part: Slice) -> UploadRequest:
         """Return a PUT that S3 takes only with this key, size and these headers."""
+        if upload.plan.strategy is Strategy.PARTS:
+            query = {"uploadId": upload.begun["upload_id"], "partNumber": part.part_number}
+            key, headers = upload.parts_path, {}
+        else:
+            key, headers, query = upload.upload_path, self._signed_headers(upload), {}
         # Content-Length is signed, but not among the client's headers: its HTTP library sets it.
         signed = {"Content-Length": str(part.length), **headers}
         url = self._signer.url("PUT", key, query=query, headers=signed, expires_in=upload.expires_in, now=upload.now)
@@ -109,17 +105,15 @@ class S3Uploads(S3Multipart):
             checksums=body.checksums,
         )
 
-    def _put_new_object(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        put_object = self._client.streaming_sdk.put_object
+    def _put_new_object(self, arguments: Mapping[str, Any]) -> Any:
         try:
-            response: Mapping[str, Any] = put_object(**arguments, **self._conditions)
+            return self._client.streaming_sdk.put_object(**arguments, **self._conditions)
         except ClientError as error:
             # A store that does not know the condition may have read the body: the client's next try goes without it.
             if self._conditions and is_unsupported(error):
                 self._conditions = {}
                 raise StorageUnavailable from error
             raise
-        return response
 
 
 def _send(body: ExactBody, request: Callable[[Any], Any]) -> Any:
