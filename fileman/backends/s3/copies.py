@@ -123,10 +123,7 @@ class S3Copies(S3Uploads):
         return etag
 
     def _source(self, verified: StoredObject) -> dict[str, Any]:
-        return {
-            "CopySource": self.settings.object_arguments(verified.path),
-            "CopySourceIfMatch": f'"{verified.etag}"',
-        }
+        return {"CopySource": self.settings.object_arguments(verified.path), "CopySourceIfMatch": f'"{verified.etag}"'}
 
 
 def _has_md5(stored: StoredObject) -> bool:

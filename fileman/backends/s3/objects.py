@@ -77,17 +77,16 @@ class S3Objects(Backend):
         """Delete objects and, in a bucket with versioning, all their versions."""
         failures: list[DeleteFailure] = []
         for first in range(0, len(paths), DELETE_BATCH):
-            batch = [{"Key": path} for path in dict.fromkeys(paths[first : first + DELETE_BATCH])]
             with s3_errors():
-                failures += self._delete_with_versions(batch)
+                failures += self._delete_with_versions(list(dict.fromkeys(paths[first : first + DELETE_BATCH])))
         return failures
 
-    def _delete_with_versions(self, batch: list[dict[str, str]]) -> list[DeleteFailure]:
+    def _delete_with_versions(self, paths: list[str]) -> list[DeleteFailure]:
         # Ceph adds no second marker, so a version that was locked at the first deletion would be forgotten.
-        everything = [named["Key"] for named in batch] if self._keeps_versions else []
-        marked, failures = self._delete_batch(batch)  # a delete marker means that the bucket keeps versions
-        kept = everything or marked
-        versions = [entry for path in kept for entry in self._versions(path)]
+        everything = paths if self._keeps_versions else []
+        # A delete marker means that the bucket keeps versions.
+        marked, failures = self._delete_batch([{"Key": path} for path in paths])
+        versions = [entry for path in everything or marked for entry in self._versions(path)]
         failures += self._delete_all([entry for entry in versions if "Size" in entry])
         # A version that is locked or held stays, and then the last marker: without it the object is readable again.
         locked = {failure.path for failure in failures}
