@@ -12,24 +12,15 @@ logger = logging.getLogger("fileman.backends.azure")
 
 # Errors of the network and of broken responses, which may be gone at the next attempt.
 _TRANSIENT: tuple[type[Exception], ...] = (
-    sdk.ServiceRequestError,
-    sdk.ServiceResponseError,
-    sdk.StreamConsumedError,
-    sdk.StreamClosedError,
-    sdk.ResponseNotReadError,
-    sdk.DeserializationError,
-)
+    sdk.ServiceRequestError, sdk.ServiceResponseError, sdk.StreamConsumedError, sdk.StreamClosedError,
+    sdk.ResponseNotReadError, sdk.DeserializationError,
+)  # fmt: skip
 # Raised by the SDK when it reads a response that lacks a header or has a strange one.
 _UNREADABLE = (ValueError, TypeError, AttributeError, KeyError)
 _BUSY_CODES = {
-    "ServerBusy",
-    "OperationTimedOut",
-    "InternalError",
-    "PendingCopyOperation",
-    "LeaseIdMissing",
-    "LeaseIsBreakingAndCannotBeAcquired",
-    "BlobBeingRehydrated",
-}
+    "ServerBusy", "OperationTimedOut", "InternalError", "PendingCopyOperation", "LeaseIdMissing",
+    "LeaseIsBreakingAndCannotBeAcquired", "BlobBeingRehydrated",
+}  # fmt: skip
 _CHANGED_CODES = {"ConditionNotMet", "SourceConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists"}
 _MISSING_CODES = {"BlobNotFound", "CannotVerifyCopySource"}
 

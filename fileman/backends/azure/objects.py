@@ -11,7 +11,10 @@ from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, Blob
 
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, get_status_and_code, has_code
-from fileman.backends.values import DeleteFailure, StoredObject
+from fileman.backends.azure.settings import AzureSettings
+from fileman.backends.azure.signing import AzureSigner
+from fileman.backends.base import Backend
+from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject
 from fileman.errors import FileMissing, StorageMisconfigured
 
 # Metadata of a copy at a file path until it is published.
@@ -25,15 +28,23 @@ _ABSENT = (404, "BlobNotFound")
 _BATCHES_UNSUPPORTED = {400, 404, 405, 501}
 
 
-class AzureObjects:
-    """Reads and deletes blobs. Only `AzureUploads` and `AzurePublisher` write them."""
+class AzureObjects(Backend):
+    """The part of the backend that reads and deletes blobs. Only `AzureUploads` and `AzurePublisher` write them."""
 
-    def __init__(self, client: AzureClient, prefix: str) -> None:
-        self._client = client
-        self._uploads = f"{prefix}.uploads/"
+    settings_class = AzureSettings
+    settings: AzureSettings
+
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self._client = AzureClient(self.settings)
+        self._signer = AzureSigner(self._client)
+        self._uploads = f"{self.prefix}.uploads/"
 
     def stat(self, path: str) -> StoredObject:
-        """Return the facts of a blob. An unpublished copy counts as missing. Raises FileMissing."""
+        """Return the facts of a blob without checksums: Azure stores the ones that a client claims.
+
+        An unpublished copy counts as missing. Raises FileMissing.
+        """
         with azure_errors():
             try:
                 found = self._client.blob(path).get_blob_properties()
@@ -46,7 +57,7 @@ class AzureObjects:
             raise FileMissing
         return self._to_stored(path, found)
 
-    def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
+    def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """Return chunks of a blob. The first request is sent now, the others as the chunks are read."""
         if length == 0:
             return iter(())
@@ -60,7 +71,7 @@ class AzureObjects:
                 raise
         return _iterate(download)
 
-    def list_objects(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the blobs below a prefix. One that has uncommitted blocks alone has size 0."""
         included = ["copy", "uncommittedblobs"]
         with azure_errors():
@@ -122,7 +133,6 @@ class AzureObjects:
         return None
 
     def _to_stored(self, path: str, found: BlobProperties) -> StoredObject:
-        """Return the facts of a blob without checksums: its Content-MD5 is the writer's own claim."""
         return StoredObject(
             path=path,
             size=found.size,

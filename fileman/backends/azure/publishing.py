@@ -14,10 +14,9 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.storage.blob import ContentSettings
 
-from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors
 from fileman.backends.azure.objects import COPY_ENDED_BADLY, UNPUBLISHED, AzureObjects
-from fileman.backends.azure.signing import READ, AzureSigner
+from fileman.backends.azure.signing import READ
 from fileman.backends.time_limit import is_over
 from fileman.backends.values import StoredObject, Upload
 from fileman.errors import FileMissing, ObjectChanged, OutOfTime, StorageError, StorageUnavailable, UploadInProgress
@@ -29,13 +28,8 @@ SOURCE_READABLE_SECONDS = 3600
 _WAIT, _HEADERS, _MARK, _NOTHING = "wait", "headers", "mark", ""
 
 
-class AzurePublisher:
-    """Publishes verified uploads."""
-
-    def __init__(self, client: AzureClient, signer: AzureSigner, objects: AzureObjects) -> None:
-        self._client = client
-        self._signer = signer
-        self._objects = objects
+class AzurePublisher(AzureObjects):
+    """The part of the backend that publishes verified uploads."""
 
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         """Copy the verified object to the file path, or continue with the copy in the progress."""
@@ -58,7 +52,7 @@ class AzurePublisher:
             self._change(progress, blob.set_http_headers, headers, following=_MARK)
         if progress["next"] == _MARK:
             self._change(progress, blob.set_blob_metadata, {}, following=_NOTHING)
-        return self._objects.stat(upload.file_path)
+        return self.stat(upload.file_path)
 
     def _start(self, upload: Upload, verified: StoredObject) -> None:
         """Send the copy. If its response is lost, nothing is noted, and the next call has another path."""

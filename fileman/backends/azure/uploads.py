@@ -11,12 +11,12 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobBlock, ContentSettings
 
-from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, has_code
-from fileman.backends.azure.signing import CREATE, WRITE, AzureSigner
+from fileman.backends.azure.objects import AzureObjects
+from fileman.backends.azure.signing import CREATE, WRITE
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
-from fileman.errors import FileMissing, ObjectChanged, UploadInProgress
+from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
 
 MIB = 1024**2
 # From "Scalability and performance targets for Blob storage" of Azure's documentation.
@@ -25,16 +25,12 @@ BLOCKS_MAX = 50_000
 _CREATED = (201,)
 
 
-class AzureUploads:
-    """Small files are one Put Blob. Large ones are one block for each part, uncommitted until all have arrived."""
-
-    def __init__(self, client: AzureClient, signer: AzureSigner) -> None:
-        self._client = client
-        self._signer = signer
+class AzureUploads(AzureObjects):
+    """Small files are one Put Blob to the upload path. Large ones are one block for each part, then one commit."""
 
     # Requests that clients send
 
-    def build_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
+    def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
         """Return one request for each slice. All carry the same signature."""
         if not missing:
             return []
@@ -51,9 +47,33 @@ class AzureUploads:
             for part in missing
         ]
 
+    # Streams through this server
+
+    def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
+        path, in_parts = upload.upload_path, upload.plan.strategy is Strategy.PARTS
+        has_arrived = part not in self._missing_parts(upload) if in_parts else self.find(path)
+        if has_arrived:
+            raise UploadInProgress
+        if in_parts:
+            self._stage(path, _block_id(part), ExactBody(stream, part.length))
+            return None
+        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms)
+        block = uuid4().hex  # of its own, so that the checksums are those of the bytes that are committed
+        self._stage(path, block, body)
+        etag = self._commit(upload, [block])
+        if etag is None:
+            raise UploadInProgress
+        kind = upload.content_type
+        return StoredObject(path=path, size=part.length, etag=etag, content_type=kind, checksums=body.checksums)
+
     # Blocks
 
-    def missing_parts(self, upload: Upload) -> list[Slice]:
+    def missing(self, upload: Upload) -> list[Slice]:
+        if upload.plan.strategy is Strategy.PARTS:
+            return self._missing_parts(upload)
+        return [] if self.find(upload.upload_path) else list(upload.slices())
+
+    def _missing_parts(self, upload: Upload) -> list[Slice]:
         """Return the parts whose block is absent or has the wrong length."""
         try:
             sizes = self._block_sizes(upload.upload_path)
@@ -64,50 +84,33 @@ class AzureUploads:
             return []
         return [part for part in upload.slices() if sizes.get(_block_id(part)) != part.length]
 
-    def commit_parts(self, upload: Upload) -> None:
-        """Make one blob of all parts, unless there is one or a part is missing. The progress names the next step."""
-        progress = upload.progress
-        if not progress:
-            progress["next"] = "find" if self.missing_parts(upload) else "commit"
-        if progress["next"] == "commit":
+    def assemble(self, upload: Upload) -> StoredObject:
+        """Make one blob of all parts by one call, unless there is one or a part is missing. Also raises PartsMissing.
+
+        The progress names the next step.
+        """
+        progress, in_parts = upload.progress, upload.plan.strategy is Strategy.PARTS
+        if in_parts and not progress:
+            progress["next"] = "find" if self._missing_parts(upload) else "commit"
+        if in_parts and progress["next"] == "commit":
             self._commit(upload, [_block_id(part) for part in upload.slices()])
             progress["next"] = "find"
+        found = self.find(upload.upload_path)
+        progress.clear()
+        if found is None:
+            raise PartsMissing if in_parts else FileMissing
+        return found
 
-    def drop_blocks(self, path: str) -> None:
-        """Delete the blocks that belong to no blob. A blob at the path stays as it is."""
+    def abort(self, upload: Upload) -> None:
+        """Delete the blob, and the blocks that belong to none."""
+        if self.delete([upload.upload_path]):
+            return
         with suppress(FileMissing, ObjectChanged), azure_errors():
-            blob = self._client.blob(path)
+            blob = self._client.blob(upload.upload_path)
             blob.get_block_list("uncommitted")
             # Azure deletes only blobs: it answers 404 while there are blocks alone.
             empty = blob.commit_block_list([], match_condition=MatchConditions.IfMissing, retry_total=0)
             blob.delete_blob(etag=str(empty["etag"]), match_condition=MatchConditions.IfNotModified)
-
-    # Streams through this server
-
-    def write_whole(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
-        """Store a whole file. Raises UploadInProgress when another call was faster.
-
-        The block has an id of its own, so the checksums are those of the bytes that are committed.
-        """
-        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms)
-        block = uuid4().hex
-        self._stage(upload.upload_path, block, body)
-        etag = self._commit(upload, [block])
-        if etag is None:
-            raise UploadInProgress
-        return StoredObject(
-            path=upload.upload_path,
-            size=part.length,
-            etag=etag,
-            content_type=upload.content_type,
-            checksums=body.checksums,
-        )
-
-    def write_part(self, upload: Upload, part: Slice, stream: BinaryIO) -> None:
-        """Store one part as a block. Raises UploadInProgress when it has arrived already."""
-        if part not in self.missing_parts(upload):
-            raise UploadInProgress
-        self._stage(upload.upload_path, _block_id(part), ExactBody(stream, part.length))
 
     # Calls
 
@@ -145,7 +148,6 @@ class AzureUploads:
 
 
 def _put_block(url: str, part: Slice) -> UploadRequest:
-    """Return a Put Block request."""
     # Base64, unlike in the SDK's calls, which encode it themselves.
     encoded = base64.b64encode(_block_id(part).encode()).decode()
     url = f"{url}&comp=block&blockid={quote(encoded, safe='')}"
