@@ -14,7 +14,6 @@ from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, describe_loc
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
 from fileman.backends.gcs.objects import GCSObjects
-from fileman.backends.gcs.settings import GCSSettings
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.gcs.uploads import LENGTH_RANGE
 from fileman.errors import FileMissing, StorageError, StorageUnavailable
@@ -28,15 +27,13 @@ _ACCESS = "an access token"
 class GCSDiagnosis:
     """Collects the problems of one configuration, for one use."""
 
-    def __init__(
-        self, client: GCSClient, objects: GCSObjects, signer: GCSSigner, settings: GCSSettings, prefix: str
-    ) -> None:
+    def __init__(self, client: GCSClient, objects: GCSObjects, signer: GCSSigner) -> None:
         self._client = client
         self._bucket = client.bucket
         self._objects = objects
         self._signer = signer
-        self._settings = settings
-        self._probe = Probe(prefix, self._explain, gcs_errors)
+        self._settings = objects.settings
+        self._probe = Probe(objects.prefix, self._explain, gcs_errors)
         self._path = self._probe.new_path()
 
     def problems(self, *, direct: bool) -> list[str]:

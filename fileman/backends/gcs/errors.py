@@ -21,13 +21,9 @@ BUSY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _BUSY_REASONS = {"rateLimitExceeded", "userRateLimitExceeded"}
 _NO_BUCKET = re.compile(r"bucket\b.*does not exist", re.IGNORECASE)
 _UNREACHABLE: tuple[type[Exception], ...] = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    google.TransportError,
-    google.TimeoutError,
-    google.ResponseError,
-    api_core.GoogleAPIError,
-)
+    requests.RequestException, urllib3.exceptions.HTTPError, google.TransportError, google.TimeoutError,
+    google.ResponseError, api_core.GoogleAPIError,
+)  # fmt: skip
 NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError)
 """What Google's libraries and our own reading raise for a response that Google would not send, such as a web page."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -9,9 +10,12 @@ import requests
 from django.utils.functional import cached_property
 from google.cloud.storage import Blob
 
+from fileman.backends.base import Backend
 from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
-from fileman.backends.values import DeleteFailure, StoredObject, Upload
+from fileman.backends.gcs.settings import GCSSettings
+from fileman.backends.gcs.signing import GCSSigner
+from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
 from fileman.errors import (
     FileMissing,
@@ -34,19 +38,26 @@ Version: TypeAlias = tuple[str, int | None]
 """Path and generation of an object, None for the live one."""
 
 
-class GCSObjects:
-    def __init__(self, client: GCSClient) -> None:
-        self._client = client
-        self._bucket = client.bucket
+class GCSObjects(Backend):
+    """The part of the backend that reads, copies and deletes objects."""
+
+    settings_class = GCSSettings
+    settings: GCSSettings
+
+    def __init__(self, config: BackendConfig) -> None:
+        super().__init__(config)
+        self.capabilities = replace(self.capabilities, signs_locally=self.settings.has_private_key)
+        self._client = GCSClient(self.settings)
+        self._signer = GCSSigner(self._client, self.settings)
+        self._bucket = self._client.bucket
 
     def stat(self, path: str) -> StoredObject:
-        """Describe an object; raise FileMissing if there is none."""
         blob = self._bucket.blob(path)
         with gcs_errors():
             blob.reload(**self._client.limits)
             return to_stored_object(blob)
 
-    def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]:
+    def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """Send the request now and yield chunks as they are read: the bytes as stored, never decompressed."""
         if length == 0:
             return iter(())
@@ -66,25 +77,25 @@ class GCSObjects:
             raise
         return _chunks(response)
 
-    def rewrite(self, upload: Upload, source: StoredObject) -> StoredObject:
-        """Copy `source` to the file path on Google's side, keeping nothing of its metadata but the type.
+    def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
+        """Copy the verified object on Google's side, keeping nothing of its metadata but the type.
 
         Each request takes one step. The answer to the last one describes the copy. Google's token for the next step is
         kept in the progress: the same step may be sent again. Without a token the outcome of a request that failed is
         unknown, and its path is not used again. Raises ObjectChanged if the source has another generation.
         """
         notes = upload.progress
-        if "rewrite_token" in notes and notes["source"] != source.etag:
+        if "rewrite_token" in notes and notes["source"] != verified.etag:
             notes.clear()
             raise ObjectChanged
         while True:
-            answer = self._rewrite_step(upload, source, notes.get("rewrite_token"))
+            answer = self._rewrite_step(upload, verified, notes.get("rewrite_token"))
             with gcs_errors():
                 if answer["done"]:
                     copy = self._bucket.blob(upload.file_path)
                     copy._set_properties(answer["resource"])  # noqa: SLF001  as the library does
                     return to_stored_object(copy)
-                notes.update(source=source.etag, rewrite_token=str(answer["rewriteToken"]))
+                notes.update(source=verified.etag, rewrite_token=str(answer["rewriteToken"]))
 
     def _rewrite_step(self, upload: Upload, source: StoredObject, token: str | None) -> dict[str, Any]:
         """Send one request that is never repeated by itself, and return Google's answer to it."""
@@ -197,7 +208,7 @@ class GCSObjects:
         except StorageMisconfigured:
             return False
 
-    def list(self, prefix: str, *, older_than: datetime | None) -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, page by page."""
         with gcs_errors():
             for blob in self._blobs(prefix):
