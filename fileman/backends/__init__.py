@@ -1,5 +1,6 @@
 """Storage backends. `get_backend(file_manager)` returns the one of a file manager."""
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
@@ -77,31 +78,26 @@ def build_config(file_manager: Configured) -> BackendConfig:
     )
 
 
-class _ByVersion:
-    """A file manager as a cache key: its row and the time of its last save, so that a change makes a new backend."""
+@dataclass(frozen=True)
+class _Version:
+    """A saved state of a file manager as a cache key, so that a change makes a new backend."""
 
-    def __init__(self, file_manager: Configured) -> None:
-        self.file_manager = file_manager
-        self.key = (file_manager.id, file_manager.modified, file_manager.backend_type)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByVersion) and self.key == other.key
+    id: UUID
+    modified: Any
+    backend_type: str
+    file_manager: Configured = field(compare=False)
 
 
 @lru_cache(maxsize=256)
-def _cached(version: _ByVersion) -> Backend:
-    backend_type = version.file_manager.backend_type
-    made = backend_class(backend_type)
-    with guard(f"The constructor of backend {backend_type!r}", StorageMisconfigured):
+def _cached(version: _Version) -> Backend:
+    made = backend_class(version.backend_type)
+    with guard(f"The constructor of backend {version.backend_type!r}", StorageMisconfigured):
         return made(build_config(version.file_manager))
 
 
 def get_backend(file_manager: Configured) -> Backend:
     """Return the backend of a file manager, made once for each of its saved states. Raises StorageMisconfigured."""
-    return _cached(_ByVersion(file_manager))
+    return _cached(_Version(file_manager.id, file_manager.modified, file_manager.backend_type, file_manager))
 
 
 def forget_backends() -> None:

@@ -25,7 +25,8 @@ class Probe:
         explain: Callable[[str, StorageError], str],
         errors: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._folder = f"{prefix}.uploads/"
+        self.folder = f"{prefix}.uploads/"
+        """Prefix of every object that a diagnosis lists or writes."""
         self._explain = explain
         self._errors = errors
         self._problems: dict[str, None] = {}
@@ -35,14 +36,9 @@ class Probe:
         """Sentences in the order of their discovery, each once."""
         return list(self._problems)
 
-    @property
-    def folder(self) -> str:
-        """Prefix of every object that a diagnosis lists or writes."""
-        return self._folder
-
     def new_path(self) -> str:
         """Return the path of an object that does not exist yet."""
-        return f"{self._folder}probe-{uuid4()}"
+        return f"{self.folder}probe-{uuid4()}"
 
     def report(self, problem: str) -> None:
         """Add a problem."""

@@ -42,9 +42,7 @@ class ObjectReader(io.RawIOBase):
 
     def __init__(self, storage: ReadableStorage, path: str, *, size: int, etag: str) -> None:
         self._storage = storage
-        self._path = path
-        self._size = size
-        self._etag = etag
+        self._stored = StoredObject(path=path, size=size, etag=etag)
         self._position = 0
 
     def readable(self) -> bool:
@@ -57,7 +55,7 @@ class ObjectReader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._stored.size}[whence]
         if base + offset < 0:
             raise ValueError("The position would be negative.")
         self._position = base + offset
@@ -70,14 +68,13 @@ class ObjectReader(io.RawIOBase):
 
     def readall(self) -> bytes:
         """Read the rest in one request. The inherited method sends one for each 8 KiB."""
-        return self._read_at_most(self._size)
+        return self._read_at_most(self._stored.size)
 
     def _read_at_most(self, length: int) -> bytes:
-        length = min(length, max(0, self._size - self._position))
+        length = min(length, max(0, self._stored.size - self._position))
         if length == 0:
             return b""
-        stored = StoredObject(path=self._path, size=self._size, etag=self._etag)
-        data = b"".join(read_exactly(self._storage, stored, start=self._position, length=length))
+        data = b"".join(read_exactly(self._storage, self._stored, start=self._position, length=length))
         self._position += length
         return data
 
