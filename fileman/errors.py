@@ -70,6 +70,10 @@ class FilemanError(Exception):
     retryable: ClassVar[bool] = False
     """True if the same call may succeed later, unchanged."""
 
+    def __init_subclass__(cls, *, code: ErrorCode | None = None) -> None:
+        if code is not None:
+            cls.code = code
+
     def __init__(
         self, message: str | None = None, *, field: Sequence[str] = (), retry_after_seconds: int | None = None
     ) -> None:
@@ -90,20 +94,17 @@ class AccessError(FilemanError):
     """The caller is not allowed to access this."""
 
 
-class Unauthenticated(AccessError):
-    code = ErrorCode.UNAUTHENTICATED
+class Unauthenticated(AccessError, code=ErrorCode.UNAUTHENTICATED):
     message = "You are not signed in. Sign in and try again."
 
 
-class PermissionDenied(AccessError):
-    code = ErrorCode.PERMISSION_DENIED
+class PermissionDenied(AccessError, code=ErrorCode.PERMISSION_DENIED):
     message = "Permission denied."
 
 
-class NotFound(AccessError):
+class NotFound(AccessError, code=ErrorCode.NOT_FOUND):
     """The object does not exist or the caller may not see it. The two cases look alike."""
 
-    code = ErrorCode.NOT_FOUND
     message = "Not found."
 
 
@@ -111,78 +112,70 @@ class RefusedError(FilemanError):
     """The request is not acceptable. Nothing was changed."""
 
 
-class RateLimited(RefusedError):
-    code = ErrorCode.RATE_LIMITED
+class RateLimited(RefusedError, code=ErrorCode.RATE_LIMITED):
     retryable = True
 
 
-class NoFileManager(RefusedError):
-    code = ErrorCode.NO_FILE_MANAGER
+class NoFileManager(RefusedError, code=ErrorCode.NO_FILE_MANAGER):
     message = "No default file manager is available to you. Pass fileManagerId."
 
 
-class FileManagerInactive(RefusedError):
-    code = ErrorCode.FILE_MANAGER_INACTIVE
+class FileManagerInactive(RefusedError, code=ErrorCode.FILE_MANAGER_INACTIVE):
     message = "This file manager is inactive. Choose another one."
 
 
-class TooManyFiles(RefusedError):
-    code = ErrorCode.TOO_MANY_FILES
+class TooManyFiles(RefusedError, code=ErrorCode.TOO_MANY_FILES):
+    pass
 
 
-class TooManyPending(RefusedError):
-    code = ErrorCode.TOO_MANY_PENDING
+class TooManyPending(RefusedError, code=ErrorCode.TOO_MANY_PENDING):
     message = "You have too many unfinished uploads. Finish or abort some of them."
     retryable = True
 
 
-class InvalidFilename(RefusedError):
-    code = ErrorCode.INVALID_FILENAME
+class InvalidFilename(RefusedError, code=ErrorCode.INVALID_FILENAME):
+    pass
 
 
-class InvalidMetadata(RefusedError):
-    code = ErrorCode.INVALID_METADATA
+class InvalidMetadata(RefusedError, code=ErrorCode.INVALID_METADATA):
+    pass
 
 
-class InvalidChecksum(RefusedError):
-    code = ErrorCode.INVALID_CHECKSUM
+class InvalidChecksum(RefusedError, code=ErrorCode.INVALID_CHECKSUM):
+    pass
 
 
-class InvalidInput(RefusedError):
-    code = ErrorCode.INVALID_INPUT
+class InvalidInput(RefusedError, code=ErrorCode.INVALID_INPUT):
+    pass
 
 
-class EmptyFile(RefusedError):
-    code = ErrorCode.EMPTY_FILE
+class EmptyFile(RefusedError, code=ErrorCode.EMPTY_FILE):
     message = "The file is empty."
 
 
-class FileTooLarge(RefusedError):
-    code = ErrorCode.FILE_TOO_LARGE
+class FileTooLarge(RefusedError, code=ErrorCode.FILE_TOO_LARGE):
+    pass
 
 
-class QuotaExceeded(RefusedError):
-    code = ErrorCode.QUOTA_EXCEEDED
+class QuotaExceeded(RefusedError, code=ErrorCode.QUOTA_EXCEEDED):
     message = "This upload would exceed your storage quota. Delete files to free space."
 
 
-class ExtensionNotAllowed(RefusedError):
-    code = ErrorCode.EXTENSION_NOT_ALLOWED
+class ExtensionNotAllowed(RefusedError, code=ErrorCode.EXTENSION_NOT_ALLOWED):
+    pass
 
 
-class MimeTypeNotAllowed(RefusedError):
-    code = ErrorCode.MIME_TYPE_NOT_ALLOWED
+class MimeTypeNotAllowed(RefusedError, code=ErrorCode.MIME_TYPE_NOT_ALLOWED):
+    pass
 
 
-class FileInUse(RefusedError):
+class FileInUse(RefusedError, code=ErrorCode.FILE_IN_USE):
     """A row of the host project protects the file's row."""
 
-    code = ErrorCode.FILE_IN_USE
     message = "This file is in use. Remove it from where it is attached first."
 
 
-class IdempotencyKeyReused(RefusedError):
-    code = ErrorCode.IDEMPOTENCY_KEY_REUSED
+class IdempotencyKeyReused(RefusedError, code=ErrorCode.IDEMPOTENCY_KEY_REUSED):
     message = "This idempotencyKey was already used with a different input. Use a new key."
 
 
@@ -190,23 +183,21 @@ class MismatchError(FilemanError):
     """The stored object is not the declared file. The upload has failed for good."""
 
 
-class SizeMismatch(MismatchError):
-    code = ErrorCode.SIZE_MISMATCH
+class SizeMismatch(MismatchError, code=ErrorCode.SIZE_MISMATCH):
+    pass
 
 
-class ChecksumMismatch(MismatchError):
-    code = ErrorCode.CHECKSUM_MISMATCH
+class ChecksumMismatch(MismatchError, code=ErrorCode.CHECKSUM_MISMATCH):
     message = "The checksum does not match the uploaded bytes. Upload the file again."
 
 
-class ContentTypeMismatch(MismatchError):
-    code = ErrorCode.CONTENT_TYPE_MISMATCH
+class ContentTypeMismatch(MismatchError, code=ErrorCode.CONTENT_TYPE_MISMATCH):
+    pass
 
 
-class RejectedByValidator(MismatchError):
+class RejectedByValidator(MismatchError, code=ErrorCode.REJECTED_BY_VALIDATOR):
     """A validator of the host project rejected the file, at initiate or at finalize. The message is the validator's."""
 
-    code = ErrorCode.REJECTED_BY_VALIDATOR
     message = "This file was rejected."
 
 
@@ -214,37 +205,31 @@ class UploadStateError(FilemanError):
     """The upload is in another state than the call requires."""
 
 
-class NotUploaded(UploadStateError):
-    code = ErrorCode.NOT_UPLOADED
+class NotUploaded(UploadStateError, code=ErrorCode.NOT_UPLOADED):
     message = "The storage has not received this upload yet. Send the bytes, then finalize again."
     retryable = True
 
 
-class PartsMissing(UploadStateError):
-    code = ErrorCode.PARTS_MISSING
+class PartsMissing(UploadStateError, code=ErrorCode.PARTS_MISSING):
     message = "Some parts are missing. Send them, then finalize again."
     retryable = True
 
 
-class UploadExpired(UploadStateError):
-    code = ErrorCode.UPLOAD_EXPIRED
+class UploadExpired(UploadStateError, code=ErrorCode.UPLOAD_EXPIRED):
     message = "This upload has expired. Start a new one."
 
 
-class UploadAborted(UploadStateError):
-    code = ErrorCode.UPLOAD_ABORTED
+class UploadAborted(UploadStateError, code=ErrorCode.UPLOAD_ABORTED):
     message = "This upload was aborted. Start a new one."
 
 
-class UploadFailed(UploadStateError):
-    code = ErrorCode.UPLOAD_FAILED
+class UploadFailed(UploadStateError, code=ErrorCode.UPLOAD_FAILED):
     message = "This upload failed. Start a new one."
 
 
-class UploadInProgress(UploadStateError):
+class UploadInProgress(UploadStateError, code=ErrorCode.UPLOAD_IN_PROGRESS):
     """Another call must continue."""
 
-    code = ErrorCode.UPLOAD_IN_PROGRESS
     message = "The upload is being verified. Call finalizeUpload again in a moment."
     retryable = True
 
@@ -256,10 +241,9 @@ class StorageError(FilemanError):
     """The storage failed. Vendor errors are mapped to these classes and never leave their backend."""
 
 
-class StorageUnavailable(StorageError):
+class StorageUnavailable(StorageError, code=ErrorCode.STORAGE_UNAVAILABLE):
     """Time-outs, refused connections, 5xx responses and throttling, which may pass."""
 
-    code = ErrorCode.STORAGE_UNAVAILABLE
     message = "The storage is unavailable. Try again in a moment."
     retryable = True
 
@@ -289,15 +273,13 @@ class StorageFull(StorageUnavailable):
     message = "The storage is full. Try again later."
 
 
-class StorageMisconfigured(StorageError):
+class StorageMisconfigured(StorageError, code=ErrorCode.STORAGE_MISCONFIGURED):
     """Wrong credentials, an unknown bucket or a missing permission. An administrator must act."""
 
-    code = ErrorCode.STORAGE_MISCONFIGURED
     message = "The storage rejected the server. Ask an administrator to check the settings of the file manager."
 
 
-class FileMissing(StorageError):
+class FileMissing(StorageError, code=ErrorCode.NOT_UPLOADED):
     """No object is stored at the path. Every backend raises this error."""
 
-    code = ErrorCode.NOT_UPLOADED
     message = "The storage has no object at this path."

@@ -69,16 +69,8 @@ def replace_file_manager(storage: DemoStorage) -> None:
 
 def save_offer(storages: Iterable[DemoStorage]) -> None:
     """Write down for the pages which storages this run offers, without their settings."""
-    offer = [
-        {
-            "name": storage.name,
-            "backend_type": storage.backend_type,
-            "available": not storage.reason,
-            "reason": storage.reason,
-            "origin": storage.origin,
-        }
-        for storage in storages
-    ]
+    shown = ("name", "backend_type", "reason", "origin")
+    offer = [{key: getattr(one, key) for key in shown} | {"available": not one.reason} for one in storages]
     _get_offer_path().write_text(json.dumps(offer))
 
 

@@ -79,11 +79,8 @@ class Command(BaseCommand):
             problems = diagnose_manager(manager)
             failing += bool(problems)
             owner = f", group {manager.group}" if manager.group else ""
-            self.stdout.write(
-                f"{manager.name} ({manager.backend_type}{owner}): {'' if problems else 'works.'}".rstrip()
-            )
-            for problem in problems:
-                self.stdout.write(f"  {problem}")
+            title = f"{manager.name} ({manager.backend_type}{owner}):{'' if problems else ' works.'}"
+            self.stdout.write("\n  ".join([title, *problems]))
         if failing:
             raise CommandError(f"{failing} of {len(managers)} file managers do not work.")
 
@@ -91,16 +88,14 @@ class Command(BaseCommand):
         wrong = []
         for file in files:
             lines, fault = diagnose_file(file, now=timezone.now())
-            self.stdout.write(f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes")
-            for line in lines:
-                self.stdout.write(f"  {line}")
+            title = f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes"
+            self.stdout.write("\n  ".join([title, *lines]))
             wrong += [fault] if fault else []
         if wrong:
             raise CommandError(" ".join(wrong))
 
     def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> None:
-        self.stdout.write("The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:")
-        for deletion in deletions:
-            self.stdout.write(f"  {describe_deletion(deletion)}")
+        title = "The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:"
+        self.stdout.write("\n  ".join([title, *map(describe_deletion, deletions)]))
         if any(deletion.attempts for deletion in deletions):
             raise CommandError("The storage refuses the deletion. Cleanup tries again.")
