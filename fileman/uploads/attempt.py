@@ -14,21 +14,9 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from fileman import errors
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import (
-    FilemanError,
-    FileMissing,
-    MismatchError,
-    NotUploaded,
-    ObjectChanged,
-    OutOfTime,
-    PartsMissing,
-    StorageError,
-    StorageUnavailable,
-    UploadInProgress,
-    UploadLost,
-)
 from fileman.models import File
 from fileman.signals import file_completed
 from fileman.uploads import disposal, transitions, verification
@@ -39,7 +27,7 @@ from fileman.uploads.verification import Claims, Verified
 from fileman.validation import content_types
 
 logger = logging.getLogger("fileman.lifecycle")
-FORGETFUL = (NotUploaded, PartsMissing, FileMissing, UploadLost, ObjectChanged)
+FORGETFUL = (errors.NotUploaded, errors.PartsMissing, errors.FileMissing, errors.UploadLost, errors.ObjectChanged)
 """Errors after which nothing of what was established holds any more."""
 
 
@@ -80,20 +68,20 @@ class Attempt:
         )
 
 
-def run(attempt: Attempt) -> FilemanError | None:
+def run(attempt: Attempt) -> errors.FilemanError | None:
     """Work under the lease and give it up in every case: completed, failed, or pending again."""
     file, now = attempt.file, attempt.now
     try:
         facts = _verify_and_publish(attempt)
-    except MismatchError as error:
+    except errors.MismatchError as error:
         return _fail(attempt, error)
-    except (UploadInProgress, NotUploaded, PartsMissing, StorageError) as error:
+    except (errors.UploadInProgress, errors.NotUploaded, errors.PartsMissing, errors.StorageError) as error:
         return _break_off(attempt, error)
     except BaseException:
         _release(attempt)
         raise
     if not transitions.complete(file, attempt.attempt_id, facts, has_tried=attempt.has_tried, now=now):
-        return UploadInProgress()
+        return errors.UploadInProgress()
     file_completed.send_robust(sender=File, file_id=file.pk)
     return None
 
@@ -109,11 +97,11 @@ def _release(attempt: Attempt) -> None:
     )
 
 
-def _fail(attempt: Attempt, mismatch: MismatchError) -> FilemanError:
+def _fail(attempt: Attempt, mismatch: errors.MismatchError) -> errors.FilemanError:
     """End the upload for good, if the storage itself contradicts it and not something that answers in its place."""
     try:
         _question_storage(attempt)
-    except StorageError as error:
+    except errors.StorageError as error:
         return _break_off(attempt, error)
     file, now = attempt.file, attempt.now
     logger.info("file %s: %s", file.pk, mismatch.message)
@@ -123,16 +111,16 @@ def _fail(attempt: Attempt, mismatch: MismatchError) -> FilemanError:
     return mismatch
 
 
-def _break_off(attempt: Attempt, error: FilemanError) -> FilemanError:
+def _break_off(attempt: Attempt, error: errors.FilemanError) -> errors.FilemanError:
     """Make the upload pending again, and return the client's error."""
-    if isinstance(error, UploadInProgress | OutOfTime):
+    if isinstance(error, errors.UploadInProgress | errors.OutOfTime):
         _release(attempt)
-        return UploadInProgress()
+        return errors.UploadInProgress()
     logger.warning("file %s: finalize broke off: %s", attempt.file.pk, error.message)
     if isinstance(error, FORGETFUL):
         attempt.progress.forget()
     _release(attempt)
-    return NotUploaded() if isinstance(error, FileMissing) else error
+    return errors.NotUploaded() if isinstance(error, errors.FileMissing) else error
 
 
 def _question_storage(attempt: Attempt) -> None:
@@ -146,11 +134,11 @@ def _question_storage(attempt: Attempt) -> None:
     if not progress.is_questioned:
         if backend.find(f"{attempt.upload.upload_path}.absent"):
             progress.forget()
-            raise StorageUnavailable
+            raise errors.StorageUnavailable
         progress.is_questioned = True
     again = backend.stat(progress.stored.path)
     if (again.etag, again.size) != (progress.stored.etag, progress.stored.size):
-        raise ObjectChanged
+        raise errors.ObjectChanged
 
 
 def _verify_and_publish(attempt: Attempt) -> Facts:
@@ -183,7 +171,7 @@ def _verify_earlier_try(attempt: Attempt) -> Verified | None:
         if stored is not None:
             try:
                 return _verify(attempt, stored)
-            except MismatchError as error:
+            except errors.MismatchError as error:
                 logger.info("file %s: try %s is not the upload: %s", file.pk, number, error.message)
                 progress.forget()
         progress.next_look = number + 1
@@ -198,7 +186,7 @@ def _get_assembled(attempt: Attempt) -> StoredObject:
     if attempt.progress.stored is not None:
         return attempt.progress.stored
     if attempt.state.needs_begin:
-        raise UploadLost
+        raise errors.UploadLost
     stored = attempt.backend.assemble(attempt.upload)
     attempt.progress.notes.clear()  # from now on they are those of publish
     return stored
@@ -217,7 +205,7 @@ def _publish(attempt: Attempt, verified: Verified) -> Verified:
         if progress.notes:
             progress.try_number = number
         else:
-            attempt.has_tried = attempt.has_tried and not isinstance(error, OutOfTime)  # which sends no request
+            attempt.has_tried = attempt.has_tried and not isinstance(error, errors.OutOfTime)  # which sends no request
             progress.try_number, progress.next_look = None, 0
         raise
     return _compare(attempt, published, verified)
@@ -230,10 +218,10 @@ def _compare(attempt: Attempt, published: StoredObject, verified: Verified) -> V
     if same is None and not attempt.backend.capabilities.pins_copies:
         try:
             return _verify(attempt, published)
-        except MismatchError as error:
-            raise ObjectChanged from error
+        except errors.MismatchError as error:
+            raise errors.ObjectChanged from error
     if same is False:
-        raise ObjectChanged
+        raise errors.ObjectChanged
     return replace(verified, stored=published)
 
 

@@ -73,7 +73,7 @@ def build_upload(file: File, *, now: datetime, try_number: int = 0, notes: dict[
 def begin(file: File, *, origin: str | None, now: datetime) -> None:
     """Start the upload on the storage and note it on the file in hand, unsaved. Raises StorageError."""
     begun = get_backend(file.file_manager).begin(build_upload(file, now=now), origin=origin)
-    replace(UploadState.from_file(file), begun=begun, origin=origin).set_on(file)
+    file.upload_state = replace(UploadState.from_file(file), begun=begun, origin=origin).to_json()
 
 
 def find_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:

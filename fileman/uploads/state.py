@@ -113,10 +113,6 @@ class UploadState:
         required = {"strategy": plan.strategy.value, "part_size": plan.part_size, "total_parts": plan.total_parts}
         return required | {key: value for key, value in optional.items() if value is not None}
 
-    def set_on(self, file: File) -> None:
-        """Put the state on a file in hand, unsaved."""
-        file.upload_state = self.to_json()
-
     def update_for(self, file: File) -> dict[str, Any]:
         """Return the argument with which `QuerySet.update` writes the state to this file's row."""
         return {"upload_state": OpenedObject(self.to_json(), row=file.pk)}

@@ -2,19 +2,12 @@
 
 from dataclasses import dataclass
 
+from fileman import errors
 from fileman.backends import Backend, get_backend
 from fileman.backends.streams import read_exactly
 from fileman.backends.time_limit import is_over, time_limit
 from fileman.backends.values import StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
-from fileman.errors import (
-    ChecksumMismatch,
-    ContentTypeMismatch,
-    ObjectChanged,
-    SizeMismatch,
-    StorageUnavailable,
-    UploadInProgress,
-)
 from fileman.models import File
 from fileman.uploads.state import Progress
 from fileman.validation import acceptance, content_types, validators
@@ -104,7 +97,7 @@ def check_late_claims(file: File, claims: Claims) -> Checksum | None:
     """
     if claims.size is not None and claims.size != file.file_size:
         message = f"The file has {file.file_size} bytes; fileSize is {claims.size}."
-        raise SizeMismatch(message, field=("fileSize",))
+        raise errors.SizeMismatch(message, field=("fileSize",))
     given = claims.checksum
     if given is None:
         return None
@@ -114,25 +107,25 @@ def check_late_claims(file: File, claims: Claims) -> Checksum | None:
         computed = _hash(stored, {given.algorithm}, backend=get_backend(file.file_manager))
         known = Checksum(algorithm=given.algorithm, hexdigest=computed[given.algorithm])
     if known != given:
-        raise ChecksumMismatch(field=("checksum",))
+        raise errors.ChecksumMismatch(field=("checksum",))
     return given
 
 
 def _check_size(upload: Upload, stored: StoredObject, claims: Claims) -> None:
     for size, told in ((upload.size, f"{upload.size} were declared"), (claims.size, f"fileSize is {claims.size}")):
         if size not in (None, stored.size):
-            raise SizeMismatch(f"The storage holds {stored.size} bytes; {told}.", field=("fileSize",))
+            raise errors.SizeMismatch(f"The storage holds {stored.size} bytes; {told}.", field=("fileSize",))
 
 
 def _check_form(file: File, upload: Upload, stored: StoredObject) -> None:
     if stored.irregular:
-        raise ContentTypeMismatch(f"The stored object is not a plain upload: {stored.irregular}.")
+        raise errors.ContentTypeMismatch(f"The stored object is not a plain upload: {stored.irregular}.")
     if stored.content_encoding:
-        raise ContentTypeMismatch("The stored object has a Content-Encoding, so downloads would differ from it.")
+        raise errors.ContentTypeMismatch("The stored object has a Content-Encoding, so downloads would differ from it.")
     kept = content_types.canonical(stored.content_type.lower())
     # Elsewhere the type is ours. Requests that an earlier version signed had the declared one.
     if stored.path == upload.upload_path and kept not in {"", upload.content_type, file.content_type}:
-        raise ContentTypeMismatch(f"The file was declared as {file.content_type}, but stored with another type.")
+        raise errors.ContentTypeMismatch(f"The file was declared as {file.content_type}, but stored with another type.")
 
 
 def _check_checksums(
@@ -148,7 +141,7 @@ def _check_checksums(
         known |= computed
     for checksum in given:
         if known[checksum.algorithm] != checksum.hexdigest:
-            raise ChecksumMismatch(field=("checksum",))
+            raise errors.ChecksumMismatch(field=("checksum",))
     names = [given[-1].algorithm] if given else [name for name in PREFERRED if name in known]
     return Checksum(algorithm=names[0], hexdigest=known[names[0]]) if names else None
 
@@ -168,9 +161,9 @@ def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend) -> di
                 one.update(chunk)
             partial.offset += len(chunk)
             if is_over() and partial.offset < stored.size:
-                raise UploadInProgress
-    except (UploadInProgress, StorageUnavailable) as error:
-        if not isinstance(error, ObjectChanged):
+                raise errors.UploadInProgress
+    except (errors.UploadInProgress, errors.StorageUnavailable) as error:
+        if not isinstance(error, errors.ObjectChanged):
             _remember(key, partial)
         raise
     return {name: one.hexdigest() for name, one in partial.hashers.items()}
