@@ -10,6 +10,7 @@ from fileman.errors import InvalidMetadata
 MAX_BYTES = 8 * 1024
 MAX_KEYS = 50
 MAX_DEPTH = 5
+_SCALARS = (str, int, float, type(None))
 # An escaped NUL in JSON. Six characters that only look like one have another backslash before them.
 _ESCAPED_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
@@ -48,11 +49,9 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any], *, field: tuple[str
 def is_deeper_than(levels: int, value: object) -> bool:
     """Return True if objects and lists are nested deeper. Looks no further down, so that hostile values cost little."""
     level = [value]
-    for _ in range(levels + 1):
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return False
-    return True
+    for _ in range(levels):
+        level = [child for item in level for child in _children(item) if not isinstance(child, _SCALARS)]
+    return any(_children(item) for item in level)
 
 
 def _children(value: object) -> list[object]:

@@ -112,8 +112,8 @@ def test_a_search_over_shapes_finds_no_expensive_request() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(2, 5))
+@pytest.mark.parametrize("seed", range(2, 4))
 def test_longer_searches_find_none(seed: int) -> None:
-    calls, shape = find_worst(seed, random_shapes=200, mutations=400)
+    calls, shape = find_worst(seed, random_shapes=100, mutations=150)
 
     assert 5_000 < calls < MOST_CALLS, shape
