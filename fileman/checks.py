@@ -1,6 +1,7 @@
-"""System checks. They make no network calls."""
+"""System checks. They make no network calls, except that W006 looks up the names of storages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -8,7 +9,8 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
-from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.models import CASCADE, ForeignObjectRel
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
@@ -101,6 +103,20 @@ def check_database(**_: Any) -> list[CheckMessage]:
     if not django_settings.USE_TZ:
         errors.append(Error("fileman needs USE_TZ = True: its API returns times with an offset.", id="fileman.E006"))
     return errors
+
+
+@register(checks.Tags.database)
+def check_file_managers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return fileman.W006 for each file manager that could not be saved today. `migrate` runs this check."""
+    found: list[CheckMessage] = []
+    with suppress(DatabaseError):  # of a database before its migrations
+        for manager in apps.get_model("fileman", "FileManager").objects.all() if databases else ():
+            try:
+                manager.validate_configuration()
+            except ValidationError as error:
+                message = f"The file manager {manager} does not work: {' '.join(error.messages)}"
+                found.append(checks.Warning(message, id="fileman.W006"))
+    return found
 
 
 @register("fileman")

@@ -21,6 +21,7 @@ MIB = 1024**2
 # Seven days, the longest that S3 and GCS sign (AWS: "Sharing objects with presigned URLs"; GCS: "Signed URLs").
 URL_LIFETIME_CAP_SECONDS = 604_800
 BATCH_CAP = 100
+_ENDPOINT = re.compile(r"(https?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 INLINE_CHOICES = ("application/pdf", "audio/*", "video/*", "text/plain", "image/svg+xml")
 
 
@@ -109,6 +110,14 @@ class FilemanSettings:
     """Put before the names of fileman's types in the schema, except inputs of mutations. Read once, as those are."""
     ALLOW_INSECURE_ENDPOINTS: bool | None = None
     """Accept plain http in endpoints of storages. None: only under DEBUG."""
+    TRUSTED_ENDPOINTS: Sequence[str] = ()
+    """Hosts that may have private addresses, get this server's own credentials and mount the content view.
+
+    "minio.internal" (each port), "10.0.0.5:9000", "[fd00::5]:9000", or an origin, which also allows http if it is one:
+    "http://minio.internal:9000". No wildcards.
+    """
+    CREDENTIALS_FOLDERS: Sequence[str] = ()
+    """Absolute paths of the folders whose files the settings of GCS may name as `credentials`."""
 
     @property
     def full_timeout_seconds(self) -> float:
@@ -172,7 +181,11 @@ def _value_problems(values: FilemanSettings) -> list[str]:
         problems.append("PUBLIC_URL must begin with https:// or http://.")
     elif urlsplit(values.PUBLIC_URL).path not in {"", "/"}:
         problems.append("PUBLIC_URL must not have a path. Set FORCE_SCRIPT_NAME in Django's settings for that.")
-    return problems
+    return problems + [
+        f'TRUSTED_ENDPOINTS: {entry!r} must look like "host", "host:port" or "https://host:port".'
+        for entry in map(str, values.TRUSTED_ENDPOINTS)
+        if not _ENDPOINT.fullmatch(entry)
+    ]
 
 
 def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,8 @@ VAR_DIR            folder for generated files: SQLite, media, static files; defa
 MEDIA_ROOT         folder of the local file manager; default: media in VAR_DIR
 STORAGE_ORIGINS    comma-separated origins of the storages that the project's own pages may connect to
 PUBLIC_URL         base of absolute URLs if it is not the request's host
+TRUSTED_ENDPOINTS  comma-separated hosts or origins of storages in private networks: https://minio.internal:9000,...
+CREDENTIALS_FOLDERS  comma-separated folders with key files that GCS file managers may name
 KMS_KEY_ID         for S3 file managers that use aws:kms encryption without a key of their own
 HSTS_SECONDS       for this host; default one year, 0 under DEBUG. HSTS_INCLUDE_SUBDOMAINS and HSTS_PRELOAD: default 0
 LOG_LEVEL          of the logger "fileman"; default INFO
@@ -143,6 +145,8 @@ FILEMAN_SETTINGS = {
     "ALLOWED_ORIGINS": CORS_ALLOWED_ORIGINS and [*CORS_ALLOWED_ORIGINS, *_OWN_ORIGINS],
     "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "KMS_KEY_ID": env.str("KMS_KEY_ID", default=""),
+    "TRUSTED_ENDPOINTS": env.list("TRUSTED_ENDPOINTS", default=[]),
+    "CREDENTIALS_FOLDERS": env.list("CREDENTIALS_FOLDERS", default=[]),
     "GRAPHQL_USER_TYPE": "schema.users.User",
 }
 

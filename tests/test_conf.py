@@ -77,6 +77,13 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "Setting 'CLEANUP_EXPIRED_UPLOADS' must be true or false."),
         ({"USER_QUOTA_BYTES": 1.5}, "Setting 'USER_QUOTA_BYTES' must be an integer or null."),
         ({"MAX_BATCH_FILES": True}, "Setting 'MAX_BATCH_FILES' must be an integer."),
+        *[
+            (
+                {"TRUSTED_ENDPOINTS": [entry]},
+                f'TRUSTED_ENDPOINTS: {entry!r} must look like "host", "host:port" or "https://host:port".',
+            )
+            for entry in ("*.internal", "10.0.0.0/8", "https://host/path", "ftp://host", "")
+        ],
         ({"SWEEP_GRACE": 1800}, "Setting 'SWEEP_GRACE' must be a timedelta."),
     ],
 )

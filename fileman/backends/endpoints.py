@@ -3,15 +3,17 @@
 from urllib.parse import SplitResult, urlsplit
 
 from fileman import conf
+from fileman.backends.addresses import is_plain
 
 # An object's name has at most 1024 bytes. The rest is for the names below the prefix.
 PREFIX_MAX_BYTES = 500
+_PORTS = {"https": 443, "http": 80}
 
 
 def parsed(url: str) -> SplitResult:
     """Return the parts of a URL, all empty for a malformed one such as "https://["."""
     try:
-        return urlsplit(url)
+        return urlsplit("" if url != url.strip() or set(url) & set("\t\r\n") else url)  # else it drops these
     except ValueError:
         return urlsplit("")
 
@@ -32,30 +34,39 @@ def prefix_problems(prefix: str) -> list[str]:
     return []
 
 
-def endpoint_problems(endpoint: str | None, *, setting: str) -> list[str]:
-    """Return the problems of a store's endpoint: it has a scheme, a host and perhaps a port, nothing more."""
-    if not endpoint:
-        return []
-    url = parsed(endpoint)
-    if not has_plain_host(url) or url.path.strip("/") or url.query:
-        return [f'{setting} must look like "https://host" or "https://host:port".']
-    return insecurity_problems(url, setting=setting)
+def path_problems(endpoint: str | None, *, setting: str) -> list[str]:
+    """Return the problem of a well-formed endpoint that has a path."""
+    url = parsed(endpoint or "")
+    return [f"{setting} must have no path."] if url.netloc and url.path.strip("/") else []
 
 
-def insecurity_problems(url: SplitResult, *, setting: str) -> list[str]:
-    """Return a problem for plain http, unless the settings allow it."""
-    if url.scheme == "http" and not conf.insecure_endpoints_allowed():
-        return [f"{setting} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."]
-    return []
+def private_problem(url: SplitResult, *, name: str) -> str:
+    """Return the sentence for an address in a private network, with the line that allows it."""
+    return f"{name} leads to an address that is not public. If it may, {advise_trust(url)}."
+
+
+def advise_trust(url: SplitResult) -> str:
+    return f"add {get_origin(url)!r} to TRUSTED_ENDPOINTS in FILEMAN_SETTINGS"
+
+
+def is_trusted(url: SplitResult, *, as_origin: bool = False) -> bool:
+    """Return True if TRUSTED_ENDPOINTS has the host, "host:port" or origin of the URL; `as_origin`: the origin."""
+    host, usual_port = url.hostname or "", _PORTS.get(url.scheme)
+    host = f"[{host}]" if ":" in host else host
+    named = f"{host}:{url.port or usual_port}"
+    names = {f"{url.scheme}://{named}", f"{url.scheme}://{named}".removesuffix(f":{usual_port}")}
+    names |= set() if as_origin else {host, named}
+    return any(entry.lower().rstrip("/") in names for entry in conf.settings().TRUSTED_ENDPOINTS)
 
 
 def has_plain_host(url: SplitResult) -> bool:
     """Return True for http or https with a host and perhaps a port, without user and fragment."""
     try:
-        is_plain = bool(url.hostname) and "@" not in url.netloc and not url.fragment and url.port != 0
+        is_whole = "@" not in url.netloc and not url.fragment and url.port != 0 and not url.netloc.endswith(":")
     except ValueError:
         return False
-    return is_plain and url.scheme in {"https", "http"}
+    host = url.hostname or ""
+    return is_whole and url.scheme in _PORTS and is_plain(host) and (":" in host) == ("[" in url.netloc)
 
 
 def get_origin(url: SplitResult) -> str:

@@ -141,6 +141,8 @@ class FileManager(models.Model):
         if problems:
             raise ValidationError(problems)
         backend = kind(build_config(self))
+        if problems := backend.settings.name_problems():
+            raise ValidationError(problems)
         self.location = backend.location()
         self._refuse_taken_name()
         self._refuse_foreign_location()
@@ -169,12 +171,14 @@ class FileManager(models.Model):
 
     def _refuse_move(self, backend: Backend) -> None:
         """Raise ValidationError if the place changes under existing files, or to one that must not hold uploads."""
-        old = type(self).objects.filter(pk=self.pk).values_list("location", flat=True).first()
-        if old is not None and old != self.location and (self.files.exists() or self.deletions.exists()):
-            raise ValidationError(
-                "This file manager has files, so its storage cannot change. Create a new file manager."
-            )
-        if old != self.location and (problems := backend.place_problems()):
+        old = type(self).objects.filter(pk=self.pk).first()
+        moved = ["its storage"] if old is None or old.location != self.location else []
+        given = [name for name in backend.settings.fixed if self.settings.get(name)]
+        fixed = [name for name in given if old is None or self.settings[name] != old.settings.get(name)]
+        if old is not None and (moved or fixed) and (self.files.exists() or self.deletions.exists()):
+            problem = f"This file manager has files, so {' and '.join(moved + fixed)} cannot change."
+            raise ValidationError(f"{problem} Create a new file manager.")
+        if moved and (problems := backend.place_problems()):
             raise ValidationError(problems)
 
     @property

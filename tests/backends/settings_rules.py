@@ -18,10 +18,9 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "azure": {"account_name": "acmefiles", "account_key": AZURE_KEY, "container_name": "documents"},
     "gcs": {"bucket_name": "my-bucket"},
 }
+ENDPOINT = {"s3": "endpoint_url", "azure": "endpoint", "gcs": "endpoint"}
 ENDPOINT_SHAPE = {
-    "s3": 'endpoint_url must look like "https://host" or "https://host:port".',
-    "azure": 'endpoint must look like "https://host" or "https://host/account".',
-    "gcs": 'endpoint must look like "https://host" or "https://host:port".',
+    vendor: f'{name} must look like "https://host" or "https://host:port".' for vendor, name in ENDPOINT.items()
 }
 Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
 UrlRules = Mapping[str, Sequence[tuple[str, str]]]
@@ -161,7 +160,7 @@ URLS: UrlRules = {
 }
 OWN_FOLDER = {"base_path": "/app/media/uploads", "base_url": "/media/uploads/", "create_directories": True}
 OWN_FOLDER |= {"permissions": 0o644, "directory_permissions": 0o755}
-DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.example.com:9000"
+DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.a.example"
 AZURITE = "https://azurite.internal:10000/acmefiles"
 # Type, settings beside the good ones, backend_url, location.
 LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
@@ -171,8 +170,13 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("file", {"base_path": "/srv/my files"}, "file:///srv/my%20files", "file:/srv/my files"),
     ("file", OWN_FOLDER, "file:///app/media/uploads/", "file:/app/media/uploads"),
     ("s3", {"region_name": "us-east-1", "server_side_encryption": "AES256"}, "s3://my-bucket/", "s3:aws/my-bucket/"),
-    ("s3", {"endpoint_url": DIGITAL_OCEAN}, f"{DIGITAL_OCEAN}/my-bucket/", f"s3:{DIGITAL_OCEAN}/my-bucket/"),
-    ("s3", {"endpoint_url": "https://S3.example.com:9000"}, f"{ANY_S3}/my-bucket/a/", f"s3:{ANY_S3}/my-bucket/a/"),
+    ("s3", {"endpoint_url": DIGITAL_OCEAN, **S3_KEYS}, f"{DIGITAL_OCEAN}/my-bucket/", f"s3:{DIGITAL_OCEAN}/my-bucket/"),
+    (
+        "s3",
+        {"endpoint_url": "https://S3.a.example", **S3_KEYS},
+        f"{ANY_S3}/my-bucket/a/",
+        f"s3:{ANY_S3}/my-bucket/a/",
+    ),
     ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),
@@ -185,5 +189,10 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
         ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
         for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")
     ],
-    ("gcs", {"endpoint": "https://Storage.Example.com:8443"}, "", "gcs:https://storage.example.com:8443/my-bucket/"),
+    (
+        "gcs",
+        {"endpoint": "https://Storage.GoogleAPIs.com:8443"},
+        "",
+        "gcs:https://storage.googleapis.com:8443/my-bucket/",
+    ),
 ]

@@ -173,6 +173,26 @@ def test_the_place_of_a_manager_with_files_cannot_change(user: User, tmp_path: A
     manager.save()
 
 
+@pytest.mark.parametrize("base_url", ["https://files.example.com/x/", "/elsewhere/"])
+def test_signed_urls_of_existing_files_lead_nowhere_else(user: User, tmp_path: Any, base_url: str) -> None:
+    """They can come back to this site's own view"""
+    settings = {"base_path": str(tmp_path), "base_url": "https://files.example.com/"}
+    manager = FileManager.objects.create(name="Local", backend_type="file", settings=settings, is_default=True)
+    upload(user, into=manager)
+
+    manager.settings = {**settings, "base_url": base_url}
+    with pytest.raises(ValidationError) as refusal:
+        manager.save()
+    assert refusal.value.messages == [
+        "This file manager has files, so base_url cannot change. Create a new file manager."
+    ]
+    assert FileManager.objects.get().settings == settings
+
+    manager.settings = {"base_path": str(tmp_path)}
+    manager.save()
+    assert FileManager.objects.get().settings == {"base_path": str(tmp_path)}
+
+
 def test_a_secret_is_not_sent_to_a_new_host_while_files_exist(user: User) -> None:
     keys = {"bucket_name": "bucket", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}
     manager = s3("S3", "", settings=keys, is_default=True)

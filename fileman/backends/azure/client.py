@@ -8,10 +8,12 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, LinearRetry
+from urllib3.util import Retry
 
 from fileman import conf
 from fileman.backends.azure.errors import azure_errors
 from fileman.backends.azure.settings import AzureSettings
+from fileman.backends.connections import new_session
 from fileman.backends.time_limit import is_limited, start_call
 
 RETRIES = 1
@@ -27,6 +29,7 @@ class AzureClient:
 
     def __init__(self, settings: AzureSettings) -> None:
         self.account = settings.account
+        self._trusts = settings.trusts
         self.container_name = settings.container_name
         self._lock = Lock()
         self._service: BlobServiceClient | None = None
@@ -36,9 +39,21 @@ class AzureClient:
         if self._service is None:
             with self._lock, azure_errors():
                 self._service = self._service or BlobServiceClient(
-                    self.account.url, credential=self._build_credential(), **client_options()
+                    self.account.url, credential=self._build_credential(), **self.options
                 )
         return self._service
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of every SDK client. Its default retries would wait 15 seconds."""
+        session = new_session(Retry(total=False, redirect=False, raise_on_status=False), self._trusts)
+        return {
+            "retry_policy": AzureRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
+            "transport": AzureTransport(session=session, **_timeouts()),
+            "permit_redirects": False,
+            "max_single_get_size": CHUNK_BYTES,
+            "max_chunk_get_size": CHUNK_BYTES,
+        }
 
     @property
     def container(self) -> ContainerClient:
@@ -58,7 +73,7 @@ class AzureClient:
         from azure.identity import DefaultAzureCredential
 
         # Its default is up to five retries and 300 seconds for one attempt.
-        return DefaultAzureCredential(retry_total=0, **_timeouts())
+        return DefaultAzureCredential(retry_total=0, permit_redirects=False, **_timeouts())
 
 
 class AzureTransport(RequestsTransport):  # type: ignore[misc]  # azure-core exports it without its type
@@ -85,16 +100,6 @@ class AzureRetry(LinearRetry):
     def configure_retries(self, request: Any) -> dict[str, Any]:
         settings = super().configure_retries(request)
         return {**settings, "total": 0} if is_limited() else settings
-
-
-def client_options() -> dict[str, Any]:
-    """Return the options of every SDK client. Its default retries would wait 15 seconds."""
-    return {
-        "retry_policy": AzureRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
-        "transport": AzureTransport(**_timeouts()),
-        "max_single_get_size": CHUNK_BYTES,
-        "max_chunk_get_size": CHUNK_BYTES,
-    }
 
 
 def _timeouts() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from azure.storage.blob import BlobClient, CorsRule
 from django.utils import timezone
 
 from fileman import conf
-from fileman.backends.azure.client import AzureClient, client_options
+from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, get_status_and_code
 from fileman.backends.azure.signing import CREATE, READ, AzureSigner
 from fileman.backends.diagnosis import PROBE, PROBE_SECONDS, Probe, describe_lock, matches
@@ -72,7 +72,7 @@ class AzureDiagnosis:
 
     def _signed(self, path: str, permission: str) -> BlobClient:
         url = self._signer.url(path, permission, expires_in=PROBE_SECONDS, now=timezone.now())
-        return BlobClient.from_blob_url(url, **client_options())
+        return BlobClient.from_blob_url(url, **self._client.options)
 
     def _check_cors(self) -> None:
         """Check that a CORS rule allows uploads, and from each of ALLOWED_ORIGINS."""
@@ -99,7 +99,7 @@ class AzureDiagnosis:
             return _SENTENCES.get(code, f"Azure returned {status} {code} when asked to {deed}.")
         if isinstance(error, StorageUnavailable):
             return f"Azure cannot be reached at {self._client.account.url}."
-        return f"The request to {deed} could not be sent: {type(cause).__name__}."
+        return f"The request to {deed} could not be sent: {type(cause).__name__}." if cause else error.message
 
 
 def _allows_uploads(rule: CorsRule) -> bool:

@@ -5,15 +5,19 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import SplitResult
 
-from fileman.backends.endpoints import folder, has_plain_host, insecurity_problems, parsed, prefix_problems
+from fileman.backends.endpoints import folder, parsed, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# Hosts that Azure names after the account. Custom domains and private links look different.
-_ACCOUNT_HOST = re.compile(r"([a-z0-9]{3,24})(-secondary)?\.(z[0-9]+\.)?blob\.")
+# Hosts that Azure names after the account, in its public and sovereign clouds. Custom domains look different.
+_ACCOUNT_HOST = re.compile(
+    r"([a-z0-9]{3,24})(-secondary)?\."
+    r"(blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|z[0-9]+\.blob\.storage\.azure\.net)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Account:
 class AzureSettings(BackendSettings):
     """Two of account_name, account_key and connection_string may state the same, but must not contradict."""
 
+    provider_hosts: ClassVar[re.Pattern[str]] = _ACCOUNT_HOST
+
     container_name: str
     """3 to 63 lowercase letters, digits and single hyphens (a rule of Azure)."""
     account_name: str | None = None
@@ -41,6 +47,14 @@ class AzureSettings(BackendSettings):
     """As the portal shows it, with AccountName and AccountKey."""
     endpoint: str | None = None
     """The account's blob URL. Default: BlobEndpoint of connection_string, else Azure's public cloud."""
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        return {} if self._source_problems() else {"endpoint": self.account.url}
+
+    @property
+    def has_credentials(self) -> bool:
+        return bool(self.account.key)
 
     def problems(self) -> list[str]:
         problems = super().problems()
@@ -92,7 +106,11 @@ class AzureSettings(BackendSettings):
             problems.append("account_name must be 3 to 24 lowercase letters and digits.")
         if account.key and not _is_base64(account.key):
             problems.append("The account key is not base64. Copy it again from the portal.")
-        return problems + _url_problems(account)
+        url = parsed(account.url)
+        owner = _ACCOUNT_HOST.fullmatch(url.hostname or "")
+        if owner and owner[1] != account.name:
+            problems.append(f"endpoint belongs to the account {owner[1]!r}, but account_name is {account.name!r}.")
+        return problems
 
 
 def location_problems(backend_url: str, settings: AzureSettings) -> list[str]:
@@ -137,20 +155,6 @@ def _parse_connection_string(connection_string: str | None) -> Mapping[str, str]
     """Return the parts of a connection string by lowercase name."""
     pairs = (part.partition("=") for part in (connection_string or "").split(";"))
     return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
-
-
-def _url_problems(account: Account) -> list[str]:
-    url = parsed(account.url)
-    if not has_plain_host(url) or url.query:
-        return ['endpoint must look like "https://host" or "https://host/account".']
-    if insecure := insecurity_problems(url, setting="endpoint"):
-        return insecure
-    if url.scheme == "http" and not account.key:
-        return ["endpoint must be https if account_key is not set: tokens are not sent over plain http."]
-    owner = _ACCOUNT_HOST.match(url.netloc.lower())
-    if owner and owner[1] != account.name:
-        return [f"endpoint belongs to the account {owner[1]!r}, but account_name is {account.name!r}."]
-    return []
 
 
 def _is_base64(key: str) -> bool:

@@ -1,10 +1,14 @@
 """The settings of a file manager of type "file", and `backend_url` beside them."""
 
 import os.path
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import unquote
 
-from fileman.backends.endpoints import parsed
+from fileman import conf
+from fileman.backends.endpoints import advise_trust, get_origin, has_plain_host, is_trusted, parsed
 from fileman.backends.filesystem.entries import is_plain
 from fileman.backends.settings import BackendSettings
 
@@ -15,6 +19,8 @@ FOLDER_MODE = 0o700
 @dataclass(frozen=True, kw_only=True)
 class FilesystemSettings(BackendSettings):
     """The `settings` of a file manager of type "file"."""
+
+    fixed: ClassVar[Sequence[str]] = ("base_url",)
 
     base_path: str
     """Absolute path of the folder that contains all files."""
@@ -45,8 +51,7 @@ class FilesystemSettings(BackendSettings):
         names = [name for name in self.base_path.split("/") if name]
         if not self.base_path.startswith("/") or not names or not all(is_plain(name) for name in names):
             problems.append("base_path must be the absolute path of a folder, without '..'.")
-        if self.base_url and not self.base_url.startswith(("/", "https://", "http://")):
-            problems.append("base_url must be a path such as '/fileman/content/', or begin with https://.")
+        problems += _base_url_problems(self.base_url)
         problems += _mode_problems("permissions", self.permissions, needed=FILE_MODE)
         return problems + _mode_problems("directory_permissions", self.directory_permissions, needed=FOLDER_MODE)
 
@@ -61,6 +66,18 @@ def location_problems(backend_url: str, settings: FilesystemSettings) -> list[st
     if os.path.normpath(unquote(url.path)) != settings.root:
         return ["backend_url and base_path name different folders."]
     return []
+
+
+def _base_url_problems(base_url: str) -> list[str]:
+    """Return a problem if signed URLs would lead to another site than this one and TRUSTED_ENDPOINTS."""
+    if not base_url or re.fullmatch(r"/(?!/)[^\s\\?#]*", base_url):
+        return []
+    url = parsed(base_url)
+    if not has_plain_host(url) or url.query or (url.scheme == "http" and not conf.insecure_endpoints_allowed()):
+        return ["base_url must be a path such as '/fileman/content/', or begin with https://."]
+    if is_trusted(url) or get_origin(url) == get_origin(parsed(conf.settings().PUBLIC_URL)):
+        return []
+    return [f"base_url must lead to this site: set PUBLIC_URL, or {advise_trust(url)}."]
 
 
 def _mode(value: int | str) -> int:

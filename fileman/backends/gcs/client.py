@@ -14,10 +14,10 @@ from django.utils.functional import cached_property
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import Request
 from google.cloud import storage
-from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from fileman import conf
+from fileman.backends.connections import Trusts, new_session
 from fileman.backends.gcs.errors import BUSY_STATUS, Refused, gcs_errors
 from fileman.backends.gcs.settings import SCOPE, GCSSettings
 from fileman.backends.time_limit import is_limited, start_call
@@ -41,8 +41,9 @@ class GCSClient:
     def __init__(self, settings: GCSSettings) -> None:
         self._settings = settings
         self._lock = Lock()
-        self._once = _new_session(Retry(total=0))
-        self._twice = _new_session(_RETRY_ONCE)
+        self._once, self._twice = self._new_sessions(settings.trusts)
+        # The chain of Google's library asks metadata services, which settings must not name.
+        self._chain = self._new_sessions(None) if settings.credentials is None else (self._once, self._twice)
         self.bucket = _new_library_client(self, settings.base_url).bucket(settings.bucket_name)
         """The bucket in Google's library. Pass `limits` to each of its calls, and make them under `gcs_errors`."""
 
@@ -115,10 +116,14 @@ class GCSClient:
     def _session(self, *, once: bool = False) -> requests.Session:
         return self._once if once or is_limited() else self._twice
 
+    @staticmethod
+    def _new_sessions(trusts: Trusts | None) -> tuple[requests.Session, requests.Session]:
+        return new_session(Retry(total=0), trusts), new_session(_RETRY_ONCE, trusts)
+
     def _request_for_auth(self, *arguments: Any, **options: Any) -> Any:
         """Send a request of google-auth."""
         start_call()
-        return Request(self._session())(*arguments, **{"timeout": _timeouts(), **options})
+        return Request(self._chain[not is_limited()])(*arguments, **{"timeout": _timeouts(), **options})
 
     def _request_token(self, url: str, method: str = "GET", **options: Any) -> Any:
         """Send a request of google-auth for a token. Raises StorageUnavailable where google-auth would repeat it."""
@@ -166,10 +171,3 @@ def _timeouts() -> tuple[float, float]:
     """Return the seconds to connect, and of silence while reading."""
     limits = conf.settings()
     return limits.STORAGE_CONNECT_TIMEOUT_SECONDS, limits.STORAGE_READ_TIMEOUT_SECONDS
-
-
-def _new_session(retry: Retry) -> requests.Session:
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=32))
-    return session

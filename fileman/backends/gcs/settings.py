@@ -3,13 +3,15 @@
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fileman import conf
-from fileman.backends.endpoints import endpoint_problems, folder, get_origin, parsed, prefix_problems
+from fileman.backends.endpoints import folder, get_origin, parsed, path_problems, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 GOOGLE = "https://storage.googleapis.com"
@@ -18,16 +20,25 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?")
 _BUCKET_PROBLEM = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
 _KEY_PROBLEM = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
+_PATH_PROBLEM = "credentials is not the path of a service account's JSON key below CREDENTIALS_FOLDERS."
+_KEY_MAX_BYTES = 64 * 1024
+# Google's MalformedError is a ValueError.
+_UNUSABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
+_GOOGLE_HOST = re.compile(r"([a-z0-9-]+\.)+googleapis\.com")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GCSSettings(BackendSettings):
+    provider_hosts: ClassVar[re.Pattern[str]] = _GOOGLE_HOST
+    endpoint_settings: ClassVar[Sequence[str]] = ("endpoint",)
+    credential_settings: ClassVar[Sequence[str]] = ("credentials",)
+
     bucket_name: str
     """3 to 63 lowercase letters, digits, hyphens, underscores and dots (Google: "About Cloud Storage buckets")."""
     project_id: str | None = None
     """Project of the bucket, for messages to the operator. No request needs it."""
     credentials: dict[str, Any] | str | None = field(default=None, repr=False)
-    """JSON key of a service account, or the path of its file. Default: Google's application default credentials."""
+    """JSON key of a service account, or its path below CREDENTIALS_FOLDERS. Default: those of this server."""
     endpoint: str | None = None
     """URL of an emulator or a private endpoint: "https://host" or "https://host:port". Default: Google's public one."""
 
@@ -35,29 +46,34 @@ class GCSSettings(BackendSettings):
         return [
             *super().problems(),
             *_bucket_problems(self.bucket_name),
-            *endpoint_problems(self.endpoint, setting="endpoint"),
+            *path_problems(self.endpoint, setting="endpoint"),
             *self._credential_problems(),
         ]
 
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        with suppress(*_UNUSABLE):
+            key = json.loads(self._key() or "")
+            return {**super().endpoints, "token_uri in credentials": str(key["token_uri"])}
+        return super().endpoints
+
     def _credential_problems(self) -> list[str]:
         try:
-            info = self._key()
-            if info is None:
-                return []
-            _account(info)
-        except OSError:
-            return ["credentials is the path of a file that cannot be read."]
-        except (ValueError, TypeError, AttributeError):  # Google's MalformedError is a ValueError
-            return [_KEY_PROBLEM]
-        if parsed(json.loads(info)["token_uri"]).scheme != "https" and not conf.insecure_endpoints_allowed():
-            return ["The token_uri in credentials must be https."]
+            self.account()
+        except _UNUSABLE:
+            # One sentence for every path: it must not tell which files exist.
+            return [_PATH_PROBLEM if isinstance(self.credentials, str) else _KEY_PROBLEM]
         return []
 
     def _key(self) -> str | None:
-        """Return the key as JSON, read from its file if `credentials` is a path. Raises OSError."""
-        if isinstance(self.credentials, str):
-            return Path(self.credentials).read_text()
-        return None if self.credentials is None else json.dumps(self.credentials)
+        """Return the key as JSON, read from its file if `credentials` is a path. Raises OSError or ValueError."""
+        if not isinstance(self.credentials, str):
+            return None if self.credentials is None else json.dumps(self.credentials)
+        path = Path(self.credentials).resolve()
+        folders = [Path(folder).resolve() for folder in conf.settings().CREDENTIALS_FOLDERS]
+        if not any(map(path.is_relative_to, folders)) or not path.is_file() or path.stat().st_size > _KEY_MAX_BYTES:
+            raise PermissionError
+        return path.read_text()
 
     def account(self) -> Any | None:
         """Return Google's credentials object for the key, or None if the settings hold no key."""

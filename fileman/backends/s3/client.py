@@ -14,6 +14,7 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from fileman import conf
+from fileman.backends.connections import check_addresses
 from fileman.backends.s3.errors import require_own_response, s3_errors
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.time_limit import is_limited, start_call
@@ -140,12 +141,15 @@ class S3Client:
         )
         endpoint = self._settings.endpoint_url or None
         sdk = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        check_addresses(sdk._endpoint.http_session._manager, self._settings.trusts)  # noqa: SLF001 - no public way
         sdk.meta.events.register("before-call.s3", _start_call)
         sdk.meta.events.register("before-parse.s3", require_own_response)
         return sdk
 
 
-def _start_call(**_: Any) -> None:
+def _start_call(params: dict[str, Any], **_: Any) -> None:
+    # Else the SDK would follow the region that a response names.
+    params["context"]["s3_redirect"]["redirected"] = True
     start_call()
 
 

@@ -64,6 +64,8 @@ def s3_errors() -> Iterator[None]:
         logger.debug("S3 returned %s %s for %s", status, code, error.operation_name)
         raise to_storage_error(status, code, error.operation_name) from error
     except _TRANSIENT as error:
+        if isinstance(error.__context__, StorageMisconfigured):  # of our connections, wrapped by the SDK
+            raise error.__context__ from None
         logger.info("S3 could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
     except sdk.BotoCoreError as error:

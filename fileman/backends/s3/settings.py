@@ -1,12 +1,13 @@
 """Settings of a file manager of type "s3", and the rules for its `backend_url`. Imports no SDK."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import SplitResult
 
 from fileman import conf
-from fileman.backends.endpoints import endpoint_problems, folder, get_origin, parsed, prefix_problems
+from fileman.backends.endpoints import folder, get_origin, parsed, path_problems, prefix_problems
 from fileman.backends.settings import BackendSettings
 
 GIB = 1024**3
@@ -22,11 +23,22 @@ _ENCRYPTION_HEADERS = {
 }
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
 _IP_ADDRESS = re.compile(r"\d+(\.\d+){3}")
+_REGION_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+# AWS: "Amazon S3 endpoints and quotas", in every partition. Other hosts below these domains are rented to anyone.
+_REGION = r"[a-z]{2,4}(-[a-z]+)+-\d+"
+_AWS_HOST = re.compile(
+    rf"s3(-accelerate|-external-1|(-fips)?(\.dualstack)?[.-]{_REGION})?\."
+    r"(amazonaws\.(com|com\.cn|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+)
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Settings(BackendSettings):
+    provider_hosts: ClassVar[re.Pattern[str]] = _AWS_HOST
+    endpoint_settings: ClassVar[Sequence[str]] = ("endpoint_url",)
+    credential_settings: ClassVar[Sequence[str]] = ("access_key_id",)
+
     bucket_name: str
     """3 to 63 lowercase letters, digits, dots and hyphens (AWS: "General purpose bucket naming rules")."""
     region_name: str | None = None
@@ -47,6 +59,10 @@ class S3Settings(BackendSettings):
     upload_method: Literal["post", "put"] = "post"
     """Method of uploads by one request. "put": for stores without POST policies, such as Cloudflare R2."""
 
+    def trusts(self, url: SplitResult) -> bool:
+        """Trust the bucket's own host too, below the host of the store."""
+        return super().trusts(url._replace(netloc=url.netloc.removeprefix(f"{self.bucket_name}.")))
+
     def problems(self) -> list[str]:
         key, secret = self.access_key_id, self.secret_access_key
         contradictions = {
@@ -58,11 +74,13 @@ class S3Settings(BackendSettings):
             "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once.": (
                 conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES
             ),
+            "region_name must be letters, digits and hyphens.": self.region_name
+            and not _REGION_NAME.fullmatch(self.region_name),
         }
         return [
             *super().problems(),
             *_bucket_problems(self.bucket_name),
-            *endpoint_problems(self.endpoint_url, setting="endpoint_url"),
+            *path_problems(self.endpoint_url, setting="endpoint_url"),
             *(problem for problem, is_present in contradictions.items() if is_present),
         ]
 

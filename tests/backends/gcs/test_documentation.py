@@ -2,10 +2,10 @@
 
 import json
 from copy import deepcopy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from django.test import override_settings
 
 from fileman import conf
 from fileman.backends import backend_class
@@ -15,6 +15,7 @@ from tests.backends.documents import samples, table
 from tests.backends.gcs.stores import Store
 from tests.backends.gcs.test_diagnosis import problems
 from tests.backends.uploads import BODY, checksum_of, only_request, upload_of
+from tests.uploads.driver import configured
 
 SETTINGS, ROLE, CORS, LIFECYCLE = samples("gcs")
 
@@ -26,7 +27,8 @@ def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> N
     key.write_text(json.dumps(store.server.service_account_info))
     sample["settings"]["credentials"] = str(key)
 
-    manager = FileManager.objects.create(**sample)
+    with configured(CREDENTIALS_FOLDERS=[str(tmp_path)]):
+        manager = FileManager.objects.create(**sample)
 
     assert manager.location == "gcs:google/my-bucket/files/"
 
@@ -34,7 +36,7 @@ def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> N
 def test_every_setting_is_documented_and_no_other() -> None:
     documented = {name.strip("`") for name in table("gcs", "setting")}
 
-    assert documented == set(backend_class("gcs").settings_class.__dataclass_fields__)
+    assert documented == {spec.name for spec in fields(backend_class("gcs").settings_class)}
     assert conf.find_type_problems(backend_class("gcs").settings_class, SETTINGS["settings"]) == []
 
 
@@ -56,7 +58,7 @@ def test_the_sample_cors_rules_are_narrow_and_admit_uploads(store: Store) -> Non
     store.bucket.patch()
     origins = [origin for rule in rules for origin in rule["origin"]]
 
-    with override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "ALLOWED_ORIGINS": origins}):
+    with configured(ALLOWED_ORIGINS=origins):
         assert problems(store) == []
 
     assert "*" not in json.dumps(rules)

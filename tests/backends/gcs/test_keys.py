@@ -1,19 +1,22 @@
 """The JSON key of a service account in the settings: an object or a file, and the problems of a wrong one."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from django.test import override_settings
 
 from fileman.backends import BackendConfig
 from fileman.backends.gcs.backend import GCSBackend
 from tests.servers.gcs import EMAIL, account_info, new_key
+from tests.uploads.driver import configured
 
 KEY_PROBLEM = 'credentials must be the JSON key of a service account: {"type": "service_account", ...}.'
+PATH_PROBLEM = "credentials is not the path of a service account's JSON key below CREDENTIALS_FOLDERS."
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,15 @@ def problems(credentials: object) -> list[str]:
     return GCSBackend.configuration_problems(config(credentials))
 
 
+@pytest.fixture(autouse=True)
+def _listed(tmp_path: Path) -> Iterator[None]:
+    with configured(CREDENTIALS_FOLDERS=[str(tmp_path / "listed")], TRUSTED_ENDPOINTS=()):
+        (tmp_path / "listed").mkdir()
+        yield
+
+
 def test_a_key_may_be_an_object_or_a_path(key: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / "key.json"
+    path = tmp_path / "listed" / "key.json"
     path.write_text(json.dumps(key))
 
     for credentials in (key, str(path)):
@@ -60,21 +70,60 @@ def test_an_invalid_key_is_named_without_its_content(key: dict[str, str], change
     assert problems(broken) == [KEY_PROBLEM]
 
 
-@pytest.mark.parametrize("content", ["", "no JSON", "[]", "5", '{"type": "authorized_user"}', None])
-def test_a_file_without_a_key_is_named(content: str | None, tmp_path: Path) -> None:
-    """None: it is absent."""
-    path = tmp_path / "key.json"
-    if content is not None:
-        path.write_text(content)
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", "5", '{"type": "authorized_user"}', "[" * 60_000, "\xff"])
+def test_a_file_without_a_key_is_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "listed" / "key.json"
+    path.write_text(content, encoding="latin-1")
 
-    unreadable = "credentials is the path of a file that cannot be read."
-    assert problems(str(path)) == [unreadable if content is None else KEY_PROBLEM]
-    assert problems(str(tmp_path)) == [unreadable]
+    assert problems(str(path)) == [PATH_PROBLEM]
 
 
-def test_the_token_url_of_a_key_must_be_https(key: dict[str, str]) -> None:
-    """The key's signature is sent there."""
-    with override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": False}):
+def test_every_path_without_a_key_below_a_listed_folder_gets_the_same_sentence(
+    key: dict[str, str], tmp_path: Path
+) -> None:
+    """Nobody learns which files this server can read, and no read takes long or much memory"""
+    listed, elsewhere = tmp_path / "listed", tmp_path / "key.json"
+    elsewhere.write_text(json.dumps(key))
+    os.mkfifo(listed / "fifo")
+    (listed / "link").symlink_to(elsewhere)
+    (listed / "zero").symlink_to("/dev/zero")
+    (listed / "large").write_text(json.dumps({**key, "more": "x" * 70_000}))
+    (tmp_path / "listed-too").mkdir()
+    (tmp_path / "listed-too" / "key.json").write_text(json.dumps(key))
+    inside = [
+        "fifo",
+        "link",
+        "zero",
+        "large",
+        "absent",
+        "",
+        "../key.json",
+        "../listed-too/key.json",
+        "a\0b",
+        "n" * 5000,
+    ]
+    paths = [f"{listed}/{name}" for name in inside]
+    paths += ["/dev/zero", "/etc/shadow", "/proc/self/environ", "/nonexistent", "/etc", str(elsewhere), "key.json", ""]
+
+    assert [path for path in paths if problems(path) != [PATH_PROBLEM]] == []
+    with configured(CREDENTIALS_FOLDERS=()):
+        assert problems(str(listed / "large")) == [PATH_PROBLEM]
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("http://oauth2.example.com/token", "must be https."),
+        ("https://10.0.0.1/token", "leads to an address that is not public."),
+        ("https://localhost/token", "leads to an address that is not public."),
+        ("https://u@example.com/token", "must look like"),
+        (5, "must look like"),
+    ],
+)
+def test_the_token_url_of_a_key_is_public_and_https(key: dict[str, str], uri: object, problem: str) -> None:
+    """The key's signature is sent there"""
+    with configured(ALLOW_INSECURE_ENDPOINTS=False):
         assert problems(key) == []
-        plain = {**key, "token_uri": "http://169.254.169.254/token"}
-        assert problems(plain) == ["The token_uri in credentials must be https."]
+        (found,) = problems({**key, "token_uri": uri})
+
+    assert found.startswith(f"token_uri in credentials {problem}")
