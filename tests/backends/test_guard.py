@@ -18,7 +18,8 @@ from fileman.testing.memory import MemoryBackend
 FACTS = StoredObject(path="picture.png", size=4, etag="1")
 # Every public method that may use the storage, with what a lazy one yields first.
 METHODS: dict[str, list[Any]] = {
-    "location": [], "place_problems": [], "mark_place": [], "begin": [], "instructions": [], "direct_requests": [], "missing": [], "write": [], "assemble": [],
+    "location": [], "place_problems": [], "mark_place": [],
+    "begin": [], "instructions": [], "direct_requests": [], "missing": [], "write": [], "assemble": [],
     "publish": [], "abort": [], "stat": [], "find": [], "read": [b"first chunk"], "delete": [],
     "list_objects": [FACTS], "get_url": [], "sign_url": [], "signing_seconds": [],
 }  # fmt: skip
