@@ -84,14 +84,8 @@ class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only. Uploads are created, changed and deleted through the API."""
 
     list_display = (
-        "original_filename",
-        "upload_status",
-        "file_size",
-        "uploaded_by",
-        "group",
-        "file_manager",
-        "created",
-    )
+        "original_filename", "upload_status", "file_size", "uploaded_by", "group", "file_manager", "created",
+    )  # fmt: skip
     list_filter = ("upload_status", "is_public", "file_manager")
     list_select_related = ("uploaded_by", "group", "file_manager")
     search_fields = ("original_filename", "filename")

@@ -1,17 +1,4 @@
-"""The errors that fileman raises, each with a stable code.
-
-FilemanError
-├── AccessError          Unauthenticated, PermissionDenied, NotFound
-├── RefusedError         the request is not acceptable; nothing was changed
-│     RateLimited, NoFileManager, FileManagerInactive, TooManyFiles, TooManyPending, InvalidFilename, InvalidMetadata,
-│     InvalidChecksum, InvalidInput, EmptyFile, FileTooLarge, QuotaExceeded, ExtensionNotAllowed,
-│     MimeTypeNotAllowed, FileInUse, IdempotencyKeyReused
-├── MismatchError        the stored object is not the declared file; the upload has failed for good
-│     SizeMismatch, ChecksumMismatch, ContentTypeMismatch, RejectedByValidator
-├── UploadStateError     the upload is in another state than the call requires
-│     NotUploaded, PartsMissing, UploadExpired, UploadAborted, UploadFailed, UploadInProgress
-└── StorageError         StorageUnavailable (ObjectChanged, UploadLost, StorageFull), StorageMisconfigured, FileMissing
-"""
+"""The errors that fileman raises, each with a stable code, below five classes that say what has happened."""
 
 from collections.abc import Sequence
 from enum import StrEnum

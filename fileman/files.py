@@ -36,17 +36,10 @@ UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
 """Columns that a file manager's backend is built from."""
 DOWNLOAD_COLUMNS = (
-    "id",
-    "file_path",
-    "upload_status",
-    "original_filename",
-    "content_type",
-    "is_public",
-    "uploaded_by_id",
-    "group_id",
-    "file_manager_id",
+    "id", "file_path", "upload_status", "original_filename", "content_type", "is_public",
+    "uploaded_by_id", "group_id", "file_manager_id",
     *(f"file_manager__{column}" for column in (*MANAGER_COLUMNS, "group_id", "is_active")),
-)
+)  # fmt: skip
 """Columns that a download URL is built from."""
 
 
@@ -230,12 +223,7 @@ def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:
 
 
 def download_url(
-    *,
-    caller: Caller,
-    file: File,
-    expires_in: int | None = None,
-    disposition: Disposition = "attachment",
-    now: datetime,
+    *, caller: Caller, file: File, expires_in: int | None = None, disposition: Disposition = "attachment", now: datetime
 ) -> str | None:
     """Return the storage's signed URL, absolute; None unless the file is completed and the caller may see it.
 

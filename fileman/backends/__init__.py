@@ -22,11 +22,7 @@ _BUILT_IN = {
     "gcs": "fileman.backends.gcs.backend.GCSBackend",
 }
 # Backend type, which is also the name of the extra -> the packages of its SDK.
-_SDKS = {
-    "s3": "boto3",
-    "azure": "azure-storage-blob and azure-identity",
-    "gcs": "google-cloud-storage",
-}
+_SDKS = {"s3": "boto3", "azure": "azure-storage-blob and azure-identity", "gcs": "google-cloud-storage"}
 
 
 class Configured(Protocol):

@@ -6,15 +6,6 @@ from fileman.cleanup._reconcile import Findings, reconcile
 from fileman.cleanup._run import CLEANABLE, CleanableStatus, Report, Request, run, run_scheduled
 
 __all__ = [
-    "CLEANABLE",
-    "CleanableStatus",
-    "Findings",
-    "Loss",
-    "Report",
-    "Request",
-    "assign_ownerless",
-    "give_up",
-    "reconcile",
-    "run",
-    "run_scheduled",
-]
+    "CLEANABLE", "CleanableStatus", "Findings", "Loss", "Report", "Request",
+    "assign_ownerless", "give_up", "reconcile", "run", "run_scheduled",
+]  # fmt: skip

@@ -49,5 +49,5 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A date and time in ISO 8601 format with a UTC offset. Without an offset it is taken as UTC.",
         serialize=datetime.isoformat,
         parse_value=_parse_datetime,
-    ),
+    )
 }

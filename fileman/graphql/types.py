@@ -66,8 +66,7 @@ class FileManager(Guarded, relay.Node):
     def checksum_algorithms(
         root: Parent[models.FileManager],
         for_size: Annotated[
-            BigInt | None,
-            strawberry.argument(description="Return only algorithms for a file of this size in bytes."),
+            BigInt | None, strawberry.argument(description="Return only algorithms for a file of this size in bytes.")
         ] = None,
     ) -> list[str]:
         return acceptance.checksum_algorithms(root, for_size)
@@ -130,8 +129,7 @@ class File(Guarded, relay.Node):
         return root.checksum or None
 
     @field(
-        only=["metadata"],
-        description="JSON object set by the uploader. Null if the viewer only sees a public file.",
+        only=["metadata"], description="JSON object set by the uploader. Null if the viewer only sees a public file."
     )
     @staticmethod
     def metadata(root: Parent[models.File], info: Info) -> JSON | None:
@@ -194,11 +192,7 @@ class File(Guarded, relay.Node):
         ] = ContentDisposition.ATTACHMENT,
     ) -> str | None:
         return files.download_url(
-            caller=get_caller(info),
-            file=root,
-            expires_in=expires_in,
-            disposition=disposition.value,
-            now=timezone.now(),
+            caller=get_caller(info), file=root, expires_in=expires_in, disposition=disposition.value, now=timezone.now()
         )
 
     @field(description="True if browsers show the file at its INLINE downloadUrl. False: they save it.")

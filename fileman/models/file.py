@@ -172,9 +172,7 @@ class File(models.Model):
                 fields=["expires_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_deadline"
             ),
             models.Index(
-                fields=["look_at"],
-                condition=Q(upload_status__in=["pending", "verifying"]),
-                name="fileman_to_look_at",
+                fields=["look_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_to_look_at"
             ),
             models.Index(
                 fields=["modified"],

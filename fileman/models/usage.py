@@ -52,9 +52,7 @@ class StorageUsage(models.Model):
     objects = StorageUsageQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(bytes__gte=0), name="fileman_usage_not_negative"),
-        ]
+        constraints = [models.CheckConstraint(condition=models.Q(bytes__gte=0), name="fileman_usage_not_negative")]
 
     def __str__(self) -> str:
         return f"{self.bytes} bytes"

@@ -38,11 +38,6 @@ def reserve(user: Any, size: int) -> None:
             f"This upload would exceed your storage quota: {filesizeformat(usage.used_bytes)} of "
             f"{filesizeformat(limit or 0)} are used."
         )
-        if usage.unfinished_uploads:
-            message += (
-                f" Unfinished uploads hold {filesizeformat(usage.unfinished_bytes)} of that "
-                f"({usage.unfinished_uploads}): finish or abort them, or delete files."
-            )
-        else:
-            message += " Delete files to free space."
-        raise QuotaExceeded(message) from None
+        held = f"{filesizeformat(usage.unfinished_bytes)} of that ({usage.unfinished_uploads})"
+        advice = f" Unfinished uploads hold {held}: finish or abort them, or delete files."
+        raise QuotaExceeded(message + (advice if usage.unfinished_uploads else " Delete files.")) from None

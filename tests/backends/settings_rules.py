@@ -171,12 +171,7 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("file", OWN_FOLDER, "file:///app/media/uploads/", "file:/app/media/uploads"),
     ("s3", {"region_name": "us-east-1", "server_side_encryption": "AES256"}, "s3://my-bucket/", "s3:aws/my-bucket/"),
     ("s3", {"endpoint_url": DIGITAL_OCEAN, **S3_KEYS}, f"{DIGITAL_OCEAN}/my-bucket/", f"s3:{DIGITAL_OCEAN}/my-bucket/"),
-    (
-        "s3",
-        {"endpoint_url": "https://S3.a.example", **S3_KEYS},
-        f"{ANY_S3}/my-bucket/a/",
-        f"s3:{ANY_S3}/my-bucket/a/",
-    ),
+    ("s3", {"endpoint_url": "https://S3.a.example", **S3_KEYS}, f"{ANY_S3}/my-bucket/a/", f"s3:{ANY_S3}/my-bucket/a/"),
     ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),

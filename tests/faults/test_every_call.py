@@ -129,10 +129,7 @@ def test_finalize_completes_in_the_end(site: Site, fault: str, times: int | None
     assert max(site.seconds) < BUDGET_SECONDS + TOLERANCE_SECONDS
 
 
-@each_fault(
-    quick={"deferred": BEGUN_ON_THE_STORAGE, "page": BEGUN_ON_THE_STORAGE},
-    kinds=BEGUN_ON_THE_STORAGE,
-)
+@each_fault(quick={"deferred": BEGUN_ON_THE_STORAGE, "page": BEGUN_ON_THE_STORAGE}, kinds=BEGUN_ON_THE_STORAGE)
 def test_initiate_is_repeated_by_its_key(site: Site, fault: str, times: int | None) -> None:
     keys = map(str, count())
 

@@ -101,12 +101,7 @@ class RadosGateway(S3Server):
         """Add a user, for the tests of bucket policies; a name can be given once."""
         key, secret = secrets.token_hex(10), secrets.token_hex(20)
         _create_user(self.folder, user_id, key, secret)
-        return S3User(
-            user_id=user_id,
-            arn=f"arn:aws:iam:::user/{user_id}",
-            access_key_id=key,
-            secret_access_key=secret,
-        )
+        return S3User(user_id=user_id, arn=f"arn:aws:iam:::user/{user_id}", access_key_id=key, secret_access_key=secret)
 
 
 @contextmanager

@@ -24,10 +24,7 @@ def test_a_storage_of_the_demo_has_no_fault(title: str, backend_type: str, start
         except ServerMissing as reason:
             give_up(str(reason))
         config = BackendConfig(
-            manager_id=uuid4(),
-            backend_url=bucket.backend_url,
-            settings=bucket.settings,
-            supports_direct_upload=True,
+            manager_id=uuid4(), backend_url=bucket.backend_url, settings=bucket.settings, supports_direct_upload=True
         )
 
         assert backend_class(backend_type)(config).validate_configuration() == (True, [])

@@ -28,11 +28,7 @@ _OBJECT_PATH = re.compile(r"/b/[^/]+/o/[^/?]")
 _TOKEN_FIELDS = {"access_token", "accessToken", "error"}
 
 _RETRY_ONCE = Retry(
-    total=1,
-    allowed_methods=None,
-    status_forcelist=BUSY_STATUS,
-    raise_on_status=False,
-    respect_retry_after_header=False,
+    total=1, allowed_methods=None, status_forcelist=BUSY_STATUS, raise_on_status=False, respect_retry_after_header=False
 )
 """Outside of a time limit every request but those sent `once` may be repeated: none of them can harm a file."""
 

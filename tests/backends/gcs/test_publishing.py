@@ -19,16 +19,7 @@ from fileman.errors import (
 )
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, send, upload_of, uploaded
-from tests.servers.proxy import (
-    MAINTENANCE_PAGE,
-    Fault,
-    Proxy,
-    answer_with,
-    cut,
-    lose,
-    proxy_to,
-    reset,
-)
+from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, cut, lose, proxy_to, reset
 
 OTHER = BODY.swapcase()
 REWRITE = "/rewriteTo/"

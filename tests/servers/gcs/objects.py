@@ -24,10 +24,7 @@ _METADATA_HEADERS = {
     "contentDisposition": "Content-Disposition",
     "cacheControl": "Cache-Control",
 }
-_OVERRIDES = {
-    "response-content-type": "Content-Type",
-    "response-content-disposition": "Content-Disposition",
-}
+_OVERRIDES = {"response-content-type": "Content-Type", "response-content-disposition": "Content-Disposition"}
 
 
 class Rewrites:

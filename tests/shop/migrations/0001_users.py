@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=26, primary_key=True, serialize=False)),
                 ("email", models.CharField(max_length=100, unique=True)),
             ],
-            options={
-                "abstract": False,
-            },
+            options={"abstract": False},
         ),
         migrations.CreateModel(
             name="Courier",
@@ -32,9 +30,7 @@ class Migration(migrations.Migration):
                 ("email", models.CharField(max_length=100, unique=True)),
                 ("groups", models.ManyToManyField(related_name="+", to="auth.group")),
             ],
-            options={
-                "abstract": False,
-            },
+            options={"abstract": False},
         ),
         migrations.CreateModel(
             name="Customer",
@@ -48,8 +44,6 @@ class Migration(migrations.Migration):
                     models.ManyToManyField(related_name="customers", related_query_name="customer", to="auth.group"),
                 ),
             ],
-            options={
-                "abstract": False,
-            },
+            options={"abstract": False},
         ),
     ]
