@@ -50,7 +50,8 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         left = SILENCE_SECONDS + self.received / RATE_BYTES - self.waited
         if left <= 0:
             raise TimeoutError("The client sends too slowly.")
-        self.sock.settimeout(min(left, SILENCE_SECONDS))
+        # A shorter limit is that of gunicorn, which reads away the body of a request that was refused.
+        self.sock.settimeout(min(left, SILENCE_SECONDS, self.sock.gettimeout() or SILENCE_SECONDS))
         began = time.monotonic()
         data: bytes = super().chunk(size_hint)
         # Only the time spent waiting for the client counts, not that of a slow storage.

@@ -6,6 +6,7 @@ rates apply: they keep excess away but protect no file, and uploads must not dep
 
 import logging
 import time
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
@@ -51,10 +52,11 @@ def limit_sign_ins(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
 
     @wraps(view)
     def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        name, address = request.POST.get("username"), get_address(request)
+        given, address = request.POST.get("username"), get_address(request)
         alone = {f"address {address}": ADDRESS_FACTOR} if address else {}
         try:
-            if name is not None:
+            if given is not None:
+                name = unicodedata.normalize("NFKC", given).strip().casefold()  # as sign-in forms and databases read it
                 factors = {f"{address} {name}": 1, f"name {name}": ADDRESS_FACTOR, **alone}
                 _count("SIGN_INS", factors, 1, timezone.now())
         except RateLimited as error:

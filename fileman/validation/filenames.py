@@ -30,7 +30,8 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|l
 # that are domains (.com, .pl, .sh), are no danger before another suffix: "node.js.pdf", "Amazon.com.pdf".
 _ACTIVE = re.compile(
     r"php\d*|phps|phtml?|pht|phar|aspx?|asa|asax|ascx|ashx|asmx|cer|cdx|htr|cshtml|vbhtml|jspx?|jspf|jsw|jsv|f?cgi|cf[cm]|cfml"
-    r"|s?html?|stm|xht|xhtml?|mht|mhtml|hta|htaccess|htpasswd|swf|exe|scr|pif|bat|cmd|msi|ps1|vb[es]?|jse|ws[fh]|jar|jnlp|lnk"
+    r"|s?html?|stm|xht|xhtml?|mht|mhtml|hta|htaccess|htpasswd|swf|exe|scr|pif|bat|cmd|msi|ps[12]|vb[es]?|jse|ws[fh]|jar|jnlp|lnk"
+    r"|scf|url|[a-z]+-ms|application|gadget|cpl|msc|desktop|command|xll|chm|website|reg|inf|sct|htc|pyw|msix|theme|webloc|rdp"
 )
 
 
@@ -96,13 +97,12 @@ def get_extension(name: str) -> str:
 
 
 def active_suffixes(name: str) -> list[str]:
-    """Return the suffixes of active content anywhere in a name: ["php"] for "shell.php.jpg" and "shell.PHP;.jpg".
-
-    A suffix ends where servers end one: at a dot, a semicolon, a colon, a percent sign or the end, spaces aside.
-    """
-    visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
-    plain = unicodedata.normalize("NFKC", visible).lower().replace("\u3002", ".")
-    return [suffix for suffix in re.findall(r"\.([a-z0-9]+)\s*(?=[.;:%]|$)", plain) if _ACTIVE.fullmatch(suffix)]
+    """Return the suffixes of active content anywhere in a name: ["php"] for "shell.php.jpg" and "shell.PHP;.jpg"."""
+    letters = unicodedata.normalize("NFKD", name)
+    visible = "".join(c for c in letters if unicodedata.category(c) not in {"Cf", "Mn", "Mc", "Me"})
+    plain = visible.lower().replace("\u3002", ".")
+    found = re.findall(r"\.([a-z0-9-]+)(?=[^a-z0-9\s-]|\s*(?:[.;:%]|$))", plain)
+    return [suffix for suffix in found if _ACTIVE.fullmatch(suffix)]
 
 
 def stored_name(name: str, *, now: datetime) -> str:

@@ -49,7 +49,8 @@ import fileman
 root = Path(fileman.__file__).parent
 for path in root.rglob("*.py"):
     name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
-    if not name.startswith((*(f"fileman.backends.{vendor}" for vendor in ("s3", "azure", "gcs")), "fileman.testing")):
+    clouds = [f"fileman.backends.{module}" for module in ("s3", "azure", "gcs", "connections")]
+    if not name.startswith((*clouds, "fileman.testing")):
         import_module(name.removesuffix(".__init__"))
 """
 SAVE_CLOUD = """

@@ -91,7 +91,9 @@ def test_allowed_extensions(allowed: list[str], name: str) -> None:
      *((["jpg", "png"], name) for name in ("shell.php.jpg", "a.html.png", "a.php.b.c.png")),
      *((["jpg"], f"a{hidden}.jpg") for hidden in (
          ".html ", ".php;", ".asp;x", ".PHP", ".php\u200d", "\uff0ephp", "\u3002php", ".\uff50hp", ".php6", ".php%00",
-         ".pht", ".phtml", ".phar", ".cer", ".ashx", ".shtm", ".xhtm", ".mht", ".lnk", ".jnlp", ".htaccess", ".cfm"))],
+         ".pht", ".phtml", ".phar", ".cer", ".ashx", ".shtm", ".xhtm", ".mht", ".lnk", ".jnlp", ".htaccess", ".cfm",
+         ".php#", ".php&", ".php(1)", ".exe,", ".exe_", ".php\ufe0f", ".exe\u180b", ".php\u0301", ".msc",
+         ".search-ms"))],
 )  # fmt: skip
 def test_extensions_that_are_not_allowed_or_hide_active_content(allowed: list[str], name: str) -> None:
     manager = unsaved(allowed_extensions=allowed)
@@ -126,7 +128,9 @@ def test_a_client_reference_has_at_most_200_characters() -> None:
     assert refusal(unsaved(), client_ref="x" * 201) == (ErrorCode.INVALID_INPUT, ("files", "3", "clientRef"))
 
 
-@pytest.mark.parametrize("name", ["a.exe", "a.lnk", "a.ps1", "a.hta", "a.jar", "a.phtml", "a.php.png", "a.exe .png"])
+@pytest.mark.parametrize(
+    "name", ["a.exe", "a.lnk", "a.scf", "a.url", "a.ps1", "a.hta", "a.jar", "a.phtml", "a.php.png", "a.exe .png"]
+)
 def test_a_list_of_types_refuses_a_suffix_that_runs_unless_its_own_type_is_listed(name: str) -> None:
     refused = refusal(unsaved(allowed_mime_types=["image/*"]), filename=name, content_type="image/png")
     assert refused == (ErrorCode.EXTENSION_NOT_ALLOWED, ("files", "3", "filename"))

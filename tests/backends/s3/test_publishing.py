@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from fileman.backends.s3.backend import S3Backend
@@ -50,7 +51,7 @@ def test_unsigned_headers_of_a_client_are_not_published(store: Store) -> None:
     )
 
 
-WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": True, "KMS_KEY_ID": "testkey-1"})
+WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "KMS_KEY_ID": "testkey-1"})
 
 
 @WITH_PROJECT_KEY
