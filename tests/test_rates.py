@@ -171,6 +171,12 @@ class TestSignIn:
         return Client(REMOTE_ADDR=address).post(path, fields).status_code
 
     @rated(SIGN_INS_PER_MINUTE=3)
+    def test_a_name_is_counted_as_the_form_reads_it(self, path: str, db: None) -> None:
+        statuses = [self.sign_in(path, name=name) for name in ("ann", "Ann ", " \uff41nn", "a\uff4en", "ann")]
+
+        assert statuses == [200, 200, 200, 429, 429]
+
+    @rated(SIGN_INS_PER_MINUTE=3)
     def test_guesses_of_a_password_are_limited(self, path: str, user: User) -> None:
         User.objects.update(is_staff=True)
 
