@@ -51,7 +51,9 @@ def test_unsigned_headers_of_a_client_are_not_published(store: Store) -> None:
     )
 
 
-WITH_PROJECT_KEY = override_settings(FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "KMS_KEY_ID": "testkey-1"})
+WITH_PROJECT_KEY = override_settings(
+    FILEMAN_SETTINGS={**settings.FILEMAN_SETTINGS, "ALLOW_INSECURE_ENDPOINTS": True, "KMS_KEY_ID": "testkey-1"}
+)
 
 
 @WITH_PROJECT_KEY
