@@ -34,10 +34,8 @@ def reserve(user: Any, size: int) -> None:
         StorageUsage.objects.reserve(user, size, limit=limit)
     except QuotaExceeded:
         usage = get_usage(user)
-        message = (
-            f"This upload would exceed your storage quota: {filesizeformat(usage.used_bytes)} of "
-            f"{filesizeformat(limit or 0)} are used."
-        )
         held = f"{filesizeformat(usage.unfinished_bytes)} of that ({usage.unfinished_uploads})"
+        used = filesizeformat(usage.used_bytes)
+        message = f"This upload would exceed your storage quota: {used} of {filesizeformat(limit or 0)} are used."
         advice = f" Unfinished uploads hold {held}: finish or abort them, or delete files."
         raise QuotaExceeded(message + (advice if usage.unfinished_uploads else " Delete files.")) from None

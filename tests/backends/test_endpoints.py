@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import cache
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.session import Session
@@ -113,6 +114,15 @@ class TestWhatMayBeNamed:
         with configured(TRUSTED_ENDPOINTS=[entry]):
             urls = [*hosts, "https://evil.minio.internal"]
             assert [url for url in urls if not problems("s3", settings_for("s3", url))] == trusted
+
+    @pytest.mark.parametrize("bucket", ["minio", "bucket"])
+    def test_the_host_of_a_bucket_is_trusted_with_that_of_its_store(self, bucket: str) -> None:
+        hosts = ["minio.a.internal", f"{bucket}.minio.a.internal"]
+        settings = make("s3", {"bucket_name": bucket}).settings
+        asked = [*hosts, "a.internal", "other.minio.a.internal"]
+
+        with configured(TRUSTED_ENDPOINTS=["minio.a.internal"]):
+            assert [host for host in asked if settings.trusts(urlsplit(f"https://{host}"))] == hosts
 
     @pytest.mark.parametrize("named", ["BlobEndpoint=https://10.0.0.1", "EndpointSuffix=internal"])
     def test_a_connection_string_names_an_endpoint_too(self, named: str) -> None:

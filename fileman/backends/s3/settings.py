@@ -61,7 +61,8 @@ class S3Settings(BackendSettings):
 
     def trusts(self, url: SplitResult) -> bool:
         """Trust the bucket's own host too, below the host of the store."""
-        return super().trusts(url._replace(netloc=url.netloc.removeprefix(f"{self.bucket_name}.")))
+        hosts = (url.netloc, url.netloc.removeprefix(f"{self.bucket_name}."))
+        return any(BackendSettings.trusts(self, url._replace(netloc=host)) for host in hosts)
 
     def problems(self) -> list[str]:
         key, secret = self.access_key_id, self.secret_access_key
