@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import SEEK_END
@@ -18,14 +18,13 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from fileman import access, conf, deletion_queue, uploads
+from fileman import access, conf, deletion_queue, errors, uploads
 from fileman.access import rates
 from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES
-from fileman.backends.time_limit import time_limit
+from fileman.backends.time_limit import is_over, time_limit
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import ANONYMOUS, Caller
-from fileman.errors import FileInUse, NotFound, PermissionDenied, UploadInProgress
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
@@ -104,7 +103,7 @@ def _finalize_patiently(caller: Caller, upload_token: str, clock: Callable[[], d
         outcome = uploads.finalize(caller=caller, upload_token=upload_token, now=clock())
         if outcome.error is None:
             return outcome.file
-        if not isinstance(outcome.error, UploadInProgress):
+        if not isinstance(outcome.error, errors.UploadInProgress):
             raise outcome.error
         time.sleep(outcome.error.retry_after_seconds or 1)
 
@@ -114,7 +113,7 @@ def find(caller: Caller, file_id: UUID) -> File:
     rows = access.policy().visible_files(caller).select_related("file_manager__group", "group", "uploaded_by")
     file = rows.filter(pk=file_id).first()
     if file is None:
-        raise NotFound(field=("id",))
+        raise errors.NotFound(field=("id",))
     return file
 
 
@@ -135,7 +134,7 @@ def update(
     access.require_signed_in(caller)
     file = find(caller, file_id)
     if not access.policy().may_update(caller, file):
-        raise PermissionDenied
+        raise errors.PermissionDenied
     changes = _checked_changes(caller, file, original_filename, metadata, is_public)
     File.objects.filter(pk=file.pk).update(**changes, modified=now)
     return find(caller, file_id)
@@ -152,7 +151,7 @@ def _checked_changes(
     if is_public is not None:
         allowed = access.policy().may_publish(caller) or file.file_manager.is_public_default
         if is_public and not file.is_public and not allowed:
-            raise PermissionDenied("You do not have permission to make files public.", field=("isPublic",))
+            raise errors.PermissionDenied("You do not have permission to make files public.", field=("isPublic",))
         changes["is_public"] = is_public
     return changes
 
@@ -175,24 +174,46 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     access.require_signed_in(caller)
     try:
         _delete(caller, file_id, now=now)
-    except NotFound:
+    except errors.NotFound:
         if not deletion_queue.was_requested(file_id, by=caller.user):
             raise
     except IntegrityError as error:  # a row of the host project began to point to the file in this very moment
-        raise FileInUse from error
+        raise errors.FileInUse from error
     return file_id
+
+
+def delete_all(*, caller: Caller, ids: Sequence[UUID], now: datetime) -> tuple[list[UUID], list[errors.FilemanError]]:
+    """Delete files, each as `delete` does. Return the ids of the deleted ones, and the others' errors with their place.
+
+    What FINALIZE_BUDGET_SECONDS does not reach gets OutOfTime: call again. Raises Unauthenticated and InvalidInput.
+    """
+    access.require_signed_in(caller)
+    settings = conf.settings()
+    if not 1 <= len(ids) <= settings.MAX_BATCH_FILES:
+        raise errors.InvalidInput(f"Pass 1 to {settings.MAX_BATCH_FILES} ids.", field=("ids",))
+    deleted, failed = [], []
+    with time_limit(settings.FINALIZE_BUDGET_SECONDS):
+        for index, file_id in enumerate(ids):
+            try:
+                if index and is_over():
+                    raise errors.OutOfTime
+                deleted.append(delete(caller=caller, file_id=file_id, now=now))
+            except errors.FilemanError as error:
+                error.field = ("ids", str(index))
+                failed.append(error)
+    return deleted, failed
 
 
 def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     file = find(caller, file_id)
     if not access.policy().may_delete(caller, file):
-        raise PermissionDenied
+        raise errors.PermissionDenied
     if file.upload_status in File.UNFINISHED:
         if _abort(caller, file, now=now):
             return
         file = find(caller, file_id)  # another call was faster
         if file.upload_status in File.UNFINISHED:
-            raise UploadInProgress
+            raise errors.UploadInProgress
     if file.upload_status == File.COMPLETED:
         _delete_completed(caller, file, now=now)
     else:
@@ -214,7 +235,7 @@ def _abort(caller: Caller, file: File, *, now: datetime) -> bool:
 def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:
     with transaction.atomic():
         if not File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete_settled():
-            raise NotFound(field=("id",))
+            raise errors.NotFound(field=("id",))
         StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
         deletion_queue.enqueue(file, published=[file.stored_path], now=now)
         deletion_queue.name_requester(file, caller.user)
@@ -271,7 +292,7 @@ def require_visible(*, manager_id: Any, path: str, viewer: str) -> None:
     user = get_user_model()._default_manager.filter(pk=viewer).first() if viewer else None  # noqa: SLF001
     visible = access.policy().visible_files(Caller(user=user) if user else ANONYMOUS)
     if not visible.filter(file_manager=manager_id, file_path=path, upload_status=File.COMPLETED).exists():
-        raise NotFound
+        raise errors.NotFound
 
 
 def permalink(*, caller: Caller, file: File) -> str | None:

@@ -112,11 +112,8 @@ class AccessPolicy:
 
     def open_managers(self, caller: Caller) -> QuerySet[FileManager]:
         """Return the file managers that the caller may upload to."""
-        return (
-            self.reachable_managers(caller).filter(is_active=True)
-            if caller.is_signed_in
-            else FileManager.objects.none()
-        )
+        active = self.reachable_managers(caller).filter(is_active=True)
+        return active if caller.is_signed_in else FileManager.objects.none()
 
     def reachable_managers(self, caller: Caller) -> QuerySet[FileManager]:
         """Return site-wide file managers and those of the caller's groups, active or not."""

@@ -8,8 +8,8 @@ import strawberry
 from django.utils import timezone
 from strawberry_django.resolvers import django_resolver
 
-from fileman import access, conf, files, uploads
-from fileman.errors import FilemanError, InvalidInput, StorageMisconfigured
+from fileman import files, uploads
+from fileman.errors import FilemanError, StorageMisconfigured
 from fileman.graphql import inputs, payloads
 from fileman.graphql.context import Info, get_caller, get_request, runs_in_transaction
 from fileman.graphql.errors import UploadError
@@ -106,18 +106,8 @@ def delete_file(info: Info, input: inputs.DeleteFileInput) -> payloads.DeleteFil
 
 @_mutation("Delete a selection of files, each as deleteFile does. One that fails does not stop the others.")
 def delete_files(info: Info, input: inputs.DeleteFilesInput) -> payloads.DeleteFilesPayload:
-    payload = payloads.DeleteFilesPayload(success=True, errors=[])
-    limit = conf.settings().MAX_BATCH_FILES
-    if not 1 <= len(input.ids) <= limit:
-        raise InvalidInput(f"Pass 1 to {limit} ids.", field=("ids",))
-    access.require_signed_in(get_caller(info))
-    for index, one in enumerate(input.ids):
-        try:
-            key = files.delete(caller=get_caller(info), file_id=to_uuid("File", one), now=timezone.now())
-        except FilemanError as error:
-            error.field = ("ids", str(index))
-            payload.errors.append(UploadError.from_error(error))
-        else:
-            payload.deleted_file_ids.append(to_global_id("File", key))
-    payload.success = not payload.errors
-    return payload
+    keys = [to_uuid("File", one) for one in input.ids]
+    deleted, failed = files.delete_all(caller=get_caller(info), ids=keys, now=timezone.now())
+    errors = [UploadError.from_error(error) for error in failed]
+    ids = [to_global_id("File", key) for key in deleted]
+    return payloads.DeleteFilesPayload(success=not errors, errors=errors, deleted_file_ids=ids)

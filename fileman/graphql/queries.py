@@ -85,7 +85,7 @@ def files(
 )
 def file_usage(info: Info) -> FileUsage | None:
     caller = get_caller(info)
-    return FileUsage.from_usage(quota.get_usage(caller.user), caller.groups) if caller.is_signed_in else None
+    return FileUsage(**vars(quota.get_usage(caller.user)), groups=list(caller.groups)) if caller.is_signed_in else None
 
 
 @connection(FileManager, description="The file managers that the viewer may upload to, by name.")

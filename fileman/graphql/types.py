@@ -1,8 +1,7 @@
 """Files and file managers as clients see them. A field that is absent here never leaves the server."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -19,7 +18,6 @@ from fileman.graphql.enums import ContentDisposition
 from fileman.graphql.guard import Guarded
 from fileman.graphql.scalars import BigInt
 from fileman.graphql.users import GroupType, UserType
-from fileman.uploads.quota import Usage
 from fileman.validation import acceptance
 
 
@@ -221,16 +219,3 @@ class FileUsage:
     groups: list[GroupModel] = strawberry.field(
         graphql_type=list[GroupType], description="The user's groups, whose ids groupId takes."
     )
-
-    @classmethod
-    def from_usage(cls, usage: Usage, groups: Iterable[GroupModel]) -> Self:
-        settings = conf.settings()
-        limit = settings.USER_QUOTA_BYTES
-        return cls(
-            used_bytes=BigInt(usage.used_bytes),
-            quota_bytes=None if limit is None else BigInt(limit),
-            unfinished_bytes=BigInt(usage.unfinished_bytes),
-            unfinished_uploads=usage.unfinished_uploads,
-            max_unfinished_uploads=settings.MAX_PENDING_UPLOADS,
-            groups=list(groups),
-        )

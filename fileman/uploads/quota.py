@@ -14,17 +14,24 @@ from fileman.models import File, StorageUsage
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     used_bytes: int
-    """Of files and unfinished uploads."""
     unfinished_bytes: int
     """Of unfinished uploads, as declared."""
     unfinished_uploads: int
+    quota_bytes: int | None
+    max_unfinished_uploads: int
 
 
 def get_usage(user: Any) -> Usage:
-    """Return what the user's files and uploads hold now."""
+    """Return what the user's files and uploads hold now, and the most that they may."""
     unfinished = File.objects.unfinished().filter(uploaded_by=user).aggregate(count=Count("pk"), size=Sum("file_size"))
     used = StorageUsage.objects.filter(user=user).values_list("bytes", flat=True).first()
-    return Usage(used_bytes=used or 0, unfinished_bytes=unfinished["size"] or 0, unfinished_uploads=unfinished["count"])
+    return Usage(
+        used_bytes=used or 0,
+        unfinished_bytes=unfinished["size"] or 0,
+        unfinished_uploads=unfinished["count"],
+        quota_bytes=conf.settings().USER_QUOTA_BYTES,
+        max_unfinished_uploads=conf.settings().MAX_PENDING_UPLOADS,
+    )
 
 
 def reserve(user: Any, size: int) -> None:

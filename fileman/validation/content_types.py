@@ -68,8 +68,9 @@ def disagree(content_type: str, filename: str) -> bool:
         passive = content_type if find(guessed).family == "active" else guessed
         return not passive.startswith("text/") and not passive.endswith("+xml")
     is_disguise = "program" in families and not families.isdisjoint(_MEDIA)
-    # One raster image for another is found out, and recorded as what it is.
-    return is_disguise or (families != {"raster"} and not _CERTAIN.isdisjoint((guessed, content_type)))
+    # One raster image for another is found out, and recorded as what it is. A PDF may have another extension (ai).
+    promises_other = guessed in _CERTAIN or (len(families) == 2 and content_type in _CERTAIN)
+    return is_disguise or (promises_other and families != {"raster"})
 
 
 def detect(head: bytes) -> str:

@@ -32,6 +32,18 @@ def test_a_selection_is_deleted_and_one_refusal_stops_no_other(
     assert api.mutate(DELETE, ids=[ids[0], ids[2]])["success"], "a repeated call succeeds"
 
 
+def test_what_the_time_does_not_reach_is_asked_for_again(api: Api, user: User, manager: FileManager) -> None:
+    """The first file always gets its turn, so that repeated calls make progress."""
+    first, second = (to_global_id("File", upload(user, data).pk) for data in (b"a", b"b"))
+
+    with configured(FINALIZE_BUDGET_SECONDS=0.0):
+        answer = api.mutate(DELETE, ids=[first, second])
+
+    assert answer["deletedFileIds"] == [first]
+    assert answer["errors"] == [{"code": "STORAGE_UNAVAILABLE", "field": ["ids", "1"]}]
+    assert api.mutate(DELETE, ids=[second])["deletedFileIds"] == [second]
+
+
 def test_a_selection_has_a_size(api: Api, manager: FileManager) -> None:
     with configured(MAX_BATCH_FILES=2):
         for ids in ([], ["x"] * 3):

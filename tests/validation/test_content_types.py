@@ -113,6 +113,7 @@ def test_patterns_of_allowed_types(content_type: str, patterns: list[str], expec
      ("image/svg+xml", "cat.png"), ("text/javascript", "cat.jpg"), ("application/pdf", "cat.png"),
      ("video/mp4", "cat.jpg"), ("image/jpeg", "letter.pdf"), ("application/x-rar", "letter.pdf"),
      ("application/x-unheard-of", "letter.pdf"), ("video/mp4", "film.exe"),
+     ("application/msword", "letter.pdf"), ("application/rtf", "letter.pdf"), ("application/postscript", "letter.pdf"),
      *(("image/png", f"cat.{extension}") for extension in ("exe", "lnk", "ps1", "hta", "jar", "sh"))],
 )  # fmt: skip
 def test_a_type_and_an_extension_that_contradict_each_other(content_type: str, filename: str) -> None:
@@ -125,7 +126,7 @@ def test_a_type_and_an_extension_that_contradict_each_other(content_type: str, f
      ("text/markdown", "notes.txt"), ("application/rss+xml", "feed.xml"), ("application/octet-stream", "cat.png"),
      ("image/png", "cat"), ("application/x-zip", "letter.docx"), ("application/vnd.ms-excel", "table.csv"),
      ("image/webp", "saved.jpg"), ("application/x-msdos-program", "setup.exe"), ("text/plain", "install.sh"),
-     ("text/plain", "main.ts")],
+     ("text/plain", "main.ts"), ("application/pdf", "logo.ai")],
 )  # fmt: skip
 def test_a_type_and_an_extension_that_browsers_really_send_together(content_type: str, filename: str) -> None:
     """A false alarm would refuse somebody's holiday pictures."""
