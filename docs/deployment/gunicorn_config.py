@@ -28,6 +28,8 @@ SILENCE_SECONDS = 20.0
 """The longest wait for the next bytes of a body."""
 RATE_BYTES = 8 * 1024
 """Bytes per second that a client must send on average, not counting the first SILENCE_SECONDS."""
+UNREAD_SECONDS = 0.05
+"""For what has arrived of a body that the application did not read."""
 SEND_SECONDS = 60.0
 """The longest wait until a client has taken the next piece of a response, at most 1 MiB."""
 
@@ -50,7 +52,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         left = SILENCE_SECONDS + self.received / RATE_BYTES - self.waited
         if left <= 0:
             raise TimeoutError("The client sends too slowly.")
-        # A shorter limit is that of gunicorn, which reads away the body of a request that was refused.
+        # A shorter limit is that of what was not read.
         self.sock.settimeout(min(left, SILENCE_SECONDS, self.sock.gettimeout() or SILENCE_SECONDS))
         began = time.monotonic()
         data: bytes = super().chunk(size_hint)
@@ -88,6 +90,10 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: TConn) -> Any:
         conn.sock.settimeout(SEND_SECONDS)
         return super().handle_request(req, conn)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Keep a connection whose body was read. To read the rest of a refused one away would hold the thread."""
+        return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + UNREAD_SECONDS))
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """Keep the connection, or wait without a thread for the client to close it (RFC 9112, section 9.6)."""

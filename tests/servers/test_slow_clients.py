@@ -112,6 +112,19 @@ def test_the_api_answers_while_fifty_slow_clients_are_connected(site: int, kind:
             is_connected(client)
 
 
+def test_refused_uploads_whose_bodies_do_not_arrive_hold_no_thread(demo: int) -> None:
+    """Five for each thread, so that even a short wait for each would add up to more than our patience."""
+    url = f"http://localhost:{demo}{initiate(demo)}"
+    head = b"PUT /fileman/upload/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n."
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", demo))) for _ in range(80)]
+        for client in clients:
+            client.sendall(head)
+
+        assert requests.put(url, bytes(SIZE), timeout=PATIENCE_SECONDS).status_code == 201
+        assert all(client.recv(12) == b"HTTP/1.1 403" for client in clients)
+
+
 @pytest.mark.parametrize("kind", BEGINNINGS)
 def test_a_client_below_the_minimum_rate_is_disconnected_and_its_thread_is_free(impatient_site: int, kind: str) -> None:
     url = f"http://localhost:{impatient_site}{initiate(impatient_site)}"
