@@ -62,9 +62,7 @@ class S3Backend(S3Copies):
 
     def signing_seconds(self, now: datetime) -> int:
         self._client.credentials()  # renews those that end soon; only those of a role know when they end
-        ends_at = getattr(
-            self._client.connection.credentials, "_expiry_time", None
-        )  # the SDK has no public name for it
+        ends_at = getattr(self._client.connection.credentials, "_expiry_time", None)  # it has no public name
         longest = super().signing_seconds(now)
         return min(longest, int((ends_at - now).total_seconds())) if ends_at else longest
 
