@@ -119,6 +119,9 @@ if __name__ == "__main__":
     django.setup()
     import logging
 
+    from django.conf import settings
+
+    settings.DEBUG = False  # with DEBUG, Django keeps the last 9,000 statements in memory
     logging.disable(logging.WARNING)
     task, *numbers = sys.argv[1:] or ["main"]
     globals()[task](*map(int, numbers))
