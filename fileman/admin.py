@@ -79,8 +79,18 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
 
 
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    has_delete_permission = has_change_permission
+
+
 @admin.register(File)
-class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FileAdmin(ReadOnlyAdmin):
     """Read-only. Uploads are created, changed and deleted through the API."""
 
     list_display = (
@@ -100,28 +110,10 @@ class FileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def shown_metadata(self, file: File) -> str:
         return json.dumps(file.metadata, ensure_ascii=False)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: File | None = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: File | None = None) -> bool:  # noqa: ARG002
-        return False
-
 
 @admin.register(StorageDeletion)
-class StorageDeletionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StorageDeletionAdmin(ReadOnlyAdmin):
     """Read-only. The deletion queue."""
 
     list_display = ("path", "file_manager", "due_at", "attempts", "last_error")
     list_select_related = ("file_manager",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: StorageDeletion | None = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: StorageDeletion | None = None) -> bool:  # noqa: ARG002
-        return False

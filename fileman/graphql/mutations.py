@@ -30,7 +30,7 @@ def _mutation(description: str) -> Callable[[Callable[..., Payload]], Any]:
                 _require_no_transaction(info)
                 return resolver(info, input)
             except FilemanError as error:
-                return payload.from_error(error)
+                return payload(success=False, errors=[UploadError.from_error(error)])
 
         field = strawberry.mutation(django_resolver(resolve), description=description)
         (argument,) = field.arguments
@@ -70,13 +70,14 @@ def refresh_upload(info: Info, input: inputs.RefreshUploadInput) -> payloads.Ref
         file_id=None if input.file_id is None else to_uuid("File", input.file_id),
         now=timezone.now(),
     )
-    return payloads.RefreshUploadPayload.from_outcome(outcome)
+    more = {"instructions": outcome.instructions, "upload_token": outcome.upload_token}
+    return payloads.RefreshUploadPayload.from_outcome(outcome, **more)
 
 
 @_mutation("Verify the stored bytes and publish the file. Safe to repeat.")
 def finalize_upload(info: Info, input: inputs.FinalizeUploadInput) -> payloads.FinalizeUploadPayload:
     outcome = uploads.finalize(caller=get_caller(info), now=timezone.now(), **vars(input))
-    return payloads.FinalizeUploadPayload.from_outcome(outcome)
+    return payloads.FinalizeUploadPayload.from_outcome(outcome, instructions=outcome.instructions)
 
 
 @_mutation("Abort an upload and delete its stored bytes. Safe to repeat.")

@@ -1,13 +1,12 @@
-"""Payloads of the mutations, built from the values that the domain returns."""
+"""Payloads of the mutations. The values that the domain returns resolve their fields, attribute by attribute."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import strawberry
-from strawberry import field
+from strawberry import Parent, field
 
 from fileman import models, uploads
-from fileman.errors import FilemanError
 from fileman.graphql.enums import UploadMethod
 from fileman.graphql.errors import UploadError
 from fileman.graphql.guard import mark_row
@@ -63,7 +62,11 @@ class UploadRequest:
     "refreshUpload for the next requests. When all bytes are sent, call finalizeUpload."
 )
 class UploadInstructions:
-    requests: list[UploadRequest] = field(description="The requests to send.")
+    @field(description="The requests to send.")
+    @staticmethod
+    def requests(root: Parent[uploads.UploadInstructions]) -> list[UploadRequest]:
+        return [UploadRequest.from_request(request) for request in root.requests]
+
     ordered: bool = field(description="True: send one request after another. False: send up to maxConcurrency at once.")
     max_concurrency: int = field(description="Maximum number of requests to send at once.")
     part_size: BigInt = field(description="Length of each slice but the last, in bytes.")
@@ -73,13 +76,6 @@ class UploadInstructions:
         description="Time when the signatures of these requests expire. refreshUpload signs new ones until "
         "file.expiresAt."
     )
-
-    @classmethod
-    def from_instructions(cls, instructions: uploads.UploadInstructions | None) -> Self | None:
-        if instructions is None:
-            return None
-        requests = [UploadRequest.from_request(request) for request in instructions.requests]
-        return cls(**{**vars(instructions), "requests": requests})
 
 
 @strawberry.type(description="The result for one file of the batch: a file with instructions, or errors.")
@@ -95,26 +91,17 @@ class UploadTicket:
         description="How to send the bytes. Null if the file was refused, or is no longer pending."
     )
     replayed: bool = field(description="True if the idempotency key matched an earlier upload.")
-    errors: list[UploadError] = field(description="Why the file was refused. Empty if it was accepted.")
 
-    @classmethod
-    def from_ticket(cls, ticket: uploads.Ticket) -> Self:
-        changes = {
-            "file": ticket.file and mark_row(ticket.file),
-            "instructions": UploadInstructions.from_instructions(ticket.instructions),
-            "errors": [UploadError.from_error(error) for error in ticket.errors],
-        }
-        return cls(**{**vars(ticket), **changes})
+    @field(description="Why the file was refused. Empty if it was accepted.")
+    @staticmethod
+    def errors(root: Parent[uploads.Ticket]) -> list[UploadError]:
+        return [UploadError.from_error(error) for error in root.errors]
 
 
 @strawberry.type
 class Payload:
     success: bool = field(description="True if there are no errors.")
     errors: list[UploadError] = field(description="Why the call did not succeed. Empty if it did.")
-
-    @classmethod
-    def from_error(cls, error: FilemanError) -> Self:
-        return cls(success=False, errors=[UploadError.from_error(error)])
 
 
 @strawberry.type(description="The result of initiateUpload.")
@@ -123,7 +110,8 @@ class InitiateUploadPayload(Payload):
     errors: list[UploadError] = field(
         description="Why the whole batch was refused. Errors of single files are in their tickets."
     )
-    files: list[UploadTicket] = field(
+    files: list[uploads.Ticket] = field(
+        graphql_type=list[UploadTicket],
         default_factory=list,
         description="One ticket per file of the input, in the same order. Empty if the whole batch was refused.",
     )
@@ -135,12 +123,9 @@ class InitiateUploadPayload(Payload):
 
     @classmethod
     def from_batch(cls, batch: uploads.Batch) -> Self:
-        return cls(
-            success=batch.success,
-            files=[UploadTicket.from_ticket(ticket) for ticket in batch.tickets],
-            file_manager=mark_row(batch.file_manager),
-            errors=[],
-        )
+        for row in filter(None, [batch.file_manager, *(ticket.file for ticket in batch.tickets)]):
+            mark_row(row)
+        return cls(success=batch.success, errors=[], files=list(batch.tickets), file_manager=batch.file_manager)
 
 
 @strawberry.type
@@ -150,23 +135,19 @@ class FilePayload(Payload):
     )
 
     @classmethod
-    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
-        """Return the file as it is now, and the error that stopped the call."""
+    def from_outcome(cls, outcome: uploads.Outcome, **more: Any) -> Self:
+        """Return the file as it is now, the error that stopped the call, and more of the outcome."""
         errors = [UploadError.from_error(outcome.error)] if outcome.error else []
-        return cls(success=not errors, file=mark_row(outcome.file), errors=errors)
+        return cls(success=not errors, file=mark_row(outcome.file), errors=errors, **more)
 
 
 @strawberry.type
 class InstructionsPayload(FilePayload):
-    instructions: UploadInstructions | None = field(
-        default=None, description="Requests for the missing slices. Null if there are none."
+    instructions: uploads.UploadInstructions | None = field(
+        graphql_type=UploadInstructions | None,
+        default=None,
+        description="Requests for the missing slices. Null if there are none.",
     )
-
-    @classmethod
-    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
-        payload = super().from_outcome(outcome)
-        payload.instructions = UploadInstructions.from_instructions(outcome.instructions)
-        return payload
 
 
 @strawberry.type(
@@ -174,12 +155,6 @@ class InstructionsPayload(FilePayload):
 )
 class RefreshUploadPayload(InstructionsPayload):
     upload_token: str | None = field(default=None, description="The token of the upload, if the call passed fileId.")
-
-    @classmethod
-    def from_outcome(cls, outcome: uploads.Outcome) -> Self:
-        payload = super().from_outcome(outcome)
-        payload.upload_token = outcome.upload_token
-        return payload
 
 
 @strawberry.type(description="The result of finalizeUpload.")
