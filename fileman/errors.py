@@ -111,8 +111,7 @@ class FileManagerInactive(RefusedError, code=ErrorCode.FILE_MANAGER_INACTIVE):
     message = "This file manager is inactive. Choose another one."
 
 
-class TooManyFiles(RefusedError, code=ErrorCode.TOO_MANY_FILES):
-    pass
+class TooManyFiles(RefusedError, code=ErrorCode.TOO_MANY_FILES): ...
 
 
 class TooManyPending(RefusedError, code=ErrorCode.TOO_MANY_PENDING):
@@ -120,40 +119,33 @@ class TooManyPending(RefusedError, code=ErrorCode.TOO_MANY_PENDING):
     retryable = True
 
 
-class InvalidFilename(RefusedError, code=ErrorCode.INVALID_FILENAME):
-    pass
+class InvalidFilename(RefusedError, code=ErrorCode.INVALID_FILENAME): ...
 
 
-class InvalidMetadata(RefusedError, code=ErrorCode.INVALID_METADATA):
-    pass
+class InvalidMetadata(RefusedError, code=ErrorCode.INVALID_METADATA): ...
 
 
-class InvalidChecksum(RefusedError, code=ErrorCode.INVALID_CHECKSUM):
-    pass
+class InvalidChecksum(RefusedError, code=ErrorCode.INVALID_CHECKSUM): ...
 
 
-class InvalidInput(RefusedError, code=ErrorCode.INVALID_INPUT):
-    pass
+class InvalidInput(RefusedError, code=ErrorCode.INVALID_INPUT): ...
 
 
 class EmptyFile(RefusedError, code=ErrorCode.EMPTY_FILE):
     message = "The file is empty."
 
 
-class FileTooLarge(RefusedError, code=ErrorCode.FILE_TOO_LARGE):
-    pass
+class FileTooLarge(RefusedError, code=ErrorCode.FILE_TOO_LARGE): ...
 
 
 class QuotaExceeded(RefusedError, code=ErrorCode.QUOTA_EXCEEDED):
     message = "This upload would exceed your storage quota. Delete files to free space."
 
 
-class ExtensionNotAllowed(RefusedError, code=ErrorCode.EXTENSION_NOT_ALLOWED):
-    pass
+class ExtensionNotAllowed(RefusedError, code=ErrorCode.EXTENSION_NOT_ALLOWED): ...
 
 
-class MimeTypeNotAllowed(RefusedError, code=ErrorCode.MIME_TYPE_NOT_ALLOWED):
-    pass
+class MimeTypeNotAllowed(RefusedError, code=ErrorCode.MIME_TYPE_NOT_ALLOWED): ...
 
 
 class FileInUse(RefusedError, code=ErrorCode.FILE_IN_USE):
@@ -170,16 +162,14 @@ class MismatchError(FilemanError):
     """The stored object is not the declared file. The upload has failed for good."""
 
 
-class SizeMismatch(MismatchError, code=ErrorCode.SIZE_MISMATCH):
-    pass
+class SizeMismatch(MismatchError, code=ErrorCode.SIZE_MISMATCH): ...
 
 
 class ChecksumMismatch(MismatchError, code=ErrorCode.CHECKSUM_MISMATCH):
     message = "The checksum does not match the uploaded bytes. Upload the file again."
 
 
-class ContentTypeMismatch(MismatchError, code=ErrorCode.CONTENT_TYPE_MISMATCH):
-    pass
+class ContentTypeMismatch(MismatchError, code=ErrorCode.CONTENT_TYPE_MISMATCH): ...
 
 
 class RejectedByValidator(MismatchError, code=ErrorCode.REJECTED_BY_VALIDATOR):

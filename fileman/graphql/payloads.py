@@ -158,18 +158,15 @@ class RefreshUploadPayload(InstructionsPayload):
 
 
 @strawberry.type(description="The result of finalizeUpload.")
-class FinalizeUploadPayload(InstructionsPayload):
-    pass
+class FinalizeUploadPayload(InstructionsPayload): ...
 
 
 @strawberry.type(description="The result of abortUpload.")
-class AbortUploadPayload(FilePayload):
-    pass
+class AbortUploadPayload(FilePayload): ...
 
 
 @strawberry.type(description="The result of updateFile.")
-class UpdateFilePayload(FilePayload):
-    pass
+class UpdateFilePayload(FilePayload): ...
 
 
 @strawberry.type(description="The result of deleteFile.")
