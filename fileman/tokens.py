@@ -5,6 +5,7 @@ import json
 import secrets
 from base64 import urlsafe_b64encode
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +87,9 @@ def unsign(purpose: str, signed: str, *, now: datetime) -> dict[str, Any]:
 
 
 def _cipher(purpose: str) -> MultiFernet:
-    known = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    keys = [salted_hmac(purpose, "cipher", secret=secret, algorithm="sha256").digest() for secret in known]
-    return MultiFernet(Fernet(urlsafe_b64encode(key)) for key in keys)
+    return MultiFernet(_fernet(purpose, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+
+
+@lru_cache(maxsize=16)
+def _fernet(purpose: str, secret: str | bytes) -> Fernet:
+    return Fernet(urlsafe_b64encode(salted_hmac(purpose, "cipher", secret=secret, algorithm="sha256").digest()))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -112,7 +113,7 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
             declared,
             manager=plan.manager,
             shared=plan.shared_metadata,
-            may_publish=access.policy().may_publish(plan.caller),
+            may_publish=partial(access.policy().may_publish, plan.caller),
             at=at,
         )
         validators.check_declared(plan.caller, accepted, manager=plan.manager, at=at)

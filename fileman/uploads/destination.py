@@ -35,9 +35,10 @@ def _default(caller: Caller, group_id: Any | None) -> FileManager:
         manager.group_id: manager
         for manager in access.policy().open_managers(caller).select_related("group").filter(is_default=True)
     }
-    only_group = next(iter(caller.group_ids)) if len(caller.group_ids) == 1 else None
-    order = [group_id, None] if group_id is not None else [None, only_group]
-    for scope in order:
+    scopes = [None] if group_id is None else [group_id, None]
+    if group_id is None and None not in defaults and len(caller.group_ids) == 1:
+        scopes = list(caller.group_ids)
+    for scope in scopes:
         if scope in defaults:
             return defaults[scope]
     raise NoFileManager

@@ -1,5 +1,6 @@
 """Checks that a file manager accepts a file: size, extension, type, checksum. They run before anything is signed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,12 @@ class AcceptedFile:
 
 
 def accept(
-    declared: DeclaredFile, *, manager: FileManager, shared: dict[str, Any], may_publish: bool, at: tuple[str, ...]
+    declared: DeclaredFile,
+    *,
+    manager: FileManager,
+    shared: dict[str, Any],
+    may_publish: Callable[[], bool],
+    at: tuple[str, ...],
 ) -> AcceptedFile:
     """Check one declared file against its manager. `shared` is the batch's metadata, `at` the file's path in the input.
 
@@ -71,7 +77,7 @@ def accept(
     if declared.client_ref is not None and len(declared.client_ref) > CLIENT_REF_LENGTH:
         raise InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
     is_public = manager.is_public_default if declared.is_public is None else declared.is_public
-    if is_public and not manager.is_public_default and not may_publish:
+    if is_public and not manager.is_public_default and not may_publish():
         raise PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
     own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     merged = json_metadata.merge(shared, own, field=(*at, "metadata"))

@@ -11,6 +11,7 @@ from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
 from tests.api import Api
 from tests.graphql.rows import save_file, save_files
+from tests.statements import extra_inserts
 
 NODE = """
   id originalFilename fileSize metadata checksum detectedContentType failureReason expiresAt modified
@@ -92,3 +93,17 @@ def test_a_public_file_takes_one_statement_signed_out(anonymous: Api, user: User
     file = save_file(manager, user, is_public=True)
 
     assert statements(anonymous, f'{{ file(id: "{to_global_id("File", file.pk)}") {{ {NODE + RIGHTS} }} }}') == 1
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_initiate_takes_four_statements_for_one_file_and_for_many(count: int, api: Api, manager: FileManager) -> None:
+    """The file manager, the usage, the unfinished uploads and the insert, beside those of the transaction."""
+    document = "mutation ($files: [UploadFileInput!]!) { initiateUpload(input: {files: $files}) { success } }"
+    variables = {"files": [{"filename": "a.png", "size": 10, "contentType": "image/png"}] * count}
+    api.call(document, variables)  # which makes the row of the usage
+
+    with CaptureQueriesContext(connection) as captured:
+        api.call(document, variables)
+
+    named = [one["sql"] for one in captured.captured_queries if "SAVEPOINT" not in one["sql"]]
+    assert len(named) == 2 + 4 + extra_inserts(count)

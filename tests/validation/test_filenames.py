@@ -166,7 +166,11 @@ def test_whatever_the_name_the_stored_name_keeps_its_alphabet(name: str) -> None
 @pytest.mark.django_db
 def test_display_name_and_stored_name_of_an_accepted_file_stem_from_the_same_name(manager: FileManager) -> None:
     accepted = acceptance.accept(
-        DeclaredFile(filename="  Bericht 2026.PDF ", size=1), manager=manager, shared={}, may_publish=False, at=()
+        DeclaredFile(filename="  Bericht 2026.PDF ", size=1),
+        manager=manager,
+        shared={},
+        may_publish=lambda: False,
+        at=(),
     )
     assert accepted.filename == "Bericht 2026.PDF"
     assert filenames.stored_name(accepted.filename, now=NOW).startswith("bericht-2026_20261123_")
