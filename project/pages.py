@@ -1,12 +1,12 @@
 """The page at `/`: the vanilla example with the storages of the demo."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.views.generic import TemplateView
-
-from project.demo.storages import load_offer
 
 
 class IndexPage(TemplateView):
@@ -22,6 +22,20 @@ class IndexPage(TemplateView):
             links.insert(0, {"href": "/graphql", "label": "GraphiQL"})
         hint = "user demo, password demo" if settings.DEBUG else ""
         return super().get_context_data(demo_storages=load_offer(), demo_links=links, sign_in_hint=hint, **kwargs)
+
+
+def load_offer() -> list[dict[str, Any]]:
+    """Return the storages that the demo offers: name, backend_type, reason, origin, available. Else an empty list."""
+    if not settings.DEBUG or not get_offer_path().is_file():
+        return []
+    offer: list[dict[str, Any]] = json.loads(get_offer_path().read_text())
+    return offer
+
+
+def get_offer_path() -> Path:
+    """Return where the demo writes what it offers."""
+    folder: Path = settings.VAR_DIR
+    return folder / "demo-storages.json"
 
 
 def graphiql_built(_request: object) -> dict[str, bool]:

@@ -12,7 +12,7 @@ from django.core.checks.security.base import check_secret_key
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 
-from project.demo.storages import load_offer
+from project.pages import load_offer
 
 GRAPHIQL_PATH = "/graphql"
 _PRIVATE_HOST = re.compile(r"[^.:*]+|.+\.localhost|\[::1\]|(127|10|192\.168)\.[0-9.]+")

@@ -41,7 +41,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "strawberry_django",
     "fileman",
-    *(["project.demo"] if DEBUG else []),
 ]
 
 MIDDLEWARE = [

@@ -13,8 +13,8 @@ from tests.servers.process import Program, answers_http, free_port, running
 def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") -> Iterator[int]:
     """Run the demo in a folder and yield its port; `origins` are those of other pages that may use it."""
     port = free_port()
-    demo = ["-m", "tests.servers.demo"] if with_clouds else [str(REPOSITORY / "manage.py"), "demo"]
-    program = demo_program(folder, *demo, "--port", str(port), origins=origins)
+    module = "tests.servers.demo" if with_clouds else "tests.servers.demo_site"
+    program = demo_program(folder, "-m", module, "--port", str(port), origins=origins)
     with running(program, ready=lambda: answers_http(port)):
         yield port
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
 from fileman.models import FileManager
-from project.demo import storages
+from tests.servers import demo_site
 
 
 def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, settings: Settings) -> None:
@@ -42,22 +41,18 @@ def test_only_examples_that_are_built_are_linked(client: Client, settings: Setti
 
 @pytest.mark.django_db
 def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, settings: Settings, tmp_path: Path) -> None:
-    """The JSON of `manage.py demo --storages`; the file managers of an earlier run are replaced."""
+    """The file managers of an earlier run are replaced."""
     settings.DEBUG = True
     settings.VAR_DIR = tmp_path
     running = {"name": "A", "backend_type": "s3", "backend_url": "s3://demo/", "origin": "http://127.0.0.1:9"}
-    described = [
+    described: list[demo_site.Storage] = [
         {**running, "settings": {"bucket_name": "demo"}},
         {"name": "B", "backend_type": "gcs", "reason": "No B."},
     ]
-    (tmp_path / "storages.json").write_text(json.dumps(described))
     for name in ("A", "B"):
         FileManager.objects.create(name=name, backend_type="memory")
 
-    clouds = storages.read_storages(tmp_path / "storages.json")
-    for cloud in clouds:
-        storages.replace_file_manager(cloud)
-    storages.save_offer([storages.create_local_disk(), *clouds])
+    demo_site.create_storages(described)
 
     managers = FileManager.objects.order_by("name").values_list("name", "backend_type", "backend_url", "is_default")
     assert list(managers) == [("A", "s3", "s3://demo/", False), ("Local disk", "file", "", True)]
@@ -75,7 +70,7 @@ def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, setting
 def test_the_demo_with_its_known_passwords_does_not_run_outside_of_debug(settings: Settings) -> None:
     settings.DEBUG = False
 
-    with pytest.raises(CommandError, match="DEBUG=1 only"):
-        call_command("demo")
+    with pytest.raises(SystemExit, match="DEBUG=1 only"):
+        demo_site.main(8000, [])
 
     assert (get_user_model().objects.count(), FileManager.objects.count()) == (0, 0)

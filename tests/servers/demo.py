@@ -1,6 +1,6 @@
 """The demo with stand-ins for the clouds: `python -m tests.servers.demo [--port PORT]`. This is what `make run` runs.
 
-It starts the stand-ins, passes their descriptions to `manage.py demo` as JSON (project/demo/storages.py documents it),
+It starts the stand-ins, passes their descriptions to `demo_site` as JSON,
 and ends with it. The site and the stand-ins end with this process, also after `kill -9`.
 """
 
@@ -85,9 +85,8 @@ def _start(stack: ExitStack, start: StartStorage, origin: str) -> dict[str, Any]
 
 
 def _serve(port: int, storages: list[dict[str, Any]]) -> int:
-    manage = str(REPOSITORY / "manage.py")
-    command = with_starter([sys.executable, manage, "demo", "--port", str(port), "--storages", "/dev/stdin"])
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.servers.demo_site", "--port", str(port), "--storages", "/dev/stdin"]
+    process = subprocess.Popen(with_starter(command), cwd=REPOSITORY, stdin=subprocess.PIPE, text=True)
     try:
         with cast("IO[str]", process.stdin) as pipe:
             json.dump(storages, pipe)
