@@ -66,7 +66,7 @@ class ObjectCases(ContractCase):
         upload, published = self.uploaded(backend, 10), self.published(backend, 11)
         day, prefix = timedelta(days=1), f"{backend.prefix}uploads/"
 
-        waiting = [stored.path for stored in backend.list_objects(f"{backend.prefix}.uploads/")]
+        waiting = [stored.path for stored in backend.list_objects(upload.upload_path.rpartition("/")[0] + "/")]
         finished = {stored.path: stored for stored in backend.list_objects(prefix)}
         before = list(backend.list_objects(prefix, older_than=timezone.now() - day))
         after = [stored.path for stored in backend.list_objects(prefix, older_than=timezone.now() + day)]

@@ -17,6 +17,7 @@ SUITES: dict[type[BackendContract], set[Reduction]] = {
     test_local_contracts.TestFilesystemOnTwoDevices: {Reduction.CONTENT_TYPE},
     test_local_contracts.TestMemory: set(),
     s3.TestRadosgw: set(),
+    s3.TestSeaweedFS: set(),
     s3.TestMinistack: set(),
     s3.TestRclone: set(),
     s3.TestMoto: {Reduction.EXACT_LENGTH, Reduction.SIGNATURES},

@@ -20,6 +20,7 @@ REGISTRY = {
     "radosgw": "tests.servers.radosgw",
     "ministack": "tests.servers.s3:ministack",
     "rclone": "tests.servers.s3:rclone",
+    "seaweedfs": "tests.servers.s3:seaweedfs",
     "azurite": "tests.servers.azurite",
     "gcs": "tests.servers.gcs",
     "fake_gcs": "tests.servers.fake_gcs",

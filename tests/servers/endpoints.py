@@ -8,7 +8,7 @@ class S3Server:
     """A running server of the S3 protocol. tests/backends/s3/refusals.json records what each refuses."""
 
     name: str
-    """The product: `moto`, `radosgw`, `ministack` or `rclone`."""
+    """The product: `moto`, `radosgw`, `ministack`, `rclone` or `seaweedfs`."""
     endpoint_url: str
     """`http://127.0.0.1:<port>`, without a trailing slash; buckets are addressed by path."""
     access_key_id: str

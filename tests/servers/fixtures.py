@@ -37,5 +37,6 @@ def _fixture(name: str) -> Any:
     return started
 
 
-moto, radosgw, ministack, rclone = map(_fixture, ("moto", "radosgw", "ministack", "rclone"))
+moto, radosgw, seaweedfs = map(_fixture, ("moto", "radosgw", "seaweedfs"))
+ministack, rclone = map(_fixture, ("ministack", "rclone"))
 azurite, gcs, fake_gcs = map(_fixture, ("azurite", "gcs", "fake_gcs"))

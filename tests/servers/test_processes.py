@@ -84,7 +84,7 @@ def python(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("name", ["moto", "radosgw", "ministack", "rclone", "azurite"])
+@pytest.mark.parametrize("name", ["moto", "radosgw", "seaweedfs", "ministack", "rclone", "azurite"])
 def test_a_server_is_gone_after_its_block(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     try:

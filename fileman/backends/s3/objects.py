@@ -87,6 +87,9 @@ class S3Objects(Backend):
         # A delete marker means that the bucket keeps versions.
         marked, failures = self._delete_batch([{"Key": path} for path in paths])
         versions = [entry for path in everything or marked for entry in self._versions(path)]
+        # SeaweedFS hides the versions in folders named .uploads, so the deleted bytes stay.
+        hidden = set(marked).difference(entry["Key"] for entry in versions)
+        failures += [DeleteFailure(path=path, reason="VersionsNotListed") for path in hidden]
         failures += self._delete_all([entry for entry in versions if "Size" in entry])
         # A version that is locked or held stays, and then the last marker: without it the object is readable again.
         locked = {failure.path for failure in failures}
@@ -119,11 +122,8 @@ class S3Objects(Backend):
         reasons = {entry["Key"]: entry.get("Code", "") for entry in errors}
         confirmed = {entry["Key"] for entry in deleted} | reasons.keys()
         reasons |= {named["Key"]: "Unconfirmed" for named in objects if named["Key"] not in confirmed}
-        failures = [
-            DeleteFailure(path=path, reason=reason)
-            for path, reason in reasons.items()
-            if reason not in {"NoSuchKey", "NoSuchVersion"}
-        ]
+        gone = {"NoSuchKey", "NoSuchVersion"}
+        failures = [DeleteFailure(path=path, reason=reason) for path, reason in reasons.items() if reason not in gone]
         marked = [entry["Key"] for entry in deleted if entry.get("DeleteMarker") and "VersionId" not in entry]
         return marked, failures
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.servers import server
 
-SERVERS = ("radosgw", "ministack", "rclone", "moto")
+SERVERS = ("radosgw", "seaweedfs", "ministack", "rclone", "moto")
 RECORD = Path(__file__).with_name("refusals.json")
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "backends" / "s3.md"
 BEGIN, END = "<!-- refusals: begin -->", "<!-- refusals: end -->"

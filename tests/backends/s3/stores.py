@@ -41,8 +41,8 @@ class Store:
         } | more
         return {key: value for key, value in settings.items() if value is not None}
 
-    def backend(self, *, direct: bool = True, **settings: Any) -> S3Backend:
-        url = f"s3://{settings.get('bucket_name', self.bucket)}/{PREFIX}"
+    def backend(self, *, direct: bool = True, prefix: str = PREFIX, **settings: Any) -> S3Backend:
+        url = f"s3://{settings.get('bucket_name', self.bucket)}/{prefix}"
         return make_backend(S3Backend, self.settings(**settings), url, direct=direct)
 
     def head(self, key: str) -> dict[str, Any] | None:

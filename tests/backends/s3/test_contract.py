@@ -1,6 +1,7 @@
-"""The contract of all backends, on four servers."""
+"""The contract of all backends, on five servers."""
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 
@@ -29,16 +30,18 @@ class S3Contract(BackendContract):
     def part_size(self, backend: Backend) -> int:
         return SMALL_PART_BYTES if self.parts_may_be_small else super().part_size(backend)
 
-    @pytest.fixture
-    def store(self, request: pytest.FixtureRequest) -> Store:
-        store = new_store(request.getfixturevalue(f"{self.server_name}_server"))
+    @pytest.fixture(scope="class")
+    @classmethod
+    def store(cls, request: pytest.FixtureRequest) -> Store:
+        """One bucket for all cases; each has a prefix of its own."""
+        store = new_store(request.getfixturevalue(f"{cls.server_name}_server"))
         if store.server.takes_post:  # the others have no bucket CORS either
             store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
         return store
 
     @pytest.fixture
     def backend(self, store: Store) -> Backend:
-        return store.backend()
+        return store.backend(prefix=f"{uuid4()}/")
 
     @pytest.fixture(autouse=True)
     def _remember(self, store: Store) -> None:
@@ -51,6 +54,10 @@ class S3Contract(BackendContract):
 
 class TestRadosgw(S3Contract):
     server_name = "radosgw"
+
+
+class TestSeaweedFS(S3Contract):
+    server_name = "seaweedfs"
 
 
 class TestMinistack(S3Contract):

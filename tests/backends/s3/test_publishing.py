@@ -144,7 +144,23 @@ def test_deletion_removes_every_version(store: Store) -> None:
     assert (failures, left) == ([], [kept])
 
 
-@on("radosgw", "ministack", "moto", quick=2)
+@on("seaweedfs")
+def test_a_deletion_is_not_confirmed_if_the_versions_are_not_listed(store: Store) -> None:
+    """SeaweedFS lists none in folders named .uploads, where the bytes of a deleted object stay."""
+    store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
+    backend = store.backend()
+    upload, verified = assembled(backend)
+    published = backend.publish(upload, verified)
+
+    failures = backend.delete([upload.upload_path, published.path])
+
+    assert [(failure.path, failure.reason) for failure in failures] == [(upload.upload_path, "VersionsNotListed")]
+    kept = store.client.get_object(Bucket=store.bucket, Key=upload.upload_path, VersionId=verified.version)
+    assert kept["Body"].read() == BODY
+    assert "Versions" not in store.client.list_object_versions(Bucket=store.bucket)
+
+
+@on("radosgw", "seaweedfs", "ministack", "moto", quick=3)
 def test_an_object_that_is_locked_stays_deleted_behind_its_marker(store: Store) -> None:
     """Its version is refused, however often deletion is tried, and nobody can read it by its name."""
     bucket = create_locked_bucket(store)
