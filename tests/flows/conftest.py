@@ -53,7 +53,7 @@ def storage_of(kind: str, request: pytest.FixtureRequest, **settings: Any) -> St
     server = request.getfixturevalue(f"{kind.removesuffix('_through_us')}_server")
     if kind == "azurite":
         return storages.azure_storage(server, **settings)
-    if kind == "gcs":
+    if kind in {"gcs", "fake_gcs"}:
         return storages.gcs_storage(server, **settings)
     return storages.s3_storage(server, direct=not kind.endswith("_through_us"), **settings)
 

@@ -10,9 +10,10 @@ from fileman.backends.filesystem.entries import MARKER
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.backends.s3.stores import new_store
+from tests.frontend.other_origin import DOCUMENTED_ORIGIN, documented_rules
 from tests.servers import AzureServer, S3Server
 from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket
-from tests.servers.gcs import GcsServer
+from tests.servers.gcs import GoogleServer
 
 MIB = 1024**2
 PREFIX = "tenant/"
@@ -60,19 +61,23 @@ def file_storage(folder: Path) -> Storage:
     return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)
 
 
-def s3_storage(server: S3Server, *, direct: bool = True, **settings: Any) -> Storage:
+def s3_storage(server: S3Server, *, direct: bool = True, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
     store = new_store(server)
-
-    def everything() -> list[str]:
-        listed = store.client.list_objects_v2(Bucket=store.bucket).get("Contents", [])
-        return sorted([*(entry["Key"] for entry in listed), *store.unfinished_uploads()])
-
+    store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": documented_rules("s3", origin)})
     manager = _manager(
         "s3",
         backend_url=f"s3://{store.bucket}/{PREFIX}",
         settings=store.settings(**settings),
         supports_direct_upload=direct,
     )
+
+    def everything() -> list[str]:
+        # SeaweedFS shows what is below a folder .uploads only in a list of that folder.
+        prefixes = ("", f"{PREFIX}.uploads/{manager.pk}/")
+        pages = [store.client.list_objects_v2(Bucket=store.bucket, Prefix=prefix) for prefix in prefixes]
+        listed = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+        return sorted([*listed, *store.unfinished_uploads()])
+
     return Storage(
         manager=manager,
         method="POST" if direct else "PUT",
@@ -84,12 +89,14 @@ def s3_storage(server: S3Server, *, direct: bool = True, **settings: Any) -> Sto
     )
 
 
-def azure_storage(server: AzureServer, **settings: Any) -> Storage:
-    return _cloud_storage(create_azure_container(server, uuid4().hex), settings)
+def azure_storage(server: AzureServer, *, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
+    rules = documented_rules("azure", origin)["cors"]["corsRules"]
+    return _cloud_storage(create_azure_container(server, uuid4().hex, rules), settings)
 
 
-def gcs_storage(server: GcsServer, **settings: Any) -> Storage:
-    return _cloud_storage(create_gcs_bucket(server, f"bucket-{uuid4().hex}"), settings)
+def gcs_storage(server: GoogleServer, *, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
+    rules = documented_rules("gcs", origin)
+    return _cloud_storage(create_gcs_bucket(server, f"bucket-{uuid4().hex}", rules), settings)
 
 
 def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:

@@ -8,7 +8,7 @@ import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 
 from tests.servers.endpoints import AzureServer, S3Server
-from tests.servers.gcs import GcsServer
+from tests.servers.gcs import GoogleServer
 
 # CORS rules, as the documentation of each storage writes them in JSON.
 Rules = Sequence[Mapping[str, Any]]
@@ -72,7 +72,7 @@ def build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
     )
 
 
-def create_gcs_bucket(server: GcsServer, name: str, cors: Rules = ()) -> Bucket:
+def create_gcs_bucket(server: GoogleServer, name: str, cors: Rules = ()) -> Bucket:
     client = server.client()
     bucket = client.create_bucket(name)
     bucket.cors = list(cors)
