@@ -1,5 +1,6 @@
 """Requests that are carried out when everybody has gone on: they change nothing that was verified."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from tests.faults.site import MOST_CALLS, Site, assert_may_go_on
 from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
 from tests.servers import AzureServer
-from tests.servers.proxy import answer_with, hold
+from tests.servers.proxy import Exchange, answer_with, hold
 
 PUBLISHING: dict[str, tuple[str, dict[str, Any]]] = {
     "copy_into_s3": ("radosgw", {"method": "PUT", "header": "x-amz-copy-source"}),
@@ -55,6 +56,28 @@ def test_a_publishing_request_that_comes_late_changes_nothing(site: Site, reques
     site.overwrite(ticket)
     site.assert_intact(file)
     site.sweep()
+    site.assert_intact(file)
+    assert site.api.delete(file["id"])["success"]
+    site.assert_only()
+
+
+@pytest.mark.parametrize("site", ["gcs", "fake_gcs"], indirect=True)
+@pytest.mark.parametrize("ignored", ["nothing", r"if\w*Match=\d+&?", r"(if|source)\w*=\d+&?"])
+def test_bytes_that_come_between_check_and_copy_are_not_published(site: Site, ignored: str) -> None:
+    """Whichever conditions of the copy a store ignores. Without any, the copy is made, compared and deleted."""
+    ticket = site.start_and_send()
+
+    def swap(exchange: Exchange) -> None:
+        site.overwrite(ticket)
+        exchange._handler.path = re.sub(ignored, "", exchange._handler.path)
+        exchange.respond(exchange.forward())
+
+    site.proxy.disturb(swap, method="POST", target="/rewriteTo/")
+    assert_may_go_on(site.finalize(ticket))
+    assert not File.objects.filter(upload_status=File.COMPLETED).exists()
+    site.send(ticket["instructions"])
+    file = site.finish(ticket)
+
     site.assert_intact(file)
     assert site.api.delete(file["id"])["success"]
     site.assert_only()

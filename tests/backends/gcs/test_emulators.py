@@ -54,7 +54,6 @@ def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
 # fake-gcs-server
 
 
-@pytest.mark.long
 class TestContract(BackendContract):
     """All of the contract but sessions: fake-gcs-server ends a session that is asked how many bytes it has."""
 
