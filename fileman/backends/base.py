@@ -55,7 +55,7 @@ class Backend(ABC):
             raise StorageMisconfigured(" ".join(problems))
         self.config = config
         self.settings = self.settings_class(**config.settings)
-        self.prefix = self.get_prefix(config)
+        self.prefix = self.settings.get_prefix(config.backend_url)
 
     # Configuration
 
@@ -68,17 +68,7 @@ class Backend(ABC):
         if config.supports_direct_upload and not cls.capabilities.supports_direct_upload:
             problems.append("This backend cannot take direct uploads. Set supports_direct_upload to False.")
         settings = cls.settings_class(**config.settings)
-        return problems + settings.problems() + cls.location_problems(config)
-
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:  # noqa: ARG003
-        """Return the problems of `backend_url`, alone and beside the settings. Only called with well-typed settings."""
-        return []
-
-    @classmethod
-    def get_prefix(cls, config: BackendConfig) -> str:  # noqa: ARG003
-        """Return the folder inside the storage that `backend_url` names: "" or "some/folder/"."""
-        return ""
+        return problems + settings.problems() + settings.location_problems(config.backend_url)
 
     @abstractmethod
     def location(self) -> str:

@@ -18,12 +18,6 @@ def parsed(url: str) -> SplitResult:
         return urlsplit("")
 
 
-def folder(path: str) -> str:
-    """Return the prefix "some/folder/" for "some/folder" and "/some/folder/", "" for ""."""
-    bare = path.removeprefix("/").removesuffix("/")
-    return f"{bare}/" if bare else ""
-
-
 def prefix_problems(prefix: str) -> list[str]:
     """Return the problems of the prefix in `backend_url`."""
     if len(prefix.encode()) > PREFIX_MAX_BYTES:
@@ -34,10 +28,17 @@ def prefix_problems(prefix: str) -> list[str]:
     return []
 
 
-def path_problems(endpoint: str | None, *, setting: str) -> list[str]:
-    """Return the problem of a well-formed endpoint that has a path."""
-    url = parsed(endpoint or "")
-    return [f"{setting} must have no path."] if url.netloc and url.path.strip("/") else []
+def path_below(url: SplitResult, base: SplitResult) -> str | None:
+    """Return the path of a URL below another one, or None if it is elsewhere."""
+    folder = base.path.rstrip("/")
+    is_below = get_origin(url) == get_origin(base) and f"{url.path}/".startswith(f"{folder}/")
+    return url.path.removeprefix(folder).removeprefix("/") if is_below else None
+
+
+def normalize(url: str) -> str:
+    """Return a URL with its scheme and host in lowercase and no slash at its end."""
+    parts = parsed(url)
+    return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
 
 
 def private_problem(url: SplitResult, *, name: str) -> str:

@@ -3,13 +3,24 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 from urllib.parse import SplitResult
 
 from fileman import conf
 from fileman.backends.addresses import is_reachable, resolve
-from fileman.backends.endpoints import advise_trust, has_plain_host, is_trusted, parsed, private_problem
+from fileman.backends.endpoints import (
+    advise_trust,
+    has_plain_host,
+    is_trusted,
+    normalize,
+    parsed,
+    path_below,
+    prefix_problems,
+    private_problem,
+)
+
+_PLAIN_PATH = re.compile(r"(/(?!\.)[\w.~-]+)*/?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +40,13 @@ class BackendSettings:
     """Seconds that signed upload requests live, 1 to 604,800."""
     download_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_DOWNLOAD_EXPIRES_IN)
     """Seconds that signed download URLs live, 1 to 604,800. Clients may ask for less; `get_url` may be given more."""
+
+    def __post_init__(self) -> None:
+        """Strip the secrets, which consoles and files add a space or a newline to."""
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if not spec.repr and isinstance(value, str):
+                object.__setattr__(self, spec.name, value.strip())
 
     @property
     def endpoints(self) -> Mapping[str, str]:
@@ -51,18 +69,30 @@ class BackendSettings:
             for key in ("upload_expires_in", "download_expires_in")
             if not 0 < getattr(self, key) <= conf.URL_LIFETIME_CAP_SECONDS
         ]
-        found = [self._endpoint_problem(parsed(url), name=name) for name, url in self.endpoints.items()]
+        found = [
+            self._endpoint_problem(parsed(url), name=name, own=self.has_credentials)
+            for name, url in self.endpoints.items()
+        ]
         return problems + [problem for problem in found if problem]
 
-    def _endpoint_problem(self, url: SplitResult, *, name: str) -> str:
-        if not has_plain_host(url) or url.query:
+    def location_problems(self, backend_url: str) -> list[str]:
+        """Return the problems of `backend_url`, alone and beside the settings. Only called with well-typed settings."""
+        return ["This type of file manager takes no backend_url. Leave it empty."] if backend_url else []
+
+    def get_prefix(self, backend_url: str) -> str:  # noqa: ARG002
+        """Return the folder inside the storage that `backend_url` names: "" or "some/folder/"."""
+        return ""
+
+    def _endpoint_problem(self, url: SplitResult, *, name: str, own: bool) -> str:
+        """Return the problem of an endpoint. `own`: it gets no credentials but those of the settings."""
+        if not has_plain_host(url) or url.query or not _PLAIN_PATH.fullmatch(url.path):
             return f'{name} must look like "https://host" or "https://host:port".'
         is_secure = url.scheme == "https" or is_trusted(url, as_origin=True)
         if not is_trusted(url) and not is_reachable(url.hostname or ""):
             return private_problem(url, name=name)
         if not is_secure and not conf.insecure_endpoints_allowed():
             return f"{name} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
-        if not self.has_credentials and not is_trusted(url) and not (is_secure and self.trusts(url)):
+        if not own and not is_trusted(url) and not (is_secure and self.trusts(url)):
             refusal = f"{name} is not https at a host of the provider, so it gets no credentials of this server."
             return f"{refusal} Set credentials, or {advise_trust(url)}."
         return ""
@@ -76,3 +106,54 @@ class BackendSettings:
                 if not self.trusts(parsed(url)) and not all(map(is_reachable, resolve(host))):
                     problems.append(private_problem(parsed(url), name=name))
         return problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketSettings(BackendSettings):
+    """Settings of a storage that browsers reach by signed URLs, and whose objects are in one bucket."""
+
+    url_scheme: ClassVar[str]
+    """Scheme of a `backend_url` that begins with the bucket. One with http or https begins with the endpoint."""
+    bucket_setting: ClassVar[str] = "bucket_name"
+    provider: ClassVar[str] = ""
+    """Name of the store if the settings have no endpoint."""
+
+    public_endpoint_url: str | None = None
+    """URL of the storage for clients, if it is another one than for this server. Signed, but not connected to."""
+
+    @property
+    def place(self) -> str:
+        """Name of the store in messages and in `location()`: the provider's, or "https://host/path"."""
+        endpoint = self.endpoints.get(self.endpoint_settings[0])
+        return normalize(endpoint) if endpoint else self.provider
+
+    def problems(self) -> list[str]:
+        url, name = self.public_endpoint_url, "public_endpoint_url"
+        problem = self._endpoint_problem(parsed(url), name=name, own=True) if url else ""
+        return [*super().problems(), *filter(None, [problem])]
+
+    def find_path(self, url: SplitResult) -> str | None:
+        """Return "bucket/prefix/" of a `backend_url` with an endpoint, or None if it is not that of the settings."""
+        return path_below(url, parsed(self.place))
+
+    def location_problems(self, backend_url: str) -> list[str]:
+        url, kind = parsed(backend_url), self.bucket_setting.removesuffix("_name")
+        if not backend_url:
+            return []
+        if url.scheme not in {self.url_scheme, "https", "http"} or not url.netloc or url.query or url.fragment:
+            shapes = f"{self.url_scheme}://{kind}/prefix/ or https://host/{kind}/prefix/"
+            return [f"backend_url must look like {shapes}."]
+        path, bucket = self._path_in(backend_url), getattr(self, self.bucket_setting)
+        if path is None:
+            return [f"backend_url is not at {self.place}, where the settings are. Correct one of them."]
+        if (named := path.partition("/")[0]) != bucket:
+            return [f"backend_url names the {kind} {named!r}, but {self.bucket_setting} is {bucket!r}."]
+        return prefix_problems(self.get_prefix(backend_url))
+
+    def get_prefix(self, backend_url: str) -> str:
+        path = (self._path_in(backend_url) or "").partition("/")[2].removeprefix("/").removesuffix("/")
+        return f"{path}/" if path else ""
+
+    def _path_in(self, backend_url: str) -> str | None:
+        url = parsed(backend_url)
+        return f"{url.netloc}{url.path}" if url.scheme == self.url_scheme else self.find_path(url)

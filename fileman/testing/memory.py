@@ -85,12 +85,6 @@ class MemoryBackend(Backend):
 
     # Configuration
 
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:
-        if config.backend_url in {"", "memory:", "memory://"}:
-            return []
-        return ["backend_url must be empty or memory://."]
-
     def location(self) -> str:
         return f"memory:{self.config.manager_id}"
 

@@ -26,12 +26,20 @@ Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
 UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 
 S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
+S3_LOOSE = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
+BUCKET_IN_HOST = "endpoint_url begins with the bucket's name. Remove 'my-bucket' and the dot from it."
+ANY_STORE = {"endpoint_url": "https://store.example.com", **S3_KEYS}
 S3_RESERVED = "bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."
 GCS_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
 GCS_ADDRESS = "bucket_name must not look like an IP address or have two dots in a row."
 GCS_GOOGLE = 'bucket_name must not begin with "goog" or contain "google".'
 BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
 CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
+AZURE_SAS = (
+    "A shared access signature cannot sign URLs for others. Set account_key or a connection_string with AccountKey, "
+    "or account_name alone to sign in with tokens."
+)
+DATA_LAKE = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https://<account>.blob.<suffix>."
 AT_MOST = "it must be at most 0o777 and include"
 SETTINGS: Rules = {
     "file": [
@@ -67,6 +75,20 @@ SETTINGS: Rules = {
                 "a/b",
             )
         ],
+        *[
+            ({"bucket_name": name, **ANY_STORE}, S3_LOOSE)
+            for name in ("ab", "a" * 256, "_a", "a..b", "a/b", "a b", "ä")
+        ],
+        ({"bucket_name": "my_bucket", **ANY_STORE, "addressing_style": "virtual"}, S3_BUCKET),
+        *[
+            ({**ANY_STORE, "endpoint_url": f"https://my-bucket.{host}"}, BUCKET_IN_HOST)
+            for host in (
+                "s3.eu-central-1.amazonaws.com",
+                "s3.example.com",
+                "nyc3.digitaloceanspaces.com",
+                "0a1b.r2.cloudflarestorage.com",
+            )
+        ],
         *[({"bucket_name": name}, S3_RESERVED) for name in ("192.168.0.1", "xn--bucket", "bucket--x-s3")],
         ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
         ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
@@ -85,8 +107,11 @@ SETTINGS: Rules = {
         ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
         (
             {"connection_string": f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
-            "connection_string has no AccountKey.",
+            AZURE_SAS,
         ),
+        ({"connection_string": "SharedAccessSignature=sig=canary", "account_name": ABSENT}, AZURE_SAS),
+        ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS),
+        ({"endpoint": "https://acmefiles.dfs.core.windows.net"}, DATA_LAKE.format("endpoint")),
         (
             {"connection_string": CONNECTION_STRING, "account_name": "other"},
             "account_name is 'other', but connection_string names 'acmefiles'.",
@@ -120,10 +145,12 @@ SETTINGS: Rules = {
 FILE_URL = "backend_url must be empty or look like file:///absolute/path/."
 OTHER_FOLDER = "backend_url and base_path name different folders."
 S3_URL = "backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."
-GCS_URL = "backend_url must look like gs://bucket/prefix/."
-AZURE_URL = "backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."
+GCS_URL = "backend_url must look like gs://bucket/prefix/ or https://host/bucket/prefix/."
+AZURE_URL = "backend_url must look like azure://container/prefix/ or https://host/container/prefix/."
 OTHER_CONTAINER = "backend_url names the container 'pictures', but container_name is 'documents'."
-OTHER_ACCOUNT = f"backend_url is not below {AZURE_HOST}, the URL of the account in the settings."
+ELSEWHERE = "backend_url is not at {}, where the settings are. Correct one of them."
+OTHER_BUCKET = "backend_url names the bucket 'other', but bucket_name is 'my-bucket'."
+OTHER_ACCOUNT = ELSEWHERE.format(AZURE_HOST)
 URLS: UrlRules = {
     "file": [
         *[(f"file:///srv/{path}", OTHER_FOLDER) for path in ("other", "filesx", "", "files/../x")],
@@ -134,11 +161,14 @@ URLS: UrlRules = {
         ("file:///srv/files?a=b", FILE_URL),
     ],
     "s3": [
-        ("s3://other/", "backend_url names the bucket 'other', but bucket_name is 'my-bucket'."),
-        ("https://a.example/my-bucket/", "backend_url is at https://a.example, but endpoint_url is not set."),
+        ("s3://other/", OTHER_BUCKET),
+        ("https://a.example/my-bucket/", ELSEWHERE.format("aws")),
+        ("http://s3.eu-central-1.amazonaws.com/my-bucket/", ELSEWHERE.format("aws")),
+        ("https://other.s3.amazonaws.com/my-bucket/", OTHER_BUCKET),
+        ("https://s3.dualstack.eu-central-1.amazonaws.com/other/", OTHER_BUCKET),
         *[(url, S3_URL) for url in ("gs://my-bucket/", "https://[", "s3:my-bucket", "s3://my-bucket/?a=b")],
     ],
-    "memory": [("s3://bucket/", "backend_url must be empty or memory://.")],
+    "memory": [("s3://bucket/", "This type of file manager takes no backend_url. Leave it empty.")],
     "azure": [
         ("s3://documents/", AZURE_URL),
         ("https://[", AZURE_URL),
@@ -148,11 +178,13 @@ URLS: UrlRules = {
         (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
         ("https://other.blob.core.windows.net/documents/", OTHER_ACCOUNT),
         ("http://acmefiles.blob.core.windows.net/documents/", OTHER_ACCOUNT),
+        ("abfss://documents@acmefiles.dfs.core.windows.net/a/", DATA_LAKE.format("backend_url")),
+        ("https://acmefiles.dfs.core.windows.net/documents/", DATA_LAKE.format("backend_url")),
     ],
     "gcs": [
         ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', but bucket_name is 'my-bucket'."),
         ("s3://my-bucket/", GCS_URL),
-        ("https://storage.googleapis.com/my-bucket/", GCS_URL),
+        ("https://storage.example.com/my-bucket/", ELSEWHERE.format("google")),
         ("gs://[", GCS_URL),
         ("gs:///a/", GCS_URL),
         ("gs://my-bucket/a?b", GCS_URL),
@@ -161,7 +193,11 @@ URLS: UrlRules = {
 OWN_FOLDER = {"base_path": "/app/media/uploads", "base_url": "/media/uploads/", "create_directories": True}
 OWN_FOLDER |= {"permissions": 0o644, "directory_permissions": 0o755}
 DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.a.example"
+SUPABASE = "https://abc.supabase.co/storage/v1/s3"
 AZURITE = "https://azurite.internal:10000/acmefiles"
+STORE_PLACE = "s3:https://store.example.com"
+PLACES = {"s3": "s3:aws/my-bucket/", "azure": f"azure:{AZURE_HOST}/documents/", "gcs": "gcs:google/my-bucket/"}
+DEVELOPMENT = {**BY_STRING, "connection_string": "UseDevelopmentStorage=true;"}
 # Type, settings beside the good ones, backend_url, location.
 LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("file", {"base_path": "/srv/files/"}, "file:///srv/files", "file:/srv/files"),
@@ -172,6 +208,29 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("s3", {"region_name": "us-east-1", "server_side_encryption": "AES256"}, "s3://my-bucket/", "s3:aws/my-bucket/"),
     ("s3", {"endpoint_url": DIGITAL_OCEAN, **S3_KEYS}, f"{DIGITAL_OCEAN}/my-bucket/", f"s3:{DIGITAL_OCEAN}/my-bucket/"),
     ("s3", {"endpoint_url": "https://S3.a.example", **S3_KEYS}, f"{ANY_S3}/my-bucket/a/", f"s3:{ANY_S3}/my-bucket/a/"),
+    *[
+        ("s3", {}, f"https://{host}/docs/", "s3:aws/my-bucket/docs/")
+        for host in (
+            "my-bucket.s3.eu-central-1.amazonaws.com",
+            "my-bucket.s3.dualstack.eu-central-1.amazonaws.com",
+            "my-bucket.s3-eu-west-1.amazonaws.com",
+            "MY-BUCKET.s3.amazonaws.com",
+            "s3.eu-central-1.amazonaws.com/my-bucket",
+            "s3.dualstack.eu-central-1.amazonaws.com/my-bucket",
+            "s3-eu-west-1.amazonaws.com/my-bucket",
+            "s3.cn-north-1.amazonaws.com.cn/my-bucket",
+        )
+    ],
+    ("s3", {"bucket_name": "a.b"}, "https://a.b.s3.amazonaws.com", "s3:aws/a.b/"),
+    ("s3", {**ANY_STORE, "bucket_name": "My_Bucket.1"}, "s3://My_Bucket.1/a/", f"{STORE_PLACE}/My_Bucket.1/a/"),
+    ("s3", ANY_STORE, "https://my-bucket.store.example.com/a/", f"{STORE_PLACE}/my-bucket/a/"),
+    ("s3", {**ANY_STORE, "bucket_name": "store"}, "https://store.example.com/store/a", f"{STORE_PLACE}/store/a/"),
+    ("s3", {**ANY_STORE, "endpoint_url": f"{SUPABASE}/"}, f"{SUPABASE}/my-bucket/a", f"s3:{SUPABASE}/my-bucket/a/"),
+    *[(vendor, {"public_endpoint_url": "https://cdn.example.com"}, "", place) for vendor, place in PLACES.items()],
+    ("gcs", {}, "https://storage.googleapis.com/my-bucket/a/", "gcs:google/my-bucket/a/"),
+    ("azure", DEVELOPMENT, "", "azure:http://127.0.0.1:10000/devstoreaccount1/documents/"),
+    ("azure", {"account_key": f" {AZURE_KEY}\n"}, "", f"azure:{AZURE_HOST}/documents/"),
+    ("azure", {**BY_STRING, "account_key": f"{AZURE_KEY}\n"}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"endpoint": f"{AZURE_HOST}/"}, "", f"azure:{AZURE_HOST}/documents/"),

@@ -123,6 +123,7 @@ class TestWhatMayBeNamed:
 
         with configured(TRUSTED_ENDPOINTS=["minio.a.internal"]):
             assert [host for host in asked if settings.trusts(urlsplit(f"https://{host}"))] == hosts
+        assert settings.trusts(urlsplit(f"https://{bucket}.s3.eu-west-1.amazonaws.com"))
 
     @pytest.mark.parametrize("named", ["BlobEndpoint=https://10.0.0.1", "EndpointSuffix=internal"])
     def test_a_connection_string_names_an_endpoint_too(self, named: str) -> None:
@@ -171,7 +172,7 @@ class TestBaseUrl:
 
 
 PROVIDERS = {
-    "s3": ["s3.amazonaws.com", "s3.dualstack.us-gov-west-1.amazonaws.com", "my-bucket.s3.eu-west-1.amazonaws.com"],
+    "s3": ["s3.amazonaws.com", "s3.dualstack.us-gov-west-1.amazonaws.com"],
     "azure": [
         *[f"acmefiles.blob.core.{cloud}" for cloud in ("windows.net", "chinacloudapi.cn", "usgovcloudapi.net")],
         "acmefiles.z12.blob.storage.azure.net",

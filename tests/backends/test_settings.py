@@ -142,11 +142,9 @@ class TestEveryCloud:
     def test_a_malformed_endpoint_is_refused(self, vendor: str, endpoint: str) -> None:
         assert problems(vendor, {ENDPOINT[vendor]: endpoint}) == [ENDPOINT_SHAPE[vendor]]
 
-    @pytest.mark.parametrize("vendor", ["s3", "gcs"])
-    def test_an_endpoint_has_no_path(self, vendor: str) -> None:
-        assert problems(vendor, {ENDPOINT[vendor]: "https://127.0.0.1/path"}) == [
-            f"{ENDPOINT[vendor]} must have no path."
-        ]
+    def test_an_endpoint_of_google_has_no_path(self) -> None:
+        for name in ("endpoint", "public_endpoint_url"):
+            assert problems("gcs", {name: "https://127.0.0.1/path"}) == [f"{name} must have no path."]
 
     @pytest.mark.parametrize(
         ("vendor", "changes"),
@@ -172,6 +170,63 @@ def test_an_impossible_setting_is_named_without_its_secret(
     assert " ".join(problems(vendor, changes)) == problem
 
 
+def test_azurite_on_this_machine_is_for_development() -> None:
+    refusal = "endpoint leads to an address that is not public. If it may, add 'http://127.0.0.1:10000' to "
+
+    for debug, trusted, is_refused in [
+        (False, [], True),
+        (True, [], False),
+        (False, ["http://127.0.0.1:10000"], False),
+    ]:
+        with override_settings(DEBUG=debug, FILEMAN_SETTINGS={"TRUSTED_ENDPOINTS": trusted}):
+            expected = [f"{refusal}TRUSTED_ENDPOINTS in FILEMAN_SETTINGS."] if is_refused else []
+            assert problems("azure", rules.DEVELOPMENT) == expected
+
+
+def test_spaces_and_newlines_around_secrets_are_dropped() -> None:
+    pasted = {name: f" {value}\r\n" for name, value in S3_KEYS.items()}
+    settings: Any = make("s3", pasted).settings
+
+    assert {name: getattr(settings, name) for name in S3_KEYS} == S3_KEYS
+    assert make("azure", {"account_key": f"{AZURE_KEY}\n"}).settings == make("azure").settings
+
+
+class TestPublicEndpoint:
+    """The host that clients are sent to"""
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    @pytest.mark.parametrize(
+        "url", ["cdn.example.com", "ftp://host", "https://user:canary@host", "https://host?x=canary", "https://host#a"]
+    )
+    def test_a_malformed_one_is_refused(self, vendor: str, url: str) -> None:
+        shape = 'public_endpoint_url must look like "https://host" or "https://host:port".'
+        assert problems(vendor, {"public_endpoint_url": url}) == [shape]
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    def test_it_is_public_and_https_unless_it_is_trusted(self, vendor: str) -> None:
+        public, local = ({"public_endpoint_url": f"http://{host}"} for host in ("cdn.example.com", "127.0.0.1:9000"))
+        advice = "If it may, add 'http://127.0.0.1:9000' to TRUSTED_ENDPOINTS in FILEMAN_SETTINGS."
+        with override_settings(DEBUG=False, FILEMAN_SETTINGS={}):
+            assert problems(vendor, public) == [
+                "public_endpoint_url must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
+            ]
+            assert problems(vendor, local) == [f"public_endpoint_url leads to an address that is not public. {advice}"]
+        for debug, trusted in ((True, []), (False, ["http://127.0.0.1:9000"])):
+            with override_settings(DEBUG=debug, FILEMAN_SETTINGS={"TRUSTED_ENDPOINTS": trusted}):
+                assert problems(vendor, local) == []
+
+    @pytest.mark.parametrize("vendor", CLOUDS)
+    def test_it_gets_no_credentials_and_its_name_is_not_looked_up(
+        self, vendor: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So any public host will do, beside the credentials of this server too"""
+        monkeypatch.setattr("socket.getaddrinfo", None)
+        own = {"public_endpoint_url": "https://cdn.example.com", "account_key": ABSENT}
+
+        assert problems(vendor, own) == []
+        assert make(vendor, own).settings.name_problems() == []
+
+
 @override_settings(FILEMAN_SETTINGS={"SINGLE_REQUEST_MAX_BYTES": 5 * 1024**3 + 1})
 def test_single_requests_are_limited_to_the_largest_copy_of_s3() -> None:
     assert problems("s3") == [
@@ -188,7 +243,7 @@ def test_a_backend_url_that_is_malformed_or_contradicts_the_settings_is_named(
 
 def test_a_backend_url_on_another_host_than_the_endpoint_is_named() -> None:
     assert problems("s3", {"endpoint_url": "https://b.example", **S3_KEYS}, "https://a.example/my-bucket/") == [
-        "backend_url is at https://a.example, but endpoint_url is https://b.example."
+        rules.ELSEWHERE.format("https://b.example")
     ]
 
 

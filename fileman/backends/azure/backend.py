@@ -7,10 +7,9 @@ from datetime import datetime
 
 from fileman.backends.azure.diagnosis import AzureDiagnosis
 from fileman.backends.azure.publishing import AzurePublisher
-from fileman.backends.azure.settings import AzureSettings, get_prefix, location_problems
 from fileman.backends.azure.signing import KEY_SECONDS, READ
 from fileman.backends.azure.uploads import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureUploads
-from fileman.backends.values import BackendConfig, Capabilities, ServeAs, Strategy
+from fileman.backends.values import Capabilities, ServeAs, Strategy
 
 
 class AzureBackend(AzureUploads, AzurePublisher):
@@ -24,15 +23,6 @@ class AzureBackend(AzureUploads, AzurePublisher):
         part_max_bytes=BLOCK_MAX_BYTES,
         parts_max=BLOCKS_MAX,
     )
-
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:
-        settings = AzureSettings(**config.settings)
-        return [] if settings.problems() else location_problems(config.backend_url, settings)
-
-    @classmethod
-    def get_prefix(cls, config: BackendConfig) -> str:
-        return get_prefix(config.backend_url, AzureSettings(**config.settings))
 
     def location(self) -> str:
         """Return, for example, "azure:https://account.blob.core.windows.net/container/prefix/"."""

@@ -14,6 +14,7 @@ from fileman import conf
 from fileman.backends.azure.errors import azure_errors
 from fileman.backends.azure.settings import AzureSettings
 from fileman.backends.connections import new_session
+from fileman.backends.endpoints import normalize
 from fileman.backends.time_limit import is_limited, start_call
 
 RETRIES = 1
@@ -29,6 +30,8 @@ class AzureClient:
 
     def __init__(self, settings: AzureSettings) -> None:
         self.account = settings.account
+        self.public_url = normalize(settings.public_endpoint_url or self.account.url)
+        """The URL of the account for clients."""
         self._trusts = settings.trusts
         self.container_name = settings.container_name
         self._lock = Lock()
@@ -63,9 +66,9 @@ class AzureClient:
         """Return a client for one blob. No network."""
         return self.service.get_blob_client(self.container_name, path)
 
-    def url(self, path: str) -> str:
-        """Return the unsigned URL of a blob."""
-        return f"{self.account.url}/{self.container_name}/{quote(path, safe='/~')}"
+    def url(self, path: str, base: str = "") -> str:
+        """Return the unsigned URL of a blob, for this server or below another URL of the account."""
+        return f"{base or self.account.url}/{self.container_name}/{quote(path, safe='/~')}"
 
     def _build_credential(self) -> Any:
         if self.account.key:

@@ -70,9 +70,10 @@ class AzurePublisher(AzureObjects):
 
     def _build_source_url(self, upload: Upload, verified: StoredObject) -> str:
         """Return the source of a copy. With an account key, Azure needs no signature to read within the account."""
+        url = self._client.url(verified.path)
         if self._client.account.key:
-            return self._client.url(verified.path)
-        return self._signer.url(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)
+            return url
+        return f"{url}?{self._signer.query(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)}"
 
     def _wait(self, upload: Upload, verified: StoredObject) -> None:
         """Wait for the end of the copy, and note how far it has been published."""

@@ -1,15 +1,14 @@
 """The settings of a file manager of type "azure", and its `backend_url`."""
 
 import base64
-import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import SplitResult
 
-from fileman.backends.endpoints import folder, parsed, prefix_problems
-from fileman.backends.settings import BackendSettings
+from fileman.backends.endpoints import normalize, parsed
+from fileman.backends.settings import BucketSettings
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -18,6 +17,18 @@ _ACCOUNT_HOST = re.compile(
     r"([a-z0-9]{3,24})(-secondary)?\."
     r"(blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|z[0-9]+\.blob\.storage\.azure\.net)"
 )
+_KEY_PROBLEM = "The account key is not base64. Copy it again from the portal."
+_SAS_PROBLEM = (
+    "A shared access signature cannot sign URLs for others. Set account_key or a connection_string with AccountKey, "
+    "or account_name alone to sign in with tokens."
+)
+_DATA_LAKE_PROBLEM = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https://<account>.blob.<suffix>."
+# Azurite's account, the same everywhere (Azure: "Use the Azurite emulator", well-known storage account and key).
+_DEVELOPMENT = {
+    "accountname": "devstoreaccount1",
+    "accountkey": "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+    "blobendpoint": "http://127.0.0.1:10000/devstoreaccount1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +43,13 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AzureSettings(BackendSettings):
+class AzureSettings(BucketSettings):
     """Two of account_name, account_key and connection_string may state the same, but must not contradict."""
 
     provider_hosts: ClassVar[re.Pattern[str]] = _ACCOUNT_HOST
+    endpoint_settings: ClassVar[Sequence[str]] = ("endpoint",)
+    url_scheme: ClassVar[str] = "azure"
+    bucket_setting: ClassVar[str] = "container_name"
 
     container_name: str
     """3 to 63 lowercase letters, digits and single hyphens (a rule of Azure)."""
@@ -69,24 +83,26 @@ class AzureSettings(BackendSettings):
         name = self.account_name or stated.get("accountname", "")
         protocol = stated.get("defaultendpointsprotocol", "https")
         usual = f"{protocol}://{name}.blob.{stated.get('endpointsuffix', 'core.windows.net')}"
-        url = parsed(self.endpoint or stated.get("blobendpoint") or usual)
         return Account(
             name=name,
             key=self.account_key or stated.get("accountkey", ""),
-            url=url._replace(netloc=url.netloc.lower(), path=url.path.rstrip("/")).geturl(),
+            url=normalize(self.endpoint or stated.get("blobendpoint") or usual),
         )
+
+    def location_problems(self, backend_url: str) -> list[str]:
+        if parsed(backend_url).scheme in {"abfs", "abfss"} or ".dfs." in parsed(backend_url).netloc:
+            return [_DATA_LAKE_PROBLEM.format("backend_url")]
+        return [] if self.problems() else super().location_problems(backend_url)
 
     def _source_problems(self) -> list[str]:
         """Return a sentence for each setting that is missing or contradicts another."""
         if not self.connection_string:
             return [] if self.account_name else ["account_name is missing. Set it, or set connection_string."]
         stated = _parse_connection_string(self.connection_string)
-        problems = [
-            f"connection_string has no {name}."
-            for name in ("AccountName", "AccountKey")
-            if not stated.get(name.lower())
-        ]
-        if problems:
+        if "sharedaccesssignature" in stated and not stated.get("accountkey"):
+            return [_SAS_PROBLEM]
+        needed = ("AccountName", "AccountKey")
+        if problems := [f"connection_string has no {name}." for name in needed if not stated.get(name.lower())]:
             return problems
         if self.account_name and self.account_name != stated["accountname"]:
             problems.append(
@@ -105,60 +121,24 @@ class AzureSettings(BackendSettings):
         if not _ACCOUNT_NAME.fullmatch(account.name):
             problems.append("account_name must be 3 to 24 lowercase letters and digits.")
         if account.key and not _is_base64(account.key):
-            problems.append("The account key is not base64. Copy it again from the portal.")
+            problems.append(_SAS_PROBLEM if "sig=" in account.key else _KEY_PROBLEM)
         url = parsed(account.url)
+        if ".dfs." in url.netloc:
+            problems.append(_DATA_LAKE_PROBLEM.format("endpoint"))
         owner = _ACCOUNT_HOST.fullmatch(url.hostname or "")
         if owner and owner[1] != account.name:
             problems.append(f"endpoint belongs to the account {owner[1]!r}, but account_name is {account.name!r}.")
         return problems
 
 
-def location_problems(backend_url: str, settings: AzureSettings) -> list[str]:
-    """Return a sentence for each problem of `backend_url`, alone and beside the settings."""
-    if not backend_url:
-        return []
-    url = parsed(backend_url)
-    account = settings.account
-    if url.scheme not in {"azure", "https", "http"} or not url.netloc or url.query or url.fragment:
-        return ["backend_url must look like azure://container/prefix/ or https://<account host>/container/prefix/."]
-    if url.scheme != "azure" and not _is_below(url, parsed(account.url)):
-        return [f"backend_url is not below {account.url}, the URL of the account in the settings."]
-    container, prefix = _container_and_prefix(url, account)
-    problems = []
-    if container != settings.container_name:
-        problems.append(
-            f"backend_url names the container {container!r}, but container_name is {settings.container_name!r}."
-        )
-    return problems + prefix_problems(prefix)
-
-
-def get_prefix(backend_url: str, settings: AzureSettings) -> str:
-    """Return "" or "some/folder/"."""
-    return _container_and_prefix(parsed(backend_url), settings.account)[1] if backend_url else ""
-
-
-def _container_and_prefix(url: SplitResult, account: Account) -> tuple[str, str]:
-    if url.scheme == "azure":
-        container, prefix = url.netloc, url.path.removeprefix("/")
-    else:
-        path = url.path.removeprefix(parsed(account.url).path)
-        container, _, prefix = path.removeprefix("/").partition("/")
-    return container, folder(prefix)
-
-
-def _is_below(url: SplitResult, base: SplitResult) -> bool:
-    same_host = (url.scheme, url.netloc.lower()) == (base.scheme, base.netloc.lower())
-    return same_host and f"{url.path}/".startswith(f"{base.path}/")
-
-
 def _parse_connection_string(connection_string: str | None) -> Mapping[str, str]:
     """Return the parts of a connection string by lowercase name."""
     pairs = (part.partition("=") for part in (connection_string or "").split(";"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs if value}
+    stated = {name.strip().lower(): value.strip() for name, _, value in pairs if value}
+    return (_DEVELOPMENT if stated.get("usedevelopmentstorage", "").lower() == "true" else {}) | stated
 
 
 def _is_base64(key: str) -> bool:
-    try:
+    with suppress(ValueError):
         return bool(base64.b64decode(key, validate=True))
-    except (binascii.Error, ValueError):
-        return False
+    return False

@@ -35,16 +35,20 @@ class AzureSigner:
         self._failure: tuple[StorageError, datetime] | None = None
         """The reason why Azure gave no key, and until when it is repeated."""
 
-    def url(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
-        """Return a URL that allows `permission` on one blob. `served_as`: content_type and content_disposition."""
+    def url(self, path: str, permission: str, **options: Any) -> str:
+        """Return a URL for clients, with the options of `query`."""
+        return f"{self._client.url(path, self._client.public_url)}?{self.query(path, permission, **options)}"
+
+    def query(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
+        """Return what allows `permission` on one blob, at any host. `served_as`: content_type, content_disposition."""
         account = self._client.account
         expires_at = now + timedelta(seconds=expires_in)
         signing: dict[str, Any] = {"account_key": account.key}
         if not account.key:
             signing = {"user_delegation_key": self._get_key(expires_at, now=now)}
-        if account.url.startswith("https:"):
+        if account.url.startswith("https:") and self._client.public_url.startswith("https:"):
             signing["protocol"] = "https"
-        query = generate_blob_sas(
+        query: str = generate_blob_sas(
             account.name,
             self._client.container_name,
             path,
@@ -53,7 +57,7 @@ class AzureSigner:
             **signing,
             **served_as,
         )
-        return f"{self._client.url(path)}?{query}"
+        return query
 
     def _get_key(self, needed_until: datetime, *, now: datetime) -> UserDelegationKey:
         with self._lock:

@@ -21,7 +21,7 @@ from fileman.backends.filesystem.diagnosis import base_url_problems, folder_prob
 from fileman.backends.filesystem.entries import MARKER
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
-from fileman.backends.filesystem.settings import FilesystemSettings, location_problems
+from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.backends.filesystem.tree import Tree, get_etag, to_stored_object
 from fileman.backends.streams import CHUNK_BYTES, ExactBody
 from fileman.backends.values import (
@@ -73,10 +73,6 @@ class FilesystemBackend(Backend):
         self._tree = Tree(self.settings)
 
     # Configuration
-
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:
-        return location_problems(config.backend_url, FilesystemSettings(**config.settings))
 
     def location(self) -> str:
         return f"file:{os.path.realpath(self.settings.root)}"

@@ -55,17 +55,16 @@ class FilesystemSettings(BackendSettings):
         problems += _mode_problems("permissions", self.permissions, needed=FILE_MODE)
         return problems + _mode_problems("directory_permissions", self.directory_permissions, needed=FOLDER_MODE)
 
-
-def location_problems(backend_url: str, settings: FilesystemSettings) -> list[str]:
-    """Return the problems of `backend_url`: it must be empty or name the folder of `base_path`."""
-    if not backend_url:
+    def location_problems(self, backend_url: str) -> list[str]:
+        """Return the problems of `backend_url`: it must be empty or name the folder of `base_path`."""
+        if not backend_url:
+            return []
+        url = parsed(backend_url)
+        if url.scheme != "file" or url.netloc not in {"", "localhost"} or url.query or url.fragment:
+            return ["backend_url must be empty or look like file:///absolute/path/."]
+        if os.path.normpath(unquote(url.path)) != self.root:
+            return ["backend_url and base_path name different folders."]
         return []
-    url = parsed(backend_url)
-    if url.scheme != "file" or url.netloc not in {"", "localhost"} or url.query or url.fragment:
-        return ["backend_url must be empty or look like file:///absolute/path/."]
-    if os.path.normpath(unquote(url.path)) != settings.root:
-        return ["backend_url and base_path name different folders."]
-    return []
 
 
 def _base_url_problems(base_url: str) -> list[str]:

@@ -6,10 +6,9 @@ Importing this module imports Google's libraries; `get_backend` does so when a f
 from datetime import datetime
 
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
-from fileman.backends.gcs.settings import GCSSettings, get_prefix, location_problems
 from fileman.backends.gcs.signing import GOOGLES_KEY_SECONDS
 from fileman.backends.gcs.uploads import HASH_FIELDS, SESSION_SECONDS, GCSUploads
-from fileman.backends.values import BackendConfig, Capabilities, ServeAs, Strategy
+from fileman.backends.values import Capabilities, ServeAs, Strategy
 
 OBJECT_MAX_BYTES = 5 * 1024**4
 """Google: "Quotas and limits". One request may carry this much."""
@@ -29,14 +28,6 @@ class GCSBackend(GCSUploads):
         parts_checksums=frozenset(HASH_FIELDS),
         late_write_seconds=SESSION_SECONDS,
     )
-
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:
-        return location_problems(config.backend_url, GCSSettings(**config.settings))
-
-    @classmethod
-    def get_prefix(cls, config: BackendConfig) -> str:
-        return get_prefix(config.backend_url)
 
     def location(self) -> str:
         """Return a name such as "gcs:google/bucket/prefix/"."""

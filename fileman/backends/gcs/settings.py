@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import SplitResult
 
 from fileman import conf
-from fileman.backends.endpoints import folder, get_origin, parsed, path_problems, prefix_problems
-from fileman.backends.settings import BackendSettings
+from fileman.backends.endpoints import normalize, parsed, path_below
+from fileman.backends.settings import BucketSettings
 
 GOOGLE = "https://storage.googleapis.com"
 # The roles of the account limit it further; signBlob accepts no narrower scope.
@@ -24,14 +25,18 @@ _PATH_PROBLEM = "credentials is not the path of a service account's JSON key bel
 _KEY_MAX_BYTES = 64 * 1024
 # Google's MalformedError is a ValueError.
 _UNUSABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
+_ENDPOINTS = ("endpoint", "public_endpoint_url")
+_HAS_PATH = re.compile("https?://[^/]+/+[^/]")
 _GOOGLE_HOST = re.compile(r"([a-z0-9-]+\.)+googleapis\.com")
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSSettings(BackendSettings):
+class GCSSettings(BucketSettings):
     provider_hosts: ClassVar[re.Pattern[str]] = _GOOGLE_HOST
     endpoint_settings: ClassVar[Sequence[str]] = ("endpoint",)
     credential_settings: ClassVar[Sequence[str]] = ("credentials",)
+    url_scheme: ClassVar[str] = "gs"
+    provider: ClassVar[str] = "google"
 
     bucket_name: str
     """3 to 63 lowercase letters, digits, hyphens, underscores and dots (Google: "About Cloud Storage buckets")."""
@@ -46,7 +51,7 @@ class GCSSettings(BackendSettings):
         return [
             *super().problems(),
             *_bucket_problems(self.bucket_name),
-            *path_problems(self.endpoint, setting="endpoint"),
+            *(f"{name} must have no path." for name in _ENDPOINTS if _HAS_PATH.match(getattr(self, name) or "")),
             *self._credential_problems(),
         ]
 
@@ -94,12 +99,27 @@ class GCSSettings(BackendSettings):
     @property
     def base_url(self) -> str:
         """URL of the endpoint, without a slash at its end."""
-        return (self.endpoint or GOOGLE).rstrip("/")
+        return normalize(self.endpoint or GOOGLE)
 
     @property
-    def place(self) -> str:
-        """Name of the store for `location()` and for messages: "google" or "https://host"."""
-        return "google" if not self.endpoint else get_origin(parsed(self.endpoint))
+    def public_url(self) -> str:
+        """URL of the endpoint for clients. Google's own if the public one is bound to the bucket."""
+        return GOOGLE if self._is_bound else normalize(self.public_endpoint_url or self.base_url)
+
+    def get_bucket_url(self, *, for_downloads: bool) -> str:
+        """Return the URL of the bucket for clients."""
+        if self._is_bound and for_downloads:
+            return normalize(self.public_endpoint_url or "")
+        return f"{self.public_url}/{self.bucket_name}"
+
+    @property
+    def _is_bound(self) -> bool:
+        """True if the public host stands for the bucket alone, as any that is not Google's own does with Google."""
+        hosts = [parsed(url).hostname or "" for url in (self.base_url, self.public_endpoint_url or self.base_url)]
+        return [bool(_GOOGLE_HOST.fullmatch(host)) for host in hosts] == [True, False]
+
+    def find_path(self, url: SplitResult) -> str | None:
+        return path_below(url, parsed(self.base_url))
 
 
 @lru_cache(maxsize=256)
@@ -109,24 +129,6 @@ def _account(key: str) -> Any:
 
     untyped: Any = service_account.Credentials
     return untyped.from_service_account_info(json.loads(key), scopes=[SCOPE])
-
-
-def location_problems(backend_url: str, settings: GCSSettings) -> list[str]:
-    """Return one sentence for each problem of `backend_url`, alone and beside the settings."""
-    if not backend_url:
-        return []
-    url = parsed(backend_url)
-    if url.scheme != "gs" or not url.netloc or url.query or url.fragment:
-        return ["backend_url must look like gs://bucket/prefix/."]
-    problems = []
-    if url.netloc != settings.bucket_name:
-        problems.append(f"backend_url names the bucket {url.netloc!r}, but bucket_name is {settings.bucket_name!r}.")
-    return problems + prefix_problems(get_prefix(backend_url))
-
-
-def get_prefix(backend_url: str) -> str:
-    """Return the prefix in `backend_url`: "" or "some/folder/"."""
-    return folder(parsed(backend_url).path) if backend_url else ""
 
 
 def _bucket_problems(name: str) -> list[str]:

@@ -25,8 +25,7 @@ SIGN_BLOB_URL = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAcco
 class GCSSigner:
     def __init__(self, client: GCSClient, settings: GCSSettings) -> None:
         self._client = client
-        self._bucket_name = settings.bucket_name
-        self._base_url = settings.base_url
+        self._settings = settings
 
     def sign(
         self,
@@ -38,10 +37,11 @@ class GCSSigner:
         expires_in: int,
         now: datetime,
     ) -> str:
-        """Return a URL that allows one kind of request to an object, with exactly these headers."""
+        """Return a URL for clients that allows one kind of request to an object, with exactly these headers."""
+        bucket = urlsplit(self._settings.get_bucket_url(for_downloads=method == "GET"))
         signed_at = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{signed_at[:8]}/auto/storage/goog4_request"
-        signed_headers = {"host": urlsplit(self._base_url).netloc}
+        signed_headers = {"host": bucket.netloc}
         signed_headers |= {name.lower(): " ".join(value.split()) for name, value in (headers or {}).items()}
         names = ";".join(sorted(signed_headers))
         parameters = {
@@ -53,12 +53,12 @@ class GCSSigner:
             "X-Goog-SignedHeaders": names,
         }
         encoded = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in sorted(parameters.items()))
-        resource = f"/{self._bucket_name}/{quote(path, safe='/~')}"
+        resource = f"{bucket.path}/{quote(path, safe='/~')}"
         lines = [f"{name}:{value}" for name, value in sorted(signed_headers.items())]
         canonical = "\n".join([method, resource, encoded, *lines, "", names, "UNSIGNED-PAYLOAD"])
         digest = sha256(canonical.encode()).hexdigest()
         signature = self._sign_bytes("\n".join([ALGORITHM, signed_at, scope, digest]).encode())
-        return f"{self._base_url}{resource}?{encoded}&X-Goog-Signature={signature.hex()}"
+        return f"{bucket.scheme}://{bucket.netloc}{resource}?{encoded}&X-Goog-Signature={signature.hex()}"
 
     def _get_email(self) -> str:
         """Return the account that signs. Raises StorageMisconfigured for the credentials of a person."""

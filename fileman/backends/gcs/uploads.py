@@ -58,7 +58,9 @@ class GCSUploads(GCSObjects):
         """
         is_session = upload.plan.strategy is Strategy.SESSION
         if is_session:
-            url, headers = upload.begun["session"], _content_range(upload, part)
+            # A session is known by its id, at each host of the endpoint.
+            path, headers = upload.begun["session"].removeprefix(self.settings.base_url), _content_range(upload, part)
+            url = f"{self.settings.public_url}{path}" if path.startswith("/") else path
         else:
             headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
             if upload.checksum and upload.checksum.algorithm in HASH_FIELDS:

@@ -9,8 +9,11 @@ from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.diagnosis import S3Diagnosis
 from fileman.backends.s3.late_parts import LatePartProbe
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX
-from fileman.backends.s3.settings import SINGLE_COPY_MAX_BYTES, S3Settings, get_prefix, location_problems
+from fileman.backends.s3.settings import SINGLE_COPY_MAX_BYTES
 from fileman.backends.values import BackendConfig, Capabilities, ServeAs, Strategy, Upload
+
+# The longest life of temporary credentials (AWS: "GetSessionToken"), for those that do not say when they end.
+SESSION_SECONDS = 36 * 3600
 
 
 class S3Backend(S3Copies):
@@ -36,14 +39,6 @@ class S3Backend(S3Copies):
         )
         self._late_parts = LatePartProbe(self._client, self)
 
-    @classmethod
-    def location_problems(cls, config: BackendConfig) -> list[str]:
-        return location_problems(config.backend_url, S3Settings(**config.settings))
-
-    @classmethod
-    def get_prefix(cls, config: BackendConfig) -> str:
-        return get_prefix(config.backend_url)
-
     def location(self) -> str:
         """Return a name such as "s3:aws/bucket/prefix/" or "s3:https://host/bucket/"."""
         return f"s3:{self.settings.place}/{self.settings.bucket_name}/{self.prefix}"
@@ -61,9 +56,9 @@ class S3Backend(S3Copies):
         return {"upload_id": self._begin_parts(upload)}
 
     def signing_seconds(self, now: datetime) -> int:
-        self._client.credentials()  # renews those that end soon; only those of a role know when they end
+        is_temporary = self._client.credentials().token is not None  # this renews those that end soon
         ends_at = getattr(self._client.connection.credentials, "_expiry_time", None)  # it has no public name
-        longest = super().signing_seconds(now)
+        longest = SESSION_SECONDS if is_temporary else super().signing_seconds(now)
         return min(longest, int((ends_at - now).total_seconds())) if ends_at else longest
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:

@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.session import Session
+from django.utils.functional import cached_property
 
 from fileman import conf
 from fileman.backends.connections import check_addresses
@@ -35,8 +36,6 @@ class Connection:
     """The SDK's credentials, which renew themselves if they are temporary."""
     region: str
     """The region that requests are signed for."""
-    post_url: str
-    """The URL of the bucket, as built by the SDK, and of POST uploads."""
 
 
 _SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", re.IGNORECASE)
@@ -59,12 +58,12 @@ class S3Client:
         self._settings = settings
         self._lock = Lock()
         self._made: Connection | None = None
-        self._sdks: dict[tuple[int, bool], Any] = {}
+        self._sdks: dict[tuple[int, bool, str | None], Any] = {}
 
     @property
     def sdk(self) -> Any:
         """The botocore client: signs bodies; tries twice, inside a time limit once."""
-        return self.sdk_once if is_limited() else self._get_sdk(attempts=ATTEMPTS)
+        return self.sdk_once if is_limited() else self._get_sdk()
 
     @property
     def sdk_once(self) -> Any:
@@ -82,6 +81,13 @@ class S3Client:
             with self._lock, s3_errors():
                 self._made = self._made or self._connect()
         return self._made
+
+    @cached_property
+    def bucket_url(self) -> str:
+        """The URL of the bucket for clients, as built by the SDK, and of POST uploads."""
+        sdk = self._get_sdk(endpoint=self._settings.public_endpoint_url or None)
+        with s3_errors():
+            return str(sdk.generate_presigned_post(self._settings.bucket_name, "key")["url"])
 
     def credentials(self) -> Any:
         """Return the current key, secret and token. Renewing temporary ones uses the network."""
@@ -109,21 +115,16 @@ class S3Client:
             raise StorageMisconfigured(
                 "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment."
             )
-        region = session.region_name or DEFAULT_REGION
-        sdk = self._sdks[ATTEMPTS, True] = self._build_sdk(session, region, attempts=ATTEMPTS, sign_bodies=True)
-        post_url = sdk.generate_presigned_post(settings.bucket_name, "key")["url"]
-        return Connection(session=session, credentials=credentials, region=region, post_url=post_url)
+        return Connection(session=session, credentials=credentials, region=session.region_name or DEFAULT_REGION)
 
-    def _get_sdk(self, *, attempts: int, sign_bodies: bool = True) -> Any:
-        made, kind = self.connection, (attempts, sign_bodies)
+    def _get_sdk(self, *, attempts: int = ATTEMPTS, sign_bodies: bool = True, endpoint: str | None = None) -> Any:
+        made, kind = self.connection, (attempts, sign_bodies, endpoint or self._settings.endpoint_url or None)
         with self._lock, s3_errors():
             if kind not in self._sdks:
-                self._sdks[kind] = self._build_sdk(
-                    made.session, made.region, attempts=attempts, sign_bodies=sign_bodies
-                )
+                self._sdks[kind] = self._build_sdk(made, *kind)
             return self._sdks[kind]
 
-    def _build_sdk(self, session: Any, region: str, *, attempts: int, sign_bodies: bool) -> Any:
+    def _build_sdk(self, made: Connection, attempts: int, sign_bodies: bool, endpoint: str | None) -> Any:
         config = Config(
             signature_version="s3v4",
             s3={
@@ -139,8 +140,7 @@ class S3Client:
             # One from the environment would send this manager's secrets to a host that its settings do not name.
             ignore_configured_endpoint_urls=True,
         )
-        endpoint = self._settings.endpoint_url or None
-        sdk = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        sdk = made.session.client("s3", region_name=made.region, endpoint_url=endpoint, config=config)
         check_addresses(sdk._endpoint.http_session._manager, self._settings.trusts)  # noqa: SLF001 - no public way
         sdk.meta.events.register("before-call.s3", _start_call)
         sdk.meta.events.register("before-parse.s3", require_own_response)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import SplitResult
 
 from fileman import conf
-from fileman.backends.endpoints import folder, get_origin, parsed, path_problems, prefix_problems
-from fileman.backends.settings import BackendSettings
+from fileman.backends.endpoints import parsed
+from fileman.backends.settings import BackendSettings, BucketSettings
 
 GIB = 1024**3
 # The limit of one PutObject, POST or CopyObject (AWS: "Amazon S3 multipart upload limits", "CopyObject").
@@ -22,6 +22,10 @@ _ENCRYPTION_HEADERS = {
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
+_BUCKET_PROBLEM = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
+# Some compatible stores have the names of old buckets of AWS.
+_LOOSE_BUCKET_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){1,253}[A-Za-z0-9]")
+_LOOSE_BUCKET_PROBLEM = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
 _IP_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _REGION_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # AWS: "Amazon S3 endpoints and quotas", in every partition. Other hosts below these domains are rented to anyone.
@@ -30,21 +34,26 @@ _AWS_HOST = re.compile(
     rf"s3(-accelerate|-external-1|(-fips)?(\.dualstack)?[.-]{_REGION})?\."
     r"(amazonaws\.(com|com\.cn|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
 )
+_AWS_BUCKET_HOST = re.compile(rf"(?:(.+)\.)?{_AWS_HOST.pattern}")
+# After the name of a bucket these are certainly the host of a store; "files.example.com" may well be one itself.
+_STORE_HOST = re.compile(r"s3[.-].+|.+\.(digitaloceanspaces|linodeobjects|r2\.cloudflarestorage|vultrobjects)\.com")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Settings(BackendSettings):
+class S3Settings(BucketSettings):
     provider_hosts: ClassVar[re.Pattern[str]] = _AWS_HOST
     endpoint_settings: ClassVar[Sequence[str]] = ("endpoint_url",)
     credential_settings: ClassVar[Sequence[str]] = ("access_key_id",)
+    url_scheme: ClassVar[str] = "s3"
+    provider: ClassVar[str] = "aws"
 
     bucket_name: str
-    """3 to 63 lowercase letters, digits, dots and hyphens (AWS: "General purpose bucket naming rules")."""
+    """On AWS 3 to 63 lowercase letters, digits, dots and hyphens (AWS: "General purpose bucket naming rules")."""
     region_name: str | None = None
     """Default: the SDK's configuration (AWS_DEFAULT_REGION, a profile), then us-east-1."""
     endpoint_url: str | None = None
-    """URL of an S3-compatible store: "https://host" or "https://host:port". Default: AWS."""
+    """URL of an S3-compatible store, without the bucket: "https://host", "https://host:port/path". Default: AWS."""
     access_key_id: str | None = field(default=None, repr=False)
     """Default, together with the secret: the SDK's credential chain (AWS_ACCESS_KEY_ID, profiles, roles)."""
     secret_access_key: str | None = field(default=None, repr=False)
@@ -80,8 +89,7 @@ class S3Settings(BackendSettings):
         }
         return [
             *super().problems(),
-            *_bucket_problems(self.bucket_name),
-            *path_problems(self.endpoint_url, setting="endpoint_url"),
+            *self._bucket_problems(),
             *(problem for problem, is_present in contradictions.items() if is_present),
         ]
 
@@ -122,44 +130,23 @@ class S3Settings(BackendSettings):
         """True for AWS itself, whose conditions of copies and dead upload ids are relied on."""
         return not self.endpoint_url
 
-    @property
-    def place(self) -> str:
-        """Name of the store in messages and in `location()`: "aws" or "https://host"."""
-        return get_origin(parsed(self.endpoint_url)) if self.endpoint_url else "aws"
+    def find_path(self, url: SplitResult) -> str | None:
+        """Take a URL with the bucket in its host too, and on AWS those of any region."""
+        host, bucket = url.netloc.lower(), self.bucket_name
+        if self.is_aws:
+            found = _AWS_BUCKET_HOST.fullmatch(host) if url.scheme == "https" else None
+            return f"{found[1] or ''}{url.path}".removeprefix("/") if found else None
+        bare = url._replace(netloc=host.removeprefix(f"{bucket}."), path=f"/{bucket}{url.path}")
+        return super().find_path(url) or (super().find_path(bare) if bare.netloc != host else None)
 
-
-def location_problems(backend_url: str, settings: S3Settings) -> list[str]:
-    """Return the problems of a `backend_url` that is malformed or contradicts the settings."""
-    if not backend_url:
+    def _bucket_problems(self) -> list[str]:
+        name, host = self.bucket_name, parsed(self.endpoint_url or "").netloc.lower()
+        if host.startswith(f"{name}.") and _STORE_HOST.fullmatch(host.removeprefix(f"{name}.")):
+            return [f"endpoint_url begins with the bucket's name. Remove {name!r} and the dot from it."]
+        if not self.is_aws and self.addressing_style != "virtual":
+            return [] if _LOOSE_BUCKET_NAME.fullmatch(name) else [_LOOSE_BUCKET_PROBLEM]
+        if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
+            return [_BUCKET_PROBLEM]
+        if _IP_ADDRESS.fullmatch(name) or name.startswith("xn--") or name.endswith(_RESERVED_SUFFIXES):
+            return ["bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."]
         return []
-    url = parsed(backend_url)
-    if url.scheme not in {"s3", "https", "http"} or not url.netloc or url.query or url.fragment:
-        return ["backend_url must look like s3://bucket/prefix/ or https://host/bucket/prefix/."]
-    bucket, _ = _bucket_and_prefix(url)
-    problems = []
-    if bucket != settings.bucket_name:
-        problems.append(f"backend_url names the bucket {bucket!r}, but bucket_name is {settings.bucket_name!r}.")
-    if url.scheme != "s3" and get_origin(url) != settings.place:
-        endpoint = settings.endpoint_url or "not set"
-        problems.append(f"backend_url is at {get_origin(url)}, but endpoint_url is {endpoint}.")
-    return problems + prefix_problems(get_prefix(backend_url))
-
-
-def get_prefix(backend_url: str) -> str:
-    """Return the folder that `backend_url` names: "" or "some/folder/"."""
-    return folder(_bucket_and_prefix(parsed(backend_url))[1]) if backend_url else ""
-
-
-def _bucket_and_prefix(url: SplitResult) -> tuple[str, str]:
-    if url.scheme == "s3":
-        return url.netloc, url.path.removeprefix("/")
-    bucket, _, prefix = url.path.removeprefix("/").partition("/")
-    return bucket, prefix
-
-
-def _bucket_problems(name: str) -> list[str]:
-    if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
-        return ["bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."]
-    if _IP_ADDRESS.fullmatch(name) or name.startswith("xn--") or name.endswith(_RESERVED_SUFFIXES):
-        return ["bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."]
-    return []

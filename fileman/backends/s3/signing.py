@@ -30,7 +30,7 @@ class S3Signer:
     ) -> str:
         """Return a URL for one kind of request, which must have exactly these `headers`."""
         made = self._client.connection
-        url = f"{made.post_url.rstrip('/')}/{quote(key, safe='/~')}"
+        url = f"{self._client.bucket_url.rstrip('/')}/{quote(key, safe='/~')}"
         request = AWSRequest(method=method, url=url, headers=headers, params=query)
         _QueryAuth(self._client.credentials(), SERVICE, made.region, expires=expires_in).sign(request, now)
         return str(request.url)
@@ -54,7 +54,7 @@ class S3Signer:
         text = json.dumps({"expiration": expires_at, "conditions": signed})
         policy = base64.b64encode(text.encode()).decode()
         signature = auth.signature(policy, request)
-        return made.post_url, {**fields, "key": key, **own, "policy": policy, "x-amz-signature": signature}
+        return self._client.bucket_url, {**fields, "key": key, **own, "policy": policy, "x-amz-signature": signature}
 
 
 class _QueryAuth(S3SigV4QueryAuth):  # type: ignore[misc]

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
+from django.utils.functional import cached_property
 
 from fileman.backends.s3.errors import is_unsupported, s3_errors
 from fileman.backends.s3.multipart import S3Multipart
@@ -14,7 +16,9 @@ from fileman.backends.s3.signing import S3Signer
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import BackendConfig, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
-from fileman.errors import FileMissing, ObjectChanged, StorageUnavailable, UploadInProgress, UploadLost
+from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageUnavailable, UploadInProgress, UploadLost
+
+_CREATE_ONLY = {"IfNoneMatch": "*"}
 
 
 class S3Uploads(S3Multipart):
@@ -23,7 +27,6 @@ class S3Uploads(S3Multipart):
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self._signer = S3Signer(self._client, self.settings.bucket_name)
-        self._conditions = {"IfNoneMatch": "*"}
 
     # Signed requests
 
@@ -90,10 +93,11 @@ class S3Uploads(S3Multipart):
         if self.find(upload.upload_path):
             raise UploadInProgress
         arguments = self.settings.new_object_arguments(upload.upload_path, upload.content_type)
-        arguments["ContentLength"] = part.length
+        arguments |= {"ContentLength": part.length, **self._create_only}
+        put_object = self._client.streaming_sdk.put_object
         body = ExactBody(stream, part.length, algorithms=[upload.checksum.algorithm] if upload.checksum else [])
         try:
-            response = _send(body, lambda readable: self._put_new_object({**arguments, "Body": readable}))
+            response = _send(body, lambda readable: put_object(**arguments, Body=readable))
         except ObjectChanged as error:
             raise UploadInProgress from error
         return StoredObject(
@@ -105,15 +109,20 @@ class S3Uploads(S3Multipart):
             checksums=body.checksums,
         )
 
-    def _put_new_object(self, arguments: Mapping[str, Any]) -> Any:
+    @cached_property
+    def _create_only(self) -> Mapping[str, str]:
+        """The condition of a new object, unless the store refuses it: an empty object tells before a body is read."""
+        probe = self.settings.object_arguments(f"{self.prefix}.uploads/{self.config.manager_id}/probe-{uuid4()}")
         try:
-            return self._client.streaming_sdk.put_object(**arguments, **self._conditions)
-        except ClientError as error:
-            # A store that does not know the condition may have read the body: the client's next try goes without it.
-            if self._conditions and is_unsupported(error):
-                self._conditions = {}
-                raise StorageUnavailable from error
-            raise
+            if not self.settings.is_aws:
+                with s3_errors():
+                    self._client.sdk.put_object(**probe, **_CREATE_ONLY)
+                self.delete([probe["Key"]])
+        except StorageError as error:
+            if not isinstance(error.__cause__, ClientError) or not is_unsupported(error.__cause__):
+                raise
+            return {}
+        return _CREATE_ONLY
 
 
 def _send(body: ExactBody, request: Callable[[Any], Any]) -> Any:

@@ -64,19 +64,32 @@ def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(s
 
 
 @on("ministack")
-def test_the_next_write_omits_an_unsupported_condition(store: Store) -> None:
-    """The body may have been read by then, so the client must send it again. An existing object is still refused."""
+@pytest.mark.parametrize("refusal", [None, (501, "NotImplemented"), (400, "InvalidArgument")])
+def test_the_first_write_omits_an_unsupported_condition(store: Store, refusal: tuple[int, str] | None) -> None:
+    """The body is read once. An existing object is still refused, and nothing else is left in the store."""
     backend = store.backend(direct=False)
     upload = upload_of(len(BODY))
-    refuse(backend, "PutObject", "If-None-Match")
+    if refusal:
+        refuse(backend, "PutObject", "If-None-Match", status=refusal[0], code=refusal[1])
 
-    with pytest.raises(StorageUnavailable):
-        backend.write(upload, upload.slice(1), io.BytesIO(BODY))
     backend.write(upload, upload.slice(1), io.BytesIO(BODY))
     with pytest.raises(UploadInProgress):
-        backend.write(upload, upload.slice(1), io.BytesIO(BODY))
+        backend.write(upload, upload.slice(1), io.BytesIO(b"Other bytes of the same size"))
 
     assert read(backend, upload.upload_path) == BODY
+    assert [stored.path for stored in backend.list_objects("")] == [upload.upload_path]
+
+
+@on("ministack")
+def test_no_byte_is_read_while_the_store_does_not_say_what_it_supports(store: Store) -> None:
+    backend = store.backend(direct=False)
+    upload, body = upload_of(len(BODY)), io.BytesIO(BODY)
+    refuse(backend, "PutObject", "If-None-Match", status=503, code="SlowDown")
+
+    with pytest.raises(StorageUnavailable):
+        backend.write(upload, upload.slice(1), body)
+
+    assert (body.tell(), list(backend.list_objects(""))) == (0, [])
 
 
 @on("ministack", "radosgw")

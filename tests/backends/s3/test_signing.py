@@ -30,6 +30,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "spaces": SPACES,
     "spaces by host": {**SPACES, "addressing_style": "virtual"},
     "another port": {"endpoint_url": "http://127.0.0.1:9000"},
+    "a path": {"region_name": "eu-central-1", "endpoint_url": "https://abc.supabase.co/storage/v1/s3"},
 }
 everywhere = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 
@@ -153,6 +154,45 @@ def test_clients_get_no_secret(place: dict[str, Any], upload_method: str) -> Non
     for shown in (unquote(str(item)) for item in given):
         assert SECRET not in shown
         assert KEY in shown
+
+
+@pytest.mark.parametrize("public", ["https://cdn.example.com", "https://example.com/s3/", "http://localhost:9000"])
+@pytest.mark.parametrize("style", ["auto", "virtual"])
+def test_clients_get_the_urls_of_the_public_endpoint(public: str, style: str) -> None:
+    """Those that a store has whose only URL it is."""
+    common = {"region_name": "eu-central-1", "upload_method": "put", "addressing_style": style}
+    backends = [
+        new_backend({"endpoint_url": "http://127.0.0.1:9000", "public_endpoint_url": public, **common}),
+        new_backend({"endpoint_url": public, **common}),
+    ]
+    single, parts = upload_of(10, now=NOW), upload_of(6, part_size=4, now=NOW, begun={"upload_id": "id"})
+
+    urls = [
+        (sign(backend, single).url, sign(backend, parts).url, backend.get_url("tenant/ü a", now=NOW))
+        for backend in backends
+    ]
+
+    assert urls[0] == urls[1]
+    assert urls[0][0].startswith(public if style == "auto" else "http")
+
+
+@pytest.mark.parametrize("name", ["My_Bucket", "UPPER.case"])
+def test_a_bucket_with_capitals_of_a_compatible_store_is_signed_as_boto3_signs_it(name: str) -> None:
+    backend = new_backend({"bucket_name": name, "endpoint_url": "https://store.example.com"})
+    of_get = {"ResponseContentType": "application/octet-stream", "ResponseContentDisposition": "attachment"}
+
+    assert backend.get_url("a", 90, now=NOW) == sdk_url(backend, "get_object", 90, Bucket=name, Key="a", **of_get)
+
+
+@pytest.mark.parametrize(
+    "public", ["https://s3-accelerate.amazonaws.com", "https://s3.dualstack.eu-central-1.amazonaws.com"]
+)
+def test_another_endpoint_of_aws_keeps_the_bucket_in_the_host(public: str) -> None:
+    """And what AWS computes is still relied on."""
+    backend = new_backend({"region_name": "eu-central-1", "public_endpoint_url": public})
+
+    assert urlsplit(sign(backend, upload_of(10)).url).netloc == f"my-bucket.{public.removeprefix('https://')}"
+    assert backend.settings.is_aws
 
 
 @pytest.mark.parametrize(
