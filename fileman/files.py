@@ -29,7 +29,7 @@ from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
 from fileman.validation import acceptance, content_types, filenames, json_metadata
-from fileman.validation.media_types import BY_SETTING, SHOWN
+from fileman.validation.media_types import BY_SETTING, SHOWN, UNKNOWN
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
@@ -160,7 +160,9 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
     """Apply the rules of initiate, so that no download gets an extension that uploads may not have."""
     name = filenames.display_name(given, field=field)
     acceptance.check_extension(name, manager=file.file_manager, field=field)
-    acceptance.check_agreement(file.content_type, name, field=field)
+    acceptance.check_agreement(file.content_type, name, manager=file.file_manager, field=field)
+    file.original_filename = name
+    acceptance.settle_content_type(file, file.detected_content_type or UNKNOWN, field=field)
     return name
 
 

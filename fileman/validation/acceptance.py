@@ -18,7 +18,7 @@ from fileman.errors import (
 from fileman.models import File, FileManager
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
 from fileman.validation import content_types, filenames, json_metadata
-from fileman.validation.media_types import UNKNOWN
+from fileman.validation.media_types import TEXT, UNKNOWN
 
 CLIENT_REF_LENGTH = 200
 
@@ -69,7 +69,7 @@ def accept(
     check_extension(name, manager=manager, field=(*at, "filename"))
     content_type = content_types.normalize(declared.content_type, filename=name, field=(*at, "contentType"))
     check_content_type(content_type, manager=manager, field=(*at, "contentType"))
-    check_agreement(content_type, name, field=(*at, "contentType"))
+    check_agreement(content_type, name, manager=manager, field=(*at, "contentType"))
     checksum = None
     if declared.checksum is not None:
         allowed = checksum_algorithms(manager, size)
@@ -100,13 +100,16 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
 def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
     """Raise ExtensionNotAllowed if the suffix is not listed, or one of active content stands anywhere in the name.
 
-    A list of types alone refuses such a suffix too, unless the type that belongs to it is listed.
+    A list of types alone refuses such a suffix too, unless the type that belongs to it is listed. A suffix that the
+    table of types does not know passes: neither servers nor systems run it, and the bytes have a type of the list.
     """
-    allowed = _get_allowed_extensions(manager)
-    types = manager.allowed_mime_types
+    allowed, types = _get_extensions(manager), manager.allowed_mime_types
     if allowed and not any(name.lower().endswith(f".{extension}") for extension in allowed):
         raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
-    for suffix in filenames.active_suffixes(name) if allowed or types else ():
+    active = filenames.active_suffixes(name) if allowed or types else []
+    if types and not allowed and content_types.find(content_types.guess(name)).family in ("active", "program"):
+        active.append(filenames.get_extension(name))
+    for suffix in active:
         if suffix not in allowed and (allowed or not content_types.matches(content_types.guess(f"x.{suffix}"), types)):
             message = f"The extension {suffix!r} is not allowed anywhere in the filename. Rename the file."
             raise ExtensionNotAllowed(message, field=field)
@@ -119,26 +122,39 @@ def check_content_type(content_type: str, *, manager: FileManager, field: tuple[
         raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
 
 
-def settle_content_type(file: File, detected: str) -> str:
-    """Return the type to record. Raises ContentTypeMismatch if that is not the declared one and not accepted either."""
+def check_agreement(content_type: str, name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
+    """Raise ContentTypeMismatch if type and extension contradict each other, or if a list has only one of them."""
+    guessed, types = content_types.guess(name), manager.allowed_mime_types or ["*/*"]
+    by_type = content_types.matches(guessed, types)
+    is_listed = _names(content_type, guessed, manager) if manager.allowed_extensions else by_type
+    if content_types.disagree(content_type, name) or not (is_listed or content_types.fits(content_type, guessed)):
+        raise ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
+
+
+def settle_content_type(file: File, detected: str, *, field: tuple[str, ...] = ()) -> str:
+    """Return the type to record. Raises ContentTypeMismatch if the file manager's lists do not accept the bytes."""
     manager, settled = file.file_manager, content_types.adopt(file.content_type, detected)
-    row, extensions = content_types.find(settled), _get_allowed_extensions(manager)
-    is_missing = row.family == "raster" and extensions and extensions.isdisjoint(row.extensions.split())
-    if not is_missing and content_types.matches(settled, manager.allowed_mime_types or ["*/*"]):
-        return settled
-    if file.content_type not in (settled, UNKNOWN):
-        raise ContentTypeMismatch(f"The content is {settled}, which this file manager does not accept.")
-    return file.content_type
+    guessed, types = content_types.guess(file.original_filename), manager.allowed_mime_types or ["*/*"]
+    seen = TEXT if content_types.find(detected).family == "active" else detected  # text may quote markup
+    is_named = not manager.allowed_extensions or content_types.fits(seen, guessed)
+    if is_named or (settled == detected and _names(detected, guessed, manager)):
+        may_begin_so = content_types.fits(seen, settled) or content_types.matches(detected, types)
+        if may_begin_so and content_types.matches(settled, types):
+            return settled
+        if file.content_type == UNKNOWN:
+            return UNKNOWN
+    raise ContentTypeMismatch(f"The content is {detected}, which this file manager does not accept.", field=field)
 
 
-def _get_allowed_extensions(manager: FileManager) -> set[str]:
+def _get_extensions(manager: FileManager) -> set[str]:
     return {extension.strip().lower().lstrip(".") for extension in manager.allowed_extensions}
 
 
-def check_agreement(content_type: str, name: str, *, field: tuple[str, ...]) -> None:
-    """Raise ContentTypeMismatch if type and extension contradict each other."""
-    if content_types.disagree(content_type, name):
-        raise ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
+def _names(content_type: str, guessed: str, manager: FileManager) -> bool:
+    """Return True if an extension of the type is listed, and the one in the filename is of the same family."""
+    row = content_types.find(content_type)
+    is_listed = not _get_extensions(manager).isdisjoint(row.extensions.split())
+    return is_listed and row.family == content_types.find(guessed).family
 
 
 def checksum_algorithms(manager: FileManager, size: int | None) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import filenames
-from fileman.validation.media_types import MPEG_TS, PDF, TABLE, UNKNOWN, MediaType
+from fileman.validation.media_types import MPEG_TS, PDF, TABLE, TEXT, UNKNOWN, MediaType
 
 HEAD_BYTES = 4096  # read from the beginning of a stored object
 _FORM = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
@@ -26,9 +26,9 @@ _SPACE = b"\xef\xbb\xbf\xff\xfe \t\r\n\x0c"
 _PROLOG = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype(?!\s+html)[^>]*>)*", re.DOTALL | re.IGNORECASE)
 _MARKUP_ANYWHERE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|foreignobject)[\s>/]", re.IGNORECASE)
 # Markup and programs in files of these families are a disguise. In text, markup may be content: source code quotes it.
-_MEDIA = ("raster", "audio", "video", "font")
+_MEDIA = ("raster", "image", "audio", "video", "font")
 # Declarations that say less than the extension does, and the family of extensions that they stand for.
-_VAGUE = {"text/plain": "text", "application/zip": "document"}
+_VAGUE = {TEXT: "text", "application/zip": "document", "image/tiff": "image"}
 
 
 def normalize(given: str, *, filename: str, field: tuple[str, ...] = ()) -> str:
@@ -61,7 +61,7 @@ def disagree(content_type: str, filename: str) -> bool:
     """Return True if a declared type contradicts the filename's extension, such as an image declared as a page."""
     # Lenient otherwise: browsers often have different names for the same type.
     guessed = guess(filename)
-    if UNKNOWN in (guessed, content_type) or guessed == content_type:
+    if UNKNOWN in (guessed, content_type) or content_type in (guessed, *find(guessed).forms.split()):
         return False
     families = {find(guessed).family, find(content_type).family}
     if "active" in families and len(families) == 2:
@@ -71,6 +71,19 @@ def disagree(content_type: str, filename: str) -> bool:
     # One raster image for another is found out, and recorded as what it is. A PDF may have another extension (ai).
     promises_other = guessed in _CERTAIN or (len(families) == 2 and content_type in _CERTAIN)
     return is_disguise or (promises_other and families != {"raster"})
+
+
+def fits(content_type: str, expected: str) -> bool:
+    """Return True if a file of the expected type may be declared as this type, or begin with bytes of it.
+
+    A type that the table does not know, and one without a signature that is no text either, may be anything.
+    """
+    row = find(expected)
+    if content_type in (expected, UNKNOWN, *row.forms.split()) or not (row.name and find(content_type).name):
+        return True
+    if content_type == TEXT and (row.family in ("text", "active") or (row.family == "program" and not row.forms)):
+        return True
+    return row.family == "data" and not row.signature
 
 
 def detect(head: bytes) -> str:
@@ -85,7 +98,7 @@ def detect(head: bytes) -> str:
         # Text may begin like a signature. Documents are text themselves.
         elif signature.match(head) and (row.family == "document" or not is_text):
             return row.name
-    return "text/plain" if is_text else UNKNOWN
+    return TEXT if is_text else UNKNOWN
 
 
 def verify(head: bytes, *, declared: str) -> str:
@@ -109,12 +122,13 @@ def verify(head: bytes, *, declared: str) -> str:
 
 
 def adopt(declared: str, detected: str) -> str:
-    """Return the type to record: the detected one of an unknown type and of raster images, text for a wrong video."""
+    """Return the type to record: the detected one of an unknown type and of media, text for a wrong video."""
     families = find(declared).family, find(detected).family
-    if declared == UNKNOWN or families == ("raster", "raster"):
+    is_true = families[0] == families[1] in ("raster", "audio", "video") and not fits(detected, declared)
+    if declared == UNKNOWN or is_true:
         return detected
     # Browsers take TypeScript for a video, by its extension.
-    return "text/plain" if declared == MPEG_TS and families[1] in ("text", "active") else declared
+    return TEXT if declared == MPEG_TS and families[1] in ("text", "active") else declared
 
 
 def find(content_type: str) -> MediaType:

@@ -2,15 +2,17 @@
 
 import gzip
 import json
+import re
 import zipfile
 from collections import Counter
 from io import BytesIO
+from typing import Any
 
 import pytest
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import content_types
-from fileman.validation.media_types import TABLE
+from fileman.validation.media_types import TABLE, MediaType
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -239,6 +241,42 @@ def test_the_table_names_each_type_extension_and_alias_once() -> None:
     aliases = [alias for row in TABLE for alias in row.aliases.split() if alias not in names]
     for values in (names, extensions, aliases):
         assert [value for value, count in Counter(values).items() if count > 1] == []
+        assert [value for value in values if value != value.lower()] == []
+    assert {form for row in TABLE for form in row.forms.split()} <= set(names)
+
+
+def shortest(tokens: Any) -> bytes:
+    """Return a string that a parsed regular expression matches."""
+    made = b""
+    for operation, value in tokens:
+        match str(operation):
+            case "LITERAL":
+                made += bytes([value])
+            case "ANY":
+                made += b"\1"
+            case "IN":
+                kind, item = value[0]
+                made += b" " if str(kind) == "CATEGORY" else bytes([item if isinstance(item, int) else item[0]])
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                made += shortest(value[2]) * value[0]
+            case "SUBPATTERN":
+                made += shortest(value[3])
+            case "BRANCH":
+                made += shortest(value[1][0])
+    return made
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.signature], ids=lambda row: str(row.name))
+def test_no_signature_stands_in_the_shadow_of_an_earlier_one(row: MediaType) -> None:
+    head = shortest(re._parser.parse(row.signature, re.DOTALL))  # type: ignore[attr-defined]  # private
+    assert content_types.detect(head if row.family == "active" else head + b" \0") == row.name
+
+
+def test_pictures_sound_and_films_are_of_families_that_may_not_hide_markup() -> None:
+    media = [row for row in TABLE if row.name.startswith(("image/", "audio/", "video/", "font/"))]
+    assert {row.family for row in media} == {"raster", "image", "audio", "video", "font", "active"}
+    assert [row.name for row in media if row.family == "active"] == ["image/svg+xml"]
+    assert [row.name for row in TABLE if row.family == "raster" and not row.signature] == []
 
 
 @pytest.mark.parametrize(
