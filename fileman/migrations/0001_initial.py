@@ -106,92 +106,26 @@ class Migration(migrations.Migration):
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
-        migrations.AddConstraint(
-            model_name='filemanager',
-            constraint=models.UniqueConstraint(condition=models.Q(('group__isnull', False), ('is_default', True)), fields=('group',), name='fileman_one_default_per_group'),
-        ),
-        migrations.AddConstraint(
-            model_name='filemanager',
-            constraint=models.UniqueConstraint(condition=models.Q(('group__isnull', True), ('is_default', True)), fields=('is_default',), name='fileman_one_site_wide_default'),
-        ),
-        migrations.AddConstraint(
-            model_name='filemanager',
-            constraint=models.UniqueConstraint(condition=models.Q(('group__isnull', False)), fields=('group', 'name'), name='fileman_name_unique_in_group'),
-        ),
-        migrations.AddConstraint(
-            model_name='filemanager',
-            constraint=models.UniqueConstraint(condition=models.Q(('group__isnull', True)), fields=('name',), name='fileman_name_unique_site_wide'),
-        ),
-        migrations.AddConstraint(
-            model_name='filemanager',
-            constraint=models.CheckConstraint(condition=models.Q(('max_file_size__isnull', True), ('max_file_size__range', (0, 9007199254740991)), _connector='OR'), name='fileman_max_file_size_possible'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(fields=['uploaded_by', '-created', '-id'], name='fileman_own_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(fields=['group', '-created', '-id'], name='fileman_group_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(fields=['-created', '-id'], name='fileman_all_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['expires_at'], name='fileman_deadline'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(condition=models.Q(('upload_status__in', ['failed', 'expired', 'aborted'])), fields=['modified'], name='fileman_ended'),
-        ),
-        migrations.AddIndex(
-            model_name='file',
-            index=models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['uploaded_by'], name='fileman_unfinished_of_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.UniqueConstraint(fields=('file_manager', 'file_path'), name='fileman_path_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_digest', ''), _negated=True), fields=('uploaded_by', 'idempotency_digest', 'idempotency_index'), name='fileman_idempotent_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('upload_status__in', ['pending', 'verifying', 'completed', 'failed', 'expired', 'aborted'])), name='fileman_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('file_size__range', (1, 9007199254740991))), name='fileman_size_possible'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False), ('upload_status', 'verifying')), models.Q(models.Q(('upload_status', 'verifying'), _negated=True), ('attempt_id__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='fileman_verifying_has_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('upload_status', 'completed'), models.Q(('etag', ''), _negated=True)), models.Q(models.Q(('upload_status', 'completed'), _negated=True), ('completed_at__isnull', True)), _connector='OR'), name='fileman_completed_has_facts'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('checksum_verified', False), models.Q(('checksum', ''), _negated=True), _connector='OR'), name='fileman_verified_has_checksum'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('upload_status', 'failed'), _negated=True), models.Q(('failure_reason', ''), _negated=True), _connector='OR'), name='fileman_failed_has_reason'),
-        ),
-        migrations.AddIndex(
-            model_name='storagedeletion',
-            index=models.Index(fields=['due_at', 'id'], name='fileman_deletion_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='storagedeletion',
-            constraint=models.UniqueConstraint(fields=('file_manager', 'path'), name='fileman_deletion_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='storageusage',
-            constraint=models.CheckConstraint(condition=models.Q(('bytes__gte', 0)), name='fileman_usage_not_negative'),
-        ),
+        migrations.AddConstraint('filemanager', models.UniqueConstraint(condition=models.Q(('group__isnull', False), ('is_default', True)), fields=('group',), name='fileman_one_default_per_group')),
+        migrations.AddConstraint('filemanager', models.UniqueConstraint(condition=models.Q(('group__isnull', True), ('is_default', True)), fields=('is_default',), name='fileman_one_site_wide_default')),
+        migrations.AddConstraint('filemanager', models.UniqueConstraint(condition=models.Q(('group__isnull', False)), fields=('group', 'name'), name='fileman_name_unique_in_group')),
+        migrations.AddConstraint('filemanager', models.UniqueConstraint(condition=models.Q(('group__isnull', True)), fields=('name',), name='fileman_name_unique_site_wide')),
+        migrations.AddConstraint('filemanager', models.CheckConstraint(condition=models.Q(('max_file_size__isnull', True), ('max_file_size__range', (0, 9007199254740991)), _connector='OR'), name='fileman_max_file_size_possible')),
+        migrations.AddIndex('file', models.Index(fields=['uploaded_by', '-created', '-id'], name='fileman_own_newest')),
+        migrations.AddIndex('file', models.Index(fields=['group', '-created', '-id'], name='fileman_group_newest')),
+        migrations.AddIndex('file', models.Index(fields=['-created', '-id'], name='fileman_all_newest')),
+        migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['expires_at'], name='fileman_deadline')),
+        migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['failed', 'expired', 'aborted'])), fields=['modified'], name='fileman_ended')),
+        migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['uploaded_by'], name='fileman_unfinished_of_user')),
+        migrations.AddConstraint('file', models.UniqueConstraint(fields=('file_manager', 'file_path'), name='fileman_path_unique')),
+        migrations.AddConstraint('file', models.UniqueConstraint(condition=models.Q(('idempotency_digest', ''), _negated=True), fields=('uploaded_by', 'idempotency_digest', 'idempotency_index'), name='fileman_idempotent_once')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(('upload_status__in', ['pending', 'verifying', 'completed', 'failed', 'expired', 'aborted'])), name='fileman_status_known')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(('file_size__range', (1, 9007199254740991))), name='fileman_size_possible')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False), ('upload_status', 'verifying')), models.Q(models.Q(('upload_status', 'verifying'), _negated=True), ('attempt_id__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='fileman_verifying_has_lease')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('upload_status', 'completed'), models.Q(('etag', ''), _negated=True)), models.Q(models.Q(('upload_status', 'completed'), _negated=True), ('completed_at__isnull', True)), _connector='OR'), name='fileman_completed_has_facts')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(('checksum_verified', False), models.Q(('checksum', ''), _negated=True), _connector='OR'), name='fileman_verified_has_checksum')),
+        migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(models.Q(('upload_status', 'failed'), _negated=True), models.Q(('failure_reason', ''), _negated=True), _connector='OR'), name='fileman_failed_has_reason')),
+        migrations.AddIndex('storagedeletion', models.Index(fields=['due_at', 'id'], name='fileman_deletion_due')),
+        migrations.AddConstraint('storagedeletion', models.UniqueConstraint(fields=('file_manager', 'path'), name='fileman_deletion_once')),
+        migrations.AddConstraint('storageusage', models.CheckConstraint(condition=models.Q(('bytes__gte', 0)), name='fileman_usage_not_negative')),
     ]
