@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from fileman import conf, deletion_queue, uploads
@@ -142,8 +142,8 @@ class _Cleanup:
         """Remove the rows of ended uploads, after aborting their parts and sessions on the storage."""
         ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=self.request.statuses)
         ended = ended.exclude(file_manager__in=self.failing).exclude(look_at__gt=self.now)
-        failing = StorageDeletion.objects.filter(attempts__gt=0, file_id__isnull=False)
-        ended = ended.exclude(pk__in=failing.values("file_id"))  # they wait as long as their objects do
+        failing = StorageDeletion.objects.filter(attempts__gt=0, file_id=OuterRef("pk"))
+        ended = ended.exclude(Exists(failing))  # they wait as long as their objects do
         run_side_by_side(self._remove_of(one.files.all() & ended) for one in self._get_working_managers(ended))
 
     def _remove_of(self, rows: QuerySet[File]) -> Task:

@@ -19,7 +19,7 @@ class StorageDeletion(models.Model):
     """An object to delete. The row stays until a deletion has succeeded at or after `watch_until`."""
 
     id = models.BigAutoField(primary_key=True)
-    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="deletions")
+    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="deletions", db_index=False)
     path = models.CharField(max_length=1000)
     version = models.CharField(max_length=255, blank=True, default="")
     file_id = models.UUIDField(null=True, blank=True, help_text="The file that the object belonged to.")

@@ -21,6 +21,9 @@ from fileman.errors import FileInUse, NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import UploadTokenField, new_nonce
 
+_UNFINISHED, _ENDED = ["pending", "verifying"], ["failed", "expired", "aborted"]
+_INCOMPLETE = _UNFINISHED + _ENDED
+
 
 def _no_state() -> dict[str, Any]:
     return {}
@@ -75,21 +78,17 @@ class File(models.Model):
         EXPIRED = "expired"
         ABORTED = "aborted"
 
-    PENDING: ClassVar = Status.PENDING
-    VERIFYING: ClassVar = Status.VERIFYING
-    COMPLETED: ClassVar = Status.COMPLETED
-    FAILED: ClassVar = Status.FAILED
-    EXPIRED: ClassVar = Status.EXPIRED
-    ABORTED: ClassVar = Status.ABORTED
+    PENDING, VERIFYING, COMPLETED, FAILED, EXPIRED, ABORTED = Status
     UNFINISHED: ClassVar = (Status.PENDING, Status.VERIFYING)
     ENDED: ClassVar = (Status.FAILED, Status.EXPIRED, Status.ABORTED)
     INCOMPLETE: ClassVar = (*UNFINISHED, *ENDED)
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="files")
-    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # Indexes and constraints below begin with these keys.
+    file_manager = models.ForeignKey(FileManager, on_delete=models.PROTECT, related_name="files", db_index=False)
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     uploaded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     original_filename = models.CharField(max_length=255, help_text="Name that the uploader gave, mended.")
     filename = models.CharField(max_length=255, help_text="Name in the storage.")
@@ -108,7 +107,7 @@ class File(models.Model):
     is_public = models.BooleanField(default=False)
     upload_status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     failure_reason = models.CharField(max_length=500, blank=True, default="")
-    upload_token = UploadTokenField(max_length=64, unique=True, help_text="SHA-256 of the token.")
+    upload_token = UploadTokenField(max_length=64, help_text="SHA-256 of the token.")
     token_nonce = models.CharField(
         max_length=32, blank=True, default=new_nonce, help_text="The token is derived from it."
     )
@@ -132,6 +131,8 @@ class File(models.Model):
         permissions = [("publish_file", "Can make files public")]
         constraints = [
             models.UniqueConstraint(fields=["file_manager", "file_path"], name="fileman_path_unique"),
+            # `unique=True` would make a second index, for LIKE.
+            models.UniqueConstraint(fields=["upload_token"], name="fileman_token_unique"),
             models.UniqueConstraint(
                 fields=["uploaded_by", "idempotency_digest", "idempotency_index"],
                 condition=~Q(idempotency_digest=""),
@@ -165,24 +166,20 @@ class File(models.Model):
             ),
         ]
         indexes = [
+            # Lists: the newest of a user and of a group, whose rows are few enough to sort, and all in each order.
             models.Index(fields=["uploaded_by", "-created", "-id"], name="fileman_own_newest"),
             models.Index(fields=["group", "-created", "-id"], name="fileman_group_newest"),
             models.Index(fields=["-created", "-id"], name="fileman_all_newest"),
+            models.Index(fields=["completed_at", "id"], name="fileman_by_completion"),
+            models.Index(fields=["original_filename", "id"], name="fileman_by_name"),
+            models.Index(fields=["file_size", "id"], name="fileman_by_size"),
+            models.Index(fields=["content_type"], opclasses=["varchar_pattern_ops"], name="fileman_by_type"),
+            # Cleanup, sweep and quota.
+            models.Index(fields=["expires_at"], condition=Q(upload_status__in=_UNFINISHED), name="fileman_deadline"),
+            models.Index(fields=["look_at"], condition=Q(upload_status__in=_UNFINISHED), name="fileman_to_look_at"),
+            models.Index(fields=["modified"], condition=Q(upload_status__in=_ENDED), name="fileman_ended"),
             models.Index(
-                fields=["expires_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_deadline"
-            ),
-            models.Index(
-                fields=["look_at"], condition=Q(upload_status__in=["pending", "verifying"]), name="fileman_to_look_at"
-            ),
-            models.Index(
-                fields=["modified"],
-                condition=Q(upload_status__in=["failed", "expired", "aborted"]),
-                name="fileman_ended",
-            ),
-            models.Index(
-                fields=["uploaded_by"],
-                condition=Q(upload_status__in=["pending", "verifying", "failed", "expired", "aborted"]),
-                name="fileman_incomplete_of_user",
+                fields=["uploaded_by"], condition=Q(upload_status__in=_INCOMPLETE), name="fileman_incomplete_of_user"
             ),
         ]
         ordering = ["-created", "-id"]
