@@ -48,7 +48,7 @@ def outcome(filename: str, declared: str, head: bytes, **lists: Any) -> str:
     manager = FileManager(backend_type="memory", **lists)
     given = DeclaredFile(filename=filename, size=len(head), content_type=declared)
     try:
-        accepted = acceptance.accept(given, manager=manager, shared={}, may_publish=False, at=())
+        accepted = acceptance.accept(given, manager=manager, shared={}, may_publish=lambda: False, at=())
     except FilemanError as error:
         return f"{error.code} at initiate"
     file = File(file_manager=manager, original_filename=filename, content_type=accepted.content_type)
