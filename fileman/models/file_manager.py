@@ -178,7 +178,7 @@ class FileManager(models.Model):
         if old is not None and (moved or fixed) and (self.files.exists() or self.deletions.exists()):
             problem = f"This file manager has files, so {' and '.join(moved + fixed)} cannot change."
             raise ValidationError(f"{problem} Create a new file manager.")
-        if moved and (problems := backend.place_problems()):
+        if (moved or fixed) and (problems := backend.place_problems()):
             raise ValidationError(problems)
 
     @property

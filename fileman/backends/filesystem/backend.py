@@ -78,7 +78,7 @@ class FilesystemBackend(Backend):
         return f"file:{os.path.realpath(self.settings.root)}"
 
     def place_problems(self) -> list[str]:
-        return place_problems(self.settings.root)
+        return place_problems(self.settings.root, self.settings.base_url)
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Write and delete a file of a few bytes in each of the two folders."""

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, get_script_prefix, resolve
+from django.utils.module_loading import import_string
 
 from fileman.backends.diagnosis import PROBE, Probe
 from fileman.backends.filesystem.errors import storage_errors
@@ -37,13 +38,13 @@ def base_url_problems(base_url: str) -> list[str]:
     """Return a problem if a path does not lead to the content view: stored files are never served unsigned."""
     if not base_url.startswith("/"):
         return []
-    try:
-        match = resolve(f"{base_url.rstrip('/')}/signed")
-    except Resolver404:
-        return [f"There is no view at base_url {base_url!r}. Mount fileman's content view there, or remove base_url."]
-    if match.url_name != "content" or "fileman" not in match.app_names:
-        return [f"The view at base_url {base_url!r} is not fileman's content view. Mount it there, or remove base_url."]
-    return []
+    content = import_string("fileman.views.ContentView")  # it stands above the backends
+    with suppress(Resolver404):
+        match = resolve("/" + f"{base_url.rstrip('/')}/signed".removeprefix(get_script_prefix()))
+        if match.kwargs == {"signed": "signed"} and issubclass(getattr(match.func, "view_class", object), content):
+            return []
+    mount = f"path({base_url.strip('/') + '/<str:signed>'!r}, fileman.views.ContentView.as_view())"
+    return [f"base_url {base_url!r} leads to no content view of fileman. Add {mount} to your URLs, or remove base_url."]
 
 
 def _write_and_remove(tree: Tree, path: str) -> None:
@@ -72,9 +73,9 @@ def _explain(deed: str, error: StorageError) -> str:
     return f"{deed}: {error.message}"
 
 
-def place_problems(root: str) -> list[str]:
-    """Return a problem for a folder that web servers serve unsigned, and for one of the system or of code."""
-    real, problems = Path(os.path.realpath(root)), []
+def place_problems(root: str, base_url: str = "") -> list[str]:
+    """Return a problem for a folder that web servers serve unsigned, one of the system or of code, and a wrong URL."""
+    real, problems = Path(os.path.realpath(root)), base_url_problems(base_url)
     served = ("STATIC", "MEDIA") if django_settings.MEDIA_URL.strip("/") else ("STATIC",)
     for name in (f"{kind}_ROOT" for kind in served):
         folder = getattr(django_settings, name)

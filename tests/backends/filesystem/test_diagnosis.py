@@ -3,6 +3,8 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
@@ -11,11 +13,19 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 
+from fileman.backends import get_backend
 from fileman.models import FileManager
+from fileman.views import ContentView
+from project.urls import urlpatterns as project_urls
+from tests.api import Api
 from tests.backends.filesystem.folder import failing, failing_open, files_below, make, other_device
 from tests.servers.availability import REPOSITORY
 
-urlpatterns = [path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content")]
+urlpatterns = [
+    path("elsewhere/<str:signed>", lambda request, signed: HttpResponse(), name="content"),
+    path("media/uploads/<str:signed>", ContentView.as_view()),
+    *project_urls,
+]
 
 
 class TestBaseUrl:
@@ -30,18 +40,31 @@ class TestBaseUrl:
         assert make(root, base_url="/fileman/content/").validate_configuration() == (True, [])
 
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
-    @pytest.mark.parametrize(
-        ("base_url", "problem"),
-        [
-            ("/x/", "There is no view at base_url '/x/'. Mount fileman's content view there, or remove base_url."),
-            (
-                "/elsewhere/",  # a view that happens to have the same name does not check signatures
-                "The view at base_url '/elsewhere/' is not fileman's content view. Mount it there, or remove base_url.",
-            ),
-        ],
-    )
-    def test_a_path_without_the_content_view_is_a_problem(self, root: Path, base_url: str, problem: str) -> None:
+    @pytest.mark.parametrize("base_url", ["/x/", "/elsewhere/"])
+    def test_a_path_without_the_content_view_is_a_problem(self, root: Path, base_url: str) -> None:
+        """Also one with a view that happens to have the same name: it checks no signatures."""
+        mount = f"path('{base_url[1:]}<str:signed>', fileman.views.ContentView.as_view())"
+        problem = (
+            f"base_url {base_url!r} leads to no content view of fileman. Add {mount} to your URLs, or remove base_url."
+        )
         assert make(root, base_url=base_url).validate_configuration() == (False, [problem])
+
+    @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
+    def test_the_documented_sample_works_from_saving_to_the_download(self, root: Path, api: Api) -> None:
+        sample = {"base_path": str(root / "uploads"), "base_url": "/media/uploads/", "create_directories": True}
+        sample |= {"permissions": 0o644, "directory_permissions": 0o755}
+        fields: dict[str, Any] = {"backend_type": "file", "backend_url": f"file://{root}/uploads/", "is_default": True}
+        with pytest.raises(ValidationError, match=r"Add path\('media/x/<str:signed>', fileman.views.ContentView"):
+            FileManager.objects.create(name="Wrong", **fields, settings={**sample, "base_url": "/media/x/"})
+
+        manager = FileManager.objects.create(
+            name="Local Storage", supports_direct_upload=False, **fields, settings=sample
+        )
+        file = api.upload(b"hello", "Grüße 100%.txt")
+
+        assert get_backend(manager).validate_configuration() == (True, [])
+        assert urlsplit(file["downloadUrl"]).path.startswith("/media/uploads/")
+        assert b"".join(api.download(file["downloadUrl"])) == b"hello"
 
 
 class TestFolderProbe:
