@@ -28,6 +28,8 @@ UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
 S3_LOOSE = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
 BUCKET_IN_HOST = "endpoint_url begins with the bucket's name. Remove 'my-bucket' and the dot from it."
+BAD_BUCKETS = "ab", "My-Bucket", "my_bucket", "-bucket", "bucket-", "my..bucket", "my-.bucket", "a/b"
+STORE_HOSTS = "s3.eu-west-1.amazonaws.com", "s3.a.com", "nyc3.digitaloceanspaces.com", "0a.r2.cloudflarestorage.com"
 ANY_STORE = {"endpoint_url": "https://store.example.com", **S3_KEYS}
 S3_RESERVED = "bucket_name must not be an IP address or have a prefix or suffix that S3 reserves."
 GCS_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots."
@@ -39,6 +41,11 @@ AZURE_SAS = (
     "A shared access signature cannot sign URLs for others. Set account_key or a connection_string with AccountKey, "
     "or account_name alone to sign in with tokens."
 )
+AZURE_PLACE = f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;"
+OTHER_NAME = "account_name is 'other', but connection_string names 'acmefiles'."
+OTHER_KEY = "account_key and connection_string hold different keys. Set only one of them."
+OTHER_ENDPOINT = "endpoint and the BlobEndpoint of connection_string differ. Set only one of them."
+OTHER_OWNER = "endpoint belongs to the account 'other', but account_name is 'acmefiles'."
 DATA_LAKE = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https://<account>.blob.<suffix>."
 AT_MOST = "it must be at most 0o777 and include"
 SETTINGS: Rules = {
@@ -61,34 +68,13 @@ SETTINGS: Rules = {
         ],
     ],
     "s3": [
-        *[
-            ({"bucket_name": name}, S3_BUCKET)
-            for name in (
-                "ab",
-                "a" * 64,
-                "My-Bucket",
-                "my_bucket",
-                "-bucket",
-                "bucket-",
-                "my..bucket",
-                "my-.bucket",
-                "a/b",
-            )
-        ],
+        *[({"bucket_name": name}, S3_BUCKET) for name in ("a" * 64, *BAD_BUCKETS)],
         *[
             ({"bucket_name": name, **ANY_STORE}, S3_LOOSE)
             for name in ("ab", "a" * 256, "_a", "a..b", "a/b", "a b", "ä")
         ],
         ({"bucket_name": "my_bucket", **ANY_STORE, "addressing_style": "virtual"}, S3_BUCKET),
-        *[
-            ({**ANY_STORE, "endpoint_url": f"https://my-bucket.{host}"}, BUCKET_IN_HOST)
-            for host in (
-                "s3.eu-central-1.amazonaws.com",
-                "s3.example.com",
-                "nyc3.digitaloceanspaces.com",
-                "0a1b.r2.cloudflarestorage.com",
-            )
-        ],
+        *[({**ANY_STORE, "endpoint_url": f"https://my-bucket.{host}"}, BUCKET_IN_HOST) for host in STORE_HOSTS],
         *[({"bucket_name": name}, S3_RESERVED) for name in ("192.168.0.1", "xn--bucket", "bucket--x-s3")],
         ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
         ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
@@ -105,32 +91,13 @@ SETTINGS: Rules = {
         ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
         ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, ENDPOINT_SHAPE["azure"]),
         ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
-        (
-            {"connection_string": f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;SharedAccessSignature=sig=canary"},
-            AZURE_SAS,
-        ),
-        ({"connection_string": "SharedAccessSignature=sig=canary", "account_name": ABSENT}, AZURE_SAS),
+        *[({"connection_string": f"{more}SharedAccessSignature=sig=canary"}, AZURE_SAS) for more in ("", AZURE_PLACE)],
         ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS),
         ({"endpoint": "https://acmefiles.dfs.core.windows.net"}, DATA_LAKE.format("endpoint")),
-        (
-            {"connection_string": CONNECTION_STRING, "account_name": "other"},
-            "account_name is 'other', but connection_string names 'acmefiles'.",
-        ),
-        (
-            {"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"},
-            "account_key and connection_string hold different keys. Set only one of them.",
-        ),
-        (
-            {
-                "connection_string": f"{CONNECTION_STRING};BlobEndpoint={AZURE_HOST}",
-                "endpoint": "https://files.example.com",
-            },
-            "endpoint and the BlobEndpoint of connection_string differ. Set only one of them.",
-        ),
-        (
-            {"endpoint": "https://other.blob.core.windows.net"},
-            "endpoint belongs to the account 'other', but account_name is 'acmefiles'.",
-        ),
+        ({"connection_string": CONNECTION_STRING, "account_name": "other"}, OTHER_NAME),
+        ({"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"}, OTHER_KEY),
+        ({"connection_string": f"{CONNECTION_STRING};{AZURE_PLACE}", "endpoint": "https://a.example"}, OTHER_ENDPOINT),
+        ({"endpoint": "https://other.blob.core.windows.net"}, OTHER_OWNER),
     ],
     "gcs": [
         *[
@@ -210,17 +177,10 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("s3", {"endpoint_url": "https://S3.a.example", **S3_KEYS}, f"{ANY_S3}/my-bucket/a/", f"s3:{ANY_S3}/my-bucket/a/"),
     *[
         ("s3", {}, f"https://{host}/docs/", "s3:aws/my-bucket/docs/")
-        for host in (
-            "my-bucket.s3.eu-central-1.amazonaws.com",
-            "my-bucket.s3.dualstack.eu-central-1.amazonaws.com",
-            "my-bucket.s3-eu-west-1.amazonaws.com",
-            "MY-BUCKET.s3.amazonaws.com",
-            "s3.eu-central-1.amazonaws.com/my-bucket",
-            "s3.dualstack.eu-central-1.amazonaws.com/my-bucket",
-            "s3-eu-west-1.amazonaws.com/my-bucket",
-            "s3.cn-north-1.amazonaws.com.cn/my-bucket",
-        )
+        for name in ("s3.eu-central-1", "s3.dualstack.eu-central-1", "s3-eu-west-1", "S3")
+        for host in (f"my-bucket.{name}.amazonaws.com", f"{name}.amazonaws.com/my-bucket")
     ],
+    ("s3", {}, "https://s3.cn-north-1.amazonaws.com.cn/my-bucket", "s3:aws/my-bucket/"),
     ("s3", {"bucket_name": "a.b"}, "https://a.b.s3.amazonaws.com", "s3:aws/a.b/"),
     ("s3", {**ANY_STORE, "bucket_name": "My_Bucket.1"}, "s3://My_Bucket.1/a/", f"{STORE_PLACE}/My_Bucket.1/a/"),
     ("s3", ANY_STORE, "https://my-bucket.store.example.com/a/", f"{STORE_PLACE}/my-bucket/a/"),
@@ -243,10 +203,5 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
         ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
         for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")
     ],
-    (
-        "gcs",
-        {"endpoint": "https://Storage.GoogleAPIs.com:8443"},
-        "",
-        "gcs:https://storage.googleapis.com:8443/my-bucket/",
-    ),
+    ("gcs", {"endpoint": "https://A.GoogleAPIs.com:8443"}, "", "gcs:https://a.googleapis.com:8443/my-bucket/"),
 ]

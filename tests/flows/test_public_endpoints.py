@@ -1,9 +1,7 @@
 """Storages that this server and browsers reach by different hosts. Each host refuses the requests of the other side."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -19,29 +17,19 @@ from tests.servers.proxy import Answer, Exchange, Fault, Proxy, answer_with, pro
 DATA = content(16 * MIB)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TwoHosts:
-    storage: Storage
-    internal: Proxy
-    public: Proxy
-    public_url: str
-
-
 @contextmanager
-def two_hosts(kind: str, request: pytest.FixtureRequest) -> Iterator[TwoHosts]:
+def two_hosts(kind: str, request: pytest.FixtureRequest) -> Iterator[tuple[Storage, Proxy, Proxy]]:
+    """A storage with the proxy that this server uses, and the one that clients use, as localhost."""
     server = request.getfixturevalue(f"{kind}_server")
     url: str = server.endpoint if kind == "gcs" else server.endpoint_url
-    with ExitStack() as stack:
-        internal, public = (stack.enter_context(proxy_to(url)) for _ in range(2))
+    with proxy_to(url) as internal, proxy_to(url) as public:
+        public.url = public.url.replace("127.0.0.1", "localhost")
         public.disturb(answer_with(503), method="PUT", target="partNumber=2|blockid=MDAwMDI|upload_id=")
         internal.disturb(for_server_alone(is_server=True), times=None)
         public.disturb(for_server_alone(is_server=False), times=None)
-        settings: dict[str, Any] = {"radosgw": {"endpoint_url": internal.url}, "gcs": {"endpoint": internal.url}}.get(
-            kind
-        ) or {"connection_string": server.connection_string.replace(url, internal.url)}
-        public_url = public.url.replace("127.0.0.1", "localhost")
-        storage = storage_of(kind, request, public_endpoint_url=public_url, **settings)
-        yield TwoHosts(storage=storage, internal=internal, public=public, public_url=public_url)
+        settings = {"radosgw": {"endpoint_url": internal.url}, "gcs": {"endpoint": internal.url}}.get(kind)
+        settings = settings or {"connection_string": server.connection_string.replace(url, internal.url)}
+        yield storage_of(kind, request, public_endpoint_url=public.url, **settings), internal, public
 
 
 def for_server_alone(*, is_server: bool) -> Fault:
@@ -61,22 +49,23 @@ def test_each_side_uses_its_own_host_and_a_changed_one_serves_existing_files(
 ) -> None:
     """A small file, then a large one by a client that refreshes after an error; both are downloaded."""
     configure(SINGLE_REQUEST_MAX_BYTES=MIB, PART_SIZE_BYTES=5 * MIB, MAX_CONCURRENCY=1)
-    with two_hosts(kind, request) as hosts:
+    with two_hosts(kind, request) as (storage, internal, public):
         for data in (DATA[:1000], DATA):
             uploader.path.write_bytes(data)
             status, _, messages = uploader.run()
             assert status == 0, messages
             listed = uploader.site.call("{ files { edges { node { downloadUrl uploadStatus } } } }")["files"]["edges"]
             assert listed[0]["node"]["uploadStatus"] == "COMPLETED"
-            assert listed[0]["node"]["downloadUrl"].startswith(f"{hosts.public_url}/")
+            assert listed[0]["node"]["downloadUrl"].startswith(f"{public.url}/")
             assert sha256(fetch(listed[0]["node"]["downloadUrl"]).content) == sha256(data)
-        seen = [*hosts.internal.seen, *hosts.public.seen]
+        seen = [*internal.seen, *public.seen]
         assert [one.fault for one in seen if not one.statuses] == ["answer_with"]
 
-        hosts.public.calm()
-        manager, file = hosts.storage.manager, File.objects.latest("created")
-        manager.settings = {**manager.settings, "public_endpoint_url": hosts.public.url}
+        public.calm()
+        manager, file = storage.manager, File.objects.latest("created")
+        moved_to = public.url.replace("localhost", "127.0.0.1")
+        manager.settings = {**manager.settings, "public_endpoint_url": moved_to}
         manager.save()
         moved = get_backend(manager).get_url(file.file_path or "")
-        assert moved.startswith(f"{hosts.public.url}/")
+        assert moved.startswith(f"{moved_to}/")
         assert sha256(requests.get(moved, timeout=10).content) == sha256(DATA)

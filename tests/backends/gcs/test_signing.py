@@ -1,6 +1,7 @@
 """Signed URLs and requests: equal to those of Google's own library, and no more than clients need."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -10,6 +11,7 @@ import pytest
 from google.cloud.storage import _signing as google_signing
 
 from fileman.backends.base import Backend
+from fileman.backends.gcs.settings import GOOGLE
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, checksum_of, only_request, upload_of
@@ -44,6 +46,34 @@ def test_urls_are_those_that_google_signs(store: Store, name: str) -> None:
 
     assert upload_url == signed_by_google(store, "PUT", name, 3600, headers=headers)
     assert download_url == signed_by_google(store, "GET", name, 60, **served)
+
+
+SESSION = "/upload/storage/v1/b/bucket/o?uploadType=resumable&name=a&upload_id=x"
+PRIVATE = "https://storage-mine.p.googleapis.com"
+
+
+def test_a_domain_that_is_bound_to_the_bucket_serves_downloads_alone(store: Store) -> None:
+    """Without the bucket in the path. Uploads go to Google's own host."""
+    cdn = "https://cdn.example.com"
+    for endpoint in (None, PRIVATE):
+        backend = store.backend(endpoint=endpoint, public_endpoint_url=f"{cdn}/")
+        upload = replace(upload_of(session=True), begun={"session": f"{endpoint or GOOGLE}{SESSION}"})
+
+        assert backend.get_url("ü a", 60, now=NOW) == signed_by_google(
+            store, "GET", "ü a", 60, bucket_bound_hostname=cdn, response_type="application/octet-stream",
+            response_disposition="attachment",
+        )  # fmt: skip
+        assert backend.instructions(upload_of(), [upload_of().slice(1)])[0].url.startswith(f"{GOOGLE}/bucket-")
+        assert backend.instructions(upload, [upload.slice(1)])[0].url == f"{GOOGLE}{SESSION}"
+
+
+def test_another_host_of_the_endpoint_serves_everything(store: Store) -> None:
+    for endpoint, public in ((PRIVATE, GOOGLE), ("http://127.0.0.1:4443", "https://gcs.example.com")):
+        backend = store.backend(endpoint=endpoint, public_endpoint_url=public)
+        upload = replace(upload_of(session=True), begun={"session": f"{endpoint}{SESSION}"})
+
+        assert backend.get_url("a", 60, now=NOW) == store.backend(endpoint=public).get_url("a", 60, now=NOW)
+        assert backend.instructions(upload, [upload.slice(1)])[0].url == f"{public}{SESSION}"
 
 
 def test_the_time_of_a_signature_is_the_callers(store: Store) -> None:
