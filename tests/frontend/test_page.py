@@ -58,6 +58,29 @@ def test_a_file_reaches_the_storage_and_comes_back_byte_for_byte(
     assert hashlib.sha256(downloaded(page, row)).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
+# Chromium writes "_" for quotes and joiners, and the API for a leading dot.
+SAVED = {
+    name: name
+    for name in ("50% off.txt", "a%20b%2Fc.txt", "a+b & c.txt", "a;b=c,'d'.txt", "請求書 (1).txt", "Grüße.txt")
+}
+SAVED |= {'say "hi".txt': "say _hi_.txt", ".env.txt": "_env.txt", "👩\u200d🚀🇩🇪.txt": "👩_🚀🇩🇪.txt"}
+
+
+@pytest.mark.parametrize("storage", [LOCAL, S3])
+def test_a_browser_saves_a_file_under_its_name(page: Page, storage: str) -> None:
+    choose(page, storage)
+    page.set_input_files("#files", [{"name": name, "mimeType": "", "buffer": b"hello"} for name in SAVED])
+    links, saved = page.get_by_role("link", name="Download"), set()
+    expect(links).to_have_count(len(SAVED), timeout=30_000)
+
+    for url in links.evaluate_all("links => links.map(link => link.href)"):
+        with page.expect_download() as event:
+            page.evaluate("url => { location.href = url; }", url)
+        saved.add(event.value.suggested_filename)
+
+    assert saved == set(SAVED.values())
+
+
 def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path) -> None:
     """Computed in the worker, shown as verified."""
     page.check("#checksum")
