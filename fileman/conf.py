@@ -85,6 +85,7 @@ class FilemanSettings:
     INITIATED_FILES_PER_MINUTE: int = 600
     REFRESHES_PER_MINUTE: int = 1200
     FINALIZES_PER_MINUTE: int = 1200
+    CHANGES_PER_MINUTE: int = 1200
     DOWNLOAD_URLS_PER_MINUTE: int = 6000
     SIGN_INS_PER_MINUTE: int = 10
     """Attempts of one name from one address."""

@@ -128,10 +128,11 @@ def update(
 ) -> File:
     """Change the display name, replace the metadata, publish or withdraw. Omitted arguments change nothing.
 
-    Raises Unauthenticated, NotFound, PermissionDenied, InvalidFilename, ExtensionNotAllowed, ContentTypeMismatch,
-    InvalidMetadata.
+    Raises Unauthenticated, RateLimited, NotFound, PermissionDenied, InvalidFilename, ExtensionNotAllowed,
+    ContentTypeMismatch, InvalidMetadata.
     """
     access.require_signed_in(caller)
+    rates.count(caller, "CHANGES", now=now)
     file = find(caller, file_id)
     if not access.policy().may_update(caller, file):
         raise errors.PermissionDenied
@@ -170,10 +171,11 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
 
     A caller who repeats the call succeeds again, for as long as the deletion queue knows the file. Raises
-    Unauthenticated, NotFound, PermissionDenied, FileInUse if a row of the host project protects it, UploadInProgress
-    while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted on the storage.
+    Unauthenticated, RateLimited, NotFound, PermissionDenied, FileInUse if a row of the host project protects it,
+    UploadInProgress while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted.
     """
     access.require_signed_in(caller)
+    rates.count(caller, "CHANGES", now=now)
     try:
         _delete(caller, file_id, now=now)
     except errors.NotFound:

@@ -16,6 +16,7 @@ from fileman import files, uploads
 from fileman.access import rates
 from fileman.caller import Caller, get_address
 from fileman.errors import RateLimited
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager, StorageUsage
 from tests.conftest import api_of
 from tests.uploads.driver import NOW, caller_of, configured, declared, initiate, start, token_of, upload
@@ -61,27 +62,31 @@ def test_a_batch_counts_each_of_its_files(user: User, other_user: User, manager:
     assert initiate(user, declared(), now=NEXT_MINUTE).success
 
 
-CALLS: dict[str, Callable[[Caller, File, str, datetime], object]] = {
-    "REFRESHES": lambda caller, file, token, now: uploads.refresh(caller=caller, upload_token=token, now=now),
-    "FINALIZES": lambda caller, file, token, now: uploads.finalize(caller=caller, upload_token=token, now=now),
-    "DOWNLOAD_URLS": lambda caller, file, token, now: files.download_url(caller=caller, file=file, now=now),
-}
+Call = Callable[[Caller, File, str, datetime], object]
+CALLS: list[tuple[str, Call]] = [
+    ("REFRESHES", lambda caller, file, token, now: uploads.refresh(caller=caller, upload_token=token, now=now)),
+    ("FINALIZES", lambda caller, file, token, now: uploads.finalize(caller=caller, upload_token=token, now=now)),
+    ("DOWNLOAD_URLS", lambda caller, file, token, now: files.download_url(caller=caller, file=file, now=now)),
+    ("CHANGES", lambda caller, file, token, now: files.update(caller=caller, file_id=file.pk, metadata={}, now=now)),
+    ("CHANGES", lambda caller, file, token, now: files.delete(caller=caller, file_id=file.pk, now=now)),
+    ("CHANGES", lambda caller, file, token, now: uploads.abort(caller=caller, upload_token=token, now=now)),
+]
 
 
-@pytest.mark.parametrize("action", CALLS)
-def test_further_calls_have_rates_of_their_own(action: str, user: User, manager: FileManager) -> None:
+@pytest.mark.parametrize(("action", "call"), CALLS)
+def test_further_calls_have_rates_of_their_own(action: str, call: Call, user: User, manager: FileManager) -> None:
     file, token = upload(user), token_of(start(user))
-    call = CALLS[action]
 
     with rated(**{f"{action}_PER_MINUTE": 2}):
         for _ in range(2):
             call(caller_of(user), file, token, NOW)
-        with pytest.raises(RateLimited):
-            call(caller_of(user), file, token, NOW)
+        for shared, other in CALLS:
+            if shared == action:
+                with pytest.raises(RateLimited):
+                    other(caller_of(user), file, token, NOW)
+            else:
+                other(caller_of(user), file, token, NOW)
         call(caller_of(user), file, token, NEXT_MINUTE)
-        for other, call in CALLS.items():
-            if other != action:
-                call(caller_of(user), file, token, NOW)
 
 
 @rated(INITIATED_FILES_PER_MINUTE=2, MAX_BATCH_FILES=2)
@@ -147,6 +152,24 @@ class TestOverHttp:
         extensions = second["errors"][0]["extensions"]
         assert extensions["code"] == "RATE_LIMITED"
         assert 0 < extensions["retryAfterSeconds"] <= 60
+
+    def test_a_selection_counts_each_of_its_files(self, user: User, manager: FileManager) -> None:
+        ids = [to_global_id("File", upload(user).pk) for _ in range(5)]
+        deletion = (
+            "mutation ($input: DeleteFilesInput!) { deleteFiles(input: $input) { deletedFileIds errors { %s } } }"
+        )
+        api = api_of(user)
+
+        with rated(CHANGES_PER_MINUTE=3):
+            payload = api.call(deletion % "code field retryAfterSeconds", {"input": {"ids": ids}})["deleteFiles"]
+
+        assert payload["deletedFileIds"] == ids[:3]
+        assert [(error["code"], error["field"]) for error in payload["errors"]] == [
+            ("RATE_LIMITED", ["ids", "3"]),
+            ("RATE_LIMITED", ["ids", "4"]),
+        ]
+        assert all(0 < error["retryAfterSeconds"] <= 60 for error in payload["errors"])
+        assert File.objects.count() == 2
 
     def test_who_is_not_signed_in_is_counted_by_address(self, user: User, manager: FileManager) -> None:
         file = upload(user)

@@ -21,7 +21,7 @@ from fileman import conf
 from fileman.caller import Caller, get_address
 from fileman.errors import RateLimited
 
-Action = Literal["INITIATED_FILES", "REFRESHES", "FINALIZES", "DOWNLOAD_URLS", "SIGN_INS"]
+Action = Literal["INITIATED_FILES", "REFRESHES", "FINALIZES", "CHANGES", "DOWNLOAD_URLS", "SIGN_INS"]
 logger = logging.getLogger("fileman.rates")
 WINDOW_SECONDS = 60
 ADDRESS_FACTOR = 10  # many users share an address

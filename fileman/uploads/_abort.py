@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from fileman import access
+from fileman.access import rates
 from fileman.caller import Caller
 from fileman.errors import InvalidInput, UploadInProgress
 from fileman.models import File
@@ -15,9 +16,10 @@ def abort(*, caller: Caller, upload_token: str, now: datetime) -> Outcome:
     """End an upload and delete its stored bytes. Aborting twice is success.
 
     The outcome's error is UploadInProgress while a finalize call holds the upload, even if that call has released it by
-    the time the row is read again. Raises Unauthenticated and NotFound.
+    the time the row is read again. Raises Unauthenticated, RateLimited and NotFound.
     """
     access.require_signed_in(caller)
+    rates.count(caller, "CHANGES", now=now)
     file = get_own_upload(caller, upload_token=upload_token)
     if transitions.abort(file, now=now):
         disposal.drop_soon(file, now=now)
