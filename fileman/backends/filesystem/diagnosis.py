@@ -3,35 +3,47 @@
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from sysconfig import get_path
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.db import connections
 from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.module_loading import import_string
 
+from fileman import conf
 from fileman.backends.diagnosis import PROBE, Probe
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.tree import Tree
 from fileman.errors import FileMissing, StorageError
 
-_SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"}
+_SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"]
 
 
 def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
     """Return one sentence for each problem. Creates missing folders where allowed, writes files and deletes them."""
-    probe = Probe("", _explain, storage_errors)
+    probe, root = Probe("", _explain, storage_errors), tree.settings.root
     folders, name = (f".uploads/{manager_id}", "uploads"), f"probe-{uuid4()}"
     for folder in folders:
-        deed = f"The folder {tree.settings.root}/{folder} is not writable"
+        deed = f"The folder {root}/{folder} is not writable"
         probe.attempt(deed, partial(_write_and_remove, tree, f"{folder}/{name}"))
     if not probe.problems:
-        deed = f"Files cannot be linked from {tree.settings.root}/.uploads to {tree.settings.root}/uploads"
+        deed = f"Files cannot be linked from {root}/.uploads to {root}/uploads"
         probe.attempt(deed, partial(_link_and_remove, tree, *(f"{folder}/{name}" for folder in folders)))
-    return probe.problems + _exposure(tree.settings.root)
+    problems = probe.problems + place_problems(root)
+    with suppress(OSError):  # missing or unreachable: the probe has reported it
+        if Path(root).stat().st_mode & stat.S_IWOTH:
+            problems.append(
+                f"The folder {root} is world-writable, so any user of this machine could replace stored files."
+            )
+    return problems
 
 
 def base_url_problems(base_url: str) -> list[str]:
@@ -74,26 +86,26 @@ def _explain(deed: str, error: StorageError) -> str:
 
 
 def place_problems(root: str, base_url: str = "") -> list[str]:
-    """Return a problem for a folder that web servers serve unsigned, one of the system or of code, and a wrong URL."""
-    real, problems = Path(os.path.realpath(root)), base_url_problems(base_url)
-    served = ("STATIC", "MEDIA") if django_settings.MEDIA_URL.strip("/") else ("STATIC",)
-    for name in (f"{kind}_ROOT" for kind in served):
-        folder = getattr(django_settings, name)
-        if folder and real.is_relative_to(os.path.realpath(folder)):
-            problems.append(f"The folder {root} is inside {name}, so the web server would serve every file to anyone.")
-    code = [Path(app.path) for app in apps.get_app_configs()]
-    has_code = any(real.is_relative_to(path) or path.is_relative_to(real) for path in code)
-    if has_code or real.parts[1] in _SYSTEM or any(part.startswith(".") for part in real.parts):
-        problems.append(f"The folder {root} is hidden, of the system or of code. Use a folder of its own.")
-    return problems
+    """Return problems of a URL, and of a folder where uploads must not be: served unsigned, or with code or secrets."""
+    real, given = Path(os.path.realpath(root)), cast("Any", django_settings)
+    project = import_module(getattr(given, "ROOT_URLCONF", "fileman").partition(".")[0])
+    code = getattr(project, "__path__", None) or [project.__file__]
+    static = [one[-1] if isinstance(one, tuple) else one for one in given.STATICFILES_DIRS]
+    places: dict[str, Iterable[Any]] = {
+        "the system": _SYSTEM,
+        "a hidden folder": [path for path in (real, *real.parents) if path.name.startswith(".")],
+        "code": [get_path("purelib"), *code, *(app.path for app in apps.get_app_configs())],
+        "templates": [path for engine in given.TEMPLATES for path in engine.get("DIRS", ())],
+        "static files": [given.STATIC_ROOT, *static],
+        "MEDIA_ROOT, which is served": [given.MEDIA_ROOT] if given.MEDIA_URL.strip("/") else [],
+        "the database": [one.settings_dict["NAME"] for one in connections.all() if one.vendor == "sqlite"],
+        "keys": conf.settings().CREDENTIALS_FOLDERS,
+    }
+    found = [name for name, paths in places.items() if any(_overlaps(real, path) for path in paths if path)]
+    problems = [f"The folder {root} is in or around {name}. Use a folder of its own." for name in found]
+    return base_url_problems(base_url) + problems
 
 
-def _exposure(root: str) -> list[str]:
-    """Return the ways around the signed URLs."""
-    problems = place_problems(root)
-    with suppress(OSError):  # missing or unreachable: the probe has reported it
-        if Path(root).stat().st_mode & stat.S_IWOTH:
-            problems.append(
-                f"The folder {root} is world-writable, so any user of this machine could replace stored files."
-            )
-    return problems
+def _overlaps(folder: Path, other: str | Path) -> bool:
+    real = Path(os.path.realpath(other))
+    return folder.is_relative_to(real) or real.is_relative_to(folder)

@@ -3,12 +3,15 @@
 import errno
 import os
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -26,6 +29,10 @@ urlpatterns = [
     path("media/uploads/<str:signed>", ContentView.as_view()),
     *project_urls,
 ]
+
+
+KEYS = {"ENCRYPTION_KEYS": [Fernet.generate_key().decode()]}
+DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 
 
 class TestBaseUrl:
@@ -121,7 +128,7 @@ class TestFolderProbe:
             assert make(root).validate_configuration() == (
                 False,
                 [
-                    f"The folder {root} is inside STATIC_ROOT, so the web server would serve every file to anyone.",
+                    f"The folder {root} is in or around static files. Use a folder of its own.",
                     f"The folder {root} is world-writable, so any user of this machine could replace stored files.",
                 ],
             )
@@ -140,10 +147,12 @@ class TestPlaces:
             "/root/.ssh",
             str(REPOSITORY),
             str(REPOSITORY / "fileman"),
+            str(REPOSITORY / "project" / "media"),
+            f"{get_path('purelib')}/files",
             "/",
             "/home",
         ],
-        ids=["etc", "below etc", "usr", "hidden", "the checkout", "an app", "root", "above the checkout"],
+        ids=["etc", "below etc", "usr", "hidden", "checkout", "app", "project", "packages", "root", "above the code"],
     )
     def test_a_folder_of_the_system_or_of_code_is_refused(self, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(apps.get_app_config("shop"), "path", "/home/site/shop")
@@ -153,15 +162,42 @@ class TestPlaces:
 
         assert not FileManager.objects.exists()
 
-    @pytest.mark.parametrize("name", ["STATIC_ROOT", "MEDIA_ROOT"])
-    def test_a_folder_that_is_served_unsigned_is_refused(self, name: str, tmp_path: Path) -> None:
-        (tmp_path / "link").symlink_to(tmp_path / "served")
+    @pytest.mark.parametrize(
+        ("place", "setting"),
+        [
+            ("static files", lambda folder: {"STATIC_ROOT": folder}),
+            ("static files", lambda folder: {"STATICFILES_DIRS": [folder]}),
+            ("static files", lambda folder: {"STATICFILES_DIRS": [("a", folder)]}),
+            ("MEDIA_ROOT, which is served", lambda folder: {"MEDIA_ROOT": folder, "MEDIA_URL": "/media/"}),
+            ("templates", lambda folder: {"TEMPLATES": [{"BACKEND": DJANGO_TEMPLATES, "DIRS": [folder]}]}),
+            ("keys", lambda folder: {"FILEMAN_SETTINGS": {**KEYS, "CREDENTIALS_FOLDERS": [str(folder)]}}),
+        ],
+    )
+    def test_a_folder_that_is_served_or_trusted_is_refused(self, place: str, setting: Any, tmp_path: Path) -> None:
+        """A file in it would be public, or run, or be taken for the operator's"""
+        taken = tmp_path / "base" / "taken"
+        (tmp_path / "link").symlink_to(taken)
 
-        with override_settings(**{name: tmp_path / "served", "MEDIA_URL": "/media/"}):
-            for folder in ("served", "served/files", "link"):
-                with pytest.raises(ValidationError, match=f"is inside {name}, so the web server"):
-                    create(tmp_path / folder)
-            create(tmp_path / "files")
+        with override_settings(**setting(taken)):
+            for folder in (taken, taken / "files", tmp_path / "link", tmp_path / "base"):
+                with pytest.raises(ValidationError) as refusal:
+                    create(folder)
+                assert refusal.value.messages == [
+                    f"The folder {folder} is in or around {place}. Use a folder of its own."
+                ]
+            assert not FileManager.objects.exists()
+            create(tmp_path / "base" / "media")
+
+    def test_the_folder_of_the_database_is_refused_and_one_beside_it_is_not(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection, "vendor", "sqlite")
+        monkeypatch.setitem(connection.settings_dict, "NAME", str(tmp_path / "db.sqlite3"))
+
+        assert make(tmp_path).place_problems() == [
+            f"The folder {tmp_path} is in or around the database. Use a folder of its own."
+        ]
+        assert make(tmp_path / "media").place_problems() == []
 
     def test_media_root_is_taken_if_it_is_not_served(self, tmp_path: Path) -> None:
         with override_settings(MEDIA_ROOT=tmp_path):
