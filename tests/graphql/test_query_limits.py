@@ -8,6 +8,7 @@ from django.test import Client
 from graphql import DocumentNode, get_introspection_query, parse
 from pytest_django import Settings
 
+from fileman.conf import BATCH_CAP
 from fileman.graphql import Mutation, Query, Schema, extensions
 from fileman.graphql.extensions import DEFAULT_LIMITS
 from fileman.graphql.http import query_limits
@@ -131,11 +132,11 @@ def test_operations_of_one_document_are_measured_separately() -> None:
     assert find_excess(parse(f"query A {{ {nine} }} query B {{ {nine} }}"), DEFAULT_LIMITS) is None
 
 
-def test_2001_tokens_are_refused() -> None:
-    code, message = code_and_message("{ " + "viewer " * 1999 + "}")
+def test_1001_tokens_are_refused() -> None:
+    code, message = code_and_message("{ " + "viewer " * 999 + "}")
 
     assert code == "GRAPHQL_PARSE_FAILED"
-    assert "more than 2000 tokens" in message
+    assert "more than 1000 tokens" in message
 
 
 @pytest.mark.parametrize(
@@ -168,9 +169,9 @@ def test_the_walk_ends_above_the_limit(count: int) -> None:
 
 
 def test_long_chains_of_fragments_are_refused_with_a_code() -> None:
-    links = "".join(f"fragment f{n} on User{{...f{n + 1}}}" for n in range(240))
+    links = "".join(f"fragment f{n} on User{{...f{n + 1}}}" for n in range(100))
 
-    code, _ = code_and_message(f"{{viewer{{...f0}}}}{links}fragment f240 on User{{id}}")
+    code, _ = code_and_message(f"{{viewer{{...f0}}}}{links}fragment f100 on User{{id}}")
 
     assert code in ("QUERY_TOO_COMPLEX", "GRAPHQL_VALIDATION_FAILED")
 
@@ -244,7 +245,7 @@ class TestInvalidDocuments:
 
     def test_a_quote_of_the_document_is_cut(self) -> None:
         unknown = " ".join(f"x{n}: 1" for n in range(50))
-        body = self.refuse(f'{{ files(filters: {{ {unknown} a: "{"y" * 60_000}" }}) {{ totalCount }} }}')
+        body = self.refuse(f'{{ files(filters: {{ {unknown} a: "{"y" * 30_000}" }}) {{ totalCount }} }}')
 
         assert body["errors"][0]["message"].startswith("Expected value of type 'FileFilter'")
         assert [len(error["message"]) for error in body["errors"][:10]] == [500] * 10
@@ -271,6 +272,11 @@ def caches(monkeypatch: pytest.MonkeyPatch) -> Caches:
 
 
 DELETE_FILES = "mutation ($input: DeleteFilesInput!) { deleteFiles(input: $input) { errors { code } } }"
+DELETE_TWICE = """mutation ($input: DeleteFilesInput!) {
+    a: deleteFiles(input: $input) { success } b: deleteFiles(input: $input) { success } }"""
+DELETE_IN_FRAGMENTS = """mutation ($input: DeleteFilesInput!) { ...f } fragment f on Mutation { ...g ...h }
+    fragment g on Mutation { a: deleteFiles(input: $input) { success } b: deleteFiles(input: $input) { success } }
+    fragment h on Mutation { c: deleteFiles(input: $input) { success } }"""
 UPDATE_FILE = "mutation ($input: UpdateFileInput!) { updateFile(input: $input) { errors { code } } }"
 INITIATE = "mutation ($input: InitiateUploadInput!) { initiateUpload(input: $input) { errors { code } } }"
 
@@ -278,25 +284,31 @@ INITIATE = "mutation ($input: InitiateUploadInput!) { initiateUpload(input: $inp
 @pytest.mark.parametrize(
     ("document", "given"),
     [
-        (DELETE_FILES, {"ids": ["x"] * 1999}),
+        (DELETE_FILES, {"ids": ["x"] * 999}),
         (DELETE_FILES, {"ids": ["x"] * 25_000}),
-        (DELETE_FILES, {f"unknown{n}": 1 for n in range(2000)}),
-        (INITIATE, {"files": [{"filename": "a", "size": 1}] * 667}),
+        (DELETE_FILES, {f"unknown{n}": 1 for n in range(1001)}),
+        (INITIATE, {"files": [{"filename": "a", "size": 1}] * 125}),
+        (DELETE_TWICE, {"ids": ["x"] * 500}),
+        (DELETE_IN_FRAGMENTS, {"ids": ["x"] * 334}),
     ],
-    ids=["list", "long list", "unknown keys", "list of objects"],
+    ids=["list", "long list", "unknown keys", "objects, whose absent fields count", "used twice", "used in fragments"],
 )
-def test_more_than_2000_values_are_not_coerced(document: str, given: dict[str, Any]) -> None:
+def test_more_than_1000_values_are_not_coerced(document: str, given: dict[str, Any]) -> None:
     refusal = code_and_message(document, {"input": given})
 
-    assert refusal == ("QUERY_TOO_COMPLEX", "The variables may have at most 2000 values.")
+    assert refusal == ("QUERY_TOO_COMPLEX", "The variables may have at most 1000 values.")
 
 
 @pytest.mark.parametrize(
     ("document", "given"),
-    [(DELETE_FILES, {"ids": ["x"] * 1998}), (UPDATE_FILE, {"id": "x", "metadata": {"a": [1] * 9000}})],
-    ids=["2000", "a JSON scalar counts as one"],
+    [
+        (DELETE_FILES, {"ids": ["x"] * 998}),
+        (UPDATE_FILE, {"id": "x", "metadata": {"a": [1] * 9000}}),
+        (INITIATE, {"files": [{"filename": "a", "size": 1, "checksum": "md5:0", "metadata": {"a": 1}}] * BATCH_CAP}),
+    ],
+    ids=["1000", "a JSON scalar counts as one", "the largest batch"],
 )
-def test_2000_values_reach_the_resolver(document: str, given: dict[str, Any], anonymous: Api) -> None:
+def test_1000_values_reach_the_resolver(document: str, given: dict[str, Any], anonymous: Api) -> None:
     (payload,) = anonymous.call(document, {"input": given}).values()
 
     assert payload["errors"]

@@ -57,7 +57,8 @@ BAD_BODIES = {
     "UTF-16 without mark": ('{"query": "{viewer{id}}"}'.encode("utf-16-le"), 400),
     "UTF-32": ('{"query": "{viewer{id}}"}'.encode("utf-32"), 400),
     "300 KiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 300 * 1024 + b'"}}', 413),
-    "65,537 characters of query": (b'{"query": "{viewer{id}}' + b" " * (64 * 1024 - 10) + b'"}', 413),
+    "10,001 objects and lists": (b'{"query": "{viewer}", "variables": {"a": [' + b"[]," * 9997 + b"[]]}}", 400),
+    "32,769 characters of query": (b'{"query": "{viewer{id}}' + b" " * (32 * 1024 - 10) + b'"}', 413),
     "3 MiB": (b'{"query": "{viewer{id}}", "variables": {"a": "' + b"x" * 3 * 1024**2 + b'"}}', 413),
 }
 

@@ -12,7 +12,8 @@ from fileman.validation.json_metadata import is_deeper_than
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_JSON_DEPTH: Final = 32
-MAX_DOCUMENT_CHARACTERS: Final = 64 * 1024
+MAX_JSON_CONTAINERS: Final = 10_000  # objects and lists; 50 files may have metadata of half as many
+MAX_DOCUMENT_CHARACTERS: Final = 32 * 1024
 
 
 class Refusal(Exception):
@@ -57,6 +58,8 @@ def _read(request: HttpRequest) -> bytes:
 
 
 def _parse(body: bytes) -> object:
+    if body.count(b"[") + body.count(b"{") > MAX_JSON_CONTAINERS:
+        raise _bad_request(f"The body has more than {MAX_JSON_CONTAINERS} objects and lists.")
     try:
         value: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # bad UTF-8 or JSON, integers of thousands of digits, deep nesting

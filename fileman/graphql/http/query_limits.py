@@ -1,7 +1,7 @@
 """Limits on documents and variables, measured before validation, which takes quadratic time, and before coercion."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
     get_nullable_type,
     is_input_object_type,
     is_list_type,
@@ -33,9 +34,10 @@ class DocumentLimits:
     """Pairs of fields with one name in one place, which validation compares: a field selected 20 times has 190."""
     definitions: int = 50
     """Operations and fragments of one document."""
-    tokens: int = 2000
-    values: int = 2000
-    """Values in the variables of all operations. A JSON scalar is one value, whatever is in it."""
+    tokens: int = 1000
+    values: int = 1000
+    """Values in the variables of all operations, as often as each is used: items of lists, and fields of input objects,
+    absent ones too. A JSON scalar is one value, whatever is in it."""
 
 
 @dataclass(kw_only=True)
@@ -45,6 +47,7 @@ class _Totals:
     levels: int = 0
     places: Counter[str] = field(default_factory=Counter)  # by path in the response
     spread: set[str] = field(default_factory=set)
+    uses: Counter[str] = field(default_factory=Counter)  # by name of the variable
 
 
 def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionSetNode], most: int) -> _Totals:
@@ -60,6 +63,7 @@ def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionS
                 totals.places[place] += 1
                 totals.aliases += node.alias is not None
                 totals.levels = max(totals.levels, level)
+                totals.uses.update(_find_variables(node))
                 below = -most if node.name.value in ("__schema", "__type") else level + 1
                 pending += [(node.selection_set, place, below, inside)] if node.selection_set else []
             elif isinstance(node, FragmentSpreadNode):
@@ -72,14 +76,28 @@ def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionS
     return totals
 
 
+def _find_variables(node: FieldNode) -> Iterator[str]:
+    pending: list[Any] = [argument.value for argument in node.arguments or ()]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, VariableNode):
+            yield value.name.value
+        pending += getattr(value, "values", None) or ()
+        pending += [inner.value for inner in getattr(value, "fields", None) or ()]
+
+
+def _split(document: DocumentNode) -> tuple[dict[str, SelectionSetNode], list[OperationDefinitionNode]]:
+    nodes = document.definitions
+    bodies = {node.name.value: node.selection_set for node in nodes if isinstance(node, FragmentDefinitionNode)}
+    return bodies, [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+
+
 def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
     """Return a sentence about the exceeded limit, or None."""
     nodes = document.definitions
     if len(nodes) > limits.definitions:
         return f"A document may have at most {limits.definitions} operations and fragments."
-    fragments = [node for node in nodes if isinstance(node, FragmentDefinitionNode)]
-    bodies = {node.name.value: node.selection_set for node in fragments}
-    operations = [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+    bodies, operations = _split(document)
     found = [_measure(operation, bodies, limits.fields) for operation in operations]
     for name, most, limit in (
         ("levels of fields", max((one.levels for one in found), default=0), limits.depth),
@@ -91,24 +109,30 @@ def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
     if sum(count * (count - 1) // 2 for one in found for count in one.places.values()) > limits.repetitions:
         return "The document selects the same fields too often."
     # Validation would visit what no operation reaches: unused fragments, and all but the last one of a name.
-    if len(fragments) > len(bodies.keys() & {name for one in found for name in one.spread}):
+    fragments = sum(isinstance(node, FragmentDefinitionNode) for node in nodes)
+    if fragments > len(bodies.keys() & {name for one in found for name in one.spread}):
         return "Each fragment must be used, and have a name of its own."
     return None
 
 
 def has_more_values(most: int, document: DocumentNode, variables: Mapping[str, Any], schema: GraphQLSchema) -> bool:
     """Return True if coercion would meet more values than that. Looks no further."""
-    declared = [one for node in document.definitions for one in getattr(node, "variable_definitions", None) or ()]
-    pending: list[Any] = [(type_from_ast(schema, one.type), variables.get(one.variable.name.value)) for one in declared]
+    bodies, operations = _split(document)
+    pending: list[Any] = []
+    for operation in operations if variables else ():
+        uses = _measure(operation, bodies, most).uses
+        for one in operation.variable_definitions or ():
+            name = one.variable.name.value
+            pending.append((type_from_ast(schema, one.type), variables.get(name), max(1, uses[name])))
     count = len(pending)
     while pending and count <= most:
-        kind, value = pending.pop()
+        kind, value, uses = pending.pop()
         kind = get_nullable_type(kind)
         if is_list_type(kind):
             items = value if isinstance(value, list) else [value]
-            count += len(items)
-            pending += [(kind.of_type, item) for item in items[:most]]
+            count += len(items) * uses
+            pending += [(kind.of_type, item, uses) for item in items[:most]]
         elif is_input_object_type(kind) and isinstance(value, dict):
-            count += len(value)
-            pending += [(kind.fields[key].type, inner) for key, inner in value.items() if key in kind.fields]
+            count += max(len(value), len(kind.fields)) * uses
+            pending += [(kind.fields[key].type, inner, uses) for key, inner in value.items() if key in kind.fields]
     return count > most

@@ -48,7 +48,7 @@ class GraphQLView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         if settings.DEBUG and "text/html" in request.headers.get("Accept", ""):
             with suppress(TemplateDoesNotExist):
-                return _graphiql(request)
+                return ensure_csrf_cookie(render)(request, "graphql/graphiql.html")
         return self.http_method_not_allowed(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -87,19 +87,14 @@ class GraphQLView(View):
             raise Refusal(400, RequestErrorCode.BAD_REQUEST, message) from None
 
 
-def _unused(_: HttpRequest) -> HttpResponse:
-    """Stand in for the view that the CSRF check protects. It is never called."""
-    return HttpResponse()
-
-
 def _check_csrf(request: HttpRequest) -> None:
     """Raise Refusal if a cookie may authenticate the request and the CSRF token does not come with it."""
     by_header = "Authorization" in request.headers or not request.COOKIES or not request.user.is_authenticated
     if by_header and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return
-    check = _CsrfCheck(_unused)
+    check = _CsrfCheck(HttpResponse)  # stands in for a view, and is not called
     check.process_request(request)
-    reason = check.process_view(request, _unused, (), {})
+    reason = check.process_view(request, HttpResponse, (), {})
     if reason is not None:
         message = f"{reason} Send the token in the X-CSRFToken header."
         raise Refusal(403, RequestErrorCode.CSRF_FAILED, message)
@@ -129,8 +124,3 @@ def _json(media_type: str, body: dict[str, Any], status: int) -> HttpResponse:
 
 def _get_media_type(request: HttpRequest) -> str:
     return request.get_preferred_type([_JSON, _SPEC]) or _JSON
-
-
-@ensure_csrf_cookie
-def _graphiql(request: HttpRequest) -> HttpResponse:
-    return render(request, "graphql/graphiql.html")
