@@ -1,6 +1,6 @@
 """System checks. They make no network calls, except that W006 looks up the names of storages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,17 +20,16 @@ from fileman import conf
 
 @register("fileman")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """Return fileman.E001 for each unknown key and impossible value in FILEMAN_SETTINGS."""
-    problems = conf.find_problems(getattr(django_settings, "FILEMAN_SETTINGS", {}))
-    return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
-
-
-@register("fileman")
-def check_lease(**_: Any) -> list[CheckMessage]:
-    """Return fileman.W005 if a finalize call can work longer than it owns its upload."""
+    """Return fileman.E001 for each unknown key and impossible value in FILEMAN_SETTINGS, else its other problems."""
     given = getattr(django_settings, "FILEMAN_SETTINGS", {})
-    if conf.find_problems(given):
-        return []
+    problems = conf.find_problems(given)
+    if problems:
+        return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
+    return [*check_lease(), *_check_encryption_keys(given), *_check_dotted_paths(given)]
+
+
+def check_lease() -> list[CheckMessage]:
+    """Return fileman.W005 if a finalize call can work longer than it owns its upload."""
     settings = conf.settings()
     longest = settings.FINALIZE_BUDGET_SECONDS + settings.full_timeout_seconds
     if settings.LEASE.total_seconds() >= longest:
@@ -40,12 +39,8 @@ def check_lease(**_: Any) -> list[CheckMessage]:
     return [checks.Warning(message, hint=hint, id="fileman.W005")]
 
 
-@register("fileman")
-def check_encryption_keys(**_: Any) -> list[CheckMessage]:
+def _check_encryption_keys(given: Mapping[str, Any]) -> list[CheckMessage]:
     """Return fileman.E002 for no encryption key outside DEBUG, fileman.E003 for an invalid key or the SECRET_KEY."""
-    given = getattr(django_settings, "FILEMAN_SETTINGS", {})
-    if conf.find_problems(given):
-        return []
     keys = list(given.get("ENCRYPTION_KEYS", ()))
     hint = "Create a key: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
     if not keys and not django_settings.DEBUG:
@@ -55,29 +50,19 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
     return [Error(problem, hint=hint, id="fileman.E003") for problem in problems]
 
 
-@register("fileman")
-def check_dotted_paths(**_: Any) -> list[CheckMessage]:
+def _check_dotted_paths(given: Mapping[str, Any]) -> list[CheckMessage]:
     """Return fileman.E004 for each validator, policy or backend that cannot be imported."""
-    given = getattr(django_settings, "FILEMAN_SETTINGS", {})
-    if conf.find_problems(given):
-        return []
     named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in given.get(key, ())]
     named += [("ACCESS_POLICY", given["ACCESS_POLICY"])] if "ACCESS_POLICY" in given else []
     named += [("BACKENDS", path) for path in given.get("BACKENDS", {}).values()]
-    problems = [(key, path, _import_problem(path)) for key, path in named]
-    return [
-        Error(f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {problem}", id="fileman.E004")
-        for key, path, problem in problems
-        if problem
-    ]
-
-
-def _import_problem(path: str) -> str:
-    try:
-        import_string(path)
-    except ImportError as error:
-        return str(error)
-    return ""
+    found: list[CheckMessage] = []
+    for key, path in named:
+        try:
+            import_string(path)
+        except ImportError as error:
+            message = f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {error}"
+            found.append(Error(message, id="fileman.E004"))
+    return found
 
 
 def _is_fernet_key(key: str) -> bool:

@@ -24,22 +24,12 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from fileman import conf, files, tokens, uploads
+from fileman import conf, errors, files, tokens, uploads
 from fileman.access import rates
 from fileman.backends import Backend, get_backend
 from fileman.backends.values import Disposition, ServeAs, Slice, StoredObject
 from fileman.caller import Caller
-from fileman.errors import (
-    ErrorCode,
-    FilemanError,
-    FileMissing,
-    NotFound,
-    RateLimited,
-    SizeMismatch,
-    StorageFull,
-    StorageMisconfigured,
-    StorageUnavailable,
-)
+from fileman.errors import ErrorCode, FilemanError
 from fileman.models import FileManager
 
 # All other errors are conflicts with the state of the upload: 409.
@@ -66,7 +56,7 @@ _SHOWN_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'
 
 
 def _error(error: FilemanError) -> HttpResponse:
-    status = 507 if isinstance(error, StorageFull) else _STATUS.get(error.code, 409)
+    status = 507 if isinstance(error, errors.StorageFull) else _STATUS.get(error.code, 409)
     headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
     return JsonResponse({"code": error.code.value, "message": error.message}, status=status, headers=headers)
 
@@ -102,7 +92,7 @@ class UploadView(View):
         if not given.isdecimal() or "Transfer-Encoding" in request.headers:
             return HttpResponse("Send Content-Length.", status=411, content_type="text/plain")
         if int(given) < length:
-            return _error(SizeMismatch(f"This URL accepts exactly {length} bytes."))
+            return _error(errors.SizeMismatch(f"This URL accepts exactly {length} bytes."))
         if int(given) > length:
             return HttpResponse(f"This URL accepts exactly {length} bytes.", status=413, content_type="text/plain")
         return None
@@ -122,14 +112,14 @@ class ContentView(View):
             grant = tokens.unsign(tokens.CONTENT, signed, now=timezone.now())
             manager = FileManager.objects.filter(pk=grant["manager"]).first()
             if manager is None:
-                raise NotFound
+                raise errors.NotFound
             if conf.settings().RECHECK_DOWNLOADS and grant["viewer"] is not None:
                 files.require_visible(manager_id=manager.pk, path=grant["path"], viewer=grant["viewer"])
             backend = get_backend(manager)
             stored = backend.stat(grant["path"])
             return self._serve(request, grant, stored, backend)
-        except FileMissing:
-            return _error(NotFound())
+        except errors.FileMissing:
+            return _error(errors.NotFound())
         except FilemanError as error:
             return _error(error)
 
@@ -207,10 +197,10 @@ class DownloadView(View):
         try:
             file = files.find(caller, file_id)
             if files.permalink(caller=caller, file=file) is None:
-                raise NotFound
+                raise errors.NotFound
             rates.count_download_url(caller, now=timezone.now())
             url = files.signed_download(file, viewer=caller, disposition=disposition, now=timezone.now())
-        except (NotFound, RateLimited, StorageUnavailable, StorageMisconfigured) as error:
+        except (errors.NotFound, errors.RateLimited, errors.StorageUnavailable, errors.StorageMisconfigured) as error:
             return _error(error)
         response = redirect(url)
         response["Referrer-Policy"] = "no-referrer"
