@@ -25,7 +25,7 @@ _REGION_FLAG = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)")
 # What stays at the end of a name that is shortened.
 _SUFFIX = re.compile(r"(?i)(\.tar)?\.[^.\s]{1,32}$")
 # Device names of Windows, with any extension.
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)")
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)")
 # Suffixes of files that a server runs or sends as a page, or that a desktop runs. Those of source code, and the ones
 # that are domains (.com, .pl, .sh), are no danger before another suffix: "node.js.pdf", "Amazon.com.pdf".
 _ACTIVE = re.compile(
@@ -48,7 +48,7 @@ def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
     if any(unicodedata.category(c) in _REFUSED for c in given):
         raise InvalidFilename("The filename contains control characters or line breaks.", field=field)
     name = search_term(given).strip().rstrip(". ")
-    if not name.strip("._ "):
+    if not unicodedata.normalize("NFKC", name).strip("._ \u3002"):
         raise InvalidFilename("The filename is empty.", field=field)
     if name.startswith(".") or _RESERVED.match(name):
         name = "_" + name.lstrip(".")

@@ -87,16 +87,17 @@ TABLE: Final = (
     _T("font/woff", "woff", "font", SAVED, "application/font-woff application/x-font-woff", rb"wOFF"),
     _T("font/otf", "otf", "font", SAVED, "application/x-font-otf application/vnd.ms-opentype", rb"OTTO", "font/ttf"),
     _T("font/ttf", "ttf ttc", "font", SAVED, "application/x-font-ttf font/sfnt", rb"\0\x01\0\0\0|ttcf", "font/otf"),
-    _T("application/x-msdownload", "exe dll scr com sys", "program", SAVED, "application/x-dosexec", _EXE),
-    _T("application/x-executable", "elf so", "program", SAVED, "application/x-elf application/x-sharedlib", _ELF),
+    _T("application/x-msdownload", "exe dll scr com sys ocx cpl", "program", SAVED, "application/x-dosexec", _EXE),
+    _T("application/x-executable", "elf so dylib appimage run class", "program", SAVED, "application/x-sharedlib", _ELF),
     _T("application/x-ms-shortcut", "lnk", "program", SAVED, "", rb"L\0\0\0\x01\x14\x02\0"),
     _T(_JAVA, "jar war ear", "program", SAVED, "application/x-java-archive", _JAR, "application/zip"),
     *_alike("program", f"{_JAVA} application/zip {_OLE}", "application/", "vnd.android.package-archive apk, x-msi msi"),
     _T("application/vnd.debian.binary-package", "deb", "program", SAVED, "application/x-deb", rb"!<arch>\ndebian"),
     _T("application/x-rpm", "rpm", "program", SAVED, "application/x-redhat-package-manager", rb"\xed\xab\xee\xdb"),
-    *_alike("program", "", "application/", "hta hta, x-bat bat cmd|application/bat text/x-bat, x-sh sh bash|text/x-sh "
-            "text/x-shellscript application/x-shellscript, x-powershell ps1 psm1|text/x-powershell, "
-            "x-vbscript vbs vbe wsf|text/vbscript"),
+    *_alike("program", "", "application/", "hta hta, x-bat bat cmd|application/bat text/x-bat, "
+            "x-sh sh bash zsh ksh csh command|text/x-sh text/x-shellscript application/x-shellscript, "
+            "x-powershell ps1 psm1 psd1|text/x-powershell, "
+            "x-vbscript vbs vbe wsf|text/vbscript, vnd.apple.installer+xml pkg mpkg, x-applescript scpt applescript"),
     _T("application/x-php", "php phtml phar", "program", SAVED, "text/x-php application/x-httpd-php", rb"<\?(?:php|=)"),
     _T(_ODT, "odt", "document", SAVED, "", _ZIP + rb".{26}mimetype.{35}text", _OFFICE),
     _T("application/zip", "zip", "archive", SAVED, "application/x-zip-compressed application/x-zip", _ZIP, _JAVA),

@@ -44,6 +44,8 @@ FAMILY = "👨\u200d👩\u200d👧"
 MENDED = [
     ("CON", "_CON"),
     ("nul.tar.gz", "_nul.tar.gz"),
+    ("aux .txt", "_aux .txt"),
+    ("CLOCK$", "_CLOCK$"),
     ("COM¹.txt", "_COM¹.txt"),
     ("lpt9.pdf", "_lpt9.pdf"),
     ("console.txt", "console.txt"),
@@ -82,7 +84,9 @@ def test_what_people_cannot_see_or_help_is_mended(name: str, mended: str) -> Non
     assert filenames.display_name(name) == mended
 
 
-@pytest.mark.parametrize("name", ["", " ", ".", "..", ". . .", "._.", "___"])
+@pytest.mark.parametrize(
+    "name", ["", " ", ".", "..", ". . .", "._.", "___", "\u2024\u2024", "\uff0e\uff0e\uff0e", "\u3002", "\u00a0."]
+)
 def test_a_name_without_content_is_refused(name: str) -> None:
     with pytest.raises(InvalidFilename, match="empty"):
         filenames.display_name(name)
