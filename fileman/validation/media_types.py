@@ -88,7 +88,7 @@ TABLE: Final = (
     _T("font/otf", "otf", "font", SAVED, "application/x-font-otf application/vnd.ms-opentype", rb"OTTO", "font/ttf"),
     _T("font/ttf", "ttf ttc", "font", SAVED, "application/x-font-ttf font/sfnt", rb"\0\x01\0\0\0|ttcf", "font/otf"),
     _T("application/x-msdownload", "exe dll scr com sys ocx cpl", "program", SAVED, "application/x-dosexec", _EXE),
-    _T("application/x-executable", "elf so dylib appimage run class", "program", SAVED, "application/x-sharedlib", _ELF),
+    _T("application/x-executable", "so dylib run appimage class", "program", SAVED, "application/x-sharedlib", _ELF),
     _T("application/x-ms-shortcut", "lnk", "program", SAVED, "", rb"L\0\0\0\x01\x14\x02\0"),
     _T(_JAVA, "jar war ear", "program", SAVED, "application/x-java-archive", _JAR, "application/zip"),
     *_alike("program", f"{_JAVA} application/zip {_OLE}", "application/", "vnd.android.package-archive apk, x-msi msi"),

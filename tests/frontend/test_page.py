@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Response, StorageState, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Response, StorageState, expect
 
 from tests.frontend.browser_page import Watched, accessibility_faults, throttled, watching
 from tests.frontend.upload_page import (
@@ -69,7 +69,7 @@ SAVED |= {'say "hi".txt': "say _hi_.txt", ".env.txt": "_env.txt", "ðŸ‘©\u200dðŸš
 @pytest.mark.parametrize("storage", [LOCAL, S3])
 def test_a_browser_saves_a_file_under_its_name(page: Page, storage: str) -> None:
     choose(page, storage)
-    page.set_input_files("#files", [{"name": name, "mimeType": "", "buffer": b"hello"} for name in SAVED])
+    page.set_input_files("#files", [FilePayload(name=name, mimeType="", buffer=b"hello") for name in SAVED])
     links, saved = page.get_by_role("link", name="Download"), set()
     expect(links).to_have_count(len(SAVED), timeout=30_000)
 
