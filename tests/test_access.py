@@ -16,7 +16,8 @@ from fileman.uploads import Outcome, Ticket, destination
 from fileman.uploads.state import UploadState
 from tests.conftest import grant
 from tests.graphql.rows import file_row
-from tests.uploads.driver import DEADLINE, NOW, abort, caller_of, declared, file_of, finish, initiate, send
+from tests.uploads.clock import DEADLINE, NOW
+from tests.uploads.driver import abort, caller_of, declared, file_of, finish, initiate, send
 
 pytestmark = pytest.mark.django_db
 CALLERS: tuple[str, ...] = ("anonymous", "inactive owner", "owner", "owner who left the group", "member", "stranger")

@@ -14,7 +14,8 @@ from django.test import override_settings
 from fileman import conf
 from fileman.backends import get_backend
 from fileman.models import FileManager
-from tests.uploads.driver import NOW, configured, start
+from tests.uploads.clock import NOW
+from tests.uploads.driver import configured, start
 
 KEY = "T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from fileman import deletion_queue
 from fileman.backends import get_backend
@@ -15,7 +14,9 @@ from fileman.errors import NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import DAY, HOUR, MICROSECOND, NOW, at_once, break_storage, delete, stored_paths, upload
+from tests.uploads.clock import DAY, HOUR, MICROSECOND, NOW
+from tests.uploads.driver import delete, stored_paths, upload
+from tests.uploads.faults import at_once, break_storage, note_calls, overtaken
 
 WATCHED_UNTIL = NOW + HOUR
 """The last address that could write lapses with upload_expires_in, an hour."""
@@ -110,8 +111,7 @@ def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileM
         for number in range(60)
     ]
     StorageDeletion.objects.bulk_create(rows)
-    deleted: list[str] = []
-    MemoryBackend.faults.append(lambda name, path, moment: deleted.append(path) if moment == "before" else None)
+    deleted = note_calls()
     answers = at_once(4, lambda _: deletion_queue.work(now=NOW))
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
     assert sorted(deleted) == sorted(row.path for row in rows)
@@ -121,17 +121,12 @@ def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileM
 def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
     """The other call has deleted the file between our look and our step."""
     file = upload(user)
-    overtaken: list[str] = []
-
-    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not overtaken and sql.startswith('DELETE FROM "fileman_file"'):
-            overtaken.append(sql)
-            File.objects.filter(pk=file.pk).delete()
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(another_is_faster), pytest.raises(NotFound):
+    with (
+        overtaken(lambda: File.objects.filter(pk=file.pk).delete(), at='DELETE FROM "fileman_file"') as statements,
+        pytest.raises(NotFound),
+    ):
         delete(user, file.pk)
-    assert len(overtaken) == 1
+    assert len(statements) == 1
     assert StorageUsage.objects.get().bytes == 5
     assert queue() == [(".uploads", NOW, 0)]
 

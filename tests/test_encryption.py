@@ -17,10 +17,10 @@ from fileman import encryption
 from fileman.backends import build_config, forget_backends, get_backend
 from fileman.encryption import DecryptionError
 from fileman.models import File, FileManager
-from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import CANARY, S3_SETTINGS
 from tests.uploads.driver import configured, start, upload
+from tests.uploads.faults import note_calls, overtaken
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -99,8 +99,7 @@ def test_a_wrong_key_is_named_and_the_ciphertext_never_used(secretive: FileManag
 
 
 def test_without_the_key_no_storage_is_called(user: User, manager: FileManager) -> None:
-    calls: list[str] = []
-    MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
+    calls = note_calls()
     forget_backends()
     with configured(ENCRYPTION_KEYS=[NEW]), pytest.raises(DecryptionError):
         start(user)
@@ -206,16 +205,12 @@ class TestRotation:
         assert raw("fileman_filemanager", "settings") == before
 
     def test_a_row_that_is_saved_meanwhile_keeps_what_was_saved(self) -> None:
-        def save_first(execute: Any, sql: str, *rest: Any) -> Any:
-            if sql.startswith("UPDATE") and not saved:
-                saved.append(sql)
-                for manager in FileManager.objects.all():
-                    manager.settings = {"upload_expires_in": 90}
-                    manager.save()
-            return execute(sql, *rest)
+        def save() -> None:
+            for manager in FileManager.objects.all():
+                manager.settings = {"upload_expires_in": 90}
+                manager.save()
 
-        saved: list[str] = []
-        with connection.execute_wrapper(save_first):
+        with overtaken(save, at="UPDATE"):
             self.rotate(NEW, OLD)
 
         with configured(ENCRYPTION_KEYS=[NEW]):

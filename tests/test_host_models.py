@@ -18,7 +18,9 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import transitions
 from tests.api import DELETE, Api, error
 from tests.shop.models import Comment, Invoice, Profile, Receipt
-from tests.uploads.driver import DAY, NOW, break_storage, caller_of, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import caller_of, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.faults import break_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROTECTING = [(Invoice, "scan"), (Receipt, "scan")]

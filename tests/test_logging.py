@@ -11,19 +11,9 @@ from fileman import cleanup, files, uploads
 from fileman.backends import get_backend
 from fileman.models import FileManager
 from tests.conftest import CANARY, S3_SETTINGS
-from tests.uploads.driver import (
-    DAY,
-    NOW,
-    abort,
-    break_storage,
-    caller_of,
-    configured,
-    file_of,
-    finish,
-    send,
-    start,
-    token_of,
-)
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import abort, caller_of, configured, file_of, finish, send, start, token_of
+from tests.uploads.faults import break_storage
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:

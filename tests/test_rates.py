@@ -19,7 +19,8 @@ from fileman.errors import RateLimited
 from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager, StorageUsage
 from tests.conftest import api_of
-from tests.uploads.driver import NOW, caller_of, configured, declared, initiate, start, token_of, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, configured, declared, initiate, start, token_of, upload
 
 LATER = NOW + timedelta(seconds=45)
 NEXT_MINUTE = NOW + timedelta(seconds=60)

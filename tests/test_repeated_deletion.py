@@ -14,22 +14,9 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import transitions
 from tests.conftest import grant
-from tests.uploads.driver import (
-    DAY,
-    HOUR,
-    MICROSECOND,
-    NOW,
-    at_once,
-    break_storage,
-    configured,
-    delete,
-    file_of,
-    finish,
-    send,
-    start,
-    stored_paths,
-    upload,
-)
+from tests.uploads.clock import DAY, HOUR, MICROSECOND, NOW
+from tests.uploads.driver import configured, delete, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.faults import at_once, break_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WATCHED_UNTIL = NOW + HOUR

@@ -23,7 +23,9 @@ from fileman.errors import (
 from fileman.models import File, FileManager, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from tests.flows.http_client import content
-from tests.uploads.driver import NOW, break_storage, file_of, start, stored_paths
+from tests.uploads.clock import NOW
+from tests.uploads.driver import file_of, start, stored_paths
+from tests.uploads.faults import break_storage, note_calls
 
 MIB = 1024**2
 
@@ -138,14 +140,13 @@ class TestOpen:
 
     def test_the_rest_is_read_in_one_request(self, user: User, manager: FileManager) -> None:
         file = files.store(io.BytesIO(content(3 * MIB)), user=user, filename="a.bin", clock=now)
-        reads: list[str] = []
-        MemoryBackend.faults.append(lambda name, _, moment: reads.append(name) if moment == "before" else None)
+        calls = note_calls()
 
         with file.open() as stream:
             stream.seek(1)
             assert len(stream.read()) == 3 * MIB - 1
 
-        assert reads == ["read"]
+        assert calls == [file.stored_path]
 
     def test_an_unfinished_one_cannot(self, user: User, manager: FileManager) -> None:
         with pytest.raises(NotUploaded, match="not completed"):

@@ -21,19 +21,9 @@ from fileman.caller import ANONYMOUS
 from fileman.errors import NotFound, PermissionDenied, Unauthenticated
 from fileman.models import File, FileManager
 from fileman.uploads.lookup import get_own_upload
-from tests.uploads.driver import (
-    NOW,
-    at_once,
-    caller_of,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    token_of,
-    upload,
-)
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, declared, file_of, finish, initiate, send, start, token_of, upload
+from tests.uploads.faults import at_once
 
 LATER = NOW + timedelta(seconds=60)
 STRANGE_TOKENS = ["", " ", "x", "\x00", "\ud800", "ü" * 10, "a" * 100_000, "../../etc/passwd", "%00"]

@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from fileman import cleanup
 from fileman.backends import get_backend
-from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
-from fileman.testing.memory import MemoryBackend
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import NOW, configured, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.faults import break_storage
 
 MUCH_LATER = timezone.now() + timedelta(days=9)
 """The memory backend dates its objects by the real clock."""
@@ -125,10 +125,7 @@ def test_the_command_compares_every_storage(
     assert "1 objects (5 bytes) that no row knows, queued for deletion" in run("--reconcile", "--apply")
     assert path not in stored_paths(manager)
 
-    def fail(operation: str, at: str, moment: str) -> None:
-        raise StorageUnavailable
-
-    MemoryBackend.faults.append(fail)
+    break_storage()
     with pytest.raises(CommandError, match="1 file managers could not be compared"):
         run("--reconcile")
 

@@ -1,5 +1,6 @@
 """Cleanup: what it expires, removes and deletes, and when."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from socket import create_server, socket
@@ -11,34 +12,16 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman import cleanup, deletion_queue, files, uploads
+from fileman import cleanup, deletion_queue, uploads
 from fileman.backends.values import DeleteFailure
 from fileman.cleanup import Report, Request
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import disposal, transitions
-from tests.uploads.driver import (
-    DAY,
-    DEADLINE,
-    HOUR,
-    MICROSECOND,
-    NOW,
-    at_once,
-    caller_of,
-    configured,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    lose_key_of,
-    send,
-    send_slice,
-    start,
-    stored_paths,
-    token_of,
-    upload,
-)
+from tests.uploads.clock import DAY, DEADLINE, HOUR, MICROSECOND, NOW
+from tests.uploads.driver import abort, configured, file_of, finish, send, start, start_many, stored_paths, upload
+from tests.uploads.faults import at_first, at_once, break_storage, lose_key_of, note_calls
 
 SWEEP_GRACE = timedelta(seconds=1800)
 AT_ONCE = Request(older_than=timedelta(0))
@@ -49,17 +32,14 @@ def run(*, now: datetime, **fields: Any) -> Report:
     return cleanup.run(Request(**fields), now=now)
 
 
-def abort(user: User, *, now: datetime = NOW) -> File:
-    ticket = start(user, now=now)
-    uploads.abort(caller=caller_of(user), upload_token=token_of(ticket), now=now)
-    return file_of(ticket)
+def aborted(user: User) -> File:
+    return abort(user, start(user)).file
 
 
-def failed(user: User, *, now: datetime = NOW) -> File:
-    ticket = start(user, now=now)
-    send(ticket, now=now)
-    finish(user, ticket, now=now, file_size=4)
-    return file_of(ticket)
+def failed(user: User) -> File:
+    ticket = start(user)
+    send(ticket)
+    return finish(user, ticket, file_size=4).file
 
 
 def one_of_each(user: User) -> dict[str, File]:
@@ -72,7 +52,7 @@ def one_of_each(user: User) -> dict[str, File]:
         "verifying": held,
         "completed": upload(user),
         "failed": failed(user),
-        "aborted": abort(user),
+        "aborted": aborted(user),
         "expired": gone,
     }
 
@@ -87,29 +67,25 @@ def snapshot(manager: FileManager) -> tuple[Any, ...]:
     return *tables, stored_paths(manager)
 
 
-def test_an_upload_is_expired_one_day_after_deadline_and_grace(user: User, manager: FileManager) -> None:
-    """To the microsecond, in aware times."""
+@pytest.mark.parametrize("hours", [None, 0, 6, 1000])
+def test_an_upload_is_expired_so_long_after_deadline_and_grace(
+    user: User, manager: FileManager, hours: int | None
+) -> None:
+    """To the microsecond, in aware times; a day after unless hours are named."""
     file = file_of(start(user))
-    boundary = DEADLINE + SWEEP_GRACE + DAY
-    assert run(now=boundary).expired == 0
-    assert run(now=boundary + MICROSECOND).expired == 1
+    chosen = {} if hours is None else {"older_than": hours * HOUR}
+    boundary = DEADLINE + SWEEP_GRACE + chosen.get("older_than", DAY)
+    assert run(now=boundary, **chosen).expired == 0
+    assert run(now=boundary + MICROSECOND, **chosen).expired == 1
     assert File.objects.get(pk=file.pk).upload_status == "expired"
 
 
-@pytest.mark.parametrize("hours", [0, 6, 1000])
-def test_hours_are_how_much_longer_ago(user: User, manager: FileManager, hours: int) -> None:
-    start(user)
-    boundary = DEADLINE + SWEEP_GRACE + hours * HOUR
-    assert run(now=boundary, older_than=hours * HOUR).expired == 0
-    assert run(now=boundary + MICROSECOND, older_than=hours * HOUR).expired == 1
-
-
 def test_what_has_ended_is_removed_a_day_later(user: User, manager: FileManager) -> None:
-    abort(user)
+    aborted(user)
     failed(user)
     assert run(now=NOW + DAY).removed == 0
     assert run(now=NOW + DAY + MICROSECOND).removed == 2
-    abort(user)
+    aborted(user)
     assert run(now=NOW + MICROSECOND, older_than=timedelta(0)).removed == 1
     assert File.objects.count() == 0
 
@@ -145,19 +121,6 @@ def test_a_lapsed_upload_leaves_nothing_behind(user: User, manager: FileManager)
     assert (File.objects.count(), StorageDeletion.objects.count()) == (0, 0)
 
 
-@configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2)
-def test_parts_of_an_upload_that_was_never_finished_are_dropped(user: User, manager: FileManager) -> None:
-    ticket = start(user, b"hello")
-    assert ticket.instructions is not None
-    send_slice(ticket, ticket.instructions.requests[1].slice, b"hello")
-    aborted, upload_path = list[str](), file_of(ticket).upload_path
-    MemoryBackend.faults.append(lambda name, path, moment: aborted.append(path) if name == "abort" else None)
-    for days in (30, 31):
-        cleanup.run(AT_ONCE, now=NOW + days * DAY)
-    assert set(aborted) == {upload_path}
-    assert File.objects.count() == 0
-
-
 @pytest.mark.parametrize("status", cleanup.CLEANABLE)
 def test_only_the_named_status_is_touched(user: User, manager: FileManager, status: cleanup.CleanableStatus) -> None:
     made = one_of_each(user)
@@ -176,22 +139,11 @@ def test_completed_files_are_never_touched(user: User, manager: FileManager) -> 
     assert stored_paths(manager) == [file.file_path]
 
 
-def test_objects_that_are_not_ours_stay(user: User, manager: FileManager) -> None:
-    other = FileManager.objects.create(name="Other", backend_type="memory")
-    kept = upload(user, into=other)
-    failed(user)
-    for days in (30, 31):
-        cleanup.run(AT_ONCE, now=NOW + days * DAY)
-    assert stored_paths(other) == [kept.file_path]
-    assert stored_paths(manager) == []
-
-
 def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:
     one_of_each(user)
     send(start(user))
     before = snapshot(manager)
-    mutations: list[str] = []
-    MemoryBackend.faults.append(lambda name, path, moment: mutations.append(name))
+    mutations = note_calls()
     told: dict[bool, list[tuple[Any, str]]] = {True: [], False: []}
     reports = {}
     for dry in (True, False):
@@ -207,18 +159,13 @@ def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User,
     assert snapshot(manager) != before
 
 
-@pytest.mark.parametrize("error", [StorageUnavailable("The disk is on fire."), TypeError("a bug")], ids=type)
-def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileManager, error: Exception) -> None:
+@pytest.mark.parametrize("error", [StorageUnavailable, TypeError])
+def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileManager, error: type[Exception]) -> None:
     """Whatever its backend raises, which may be one of the host project."""
     healthy = FileManager.objects.create(name="Healthy", backend_type="memory")
     for into in (manager, healthy):
         send(start(user, into=into))
-
-    def broken(operation: str, path: str, moment: str) -> None:
-        if str(manager.pk) in path and operation == "delete":
-            raise error
-
-    MemoryBackend.faults.append(broken)
+    break_storage(error, on="delete", path=str(manager.pk))
     report = cleanup.run(AT_ONCE, now=LONG_AFTER)
     assert (report.expired, report.failed > 0) == (2, True)
     assert stored_paths(healthy) == []
@@ -228,34 +175,34 @@ def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileMana
     assert stored_paths(manager) == []
 
 
-def test_a_manager_whose_settings_cannot_be_read_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
+def remove_backend_of(manager: FileManager) -> None:
+    FileManager.objects.filter(pk=manager.pk).update(backend_type="gone")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "error"),
+    [(lose_key_of, "No encryption key with id"), (remove_backend_of, "Unknown backend type 'gone'")],
+)
+def test_a_manager_that_cannot_be_used_does_not_stop_the_rest(
+    user: User, manager: FileManager, breaks: Callable[[FileManager], object], error: str
+) -> None:
     """Neither among what is expired nor in the deletion queue."""
     broken = FileManager.objects.create(name="Broken", backend_type="memory")
     for into in (broken, manager):
         start(user, into=into)
-    abort(user)
+    aborted(user)
     StorageDeletion.objects.create(file_manager=broken, path="x", due_at=NOW, watch_until=NOW, created=NOW)
-    lose_key_of(broken)
+    breaks(broken)
     report = cleanup.run(AT_ONCE, now=LONG_AFTER)
     assert (report.expired, report.removed, report.deleted, report.failed) == (1, 1, 2, 2)
     assert File.objects.get(file_manager=broken).upload_status == "pending"
-    assert "No encryption key with id" in StorageDeletion.objects.get(file_manager=broken).last_error
-
-
-def test_a_manager_whose_backend_is_gone_does_not_stop_the_rest(user: User, manager: FileManager) -> None:
-    broken = FileManager.objects.create(name="Broken", backend_type="memory")
-    for into in (broken, manager):
-        start(user, into=into)
-    FileManager.objects.filter(pk=broken.pk).update(backend_type="gone")
-    report = cleanup.run(AT_ONCE, now=LONG_AFTER)
-    assert (report.expired, report.failed) == (1, 1)
-    assert File.objects.get(file_manager=broken).upload_status == "pending"
+    assert error in StorageDeletion.objects.get(file_manager=broken).last_error
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -> None:
     for _ in range(4):
-        initiate(user, *[declared() for _ in range(25)])
+        start_many(user, 25)
     reports = at_once(2, lambda _: cleanup.run(AT_ONCE, now=LONG_AFTER))
     assert [report for report in reports if isinstance(report, Exception)] == []
     done = [report for report in reports if isinstance(report, Report)]
@@ -268,24 +215,17 @@ def test_two_runs_at_once_do_everything_once(user: User, manager: FileManager) -
 @pytest.mark.django_db(transaction=True)
 @configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2)
 def test_uploads_that_one_host_is_stopping_are_left_to_it(user: User, manager: FileManager) -> None:
-    """Another host cleans up at each of its storage calls, and removes only what was aborted since."""
+    """Another host cleans up at the first storage call, and removes only what was aborted since."""
     first = [file_of(start(user)) for _ in range(3)]
     for file in first:
         transitions.expire(file, now=NOW)
-    stopped: list[str] = []
-    reports: list[Any] = []
+    stopped, reports = note_calls("abort"), list[Any]()
 
     def clean_up_elsewhere(_: int) -> Report:
         transitions.expire(file_of(start(user)), now=NOW)
         return cleanup.run(AT_ONCE, now=LONG_AFTER)
 
-    def clean_up_too(operation: str, path: str, moment: str) -> None:
-        if (operation, moment) == ("abort", "before"):
-            stopped.append(path)
-            if len(stopped) == 1:
-                reports.extend(at_once(1, clean_up_elsewhere))
-
-    MemoryBackend.faults.append(clean_up_too)
+    at_first("abort", "before", lambda: reports.extend(at_once(1, clean_up_elsewhere)))
     reports.append(cleanup.run(AT_ONCE, now=LONG_AFTER))
 
     assert [report.removed for report in reports] == [1, 3]
@@ -332,7 +272,7 @@ def test_more_rows_than_one_batch_are_all_found(
 ) -> None:
     monkeypatch.setattr("fileman.cleanup._run.BATCH", 3)
     monkeypatch.setattr(deletion_queue, "BATCH", 4)
-    initiate(user, *[declared() for _ in range(10)])
+    start_many(user, 10)
     batches: list[int] = []
     report = run(now=LONG_AFTER, on_batch=lambda so_far: batches.append(so_far.expired + so_far.deleted))
     assert (report.expired, report.deleted) == (10, 10)
@@ -348,13 +288,6 @@ def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: Use
     report = cleanup.run_scheduled(now=LONG_AFTER)
     assert report is not None
     assert report.expired == 1
-
-
-def test_what_a_user_deleted_is_gone_for_cleanup_too(user: User, manager: FileManager) -> None:
-    file = upload(user)
-    files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
-    assert run(now=LONG_AFTER, older_than=timedelta(0)).by_status == {}
-    assert StorageDeletion.objects.count() == 0
 
 
 # Storages that fail
@@ -427,15 +360,9 @@ def test_a_storage_that_fails_costs_one_call_in_each_run(
     monkeypatch.setattr(deletion_queue, "BATCH", 2)
     with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
         for _ in range(3):
-            abort(user)
+            aborted(user)
     queue_objects(manager, 5)
-    calls: list[str] = []
-
-    def fail(operation: str, path: str, moment: str) -> None:
-        calls.append(operation)
-        raise StorageUnavailable
-
-    MemoryBackend.faults.append(fail)
+    calls = break_storage()
     for day in (30, 31):
         report = cleanup.run(AT_ONCE, now=NOW + day * DAY)
         assert report.failed == 2
@@ -478,7 +405,7 @@ def test_a_storage_that_is_dead_is_named_once_and_asked_ever_more_rarely(
 
     with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):
         for _ in range(3):
-            abort(user)
+            aborted(user)
     if operation == "abort":
         deletion_queue.work(now=LONG_AFTER)
     MemoryBackend.faults.append(fail)

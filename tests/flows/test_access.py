@@ -13,11 +13,11 @@ from strawberry.relay import from_base64, to_base64
 
 from fileman.backends import get_backend
 from fileman.models import File, FileManager
-from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.conftest import api_of, grant
 from tests.flows.http_client import Json
 from tests.graphql.rows import save_file
+from tests.uploads.faults import note_calls
 
 DATA = b"hello"
 NOBODY = {"anonymous", "inactive owner"}
@@ -226,8 +226,7 @@ class TestWriting:
 
 
 def test_an_anonymous_caller_writes_no_row_and_calls_no_storage(world: World) -> None:
-    calls: list[str] = []
-    MemoryBackend.faults.append(lambda operation, path, moment: calls.append(operation))
+    calls = note_calls()
     nobody, before, file_id = Api(Client()), snapshot(), world.ids["pending"]
 
     payloads = [

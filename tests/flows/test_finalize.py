@@ -15,7 +15,7 @@ from tests.api import Api
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Json, Site, content, fetch, send, send_all, sha256, slice_of
 from tests.flows.storages import Storage
-from tests.uploads.driver import completions
+from tests.uploads.faults import completions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"the bytes that were granted"

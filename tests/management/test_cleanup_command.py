@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
-from tests.uploads.driver import break_storage, file_of, send, start, stored_paths
+from tests.uploads.driver import file_of, send, start, stored_paths
+from tests.uploads.faults import break_storage
 
 
 def run(*arguments: str) -> str:

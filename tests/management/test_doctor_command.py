@@ -21,19 +21,9 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
 from fileman.uploads.instructions import build_upload
 from tests.uploads import driver
-from tests.uploads.driver import (
-    DEADLINE,
-    NOW,
-    break_storage,
-    caller_of,
-    configured,
-    file_of,
-    finish,
-    send,
-    start,
-    token_of,
-    upload,
-)
+from tests.uploads.clock import DEADLINE, NOW
+from tests.uploads.driver import caller_of, configured, file_of, finish, send, start, token_of, upload
+from tests.uploads.faults import break_storage, lose_key_of
 
 PARTS = {"SINGLE_REQUEST_MAX_BYTES": 10, "PART_SIZE_BYTES": 100}
 MINUTE = timedelta(minutes=1)
@@ -115,7 +105,7 @@ class TestFileManagers:
         assert run() == ("Memory (memory):\n  It burns.\n  Help.\n", "1 of 1 file managers do not work.")
 
     def test_a_lost_key_is_a_fault_of_it_and_of_its_files(self, manager: FileManager, sent: Ticket) -> None:
-        driver.lose_key_of(manager)
+        lose_key_of(manager)
         output, fault = run()
         assert output.startswith("Memory (memory):\n  No encryption key with id")
         assert fault == "1 of 1 file managers do not work."

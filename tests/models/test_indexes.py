@@ -14,7 +14,8 @@ from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
 from fileman.uploads import quota
 from tests.conftest import api_of, grant
-from tests.uploads.driver import DAY, NOW, declared, finish, initiate, start
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import declared, finish, initiate, start
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="the plans are those of PostgreSQL")
 # One file in a hundred is the group's, one the user's; half of those are pending.

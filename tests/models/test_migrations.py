@@ -20,7 +20,9 @@ from fileman.errors import NotFound
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import Outcome, Ticket
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import DAY, NOW, at_once, caller_of, send, stored_paths
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import caller_of, send, stored_paths
+from tests.uploads.faults import at_once
 
 Insert = Callable[..., Any]
 TABLES = {"fileman_file", "fileman_filemanager", "fileman_storagedeletion", "fileman_storageusage"}

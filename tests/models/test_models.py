@@ -12,7 +12,9 @@ from django.db.models import ProtectedError
 
 from fileman import cleanup
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
-from tests.uploads.driver import DAY, NOW, at_once, declared, file_of, initiate, start, upload
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import declared, file_of, initiate, start, upload
+from tests.uploads.faults import at_once
 
 pytestmark = pytest.mark.django_db
 

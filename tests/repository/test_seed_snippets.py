@@ -12,7 +12,8 @@ from fileman import tokens
 from fileman.backends import get_backend
 from fileman.backends.s3.backend import S3Backend
 from fileman.models import File, FileManager
-from tests.uploads.driver import NOW, start, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import start, upload
 
 pytestmark = pytest.mark.django_db
 

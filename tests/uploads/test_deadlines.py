@@ -6,7 +6,8 @@ from django.contrib.auth.models import User
 
 from fileman.models import FileManager
 from fileman.uploads import transitions
-from tests.uploads.driver import DEADLINE, MICROSECOND, NOW, code_of, configured, file_of, finish, refresh, send, start
+from tests.uploads.clock import DEADLINE, MICROSECOND, NOW
+from tests.uploads.driver import code_of, configured, file_of, finish, refresh, send, start
 
 GRACE = timedelta(seconds=900)
 

@@ -12,7 +12,8 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Batch
 from tests.statements import extra_inserts
-from tests.uploads.driver import at_once, configured, declared, file_of, finish, initiate, send, token_of
+from tests.uploads.driver import configured, declared, file_of, finish, initiate, send, token_of
+from tests.uploads.faults import at_once
 
 
 def ids(batch: Batch) -> list[Any]:

@@ -11,7 +11,8 @@ from fileman.errors import NotUploaded, StorageUnavailable, UploadAborted, Uploa
 from fileman.models import File, FileManager
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Outcome, Ticket
-from tests.uploads.driver import abort, at_first, configured, file_of, finish, refresh, send, start
+from tests.uploads.driver import abort, configured, file_of, finish, refresh, send, start
+from tests.uploads.faults import at_first, note_calls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 5000
@@ -105,21 +106,15 @@ def test_what_is_begun_again_while_its_user_aborts_is_stopped(
 ) -> None:
     """Abort has stopped what it knew of; nothing else would stop this."""
     forget(monkeypatch)
-    calls: list[str] = []
+    aborts, before_begin = note_calls("abort"), list[int]()
     before = state_of(ticket)
 
     def begin(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
         abort(user, ticket, now=timezone.now())
-        calls.append("begin")
+        before_begin.append(len(aborts))
         return SECOND
 
-    def note(operation: str, path: str, moment: str) -> None:
-        if (operation, moment) == ("abort", "after"):
-            calls.append(operation)
-
     monkeypatch.setattr(MemoryBackend, "begin", begin)
-    MemoryBackend.faults.append(note)
-
     error: object
     try:
         error = go_on(by, user, ticket).error
@@ -127,7 +122,7 @@ def test_what_is_begun_again_while_its_user_aborts_is_stopped(
         error = raised
 
     assert isinstance(error, UploadAborted)
-    assert calls == ["abort", "begin", "abort"]
+    assert (before_begin, len(aborts)) == ([1], 2)
     assert (file_of(ticket).upload_status, state_of(ticket)) == (File.ABORTED, before)
 
 

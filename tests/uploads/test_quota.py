@@ -11,21 +11,9 @@ from fileman import cleanup
 from fileman.errors import QuotaExceeded
 from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import Batch, Ticket
-from tests.uploads.driver import (
-    DAY,
-    NOW,
-    abort,
-    at_once,
-    configured,
-    declared,
-    delete,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    upload,
-)
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import abort, configured, declared, delete, file_of, finish, initiate, send, start, upload
+from tests.uploads.faults import at_once
 
 TEN = configured(USER_QUOTA_BYTES=10)
 

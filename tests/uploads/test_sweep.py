@@ -9,37 +9,16 @@ from django.contrib.auth.models import Group, User
 
 from fileman import cleanup, uploads
 from fileman.backends import get_backend
-from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
-from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
-from tests.uploads.driver import (
-    DEADLINE,
-    MICROSECOND,
-    NOW,
-    at_once,
-    code_of,
-    completions,
-    configured,
-    file_of,
-    finish,
-    send,
-    send_slice,
-    start,
-)
+from tests.uploads.clock import DEADLINE, MICROSECOND, NOW
+from tests.uploads.driver import code_of, configured, file_of, finish, send, send_slice, start
+from tests.uploads.faults import at_once, break_storage, completions, note_calls
 
 DATA = b"hello"
 FIRST_LOOK = NOW + timedelta(minutes=5)
 SHA256 = f"sha256:{hashlib.sha256(DATA).hexdigest()}"
 MD5 = f"md5:{hashlib.md5(DATA).hexdigest()}"
-
-
-@pytest.fixture
-def sent(user: User, manager: FileManager) -> Ticket:
-    """An upload whose bytes have arrived and whose tab was closed then."""
-    ticket = start(user, DATA)
-    send(ticket, DATA)
-    return ticket
 
 
 def test_a_closed_tab_loses_nothing(sent: Ticket) -> None:
@@ -129,18 +108,10 @@ def test_the_upload_of_a_user_who_may_not_finish_it_is_left_to_expire(
 def test_a_storage_that_does_not_respond_is_asked_once_and_the_others_are_swept(
     user: User, manager: FileManager
 ) -> None:
-    """The injected fault: each call to one of two storages fails."""
     dead = FileManager.objects.create(name="A dead", backend_type="memory")
     for into in (dead, dead, manager):
         send(start(user, DATA, into=into), DATA)
-    asked: list[str] = []
-
-    def fail(operation: str, path: str, moment: str) -> None:
-        if str(dead.pk) in path:
-            asked.append(path)
-            raise StorageUnavailable
-
-    MemoryBackend.faults.append(fail)
+    asked = break_storage(path=str(dead.pk))
 
     assert uploads.sweep(now=FIRST_LOOK) == 1
     assert len(asked) == 1
@@ -191,13 +162,7 @@ def test_sweeps_and_the_clients_own_call_at_once_complete_it_once(
     user: User, manager: FileManager, rounds: int
 ) -> None:
     """Each call of the client succeeds, or says that the upload is in progress and succeeds when it is repeated."""
-    published: list[str] = []
-
-    def note(operation: str, path: str, moment: str) -> None:
-        if (operation, moment) == ("publish", "before"):
-            published.append(path)
-
-    MemoryBackend.faults.append(note)
+    published = note_calls("publish")
     for number in range(1, rounds + 1):
         ticket = start(user, DATA)
         send(ticket, DATA)

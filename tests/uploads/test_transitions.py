@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
@@ -18,21 +18,9 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Outcome, Ticket, transitions
 from fileman.uploads.state import Progress
 from fileman.uploads.transitions import Facts
-from tests.uploads.driver import (
-    MICROSECOND,
-    NOW,
-    abort,
-    at_once,
-    code_of,
-    completions,
-    delete,
-    file_of,
-    finish,
-    refresh,
-    send,
-    start,
-    stored_paths,
-)
+from tests.uploads.clock import MICROSECOND, NOW
+from tests.uploads.driver import abort, code_of, delete, file_of, finish, refresh, send, start, stored_paths
+from tests.uploads.faults import at_once, completions, note_calls, overtaken
 
 LEASE = timedelta(seconds=60)
 ATTEMPT = UUID(int=5)
@@ -108,15 +96,6 @@ def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: File
     assert row(file) == before
 
 
-def test_a_claim_lasts_sixty_seconds_and_has_an_attempt_of_its_own(user: User, manager: FileManager) -> None:
-    file = file_of(start(user))
-    attempt = transitions.claim(file, now=NOW)
-    taken = row(file)
-    assert (taken["attempt_id"], taken["lease_until"]) == (attempt, NOW + LEASE)
-    assert transitions.claim(file, now=NOW + LEASE - MICROSECOND) is None
-    assert transitions.claim(file, now=NOW + LEASE) not in (None, attempt)
-
-
 def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: User, manager: FileManager) -> None:
     ticket = start(user)
     send(ticket)
@@ -142,20 +121,16 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
     ticket = start(user)
     send(ticket)
     row_of_file = File.objects.filter(pk=file_of(ticket).pk)
-    steps: list[str] = []
 
-    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if steps or not sql.startswith("UPDATE") or "verifying" not in (params or ()):
-            return execute(sql, params, many, context)
-        steps.append(sql)
+    def claim() -> None:
         row_of_file.update(upload_status="verifying", attempt_id=ATTEMPT, lease_until=NOW + LEASE)
-        result = execute(sql, params, many, context)
-        row_of_file.update(upload_status="pending", attempt_id=None, lease_until=None)
-        return result
 
-    with connection.execute_wrapper(another_is_faster):
+    def release() -> None:
+        row_of_file.update(upload_status="pending", attempt_id=None, lease_until=None)
+
+    with overtaken(claim, at="UPDATE", of="verifying", after=release) as statements:
         outcome = call(user, ticket)
-    assert len(steps) == 1
+    assert len(statements) == 1
     assert outcome.file.upload_status == "pending"
     assert code_of(outcome) == "UPLOAD_IN_PROGRESS"
     assert StorageDeletion.objects.count() == 0
@@ -163,15 +138,9 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: FileManager) -> None:
-    published: list[str] = []
+    published = note_calls("publish")
     ticket = start(user)
     send(ticket)
-
-    def count(operation: str, path: str, moment: str) -> None:
-        if (operation, moment) == ("publish", "before"):
-            published.append(path)
-
-    MemoryBackend.faults.append(count)
     with completions() as completed:
         outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), ticket))
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
@@ -199,18 +168,15 @@ def test_an_attempt_goes_on_from_what_the_one_before_has_left(
     stored = get_backend(manager).stat(path)
     left = Progress(stored=stored, detected_content_type="", is_validated=True, try_number=1, notes={"copied": 3})
 
-    def another_is_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not progress and sql.startswith("UPDATE") and "verifying" in (params or ()):
-            progress.append("before")
-            file = file_of(ticket)
-            state = {**file.upload_state, "progress": left.to_json()}
-            File.objects.filter(pk=file.pk).update(tries=1, upload_state=encrypt(state, row=file.pk))
-        return execute(sql, params, many, context)
+    def work() -> None:
+        file = file_of(ticket)
+        state = {**file.upload_state, "progress": left.to_json()}
+        File.objects.filter(pk=file.pk).update(tries=1, upload_state=encrypt(state, row=file.pk))
 
     monkeypatch.setattr(MemoryBackend, "publish", look)
-    with connection.execute_wrapper(another_is_faster):
+    with overtaken(work, at="UPDATE", of="verifying"):
         assert finish(user, ticket).error is None
-    assert progress == ["before", {"copied": 3}]
+    assert progress == [{"copied": 3}]
     assert (file_of(ticket).tries, file_of(ticket).file_path) == (1, file_of(ticket).get_try_path(1))
 
 

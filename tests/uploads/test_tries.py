@@ -23,32 +23,12 @@ from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
 from fileman.uploads.instructions import build_upload
-from tests.uploads.driver import (
-    DAY,
-    NOW,
-    abort,
-    at_first,
-    code_of,
-    configured,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    stored_paths,
-)
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import abort, code_of, configured, file_of, finish, send, start, start_many, stored_paths
+from tests.uploads.faults import at_first
 
 DATA, OTHER = b"hello", b"HELLO"
 LEASE = timedelta(seconds=60)
-
-
-@pytest.fixture
-def sent(user: User, manager: FileManager) -> Ticket:
-    """An upload whose bytes have arrived."""
-    ticket = start(user, DATA)
-    send(ticket, DATA)
-    return ticket
 
 
 def fail() -> None:
@@ -257,7 +237,6 @@ def test_a_slow_storage_costs_calls_but_no_step_twice(user: User, sent: Ticket, 
     assert file_of(sent).tries == 1
 
 
-@configured(BACKENDS={"beginning": "tests.flows.faults.Beginning"}, SINGLE_REQUEST_MAX_BYTES=3)
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager: FileManager) -> None:
     """Each begin hangs until its time-out. Those that run at first use up the time, and no other starts."""
@@ -277,7 +256,7 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
         BACKENDS={"beginning": "tests.flows.faults.Beginning"},
         SINGLE_REQUEST_MAX_BYTES=3,
     ):
-        tickets = initiate(user, *[declared()] * 30).tickets
+        tickets = start_many(user, 30)
 
     assert len(begun) == 8
     errors = {(error.code, error.retry_after_seconds) for ticket in tickets for error in ticket.errors}

@@ -21,19 +21,9 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket
 from fileman.uploads.instructions import build_upload
 from fileman.validation import content_types
-from tests.uploads.driver import (
-    NOW,
-    at_first,
-    caller_of,
-    code_of,
-    configured,
-    file_of,
-    finish,
-    refresh,
-    send,
-    start,
-    upload,
-)
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, code_of, configured, file_of, finish, refresh, send, start, upload
+from tests.uploads.faults import at_first, note_calls
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -127,13 +117,12 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     user: User, manager: FileManager, sent: Ticket, claims: dict[str, Any]
 ) -> None:
     """Reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
-    called: list[str] = []
     at_first("read", "before", lambda: overwrite(manager, file_of(sent).upload_path, sent.file))
-    MemoryBackend.faults.append(lambda name, *_: called.append(name))
+    published = note_calls("publish")
     outcome = finish(user, sent, **claims)
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
     assert outcome.file.upload_status == File.PENDING
-    assert "publish" not in called
+    assert published == []
 
 
 @configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=40, FINALIZE_BUDGET_SECONDS=0.0)

@@ -11,19 +11,9 @@ from fileman.errors import ErrorCode, FilemanError
 from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import acceptance
 from fileman.validation.acceptance import AcceptedFile, DeclaredFile
-from tests.uploads.driver import (
-    DAY,
-    MICROSECOND,
-    NOW,
-    at_once,
-    caller_of,
-    configured,
-    declared,
-    file_of,
-    initiate,
-    start,
-    token_of,
-)
+from tests.uploads.clock import DAY, MICROSECOND, NOW
+from tests.uploads.driver import caller_of, configured, declared, file_of, initiate, start, token_of
+from tests.uploads.faults import at_once
 
 MIB, GIB = 1024**2, 1024**3
 

@@ -12,7 +12,7 @@ from fileman.errors import InvalidFilename
 from fileman.models import FileManager
 from fileman.validation import acceptance, filenames
 from fileman.validation.acceptance import DeclaredFile
-from tests.uploads.driver import NOW
+from tests.uploads.clock import NOW
 
 STORED = re.compile(r"[a-z0-9-]{1,60}_20231201_[0-9a-f]{32}(\.[a-z0-9-]{1,16})?")
 DECEMBER = datetime(2023, 12, 1, 12, 0, tzinfo=UTC)

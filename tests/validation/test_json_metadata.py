@@ -10,7 +10,9 @@ from fileman import files
 from fileman.errors import InvalidMetadata
 from fileman.models import FileManager
 from fileman.validation import json_metadata
-from tests.uploads.driver import NOW, at_first, caller_of, declared, file_of, finish, initiate, send, start, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, declared, file_of, finish, initiate, send, start, upload
+from tests.uploads.faults import at_first
 
 RESERVED_LOOKING = {
     "status": "completed",

@@ -15,7 +15,8 @@ from fileman.errors import ErrorCode, StorageUnavailable
 from fileman.models import FileManager
 from fileman.uploads import Ticket
 from tests.backends.filesystem.folder import DATA, failing, files_below, other_device
-from tests.uploads.driver import DAY, NOW, finish, send, start
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import finish, send, start
 
 
 @pytest.fixture

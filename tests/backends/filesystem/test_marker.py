@@ -16,7 +16,8 @@ from fileman.diagnosis.subjects import diagnose_manager
 from fileman.models import File, FileManager, StorageDeletion
 from tests.backends.filesystem.devices import mounted
 from tests.backends.filesystem.folder import files_below
-from tests.uploads.driver import NOW, caller_of, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, upload
 
 FOLDERS = ("uploads", ".uploads")
 
