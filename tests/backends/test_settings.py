@@ -207,9 +207,7 @@ class TestPublicEndpoint:
                 assert problems(vendor, local) == []
 
     @pytest.mark.parametrize("vendor", CLOUDS)
-    def test_it_gets_no_credentials_and_its_name_is_not_looked_up(
-        self, vendor: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_needs_no_credentials_and_no_look_up(self, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """So any public host will do, beside the credentials of this server too"""
         monkeypatch.setattr("socket.getaddrinfo", None)
         own = {"public_endpoint_url": "https://cdn.example.com", "account_key": ABSENT}
