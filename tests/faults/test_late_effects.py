@@ -28,6 +28,7 @@ from tests.servers.proxy import Exchange, answer_with, hold
 PUBLISHING: dict[str, tuple[str, dict[str, Any]]] = {
     "copy_into_s3": ("radosgw", {"method": "PUT", "header": "x-amz-copy-source"}),
     "completion_of_that_copy": ("radosgw", {"method": "POST", "target": r"/uploads/.*\?uploadId="}),
+    "completion_of_a_copy_in_seaweedfs": ("seaweedfs", {"method": "POST", "target": r"/uploads/.*\?uploadId="}),
     "completion_of_parts": ("radosgw_parts", {"method": "POST", "target": r"\?uploadId="}),
     "copy_into_azure": ("azurite", {"method": "PUT", "header": "x-ms-copy-source"}),
     "copy_of_blocks": ("azurite_parts", {"method": "PUT", "header": "x-ms-copy-source"}),
