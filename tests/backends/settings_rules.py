@@ -27,7 +27,8 @@ UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 
 S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
 S3_LOOSE = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
-BUCKET_IN_HOST = "endpoint_url begins with the bucket's name. Remove 'my-bucket' and the dot from it."
+BUCKET_IN_HOST = "endpoint_url begins with the bucket's name. Remove 'my-bucket.' from it, or set addressing_style to "
+BUCKET_IN_HOST += '"path" if this is the host of the store.'
 BAD_BUCKETS = "ab", "My-Bucket", "my_bucket", "-bucket", "bucket-", "my..bucket", "my-.bucket", "a/b"
 STORE_HOSTS = "s3.eu-west-1.amazonaws.com", "s3.a.com", "nyc3.digitaloceanspaces.com", "0a.r2.cloudflarestorage.com"
 ANY_STORE = {"endpoint_url": "https://store.example.com", **S3_KEYS}
@@ -162,6 +163,7 @@ OWN_FOLDER |= {"permissions": 0o644, "directory_permissions": 0o755}
 DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.a.example"
 SUPABASE = "https://abc.supabase.co/storage/v1/s3"
 AZURITE = "https://azurite.internal:10000/acmefiles"
+A_S3 = "https://a-a.s3.example.com"
 STORE_PLACE = "s3:https://store.example.com"
 PLACES = {"s3": "s3:aws/my-bucket/", "azure": f"azure:{AZURE_HOST}/documents/", "gcs": "gcs:google/my-bucket/"}
 DEVELOPMENT = {**BY_STRING, "connection_string": "UseDevelopmentStorage=true;"}
@@ -184,6 +186,7 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("s3", {"bucket_name": "a.b"}, "https://a.b.s3.amazonaws.com", "s3:aws/a.b/"),
     ("s3", {**ANY_STORE, "bucket_name": "My_Bucket.1"}, "s3://My_Bucket.1/a/", f"{STORE_PLACE}/My_Bucket.1/a/"),
     ("s3", ANY_STORE, "https://my-bucket.store.example.com/a/", f"{STORE_PLACE}/my-bucket/a/"),
+    ("s3", {**S3_KEYS, "bucket_name": "a-a", "endpoint_url": A_S3, "addressing_style": "path"}, "", f"s3:{A_S3}/a-a/"),
     ("s3", {**ANY_STORE, "bucket_name": "store"}, "https://store.example.com/store/a", f"{STORE_PLACE}/store/a/"),
     ("s3", {**ANY_STORE, "endpoint_url": f"{SUPABASE}/"}, f"{SUPABASE}/my-bucket/a", f"s3:{SUPABASE}/my-bucket/a/"),
     *[(vendor, {"public_endpoint_url": "https://cdn.example.com"}, "", place) for vendor, place in PLACES.items()],

@@ -56,6 +56,7 @@ def test_each_side_uses_its_own_host_and_a_changed_one_serves_existing_files(
             listed = uploader.site.call("{ files { edges { node { downloadUrl } } } }")["files"]["edges"]
             assert listed[0]["node"]["downloadUrl"].startswith(f"{public.url}/")
             assert sha256(fetch(listed[0]["node"]["downloadUrl"]).content) == sha256(data)
+        assert get_backend(storage.manager).validate_configuration() == (True, [])
         seen = [*internal.seen, *public.seen]
         assert [one.fault for one in seen if not one.statuses] == ["answer_with"]
 

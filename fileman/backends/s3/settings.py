@@ -141,8 +141,10 @@ class S3Settings(BucketSettings):
 
     def _bucket_problems(self) -> list[str]:
         name, host = self.bucket_name, parsed(self.endpoint_url or "").netloc.lower()
-        if host.startswith(f"{name}.") and _STORE_HOST.fullmatch(host.removeprefix(f"{name}.")):
-            return [f"endpoint_url begins with the bucket's name. Remove {name!r} and the dot from it."]
+        is_bucket_host = host.startswith(f"{name}.") and _STORE_HOST.fullmatch(host.removeprefix(f"{name}."))
+        if is_bucket_host and self.addressing_style != "path":
+            problem = f"endpoint_url begins with the bucket's name. Remove {name + '.'!r} from it"
+            return [f'{problem}, or set addressing_style to "path" if this is the host of the store.']
         if not self.is_aws and self.addressing_style != "virtual":
             return [] if _LOOSE_BUCKET_NAME.fullmatch(name) else [_LOOSE_BUCKET_PROBLEM]
         if not 3 <= len(name) <= 63 or not _BUCKET_NAME.fullmatch(name) or name.endswith("-") or "-." in name:
