@@ -107,6 +107,10 @@ SETTINGS: Rules = {
         ],
         *[({"bucket_name": name}, GCS_ADDRESS) for name in ("192.168.0.1", "two..dots")],
         *[({"bucket_name": name}, GCS_GOOGLE) for name in ("goog-bucket", "my-google-bucket")],
+        *[
+            ({name: "https://127.0.0.1/a"}, f"{name} must have no path.")
+            for name in ("endpoint", "public_endpoint_url")
+        ],
         ({"credentials": 5}, "Setting 'credentials' must be an object, a string or null."),
     ],
 }
@@ -192,7 +196,6 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     *[(vendor, {"public_endpoint_url": "https://cdn.example.com"}, "", place) for vendor, place in PLACES.items()],
     ("gcs", {}, "https://storage.googleapis.com/my-bucket/a/", "gcs:google/my-bucket/a/"),
     ("azure", DEVELOPMENT, "", "azure:http://127.0.0.1:10000/devstoreaccount1/documents/"),
-    ("azure", {"account_key": f" {AZURE_KEY}\n"}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {**BY_STRING, "account_key": f"{AZURE_KEY}\n"}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", {"account_key": ABSENT}, "", f"azure:{AZURE_HOST}/documents/"),
     ("azure", BY_STRING, "", f"azure:{AZURE_HOST}/documents/"),

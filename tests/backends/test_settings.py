@@ -141,10 +141,6 @@ class TestEveryCloud:
             problems(vendor, {"public_endpoint_url": endpoint})[0] == f"public_endpoint_url {shape.partition(' ')[2]}"
         )
 
-    def test_an_endpoint_of_google_has_no_path(self) -> None:
-        for name in ("endpoint", "public_endpoint_url"):
-            assert problems("gcs", {name: "https://127.0.0.1/path"}) == [f"{name} must have no path."]
-
     @pytest.mark.parametrize(
         ("vendor", "changes"),
         [
