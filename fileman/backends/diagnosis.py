@@ -1,69 +1,337 @@
-"""A probe for the diagnosis of every backend: it tries calls, continues after errors and reports each problem once."""
+"""Find what is wrong with a configuration: do from this server what clients do, by the interface of every backend."""
 
+import io
+import itertools
+import json
+import os
 import re
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import resources
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from fileman.errors import StorageError
+from django.utils import timezone
 
-PROBE: Final = b"fileman probe"  # content of the objects that a diagnosis writes
+from fileman import conf
+from fileman.backends.base import Backend
+from fileman.backends.values import DeleteFailure, PartPlan, ServeAs, StoredObject, Strategy, Upload, UploadRequest
+from fileman.checksums import HEX_DIGITS, Checksum
+from fileman.errors import FilemanError, ObjectChanged, StorageMisconfigured, StorageUnavailable
+
+if TYPE_CHECKING:
+    from fileman.backends.connections import Response
+
+PROBE: Final = b"fileman probe"
 PROBE_SECONDS: Final = 60  # lifetime of the URLs that a diagnosis signs
+_SERVE_AS = ServeAs(filename="fileman probe.txt")
+_IN_XML = re.compile(r"<Code>([^<]*)</Code>(?:\s*<Message>([^<]*)</Message>)?")
+_DENIED = {"AccessDenied", "Forbidden", "403", ""}
 _Result = TypeVar("_Result")
+Step = Literal[
+    "list objects", "begin an upload", "sign URLs", "accept a signed upload", "store an object", "describe an object",
+    "assemble an upload", "copy an object", "read an object", "serve a signed download", "abort an upload",
+    "delete an object",
+]  # fmt: skip
 
 
-class Probe:
-    """Collects the problems of one configuration, for one use.
+class Problem(str):
+    """A sentence for an operator, without secrets."""
 
-    `explain(deed, error)` turns a StorageError into a sentence for an operator; `errors` maps the SDK's errors to one.
-    """
+    id: str
+    """Never changes, unlike the sentence."""
+    fix: Any
+    """JSON for the storage or the settings, None where the sentence says it all."""
 
-    def __init__(
-        self,
-        prefix: str,
-        explain: Callable[[str, StorageError], str],
-        errors: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
-        self.folder = f"{prefix}.uploads/"
-        """Prefix of every object that a diagnosis lists or writes."""
-        self._explain = explain
-        self._errors = errors
-        self._problems: dict[str, None] = {}
+    def __new__(cls, problem_id: str, sentence: str, fix: Any = None) -> Self:
+        problem = super().__new__(cls, sentence)
+        problem.id, problem.fix = problem_id, fix
+        return problem
 
-    @property
-    def problems(self) -> list[str]:
-        """Sentences in the order of their discovery, each once."""
-        return list(self._problems)
 
-    def new_path(self) -> str:
-        """Return the path of an object that does not exist yet."""
-        return f"{self.folder}probe-{uuid4()}"
+class Diagnosis:
+    """Collects the problems of one configuration, for one use. The subclass of a vendor explains and asks more."""
 
-    def report(self, problem: str) -> None:
-        """Add a problem."""
-        self._problems[problem] = None
+    ignored_variables: ClassVar[Sequence[str]] = ()
+    """Variables of the environment that name an endpoint for other programs."""
+    copies: ClassVar[str] = ".uploads/"
+    """Folder that test objects are copied to."""
+    sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Code of the storage: id and sentence of the problem, with {place} for the place."""
+    permissions: ClassVar[Mapping[str, str]] = {}
+    """Step: the permission that it needs."""
 
-    def attempt(self, deed: str, call: Callable[[], _Result]) -> _Result | None:
-        """Return the call's result, or report its error and return None. `deed` names the permission or step."""
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._place = backend.location()
+        self._folder = f"{backend.prefix}.uploads/"
+        self._problems: dict[str, Problem] = {}
+        self._written: list[str] = []
+        self._requests: list[UploadRequest] = []
+        self._download_url = ""
+
+    def run(self) -> tuple[bool, list[str]]:
+        """Return what `validate_configuration` returns, with a Problem for each string."""
+        lock = self._attempt("list objects", self._reach)
+        if lock is None:
+            for name in filter(os.environ.get, self.ignored_variables):
+                sentence = f"{name} is set in the environment and ignored: only the settings name an endpoint."
+                self._report(Problem("environment.ignored", sentence))
+        elif lock:
+            sentence = "keeps its objects, so deletions wait until it allows them. No test objects were written."
+            self._report(Problem("bucket.locked", f"{lock} {sentence}"))
+            self._sign(self._new_upload(Strategy.SINGLE))
+            self._check_cors()
+        else:
+            self._send_probes()
+        return not self._problems, list(self._problems.values())
+
+    # What vendors add
+
+    def _reach(self) -> str | None:
+        """Ask what needs no object. Return the lock that keeps every new object or "", None if that ends it all."""
+        return ""
+
+    def _explain(self, step: Step, error: FilemanError) -> Problem:
+        """Return the problem of an error of the backend. Vendors read the refusals of their SDK."""
+        kind = type(error.__cause__).__name__
+        if error.__cause__ is None:
+            is_clear = isinstance(error, StorageMisconfigured)
+            return Problem("storage.failed", error.message if is_clear else f"Asked to {step}: {error.message}")
+        if isinstance(error, StorageUnavailable):
+            return Problem("storage.unreachable", f"{self._place} does not respond ({kind}).")
+        return Problem("storage.failed", f"The request to {step} failed: {kind}.")
+
+    def _explain_refusal(self, step: Step, status: int, code: str, message: str = "", permission: str = "") -> Problem:  # noqa: ARG002
+        """Return the problem of a response, of a signed request too."""
+        permission = permission or self.permissions.get(step, "")
+        if code in self.sentences:
+            problem_id, sentence = self.sentences[code]
+            return Problem(problem_id, sentence.format(place=self._place), self._get_fix(problem_id))
+        if status == 403 and permission and code in _DENIED:
+            sentence = f"The credentials lack the permission {permission}."
+            return Problem("permission", sentence, self._get_fix("permission"))
+        returned = f"{status} {code}".strip()
+        return Problem("storage.refused", f"{self._place} returned {returned} when asked to {step}.")
+
+    def _explain_upload(self, upload: Upload, request: UploadRequest, response: "Response") -> Problem:  # noqa: ARG002
+        return self._explain_refusal("accept a signed upload", *_read_refusal(response))
+
+    def _explain_deletion(self, failure: DeleteFailure) -> Problem:
+        sentence = f"A test object could not be deleted: {failure.reason}"
+        return Problem("delete.failed", sentence, self._get_fix("lifecycle"))
+
+    def _get_fix(self, name: str, **values: Any) -> Any:
+        """Return a document of the vendor's fixes.json with these values in it, or None."""
+        path = resources.files(type(self).__module__.rpartition(".")[0]) / "fixes.json"
+        text, settings = path.read_text() if path.is_file() else "{}", vars(self._backend.settings)
+        bucket = settings.get("bucket_name") or settings.get("container_name")
+        for key, value in {"bucket": bucket, "prefix": self._backend.prefix, **values}.items():
+            is_text, written = isinstance(value, str), json.dumps(value)
+            text = text.replace(f"${key}" if is_text else f'"${key}"', written.strip('"') if is_text else written)
+        return json.loads(text).get(name)
+
+    # Collecting
+
+    def _report(self, problem: Problem) -> None:
+        self._problems.setdefault(problem, problem)
+
+    def _attempt(self, step: Step, call: Callable[[], _Result]) -> _Result | None:
+        """Return the call's result, or report its error and return None."""
         try:
-            with self._errors():
-                return call()
-        except StorageError as error:
-            self.report(self._explain(deed, error))
+            return call()
+        except FilemanError as error:
+            self._report(self._explain(step, error))
             return None
 
+    # The way of a file
 
-def describe_lock(name: str) -> str:
-    """Return the sentence for a bucket or container that keeps what is deleted; no probe is written there."""
-    return f"{name} keeps its objects, so deletions wait until it allows them. No test objects were written."
+    def _new_upload(self, strategy: Strategy) -> Upload:
+        """Return an upload of a few bytes, in two parts where the storage takes small ones."""
+        name, prefix, manager_id = f"probe-{uuid4()}", self._backend.prefix, self._backend.config.manager_id
+        path, copies = f"{self._folder}{manager_id}/{name}", f"{prefix}{self.copies}{name}-"
+        in_two = strategy is Strategy.PARTS and self._backend.capabilities.part_min_bytes <= len(PROBE)
+        size = len(PROBE) * (1 if strategy is Strategy.SINGLE else 2)
+        plan = PartPlan(strategy=strategy, part_size=len(PROBE) if in_two else size, total_parts=1 + in_two)
+        return Upload(
+            file_id=uuid4(), upload_path=path, file_path=f"{copies}1", parts_path=f"{copies}0", folder=copies,
+            filename="probe", size=size, content_type="text/plain", checksum=None, plan=plan, begun={},
+            now=timezone.now(), expires_in=PROBE_SECONDS,
+        )  # fmt: skip
+
+    def _send_probes(self) -> None:
+        backend, attempt, strategy = self._backend, self._attempt, self._backend.capabilities.large_strategy
+        single, large, aborted = map(self._new_upload, (Strategy.SINGLE, strategy, strategy))
+        if attempt("describe an object", lambda: backend.find(single.upload_path)):
+            self._report(Problem("storage.absent", "The storage describes an object that does not exist."))
+        arrived = [self._send(single), self._send(large)]
+        for upload, stored, other in zip((single, large), arrived, reversed(arrived), strict=True):
+            if stored and (published := self._publish(upload, stored, other)):
+                self._download(published, PROBE * (upload.size // len(PROBE)))
+        begun = attempt("begin an upload", lambda: backend.begin(aborted, origin=None))
+        if begun is not None:
+            attempt("abort an upload", lambda: backend.abort(replace(aborted, begun=begun)))
+        self._check_cors()
+        for failure in attempt("delete an object", lambda: backend.delete(list(dict.fromkeys(self._written)))) or []:
+            self._report(self._explain_deletion(failure))
+
+    def _send(self, upload: Upload) -> StoredObject | None:
+        """Send the bytes as a client does, and return the object that finalize would verify."""
+        backend, attempt = self._backend, self._attempt
+        begun = attempt("begin an upload", lambda: backend.begin(upload, origin=None))
+        if begun is None:
+            return None
+        upload = replace(upload, begun=begun)
+        requests = self._sign(upload)
+        if not requests or not all(self._send_slice(upload, request) for request in requests):
+            attempt("abort an upload", lambda: backend.abort(upload))
+            return None
+        if attempt("describe an object", lambda: backend.missing(upload)):
+            self._report(Problem("upload.lost", "The storage accepts uploads, and does not have them afterwards."))
+        stored = attempt("assemble an upload", lambda: backend.assemble(upload))
+        self._written += [upload.upload_path, *([stored.path] if stored else [upload.parts_path])]
+        if stored and stored.size != upload.size:
+            sentence = f"The storage says {stored.size} bytes of an object of {upload.size}, so no upload is accepted."
+            self._report(Problem("upload.size", sentence))
+        return stored
+
+    def _sign(self, upload: Upload) -> list[UploadRequest]:
+        """Return signed requests. Remember those that need a CORS rule, also with each checksum."""
+        slices, sign = list(upload.slices()), self._backend.instructions
+        requests = self._attempt("sign URLs", lambda: sign(upload, slices)) or []
+        if requests and upload.plan.strategy is not Strategy.SESSION:  # a session knows the origin that may use it
+            self._requests += requests
+            for name, digits in HEX_DIGITS.items() if conf.settings().ALLOWED_ORIGINS else ():
+                checksum = Checksum(algorithm=name, hexdigest="0" * digits)
+                self._requests += sign(replace(upload, checksum=checksum), slices)
+        return requests
+
+    def _send_slice(self, upload: Upload, request: UploadRequest) -> bool:
+        """Return True if the storage has accepted a slice."""
+        data = (PROBE * 2)[request.slice.offset :][: request.slice.length]
+        if request.url.startswith("/"):
+            through_us = partial(self._backend.write, upload, request.slice, io.BytesIO(data))
+            return self._attempt("store an object", lambda: [through_us()]) is not None
+        response = self._exchange(request.method, request.url, upload=(request, data))
+        if response and response.status not in request.success_status:
+            self._report(self._explain_upload(upload, request, response))
+        return response is not None and response.status in request.success_status
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        upload: tuple[UploadRequest, bytes] | None = None,
+    ) -> "Response | None":
+        """Send a request as a browser would, or `upload`: a request and its bytes. Report why this server cannot."""
+        from fileman.backends.connections import send_as_client, send_slice  # they need urllib3
+
+        place, trusts = urlsplit(url), self._backend.settings.trusts
+        try:
+            return send_slice(*upload, trusts) if upload else send_as_client(method, url, trusts, headers=headers)
+        except StorageUnavailable as error:
+            sentence = f"This server cannot reach {place.scheme}://{place.netloc}, where clients send their requests"
+            problem = f"{sentence}, so they were not tested ({type(error.__cause__).__name__})."
+            self._report(Problem("client.unreachable", problem))
+        except FilemanError as error:
+            self._report(Problem("client.refused", error.message))
+        return None
+
+    def _publish(self, upload: Upload, stored: StoredObject, other: StoredObject | None) -> StoredObject | None:
+        """Return the published object. Ask for it with the pin of another one first."""
+        if stored.path != upload.upload_path:
+            return stored
+        if other and self._backend.capabilities.pins_copies:
+            wrong = replace(upload, file_path=f"{upload.folder}2", progress={})
+            pin = replace(stored, etag=other.etag, version=other.version, checksums=other.checksums)
+            try:
+                self._written.append(self._backend.publish(wrong, pin).path)
+                sentence = "The storage copies an object that has changed: it ignores the condition of the copy."
+                self._report(Problem("copy.unpinned", sentence))
+            except ObjectChanged:
+                pass
+            except FilemanError as error:
+                self._report(self._explain("copy an object", error))
+        published = self._attempt("copy an object", lambda: self._backend.publish(upload, stored))
+        self._written += [published.path] if published else []
+        return published
+
+    def _download(self, stored: StoredObject, data: bytes) -> None:
+        """Read as this server does, and as clients do if they are sent to the storage."""
+        backend, served = self._backend, set[bytes | None]()
+        served.add(self._attempt("read an object", lambda: b"".join(backend.read(stored.path, etag=stored.etag))))
+        url = self._attempt("sign URLs", lambda: backend.get_url(stored.path, PROBE_SECONDS, serve_as=_SERVE_AS)) or "/"
+        is_direct = not url.startswith("/") and not backend.capabilities.sandboxes_downloads
+        response = self._exchange("GET", url) if is_direct else None
+        if response and response.status == 200:
+            self._download_url = url
+            served.add(response.body)
+            self._check_download(response, data[3:7])
+        elif response:
+            self._report(self._explain_refusal("serve a signed download", *_read_refusal(response)))
+        if served - {None, data}:
+            self._report(Problem("download.bytes", "The storage returns other bytes than were uploaded."))
+
+    def _check_download(self, response: "Response", piece: bytes) -> None:
+        expected = {"Content-Type": _SERVE_AS.content_type, "Content-Disposition": _SERVE_AS.content_disposition}
+        if wrong := [name for name, value in expected.items() if response.headers.get(name) != value]:
+            sentence = f"The storage ignores the {' and '.join(wrong)} that signed URLs ask for."
+            self._report(Problem("download.headers", sentence))
+        ranged = self._exchange("GET", self._download_url, {"Range": "bytes=3-6"})
+        if ranged and (ranged.status, ranged.body) != (206, piece):
+            sentence = f"The storage answers Range wrongly ({ranged.status}), so downloads cannot continue or seek."
+            self._report(Problem("download.range", sentence))
+
+    def _check_cors(self) -> None:
+        """Send what browsers send for pages of each of ALLOWED_ORIGINS. No permission is needed for that."""
+        direct = [request for request in self._requests if not request.url.startswith("/")]
+        methods, origins = sorted({request.method for request in direct}), list(conf.settings().ALLOWED_ORIGINS)
+        values = {"origins": origins, "methods": ["GET", *methods], "headers": _get_header_names(direct)}
+        fix = self._get_fix("cors", **values) if origins else None
+        for origin, method in itertools.product(origins, methods):
+            requests = [request for request in direct if request.method == method]
+            names = _get_header_names(requests)
+            if not self._passes_preflight(requests[0].url, origin, method, names):
+                with_headers = f" with the headers {', '.join(names)}" if names else ""
+                sentence = f"No CORS rule allows {method} from {origin}{with_headers}. Its pages cannot upload."
+                self._report(Problem("cors.upload", sentence, fix))
+        for origin in origins if self._download_url else ():
+            # Such a range needs no preflight (Fetch: "CORS-safelisted request-header").
+            response = self._exchange("GET", self._download_url, {"Origin": origin, "Range": "bytes=3-6"})
+            if response and not _allows_origin(response, origin):
+                sentence = f"No CORS rule allows GET from {origin}. Its scripts cannot download."
+                self._report(Problem("cors.download", sentence, fix))
+
+    def _passes_preflight(self, url: str, origin: str, method: str, names: list[str]) -> bool:
+        headers = {"Origin": origin, "Access-Control-Request-Method": method}
+        headers |= {"Access-Control-Request-Headers": ",".join(names)} if names else {}
+        response = self._exchange("OPTIONS", url, headers)
+        if response is None:
+            return True  # reported already
+        methods, allowed = (_get_allowed(response, kind) for kind in ("Methods", "Headers"))
+        # POST is simple (Fetch: "CORS-safelisted method").
+        has_method = method == "POST" or bool({method.lower(), "*"} & methods)
+        has_headers = "*" in allowed or allowed.issuperset(names)
+        return response.status < 300 and _allows_origin(response, origin) and has_method and has_headers
 
 
-def missing_permission(name: str) -> str:
-    """Return the sentence for credentials that lack a permission."""
-    return f"The credentials lack the permission {name}."
+def _read_refusal(response: "Response") -> tuple[int, str, str]:
+    """Return the status, and the code and message that every cloud writes in the same XML."""
+    found = _IN_XML.search(response.body.decode(errors="replace"))
+    return response.status, found[1] if found else "", (found[2] or "") if found else ""
 
 
-def matches(text: str, patterns: Iterable[str]) -> bool:
-    """Return True if one of the patterns, each with any number of asterisks, matches the whole text."""
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) for pattern in patterns)
+def _get_header_names(requests: Iterable[UploadRequest]) -> list[str]:
+    return sorted({name.lower() for request in requests for name, _ in request.headers})
+
+
+def _get_allowed(response: "Response", kind: str) -> set[str]:
+    return {name.strip().lower() for name in response.headers.get(f"Access-Control-Allow-{kind}", "").split(",")}
+
+
+def _allows_origin(response: "Response", origin: str) -> bool:
+    return response.headers.get("Access-Control-Allow-Origin") in {"*", origin}

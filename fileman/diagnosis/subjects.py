@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 
 from fileman.backends import get_backend
+from fileman.backends.diagnosis import Problem
 from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads.lookup import WITH_RELATED
@@ -40,12 +41,13 @@ def find_managers(**where: Any) -> list[FileManager]:
     return list(FileManager.objects.filter(**where).select_related("group").order_by("name", "pk"))
 
 
-def diagnose_manager(manager: FileManager) -> list[str]:
-    """Return one sentence for each problem of the settings or of the storage behind them. Never raises."""
+def diagnose_manager(manager: FileManager) -> list[Problem]:
+    """Return the problems of the settings or of the storage behind them. Never raises."""
     try:
-        return get_backend(manager).validate_configuration()[1] or manager.mark_storage()
+        found = get_backend(manager).validate_configuration()[1] or manager.mark_storage()
     except (StorageError, ImproperlyConfigured) as error:
-        return [str(error)]
+        found = [str(error)]
+    return [one if isinstance(one, Problem) else Problem("configuration", one) for one in found]
 
 
 def _find_id(text: str) -> UUID | None:

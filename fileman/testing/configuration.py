@@ -27,8 +27,8 @@ class ConfigurationCases(ContractCase):
         problems = self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800)
 
         assert problems == [], "configuration_problems() must accept a good configuration, and the longest lifetimes."
-        assert backend.validate_configuration() == (True, []), (
-            "validate_configuration() must return (True, []) for the configuration of the `backend` fixture."
+        assert backend.validate_configuration() == (not self.limits, list(self.limits)), (
+            "validate_configuration() must find nothing but `limits` at the configuration of the `backend` fixture."
         )
         remains = list(backend.list_objects(backend.prefix))
         assert remains == [], "validate_configuration() must delete the objects that it writes."

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from fileman.backends.base import Backend
+from fileman.backends.diagnosis import Diagnosis
 from fileman.backends.streams import ExactBody
 from fileman.backends.time_limit import start_call
 from fileman.backends.values import BackendConfig, Capabilities, DeleteFailure, Slice, StoredObject, Strategy, Upload
@@ -89,7 +90,7 @@ class MemoryBackend(Backend):
         return f"memory:{self.config.manager_id}"
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        return True, []
+        return Diagnosis(self).run()
 
     # Upload
 

@@ -18,6 +18,14 @@ def samples(vendor: str, language: str = "json") -> list[Any]:
     return [json.loads(text) for text in found] if language == "json" else found
 
 
+def fixes_of(vendor: str, **names: str) -> Any:
+    """Return the documents that the doctor advises, for a bucket and prefix."""
+    text = (FOLDER.parents[1] / "fileman" / "backends" / vendor / "fixes.json").read_text()
+    for name, value in names.items():
+        text = text.replace(f"${name}", value)
+    return json.loads(text)
+
+
 def table(vendor: str, first_heading: str) -> dict[str, str]:
     """Return first column -> second column of the table with this heading."""
     found = re.search(rf"^\| {re.escape(first_heading)} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", page_of(vendor), re.MULTILINE)

@@ -354,7 +354,7 @@ def test_the_region_that_an_s3_store_names_is_not_followed(status: int, code: st
     ):
         report = make_at("s3", server.url).validate_configuration()
 
-    assert report == (False, ["The bucket is in another region. Set region_name."])
+    assert report == (False, [f"s3:{server.url}/my-bucket/ is in another region. Set region_name."])
     assert len(server.seen) == 1
 
 

@@ -90,6 +90,13 @@ def read(backend: Backend, path: str) -> bytes:
     return b"".join(backend.read(path))
 
 
+def find_problems(backend: Backend) -> list[tuple[str, str]]:
+    """Return id and sentence of each problem."""
+    works, problems = backend.validate_configuration()
+    assert works is (problems == [])
+    return [(getattr(problem, "id", ""), str(problem)) for problem in problems]
+
+
 Call = Callable[[Backend, Upload], object]
 CALLS: dict[str, tuple[bool, Call]] = {
     "stat": (False, lambda backend, upload: backend.stat(upload.upload_path)),

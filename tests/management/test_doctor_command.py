@@ -1,5 +1,6 @@
 """manage.py fileman_doctor: what works, what does not, what became of an upload, and what to do."""
 
+import json
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from fileman import files, uploads
 from fileman.backends import get_backend
+from fileman.backends.diagnosis import Problem
 from fileman.errors import FileMissing, StorageUnavailable, UploadLost
 from fileman.management.commands import fileman_doctor
 from fileman.models import File, FileManager, StorageDeletion
@@ -95,14 +97,37 @@ class TestFileManagers:
         output, fault = run()
 
         absent, _, unknown = output.partition("Gone (tape):\n")
-        assert absent.startswith(f"Disk (file, group editors):\n  The folder {tmp_path}/absent")
+        assert absent.startswith(f"Disk (file, group editors):\n  {tmp_path}/absent: The folder base_path of")
         assert unknown.startswith("  Unknown backend type 'tape'. Known types: file, ")
         assert unknown.endswith("\nMemory (memory): works.\n")
         assert fault == "2 of 3 file managers do not work."
 
-    def test_every_problem_has_a_line(self, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(MemoryBackend, "validate_configuration", lambda _: (False, ["It burns.", "Help."]))
-        assert run() == ("Memory (memory):\n  It burns.\n  Help.\n", "1 of 1 file managers do not work.")
+    def test_every_problem_has_a_line_and_its_fix_has_more(
+        self, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The same as JSON, with ids. The problems of an earlier backend are mere strings."""
+        problems = [Problem("fire", "It burns.", {"water": 1}), "Help."]
+        monkeypatch.setattr(MemoryBackend, "validate_configuration", lambda _: (False, problems))
+        fault = "1 of 1 file managers do not work."
+
+        assert run() == ('Memory (memory):\n  It burns.\n    {\n      "water": 1\n    }\n  Help.\n', fault)
+        output, found = run("--json")
+
+        assert found == fault
+        [document] = json.loads(output)["managers"]
+        assert (document["name"], document["id"]) == ("Memory", str(manager.pk))
+        assert document["problems"] == [
+            {"id": "fire", "message": "It burns.", "fix": {"water": 1}},
+            {"id": "configuration", "message": "Help.", "fix": None},
+        ]
+
+    def test_json_is_one_document_whatever_is_asked_for(self, manager: FileManager, sent: Ticket) -> None:
+        file = file_of(sent)
+
+        assert json.loads(run("--json")[0])["managers"][0]["problems"] == []
+        assert [entry["id"] for entry in json.loads(run("--json", str(file.pk))[0])["files"]] == [str(file.pk)]
+        output, fault = run("--json", "Nobody")
+        assert (json.loads(output), bool(fault)) == ({"managers": [], "files": [], "deletions": []}, True)
 
     def test_a_lost_key_is_a_fault_of_it_and_of_its_files(self, manager: FileManager, sent: Ticket) -> None:
         lose_key_of(manager)

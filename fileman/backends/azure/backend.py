@@ -30,9 +30,7 @@ class AzureBackend(AzureUploads, AzurePublisher):
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask Azure, which includes writing and deleting blobs of a few bytes below `.uploads/`."""
-        diagnosis = AzureDiagnosis(self._client, self._signer, self.prefix)
-        problems = diagnosis.problems(direct=self.config.supports_direct_upload)
-        return not problems, problems
+        return AzureDiagnosis(self, self._client).run()
 
     def signing_seconds(self, now: datetime) -> int:
         return super().signing_seconds(now) if self.settings.account.key else KEY_SECONDS

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem.diagnosis import base_url_problems, folder_problems, place_problems
+from fileman.backends.filesystem.diagnosis import FilesystemDiagnosis, place_problems
 from fileman.backends.filesystem.entries import MARKER
 from fileman.backends.filesystem.errors import storage_errors
 from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
@@ -81,10 +81,8 @@ class FilesystemBackend(Backend):
         return place_problems(self.settings.root, self.settings.base_url)
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
-        """Write and delete a file of a few bytes in each of the two folders."""
-        problems = base_url_problems(self.settings.base_url)
-        problems += folder_problems(self._tree, manager_id=self.config.manager_id)
-        return not problems, problems
+        """Write and delete files of a few bytes in both folders."""
+        return FilesystemDiagnosis(self, self.settings).run()
 
     @storage_errors()
     def mark_place(self, known: Iterable[str]) -> None:

@@ -1,16 +1,13 @@
 """Check that a folder is fit for uploads, and that its URLs lead to the content view."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any, cast
-from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -19,31 +16,41 @@ from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.module_loading import import_string
 
 from fileman import conf
-from fileman.backends.diagnosis import PROBE, Probe
-from fileman.backends.filesystem.errors import storage_errors
-from fileman.backends.filesystem.tree import Tree
-from fileman.errors import FileMissing, StorageError
+from fileman.backends.base import Backend
+from fileman.backends.diagnosis import Diagnosis, Problem, Step
+from fileman.backends.filesystem.settings import FilesystemSettings
+from fileman.errors import FilemanError
 
 _SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"]
 
 
-def folder_problems(tree: Tree, *, manager_id: UUID) -> list[str]:
-    """Return one sentence for each problem. Creates missing folders where allowed, writes files and deletes them."""
-    probe, root = Probe("", _explain, storage_errors), tree.settings.root
-    folders, name = (f".uploads/{manager_id}", "uploads"), f"probe-{uuid4()}"
-    for folder in folders:
-        deed = f"The folder {root}/{folder} is not writable"
-        probe.attempt(deed, partial(_write_and_remove, tree, f"{folder}/{name}"))
-    if not probe.problems:
-        deed = f"Files cannot be linked from {root}/.uploads to {root}/uploads"
-        probe.attempt(deed, partial(_link_and_remove, tree, *(f"{folder}/{name}" for folder in folders)))
-    problems = probe.problems + place_problems(root)
-    with suppress(OSError):  # missing or unreachable: the probe has reported it
-        if Path(root).stat().st_mode & stat.S_IWOTH:
-            problems.append(
-                f"The folder {root} is world-writable, so any user of this machine could replace stored files."
-            )
-    return problems
+class FilesystemDiagnosis(Diagnosis):
+    copies = "uploads/"  # .uploads may be on another device
+
+    def __init__(self, backend: Backend, settings: FilesystemSettings) -> None:
+        super().__init__(backend)
+        self._settings = settings
+
+    def _reach(self) -> str | None:
+        root, wrong_url = self._settings.root, base_url_problems(self._settings.base_url)
+        found = wrong_url + place_problems(root)
+        with suppress(OSError):  # missing or unreachable: the probe reports it
+            if Path(root).stat().st_mode & stat.S_IWOTH:
+                found.append(
+                    f"The folder {root} is world-writable, so any user of this machine could replace stored files."
+                )
+        for sentence in found:
+            self._report(Problem("place", sentence))
+        return None if wrong_url else ""
+
+    def _explain(self, step: Step, error: FilemanError) -> Problem:
+        cause, root = error.__cause__, self._settings.root
+        if not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError):
+            return Problem("folder", f"{root}: {error.message}")
+        if step == "copy an object":
+            cannot = f"Files cannot be linked from {root}/.uploads to {root}/uploads"
+            return Problem("folder.link", f"{cannot}: {cause.strerror}.")
+        return Problem("folder", f"The folder {root}/.uploads is not writable: {cause.strerror}.")
 
 
 def base_url_problems(base_url: str) -> list[str]:
@@ -57,32 +64,6 @@ def base_url_problems(base_url: str) -> list[str]:
             return []
     mount = f"path({base_url.strip('/') + '/<str:signed>'!r}, fileman.views.ContentView.as_view())"
     return [f"base_url {base_url!r} leads to no content view of fileman. Add {mount} to your URLs, or remove base_url."]
-
-
-def _write_and_remove(tree: Tree, path: str) -> None:
-    tree.write(path, [PROBE], temporary=f"{path}.tmp")
-    tree.remove(path)
-
-
-def _link_and_remove(tree: Tree, source: str, target: str) -> None:
-    tree.write(source, [PROBE], temporary=f"{source}.tmp")
-    try:
-        tree.link(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:  # another device: files are copied to it
-            raise
-    finally:
-        tree.remove(source)
-        tree.remove(target)
-
-
-def _explain(deed: str, error: StorageError) -> str:
-    if isinstance(error, FileMissing):
-        return f"{deed}: It was removed during the check."
-    cause = error.__cause__
-    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-        return f"{deed}: {cause.strerror}."
-    return f"{deed}: {error.message}"
 
 
 def place_problems(root: str, base_url: str = "") -> list[str]:

@@ -35,9 +35,7 @@ class GCSBackend(GCSUploads):
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Read, write and delete objects of a few bytes below `.uploads/`."""
-        diagnosis = GCSDiagnosis(self._client, self, self._signer)
-        problems = diagnosis.problems(direct=self.config.supports_direct_upload)
-        return not problems, problems
+        return GCSDiagnosis(self, self._client).run()
 
     def signing_seconds(self, now: datetime) -> int:
         return super().signing_seconds(now) if self.capabilities.signs_locally else GOOGLES_KEY_SECONDS

@@ -45,8 +45,7 @@ class S3Backend(S3Copies):
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Ask the storage. This also writes and deletes objects of a few bytes below `.uploads/`."""
-        problems = S3Diagnosis(self._client, self).problems(direct=self.config.supports_direct_upload)
-        return not problems, problems
+        return S3Diagnosis(self, self._client).run()
 
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:  # noqa: ARG002
         if upload.plan.strategy is not Strategy.PARTS:

@@ -2,13 +2,11 @@
 
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import boto3
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.loaders import create_loader
 from botocore.session import Session
@@ -93,12 +91,6 @@ class S3Client:
         """Return the current key, secret and token. Renewing temporary ones uses the network."""
         with s3_errors():
             return self.connection.credentials.get_frozen_credentials()
-
-    def send_unsigned(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> int:
-        """Send a request as a browser would, with the SDK's timeouts, proxies and certificates. Return the status."""
-        http = self.sdk_once._endpoint.http_session  # noqa: SLF001 - the SDK has no public way to send without signing
-        request = AWSRequest(method=method, url=url, headers=headers, data=body)
-        return int(http.send(request.prepare()).status_code)
 
     def _connect(self) -> Connection:
         settings, core = self._settings, Session()

@@ -1,12 +1,14 @@
 """manage.py fileman_doctor: find out why a file manager or an upload does not work."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from fileman.backends.diagnosis import Problem
 from fileman.diagnosis.files import describe_deletion, diagnose_file
 from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
 from fileman.encryption import rotate
@@ -31,15 +33,24 @@ class Command(BaseCommand):
         subject.add_argument(
             "--file", type=UUID, metavar="UUID", help="this file, by the id in the log and in its stable link"
         )
-
         subject.add_argument(
             "--rotate-keys", action="store_true", help="encrypt with the first key what other keys have encrypted"
         )
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if options["rotate_keys"]:
             self._rotate_keys()
             return
+        self._is_json = options["json"]
+        self._document: dict[str, list[Any]] = {"managers": [], "files": [], "deletions": []}
+        try:
+            self._find_and_diagnose(options)
+        finally:
+            if self._is_json:
+                self.stdout.write(json.dumps(self._document, indent=2))
+
+    def _find_and_diagnose(self, options: Mapping[str, Any]) -> None:
         subject, name, file_id = options["subject"], options["manager"], options["file"]
         if subject is not None:
             # Not repeated in the error: it may be a token.
@@ -78,9 +89,12 @@ class Command(BaseCommand):
         for manager in managers:
             problems = diagnose_manager(manager)
             failing += bool(problems)
-            owner = f", group {manager.group}" if manager.group else ""
-            title = f"{manager.name} ({manager.backend_type}{owner}):{'' if problems else ' works.'}"
-            self.stdout.write("\n  ".join([title, *problems]))
+            group = str(manager.group or "")
+            found = [{"id": one.id, "message": one, "fix": one.fix} for one in problems]
+            named = {"id": str(manager.pk), "name": manager.name, "type": manager.backend_type, "group": group}
+            title = f"{manager.name} ({manager.backend_type}{', group ' * bool(group)}{group}):"
+            lines = [line for one in problems for line in _describe(one)]
+            self._write("managers", {**named, "problems": found}, title if lines else f"{title} works.", *lines)
         if failing:
             raise CommandError(f"{failing} of {len(managers)} file managers do not work.")
 
@@ -89,13 +103,26 @@ class Command(BaseCommand):
         for file in files:
             lines, fault = diagnose_file(file, now=timezone.now())
             title = f"{file.original_filename}: {file.upload_status}, {file.file_size} bytes"
-            self.stdout.write("\n  ".join([title, *lines]))
+            entry = {"id": str(file.pk), "status": file.upload_status, "lines": lines, "problem": fault}
+            self._write("files", entry, title, *lines)
             wrong += [fault] if fault else []
         if wrong:
             raise CommandError(" ".join(wrong))
 
     def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> None:
         title = "The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:"
-        self.stdout.write("\n  ".join([title, *map(describe_deletion, deletions)]))
+        lines = [*map(describe_deletion, deletions)]
+        self._write("deletions", {"lines": lines}, title, *lines)
         if any(deletion.attempts for deletion in deletions):
             raise CommandError("The storage refuses the deletion. Cleanup tries again.")
+
+    def _write(self, kind: str, entry: dict[str, Any], *lines: str) -> None:
+        self._document[kind].append(entry)
+        if not self._is_json:
+            self.stdout.write("\n  ".join(lines))
+
+
+def _describe(problem: Problem) -> list[str]:
+    """Return the sentence, and the fix on lines of its own."""
+    fix = json.dumps(problem.fix, indent=2).splitlines() if problem.fix else []
+    return [problem, *(f"  {line}" for line in fix)]

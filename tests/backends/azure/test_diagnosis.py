@@ -1,140 +1,156 @@
-"""`validate_configuration`: one sentence for each problem, never an exception, never a secret."""
+"""`validate_configuration`: an id and one sentence for each problem, never an exception, never a secret."""
 
 import logging
 from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
-from pytest_django import Settings
 
 from tests.backends.azure.stores import Store, alter, refuse
+from tests.backends.uploads import ORIGIN, find_problems
+from tests.servers.buckets import build_azure_rule
 from tests.servers.proxy import Proxy
+from tests.uploads.driver import configured
 
-NO_CORS = (
-    "No CORS rule of the account allows PUT with the headers content-type, x-ms-blob-content-type, x-ms-blob-type. "
-    "Browsers cannot upload."
-)
 WRONG_KEY = "d3Jvbmctd3Jvbmctd3Jvbmc="
+HEADERS = "content-type, x-ms-blob-content-type, x-ms-blob-type"
+LACKS_A_ROLE = (
+    "The identity of this server lacks a role. It needs Storage Blob Data Contributor on the container and "
+    "Storage Blob Delegator on the account."
+)
+KEY_OR_FIREWALL = "Azure rejects the account key, or its firewall blocks this server."
+DEAD = "http://127.0.0.1:9/filemantests"
 
 
-def problems(store: Store, **changes: Any) -> list[str]:
-    is_good, found = store.backend(**changes).validate_configuration()
-    assert is_good is not bool(found)
-    return found
+def remains(store: Store) -> list[Any]:
+    return list(store.container.list_blobs(include=["uncommittedblobs"]))
 
 
-def test_a_good_configuration_is_good_and_leaves_nothing_behind(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_good_configuration_is_good_and_leaves_nothing_behind(
+    store: Store, caplog: pytest.LogCaptureFixture, direct: bool
+) -> None:
     """Not even the most verbose log holds the key"""
     caplog.set_level(logging.DEBUG)
 
-    assert problems(store) == []
+    with configured(ALLOWED_ORIGINS=[ORIGIN]):
+        assert find_problems(store.backend(supports_direct_upload=direct)) == []
 
-    assert list(store.container.list_blobs(include=["uncommittedblobs"])) == []
+    assert remains(store) == []
     assert caplog.records
     assert store.server.account_key not in caplog.text
 
 
-def test_a_missing_container_is_named(store: Store) -> None:
-    store.container.delete_container()
+# Settings and environment, and what is found.
+# fmt: off
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+    "no container": ({"container_name": "nowhere"}, {}, [
+        ("bucket.missing", "There is no container at {place}. Create it, or correct container_name.")]),
+    "wrong key": ({"account_key": WRONG_KEY}, {}, [("credentials", KEY_OR_FIREWALL)]),
+    "nobody there": ({"endpoint": DEAD}, {"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=canary"}, [
+        ("storage.unreachable", "{place} does not respond (ServiceRequestError)."),
+        ("environment.ignored", "AZURE_STORAGE_CONNECTION_STRING is set in the environment and ignored: only the "
+         "settings name an endpoint.")]),
+}
+# What Azure answers to which requests, and what is found.
+REFUSALS: dict[str, tuple[Any, dict[str, Any], str, str]] = {
+    "role": (refuse(403, "AuthorizationPermissionMismatch"), {"target": "restype=container"},
+             "permission", LACKS_A_ROLE),
+    "no keys": (refuse(403, "KeyBasedAuthenticationNotPermitted"), {"target": "restype=container"},
+                "credentials", "The account does not allow account keys. Remove account_key to sign in with tokens."),
+    "disabled": (refuse(403, "AccountIsDisabled"), {"target": "restype=container"},
+                 "account.disabled", "The storage account is disabled."),
+    "signed upload": (refuse(403, body=b"<Error><Code>AuthorizationServiceMismatch</Code></Error>"),
+                      {"method": "PUT", "target": "sp=[cw].*sig="}, "storage.refused",
+                      "{place} returned 403 AuthorizationServiceMismatch when asked to accept a signed upload."),
+    "signed download": (refuse(403, body=b"<Error><Code>AuthorizationServiceMismatch</Code></Error>"),
+                        {"method": "GET", "target": "sig="}, "storage.refused",
+                        "{place} returned 403 AuthorizationServiceMismatch when asked to serve a signed download."),
+    "copy": (refuse(409, "CopyNotSupported"), {"header": "x-ms-copy-source"}, "storage.refused",
+             "{place} returned 409 CopyNotSupported when asked to copy an object."),
+    "range": (refuse(416), {"method": "GET", "header": "range", "target": "sig="}, "download.range",
+              "The storage answers Range wrongly (416), so downloads cannot continue or seek."),
+    "headers": (alter({"Content-Type": "text/html"}), {"method": "GET", "target": "rsct="}, "download.headers",
+                "The storage ignores the Content-Type that signed URLs ask for."),
+}
+# fmt: on
 
-    assert problems(store) == ["The container does not exist. Create it, or correct container_name."]
 
-
-def test_a_wrong_key_is_named(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even the most verbose log holds it"""
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_wrong_is_named(
+    store: Store, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even the most verbose log holds a key"""
     caplog.set_level(logging.DEBUG)
+    settings, environment, expected = PLANTED[name]
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    backend = store.backend(**settings)
 
-    found = problems(store, account_key=WRONG_KEY)
+    found = find_problems(backend)
 
-    assert found == ["Azure rejects the account key, or its firewall blocks this server."]
+    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
     assert WRONG_KEY not in caplog.text
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_named_once(store: Store, proxy: Proxy, name: str) -> None:
+    fault, which, problem_id, sentence = REFUSALS[name]
+    proxy.disturb(fault, **which, times=None)
+    backend = store.backend(endpoint=proxy.url)
+
+    assert find_problems(backend) == [(problem_id, sentence.format(place=backend.location()))]
+    proxy.calm()
+    assert remains(store) == []
+
+
+def test_a_deletion_that_fails_is_named_with_the_lifecycle_rule(store: Store, proxy: Proxy) -> None:
+    proxy.disturb(refuse(400, "OutOfRangeQueryParameterValue"), target="comp=batch", times=None)
+    proxy.disturb(refuse(400, "OutOfRangeQueryParameterValue"), method="DELETE", times=None)
+
+    problems: list[Any] = store.backend(endpoint=proxy.url).validate_configuration()[1]
+
+    sentence = "A test object could not be deleted: Azure returned 400 OutOfRangeQueryParameterValue."
+    [fix] = [problem.fix for problem in problems if problem == sentence]
+    assert fix["rules"][0]["definition"]["filters"]["prefixMatch"] == [f"{store.name}/.uploads/"]
 
 
 @pytest.mark.parametrize(
     "rules",
     [
         [],
-        [CorsRule(["*"], ["GET"], allowed_headers=["*"])],
-        [CorsRule(["*"], ["PUT"], allowed_headers=["content-type"])],
+        [CorsRule(["*"], ["DELETE"], allowed_headers=["*"])],
+        [CorsRule(["https://else.example.com"], ["PUT", "GET"], allowed_headers=["*"])],
     ],
-    ids=["no rule", "GET only", "headers missing"],
+    ids=["no rule", "another method", "another origin"],
 )
-def test_rules_that_keep_browsers_out_are_named(
+def test_rules_that_keep_browsers_out_are_named_with_one_that_lets_them_in(
     store: Store, azure_service: BlobServiceClient, rules: list[CorsRule]
 ) -> None:
-    """But they do not matter if no browser sends anything to Azure"""
+    """Nothing is said where no browser sends anything to Azure, or the origins are not known."""
     azure_service.set_service_properties(cors=rules)
+    assert find_problems(store.backend()) == []
 
-    assert problems(store) == [NO_CORS]
-    assert problems(store, supports_direct_upload=False) == []
+    with configured(ALLOWED_ORIGINS=[ORIGIN]):
+        problems: list[Any] = store.backend().validate_configuration()[1]
+        assert [(problem.id, problem) for problem in problems] == [
+            (
+                "cors.upload",
+                f"No CORS rule allows PUT from {ORIGIN} with the headers {HEADERS}. Its pages cannot upload.",
+            ),
+            ("cors.download", f"No CORS rule allows GET from {ORIGIN}. Its scripts cannot download."),
+        ]
 
-
-@pytest.mark.parametrize("rule_for", ["https://app.example.com", "https://*.example.com", "*"])
-def test_an_origin_that_no_rule_allows_is_named(
-    store: Store, azure_service: BlobServiceClient, settings: Settings, rule_for: str
-) -> None:
-    """If the settings name the origins of the pages"""
-    origins = ["https://app.example.com", "https://app.example.org"]
-    settings.FILEMAN_SETTINGS = {**settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": origins}
-    unfit = CorsRule(["*"], ["PUT"], allowed_headers=["content-type"])
-    azure_service.set_service_properties(cors=[unfit, CorsRule([rule_for], ["PUT"], allowed_headers=["*"])])
-
-    one_is_out = NO_CORS.replace(". Browsers", " from https://app.example.org. Its pages")
-    assert problems(store) == ([] if rule_for == "*" else [one_is_out])
-
-
-def test_wildcards_in_the_rules_count(store: Store, azure_service: BlobServiceClient) -> None:
-    rule = CorsRule(["*"], ["PUT", "GET"], allowed_headers=["x-ms-*", "content-type"])
-    azure_service.set_service_properties(cors=[rule])
-
-    assert problems(store) == []
-
-
-def test_rules_that_may_not_be_read_are_no_problem(store: Store, proxy: Proxy) -> None:
-    proxy.disturb(refuse(403), target="comp=properties")
-
-    assert problems(store, endpoint=proxy.url) == []
-    assert [seen.fault for seen in proxy.seen if "comp=properties" in seen.target] == ["answer_with"]
+        [rule] = problems[0].fix["cors"]["corsRules"]
+        azure_service.set_service_properties(cors=[build_azure_rule(rule)])
+        assert find_problems(store.backend()) == []
 
 
 def test_public_access_is_named(store: Store) -> None:
     store.container.set_container_access_policy({}, public_access=PublicAccess.BLOB)
 
-    assert problems(store) == ["The container allows public access. Set its access level to private."]
-
-
-LACKS_A_ROLE = (
-    "The identity of this server lacks a role. It needs Storage Blob Data Contributor on the container and "
-    "Storage Blob Delegator on the account."
-)
-
-
-@pytest.mark.parametrize(
-    ("asked", "status", "code", "problem"),
-    [
-        ({"method": "PUT"}, 403, "AuthorizationPermissionMismatch", LACKS_A_ROLE),
-        ({"method": "PUT", "target": "sig="}, 403, "AuthorizationServiceMismatch", "accept a signed upload"),
-        ({"method": "GET", "target": "sig="}, 403, "AuthorizationServiceMismatch", "serve a signed download"),
-        ({"method": "DELETE"}, 400, "OutOfRangeQueryParameterValue", "delete a blob"),
-    ],
-    ids=["role", "signed upload", "signed download", "without a sentence of its own"],
-)
-def test_a_refusal_is_named_once(
-    store: Store, proxy: Proxy, asked: dict[str, Any], status: int, code: str, problem: str
-) -> None:
-    """Signed uploads are not asked for if uploads go through this server"""
-    named = problem if problem == LACKS_A_ROLE else f"Azure returned {status} {code} when asked to {problem}."
-    for direct in (True, False):
-        proxy.calm()
-        proxy.disturb(refuse(status, code), **asked, times=None)
-        found = problems(store, endpoint=proxy.url, supports_direct_upload=direct)
-        assert found == ([] if not direct and "signed upload" in problem else [named])
-
-
-def test_a_storage_that_cannot_be_reached_is_named(store: Store) -> None:
-    endpoint = f"http://127.0.0.1:9/{store.server.account_name}"
-
-    assert problems(store, endpoint=endpoint) == [f"Azure cannot be reached at {endpoint}."]
+    sentence = "The container allows public access. Set its access level to private."
+    assert find_problems(store.backend()) == [("bucket.public", sentence)]
 
 
 @pytest.mark.parametrize("header", ["x-ms-has-immutability-policy", "x-ms-has-legal-hold"])
@@ -142,8 +158,11 @@ def test_a_container_that_keeps_its_blobs_is_named_and_gets_no_probes(store: Sto
     """Azurite has neither, so the proxy says it"""
     proxy.disturb(alter({header: "true"}), target="restype=container")
 
-    assert problems(store, endpoint=proxy.url) == [
-        "The immutability policy or legal hold of the container keeps its objects, so deletions wait until it allows "
-        "them. No test objects were written."
+    assert find_problems(store.backend(endpoint=proxy.url)) == [
+        (
+            "bucket.locked",
+            "The immutability policy or legal hold of the container keeps its objects, so deletions wait until it "
+            "allows them. No test objects were written.",
+        )
     ]
     assert {seen.method for seen in proxy.seen if "probe-" in seen.target} == set()

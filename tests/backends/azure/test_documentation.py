@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -13,8 +14,9 @@ from fileman import conf
 from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.stores import Store, make_upload
-from tests.backends.documents import samples, table
+from tests.backends.documents import fixes_of, samples, table
 from tests.servers.buckets import build_azure_rule
+from tests.uploads.driver import configured
 
 ORIGIN = "https://app.example.com"
 
@@ -51,8 +53,15 @@ class TestCors:
 
         assert _preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
 
-    def test_the_diagnosis_accepts_the_rules(self, store: Store) -> None:
-        assert store.backend().validate_configuration() == (True, [])
+    def test_the_diagnosis_accepts_the_rules_and_advises_them(
+        self, store: Store, azure_service: BlobServiceClient
+    ) -> None:
+        with configured(ALLOWED_ORIGINS=[ORIGIN]):
+            assert store.backend().validate_configuration() == (True, [])
+            azure_service.set_service_properties(cors=[])
+            problems: Any = store.backend().validate_configuration()[1]
+
+        assert problems[0].fix == samples("azure")[0]
 
 
 def test_the_lifecycle_rule_outlasts_every_upload() -> None:
@@ -62,6 +71,7 @@ def test_the_lifecycle_rule_outlasts_every_upload() -> None:
     limits = conf.settings()
 
     assert prefix == "documents/tenant-1/.uploads/"
+    assert samples("azure")[1] == fixes_of("azure", bucket="documents", prefix="tenant-1/")["lifecycle"]
     assert timedelta(days=days) > limits.PARTS_UPLOAD_DEADLINE + limits.SWEEP_GRACE
 
 

@@ -22,6 +22,7 @@ from fileman.views import ContentView
 from project.urls import urlpatterns as project_urls
 from tests.api import Api
 from tests.backends.filesystem.folder import failing, failing_open, files_below, make, other_device
+from tests.backends.uploads import find_problems
 from tests.servers.availability import REPOSITORY
 
 urlpatterns = [
@@ -44,7 +45,11 @@ class TestBaseUrl:
         assert "uploads/name" not in url
 
     def test_a_mount_of_the_content_view_is_good(self, root: Path) -> None:
-        assert make(root, base_url="/fileman/content/").validate_configuration() == (True, [])
+        backend = make(root, base_url="/fileman/content/")
+        for _ in range(2):
+            assert find_problems(backend) == []
+            assert files_below(root) == []
+            backend.mark_place([])
 
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
     @pytest.mark.parametrize("base_url", ["/x/", "/elsewhere/"])
@@ -78,16 +83,14 @@ class TestFolderProbe:
     def test_the_missing_folder_is_named(self, root: Path) -> None:
         root.mkdir()
         backend = make(root, create_directories=False)
-        manager = backend.config.manager_id
-        reason = "of the storage is missing and create_directories is off. Mount or create it."
-
-        assert backend.validate_configuration() == (
-            False,
-            [
-                f"The folder {root}/.uploads/{manager} is not writable: The folder .uploads {reason}",
-                f"The folder {root}/uploads is not writable: The folder uploads {reason}",
-            ],
+        sentence = (
+            f"{root}: The folder {{}} of the storage is missing and create_directories is off. Mount or create it."
         )
+
+        assert find_problems(backend) == [("folder", sentence.format(".uploads"))]
+        (root / ".uploads").mkdir()
+        assert find_problems(backend)[0] == ("folder", sentence.format("uploads"))
+        assert files_below(root) == []
 
     @pytest.mark.parametrize(
         ("number", "flags", "reason"),
@@ -103,11 +106,9 @@ class TestFolderProbe:
         with monkeypatch.context() as closed:
             closed.setattr(os, "open", failing_open(number, when=lambda given: bool(given & flags)))
             closed.setattr(os, "stat", failing(number))
-            valid, found = backend.validate_configuration()
+            found = find_problems(backend)
 
-        folders = (f".uploads/{backend.config.manager_id}", "uploads")
-        assert not valid
-        assert found == [f"The folder {root}/{folder} is not writable: {reason}" for folder in folders]
+        assert found == [("folder", f"The folder {root}/.uploads is not writable: {reason}")]
 
     def test_links_that_fail_between_two_writable_folders_are_named(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,10 +116,8 @@ class TestFolderProbe:
         """The fault: `os.link` fails from one folder to the other, as under rules of a security module."""
         monkeypatch.setattr(os, "link", other_device(errno.EACCES))
 
-        assert make(root).validate_configuration() == (
-            False,
-            [f"Files cannot be linked from {root}/.uploads to {root}/uploads: Permission denied."],
-        )
+        sentence = f"Files cannot be linked from {root}/.uploads to {root}/uploads: Permission denied."
+        assert find_problems(make(root)) == [("folder.link", sentence)]
         assert files_below(root) == []
 
     def test_ways_around_the_signed_urls_are_named(self, root: Path) -> None:

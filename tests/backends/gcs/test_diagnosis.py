@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from tests.backends.gcs.stores import Store
-from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, json_answer
+from tests.backends.uploads import ORIGIN, find_problems
+from tests.servers.proxy import MAINTENANCE_PAGE, Answer, Fault, Proxy, answer_with, json_answer
 from tests.uploads.driver import configured
 
 RULE = {
     "origin": ["https://app.example.com"],
-    "method": ["PUT"],
+    "method": ["PUT", "GET"],
     "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
 }
-ORIGINS = ["https://app.example.com", "https://second.example.com"]
-HEADERS = "to PUT with the headers Content-Type, x-goog-content-length-range, x-goog-hash."
-ANY_BROWSER = f"No CORS rule of the bucket allows browsers {HEADERS}"
+HEADERS = "content-type, x-goog-content-length-range, x-goog-hash"
+LACKING = "The credentials lack the permission {}."
+PROBE = "/o/tenant/.uploads/[^/]*/probe"
 
 
 def allow(store: Store, **changes: Any) -> Store:
@@ -24,103 +25,165 @@ def allow(store: Store, **changes: Any) -> Store:
     return store
 
 
-def problems(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
-    valid, found = store.backend(direct=direct, **settings).validate_configuration()
-    assert valid is (found == [])
-    return found
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_good_configuration_works_and_leaves_no_object_and_no_session(
+    store: Store, proxy: Proxy, direct: bool
+) -> None:
+    with configured(ALLOWED_ORIGINS=[ORIGIN]):
+        assert find_problems(allow(store).backend(endpoint=proxy.url, direct=direct)) == []
+
+    begun = [seen for seen in proxy.seen if seen.method == "POST" and "uploadType=resumable" in seen.target]
+    cancelled = [seen for seen in proxy.seen if seen.method == "DELETE" and "upload_id" in seen.target]
+    assert (len(begun), len(cancelled)) == (2, 1)
+    assert store.names() == []
 
 
-def test_an_absent_bucket_is_named_with_its_project(store: Store) -> None:
-    absent = f"{store.bucket.name}-2"
-    text = "The bucket does not exist{}. Create it, or correct bucket_name."
+# Settings and environment, and what is found.
+# fmt: off
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+    "no bucket": ({"bucket_name": "nowhere-1"}, {}, [
+        ("bucket.missing", "There is no bucket at {place}. Create it, or correct bucket_name.")]),
+    "no credentials": ({"credentials": None}, {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"}, [
+        ("credentials", "No credentials were found in the settings or in the environment."),
+        ("environment.ignored", "STORAGE_EMULATOR_HOST is set in the environment and ignored: only the settings name "
+         "an endpoint.")]),
+    "nobody there": ({"endpoint": "http://127.0.0.1:9"}, {}, [
+        ("storage.unreachable", "{place} does not respond (ConnectionError).")]),
+    "no CORS rule": ({}, {}, [
+        ("cors.upload", f"No CORS rule allows PUT from {ORIGIN} with the headers {HEADERS}. Its pages cannot upload."),
+        ("cors.download", f"No CORS rule allows GET from {ORIGIN}. Its scripts cannot download.")]),
+}
+# Method, path, status, and what is found.
+REFUSALS: list[tuple[str, str, int, str, str]] = [
+    ("GET", "maxResults=1", 403, "permission", LACKING.format("storage.objects.list")),
+    ("POST", "uploadType=resumable", 403, "permission", LACKING.format("storage.objects.create")),
+    ("POST", "/rewriteTo/", 403, "permission",
+     LACKING.format("storage.objects.create with storage.objects.get, to copy,")),
+    ("GET", PROBE, 403, "permission", LACKING.format("storage.objects.get")),
+    ("", "/storage/v1/b/", 401, "credentials", "Google rejects the access token of these credentials."),
+    # A deleted key, whose last token still works.
+    ("GET", "X-Goog-Signature", 403, "signature", "Google rejects URLs signed by these credentials (403 Denied)."),
+    ("PUT", "X-Goog-Signature", 400, "storage.refused",
+     "{place} returned 400 Denied when asked to accept a signed upload."),
+    ("POST", "/rewriteTo/", 400, "storage.refused",
+     "{place} returned 400 backendError when asked to copy an object."),
+]
+# fmt: on
 
-    assert problems(store, bucket_name=absent) == [text.format(" in the project fileman-tests")]
-    assert problems(store, bucket_name=absent, project_id=None) == [text.format("")]
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_wrong_is_named(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, environment, expected = PLANTED[name]
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    backend = store.backend(**settings)
+
+    with configured(ALLOWED_ORIGINS=[ORIGIN] if "CORS" in name else []):
+        found = find_problems(backend)
+
+    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
+    assert store.names() == []
 
 
 def test_unknown_credentials_are_reported_without_their_content(store: Store) -> None:
     stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
 
-    assert problems(store, credentials=stranger) == ["Google rejects the credentials (RefreshError)."]
+    assert find_problems(store.backend(credentials=stranger)) == [
+        ("credentials", "Google rejects the credentials (RefreshError).")
+    ]
 
 
-def test_an_unreachable_storage_is_named(store: Store) -> None:
-    assert problems(store, endpoint="http://127.0.0.1:9") == ["The storage cannot be reached (http://127.0.0.1:9)."]
+@pytest.mark.parametrize(("method", "path", "status", "problem_id", "sentence"), REFUSALS)
+def test_each_refusal_is_named(
+    store: Store, proxy: Proxy, method: str, path: str, status: int, problem_id: str, sentence: str
+) -> None:
+    error = {"code": status, "errors": [{"reason": "backendError", "message": "no"}]}
+    refusal = json_answer({"error": error}, status=status)
+    if "Signature" in path:
+        refusal = Answer(status=status, body=b"<Error><Code>Denied</Code></Error>")
+    proxy.disturb(answer_with(refusal), method=method, target=path, times=None)
+    backend = store.backend(endpoint=proxy.url)
 
-
-LACKING = "The credentials lack the permission {}."
-PROBE = "/o/tenant/.uploads/probe"
+    assert find_problems(backend) == [(problem_id, sentence.format(place=backend.location()))]
+    assert store.names() == []
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "times", "problem"),
+    ("reason", "problem_id", "problem"),
     [
-        ("GET", "maxResults=1", 403, 1, LACKING.format("storage.objects.list")),
-        ("POST", "uploadType=media", 403, 1, LACKING.format("storage.objects.create")),
-        ("POST", "/rewriteTo/", 403, 1, LACKING.format("storage.objects.create with storage.objects.get, to copy,")),
-        ("DELETE", PROBE, 403, 1, LACKING.format("storage.objects.delete")),
-        ("GET", PROBE, 403, 1, LACKING.format("storage.objects.get")),
-        # The bucket is asked for its CORS rules, whether it keeps versions, and how long it keeps objects.
-        ("GET", r"/b/{}\?", 403, 3, LACKING.format("storage.buckets.get")),
-        ("", "/storage/v1/b/", 401, 2, "Google rejects the access token of these credentials."),
-        # A deleted key, whose last token still works.
-        ("GET", "X-Goog-Signature", 403, 1, "Google rejects URLs signed by these credentials (status 403)."),
-        ("POST", "uploadType=media", 400, 1, "Google returned 400 backendError to storage.objects.create."),
+        ("forbidden", "permission", LACKING.format("storage.objects.delete")),
+        ("retentionPolicyNotMet", "storage.refused",
+         "{} returned 403 retentionPolicyNotMet when asked to delete an object."),
     ],
-)
-def test_each_refusal_is_named(
-    store: Store, proxy: Proxy, method: str, path: str, status: int, times: int, problem: str
+)  # fmt: skip
+def test_a_deletion_that_is_refused_is_named(
+    store: Store, proxy: Proxy, reason: str, problem_id: str, problem: str
 ) -> None:
-    error = {"code": status, "errors": [{"reason": "backendError", "message": "no"}]}
-    refusal = answer_with(json_answer({"error": error}, status=status))
-    allow(store)
-    proxy.disturb(refusal, method=method, target=path.format(store.bucket.name), times=times)
+    """The credentials may not ask for the retention policy."""
+    error = {"errors": [{"reason": reason, "message": "canary"}]}
+    proxy.disturb(answer_with(501), target="/batch/", times=None)
+    proxy.disturb(answer_with(json_answer({"error": error}, status=403)), method="DELETE", target=PROBE, times=None)
+    backend = store.backend(endpoint=proxy.url)
 
-    assert problems(store, endpoint=proxy.url) == [problem]
-    assert store.names() == []
+    assert (problem_id, problem.format(backend.location())) in find_problems(backend)
 
 
 @pytest.mark.parametrize("answer", [answer_with(501), answer_with(MAINTENANCE_PAGE)], ids=["501", "page"])
 def test_a_server_without_batches_is_named_if_it_does_not_delete_singly(
     store: Store, proxy: Proxy, answer: Fault
 ) -> None:
-    allow(store)
     proxy.disturb(answer, target="/batch/", times=None)
-    assert problems(store, endpoint=proxy.url) == []
+    assert find_problems(store.backend(endpoint=proxy.url)) == []
     assert store.names() == []
 
-    proxy.disturb(answer_with(204), method="DELETE", times=None)
-    assert problems(store, endpoint=proxy.url) == ["The storage does not delete as Google does (it is still listed)."]
+    proxy.disturb(answer_with(204), method="DELETE", target=PROBE, times=None)
+    assert find_problems(store.backend(endpoint=proxy.url)) == [
+        ("delete.failed", "A test object could not be deleted: it is still listed")
+    ]
 
 
 def test_a_server_that_finds_what_does_not_exist_is_named(store: Store, proxy: Proxy) -> None:
-    allow(store)
-    proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target=PROBE, skip=1)
+    proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target=PROBE)
+    backend = store.backend(endpoint=proxy.url)
 
-    assert problems(store, endpoint=proxy.url) == [f"The server at {proxy.url} is not Google Cloud Storage."]
+    assert find_problems(backend) == [("endpoint", f"{backend.location()} is not in Google Cloud Storage.")]
+    assert store.names() == []
+
+
+def test_a_server_that_copies_what_has_changed_is_named(store: Store, proxy: Proxy) -> None:
+    def ignore_conditions(exchange: Any) -> None:
+        path = exchange._handler.path
+        exchange._handler.path = path.partition("?")[0]
+        exchange.respond(exchange.forward())
+
+    proxy.disturb(ignore_conditions, target="/rewriteTo/")
+
+    assert find_problems(store.backend(endpoint=proxy.url)) == [
+        ("copy.unpinned", "The storage copies an object that has changed: it ignores the condition of the copy.")
+    ]
     assert store.names() == []
 
 
 @pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, None], ids=str)
-def test_an_insufficient_cors_rule_is_reported(store: Store, changes: dict[str, Any] | None) -> None:
-    """None: the bucket has no rule. Known origins are checked by preflights, as by a browser."""
+def test_an_insufficient_cors_rule_is_named_with_one_that_suffices(
+    store: Store, proxy: Proxy, changes: dict[str, Any] | None
+) -> None:
+    """None: the bucket has no rule. Nobody needs the permission to read the bucket for it."""
+    proxy.disturb(answer_with(403), method="GET", target=rf"{store.bucket.name}\?", times=None)
     if changes:
         allow(store, **changes)
 
-    assert problems(store) == [ANY_BROWSER]
-    assert problems(store, direct=False) == []
-    with configured(ALLOWED_ORIGINS=ORIGINS):
-        assert problems(store) == [f"No CORS rule of the bucket allows {origin} {HEADERS}" for origin in ORIGINS]
+    with configured(ALLOWED_ORIGINS=[ORIGIN, "https://second.example.com"]):
+        problems: list[Any] = store.backend(endpoint=proxy.url).validate_configuration()[1]
+        assert ("cors.upload", PLANTED["no CORS rule"][2][0][1]) in [(problem.id, problem) for problem in problems]
 
+        store.bucket.cors = problems[0].fix
+        store.bucket.patch()
+        assert find_problems(store.backend(endpoint=proxy.url)) == []
 
-def test_each_origin_without_a_rule_is_named(store: Store, proxy: Proxy) -> None:
-    """Nobody needs the permission to read the bucket for it."""
-    proxy.disturb(answer_with(403), method="GET", target=rf"{store.bucket.name}\?", times=None)
-    with configured(ALLOWED_ORIGINS=ORIGINS):
-        assert problems(allow(store), endpoint=proxy.url) == [
-            f"No CORS rule of the bucket allows {ORIGINS[1]} {HEADERS}"
-        ]
-        assert problems(allow(store, origin=ORIGINS), endpoint=proxy.url) == []
+    store.bucket.cors = []
+    store.bucket.patch()
+    assert find_problems(store.backend(endpoint=proxy.url)) == []
 
 
 LOCKS: list[dict[str, Any]] = [{"retentionPolicy": {"retentionPeriod": "86400"}}, {"defaultEventBasedHold": True}]
@@ -130,21 +193,14 @@ LOCKS: list[dict[str, Any]] = [{"retentionPolicy": {"retentionPeriod": "86400"}}
 def test_a_bucket_that_keeps_its_objects_is_named_and_gets_no_probes(
     store: Store, proxy: Proxy, lock: dict[str, Any]
 ) -> None:
-    described = json_answer({"kind": "storage#bucket", "cors": [RULE], **lock})
+    described = json_answer({"kind": "storage#bucket", **lock})
     proxy.disturb(answer_with(described), target=rf"/b/{store.bucket.name}\?", times=None)
 
-    assert problems(store, endpoint=proxy.url) == [
-        "The retention policy or default hold of the bucket keeps its objects, so deletions wait until it allows "
-        "them. No test objects were written."
+    assert find_problems(store.backend(endpoint=proxy.url)) == [
+        (
+            "bucket.locked",
+            "The retention policy or default hold of the bucket keeps its objects, so deletions wait until it allows "
+            "them. No test objects were written.",
+        )
     ]
     assert [seen.target for seen in proxy.seen if "uploadType" in seen.target] == []
-
-
-def test_a_deletion_that_the_bucket_refuses_is_not_taken_for_a_missing_permission(store: Store, proxy: Proxy) -> None:
-    """The credentials may not ask for the retention policy."""
-    error = {"errors": [{"reason": "retentionPolicyNotMet", "message": "canary"}]}
-    proxy.disturb(answer_with(json_answer({"error": error}, status=403)), method="DELETE")
-
-    assert problems(allow(store), endpoint=proxy.url) == [
-        "Google returned 403 retentionPolicyNotMet to storage.objects.delete."
-    ]

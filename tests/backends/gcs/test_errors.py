@@ -175,7 +175,7 @@ def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, a
         for name in ("stat", "publish", "delete"):
             with pytest.raises(StorageUnavailable):
                 CALLS[name][1](backend, upload_of())
-        assert f"The server at {proxy.url} is not Google Cloud Storage." in backend.validate_configuration()[1]
+        assert f"{backend.location()} is not in Google Cloud Storage." in backend.validate_configuration()[1]
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])

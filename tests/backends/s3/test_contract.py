@@ -68,6 +68,7 @@ class TestMinistack(S3Contract):
 class TestRclone(S3Contract):
     server_name = "rclone"
     parts_may_be_small = True
+    limits = ("The storage answers Range wrongly (200), so downloads cannot continue or seek.",)
 
 
 @pytest.mark.long

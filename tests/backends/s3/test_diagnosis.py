@@ -1,31 +1,32 @@
-"""validate_configuration: each wrong configuration, in a sentence for an operator."""
+"""validate_configuration: each wrong configuration, by its id and in a sentence for an operator."""
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import override_settings
 
 from tests.backends.s3.stores import Store, create_locked_bucket, new_store, on
-from tests.backends.uploads import PREFIX
+from tests.backends.uploads import ORIGIN, find_problems
 from tests.servers.process import free_port
+from tests.servers.proxy import Answer, Exchange, Proxy, answer_with
 from tests.servers.radosgw import RadosGateway, S3User
+from tests.uploads.driver import configured
 
-NO_POST = "No CORS rule of the bucket allows POST with the header Content-Type, so browsers cannot upload."
-NO_PUT = "No CORS rule of the bucket allows PUT with the header Content-Type, so browsers cannot upload."
-NO_PUT_WITH_CHECKSUMS = (
-    "No CORS rule of the bucket allows PUT with the headers Content-Type, x-amz-checksum-crc32c, "
-    "x-amz-checksum-sha256, so browsers cannot upload."
-)
-NO_PUT_ENCRYPTED = NO_PUT_WITH_CHECKSUMS.replace("x-amz", "x-amz-server-side-encryption, x-amz", 1)
-PUT = {"upload_method": "put"}
-PAGE = "https://app.example.com"
+PUT: dict[str, Any] = {"upload_method": "put"}
+CHECKSUMS = "x-amz-checksum-crc32c, x-amz-checksum-sha256"
+PERMISSIONS = [
+    "s3:ListBucket", "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads",
+]  # fmt: skip
+VERSION_PERMISSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
 
 
-def allow_browsers(store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = PAGE) -> None:
+def allow_browsers(
+    store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = ORIGIN
+) -> None:
     rule = {"AllowedOrigins": [origin], "AllowedMethods": list(methods), "AllowedHeaders": list(headers)}
     store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
 
@@ -42,18 +43,15 @@ def grant_all_but(store: Store, user: S3User, lacking: str) -> None:
     store.client.put_bucket_policy(Bucket=store.bucket, Policy=policy)
 
 
-def find_problems(store: Store, *, direct: bool = True, **settings: Any) -> list[str]:
-    valid, problems = store.backend(direct=direct, **settings).validate_configuration()
-    assert valid is (problems == [])
-    return problems
+def remains(store: Store) -> list[Any]:
+    listed = store.client.list_object_versions(Bucket=store.bucket)
+    return [*listed.get("Versions", []), *listed.get("DeleteMarkers", []), *store.unfinished_uploads()]
 
 
 @pytest.fixture
 def open_store(radosgw_server: RadosGateway) -> Store:
-    """A bucket of the strict server with the right CORS rule."""
-    store = new_store(radosgw_server)
-    allow_browsers(store, "POST", "PUT")
-    return store
+    """A bucket of the strict server."""
+    return new_store(radosgw_server)
 
 
 @pytest.fixture
@@ -61,162 +59,217 @@ def stranger(radosgw_server: RadosGateway) -> S3User:
     return radosgw_server.create_user(f"user-{uuid.uuid4().hex}")
 
 
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        ({"bucket_name": "no-such-bucket-anywhere"}, "The bucket does not exist. Create it, or correct bucket_name."),
-        ({"secret_access_key": "wrong"}, "secret_access_key does not match access_key_id."),
-        ({"access_key_id": "nobody"}, "The storage does not know this access_key_id."),
-        (
-            {"access_key_id": None, "secret_access_key": None},
-            "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment.",
-        ),
-    ],
-)
-def test_wrong_bucket_and_credentials_are_named(open_store: Store, settings: dict[str, Any], problem: str) -> None:
-    assert find_problems(open_store, **settings) == [problem]
+DEAD = f"http://127.0.0.1:{free_port()}"
+NO_KEYS = {"access_key_id": None, "secret_access_key": None}
+NO_DOWNLOADS = ("cors.download", f"No CORS rule allows GET from {ORIGIN}. Its scripts cannot download.")
+# What is planted: settings and environment, and what is found.
+# fmt: off
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+    "no bucket": ({"bucket_name": "nowhere-1"}, {}, [
+        ("bucket.missing", "There is no bucket at {place}. Create it, or correct bucket_name.")]),
+    "wrong secret": ({"secret_access_key": "wrong"}, {}, [
+        ("credentials", "secret_access_key does not match access_key_id at {place}.")]),
+    "unknown key": ({"access_key_id": "nobody"}, {}, [("credentials", "{place} does not know this access_key_id.")]),
+    "no keys": (NO_KEYS, {"AWS_ENDPOINT_URL": DEAD}, [
+        ("storage.failed", "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the "
+         "environment."),
+        ("environment.ignored", "AWS_ENDPOINT_URL is set in the environment and ignored: only the settings name an "
+         "endpoint.")]),
+    "half the keys": (NO_KEYS, {"AWS_ACCESS_KEY_ID": "half"}, [
+        ("credentials", "The environment has only half of the access keys: AWS_SECRET_ACCESS_KEY is not set.")]),
+    "no profile": (NO_KEYS, {"AWS_PROFILE": "payroll"}, [
+        ("credentials", "AWS_PROFILE names 'payroll', a profile that is missing.")]),
+    "nobody there": ({"endpoint_url": DEAD}, {}, [
+        ("storage.unreachable", "{place} does not respond (EndpointConnectionError).")]),
+    "wrong KMS key": ({"server_side_encryption": "aws:kms", "kms_key_id": "nokey"}, {}, [
+        ("kms", "{place} rejects the KMS key (403 InvalidAccessKeyId). Correct kms_key_id or its policy.")]),
+    "no CORS rule": ({}, {}, [
+        ("cors.upload", f"No CORS rule allows POST from {ORIGIN}. Its pages cannot upload."),
+        ("cors.upload", f"No CORS rule allows PUT from {ORIGIN}. Its pages cannot upload."), NO_DOWNLOADS]),
+    "no CORS rule for headers": ({**PUT, "server_side_encryption": "AES256"}, {}, [
+        ("cors.upload", f"No CORS rule allows PUT from {ORIGIN} with the headers content-type, {CHECKSUMS}, "
+         "x-amz-server-side-encryption. Its pages cannot upload."), NO_DOWNLOADS]),
+}
+# fmt: on
 
 
-def test_half_a_pair_of_keys_in_the_environment_is_named(open_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", open_store.server.access_key_id)
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_wrong_is_named(open_store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, environment, expected = PLANTED[name]
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    backend = open_store.backend(**settings)
 
-    assert find_problems(open_store, access_key_id=None, secret_access_key=None) == [
-        "The environment has only half of the access keys: AWS_SECRET_ACCESS_KEY is not set."
-    ]
+    with configured(ALLOWED_ORIGINS=[ORIGIN] if "CORS" in name else []):
+        found = find_problems(backend)
+
+    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
+    assert remains(open_store) == []
 
 
-def test_an_unreachable_storage_is_named(open_store: Store) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+@pytest.mark.parametrize("method", ["post", "put"])
+@pytest.mark.parametrize("encryption", [None, "AES256"])
+def test_the_rule_that_is_advised_is_enough(open_store: Store, method: str, encryption: str | None) -> None:
+    """And no longer than it must be."""
+    backend = open_store.backend(upload_method=method, server_side_encryption=encryption)
+    with configured(ALLOWED_ORIGINS=[ORIGIN, "https://admin.example.com"]):
+        problems: list[Any] = backend.validate_configuration()[1]
+        assert {json.dumps(problem.fix) for problem in problems} == {json.dumps(problems[0].fix)}
+        open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": problems[0].fix})
 
-    assert find_problems(open_store, endpoint_url=url) == [f"The storage ({url}) does not respond."]
+        assert backend.validate_configuration() == (True, [])
 
 
 @on("ministack", "moto", quick=1)
 def test_another_region_is_named(store: Store) -> None:
     """moto serves the bucket anyway; the SDK does not follow the region that ministack returns"""
-    allow_browsers(store, "POST", "PUT")
     sentences = {
-        "moto": "The bucket is in the region us-east-1, not in eu-west-3. Set region_name.",
-        "ministack": "The bucket is in another region. Set region_name.",
+        "moto": "{} is in the region us-east-1, not in eu-west-3. Set region_name.",
+        "ministack": "{} is in another region. Set region_name.",
     }
+    backend = store.backend(region_name="eu-west-3")
 
-    assert sentences[store.server.name] in find_problems(store, region_name="eu-west-3")
+    found = find_problems(backend)
 
-
-AES256 = {"server_side_encryption": "AES256"}
-WITH_CHECKSUMS = ["content-type", "x-amz-checksum-*"]
-
-
-@on("radosgw", "ministack", "moto", quick=1)
-@pytest.mark.parametrize(
-    ("methods", "headers", "settings", "problems"),
-    [
-        ("", [], {}, [NO_POST, NO_PUT]),
-        ("", [], PUT, [NO_PUT_WITH_CHECKSUMS]),
-        ("", [], {"direct": False}, []),
-        ("PUT GET", ["Content-Type"], {}, [NO_POST]),
-        ("POST PUT", ["x-other"], {}, [NO_POST, NO_PUT]),
-        ("POST PUT", WITH_CHECKSUMS, AES256, []),
-        ("POST PUT", WITH_CHECKSUMS, PUT, []),
-        ("POST PUT", WITH_CHECKSUMS, {**PUT, **AES256}, [NO_PUT_ENCRYPTED]),
-        ("PUT", ["*"], {**PUT, **AES256}, []),
-    ],
-)
-def test_a_missing_cors_rule_is_named(
-    store: Store, methods: str, headers: list[str], settings: dict[str, Any], problems: list[str]
-) -> None:
-    """With the headers that it must allow. Checksum and encryption are headers of a PUT, and fields of a form."""
-    if methods:
-        allow_browsers(store, *methods.split(), headers=headers)
-
-    assert find_problems(store, **settings) == problems
-
-
-@on("radosgw", "ministack", "moto", quick=1)
-def test_an_origin_without_a_rule_is_named(store: Store) -> None:
-    """If ALLOWED_ORIGINS is set."""
-    others = ["https://admin.example.com", "https://app.example.com.evil.example"]
-
-    def missing(*pages: str) -> list[str]:
-        rule = "No CORS rule of the bucket allows {} from {} with the header Content-Type, so browsers cannot upload."
-        return [rule.format(method, page) for method in ("POST", "PUT") for page in pages]
-
-    known = {**django_settings.FILEMAN_SETTINGS, "ALLOWED_ORIGINS": [PAGE, *others]}
-    with override_settings(FILEMAN_SETTINGS=known):
-        allow_browsers(store, "POST", "PUT")
-        assert find_problems(store) == missing(*others)
-
-        allow_browsers(store, "POST", "PUT", origin="https://*.example.com")
-        assert find_problems(store) == missing(others[1])
-
-        allow_browsers(store, "POST", "PUT", origin="*")
-        assert find_problems(store) == []
+    assert ("bucket.region", sentences[store.server.name].format(backend.location())) in found
 
 
 @on("rclone")
 def test_a_store_without_post_is_named(store: Store) -> None:
-    assert find_problems(store, upload_method="post") == [
-        'The storage rejects POST uploads (status 400). Set upload_method to "put".'
+    """rclone also sends the right bytes of a range with the status of a whole file."""
+    backend = store.backend(upload_method="post")
+
+    assert find_problems(backend) == [
+        ("upload.post", f'{backend.location()} rejects POST uploads (status 400). Set upload_method to "put".'),
+        ("download.range", "The storage answers Range wrongly (200), so downloads cannot continue or seek."),
     ]
 
 
-def versioned(store: Store) -> Store:
+@pytest.mark.parametrize("lacking", [*PERMISSIONS, *VERSION_PERMISSIONS])
+def test_a_missing_permission_is_named_with_the_policy(open_store: Store, stranger: S3User, lacking: str) -> None:
+    if lacking in VERSION_PERMISSIONS:
+        keep_versions(open_store)
+    grant_all_but(open_store, stranger, lacking)
+    backend = open_store.backend(access_key_id=stranger.access_key_id, secret_access_key=stranger.secret_access_key)
+
+    found: list[Any] = backend.validate_configuration()[1]
+
+    assert f"The credentials lack the permission {lacking}." in found
+    assert {problem.id for problem in found} == {"permission"}
+    for problem in found:
+        objects, bucket = problem.fix["Statement"]
+        assert lacking in problem.fix["Statement"][0]["Action"] + bucket["Action"] or problem != found[0]
+        assert objects["Resource"] == f"arn:aws:s3:::{open_store.bucket}/tenant/*"
+
+
+def keep_versions(store: Store) -> Store:
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     return store
 
 
-PERMISSIONS = [
-    "s3:ListBucket", "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
-    "s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads", "s3:GetBucketCORS",
-]  # fmt: skip
-VERSION_PERMISSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
-
-
-@pytest.mark.parametrize("lacking", [*PERMISSIONS, *VERSION_PERMISSIONS])
-def test_a_missing_permission_is_named(open_store: Store, stranger: S3User, lacking: str) -> None:
-    store = versioned(open_store) if lacking in VERSION_PERMISSIONS else open_store
-    grant_all_but(store, stranger, lacking)
-    keys: dict[str, Any] = {"access_key_id": stranger.access_key_id, "secret_access_key": stranger.secret_access_key}
-
-    found = find_problems(store, **keys)
-
-    assert f"The credentials lack the permission {lacking}." in found
-    assert all(problem.startswith(("The credentials lack", "The storage rejects POST")) for problem in found)
-    assert lacking in PERMISSIONS or len(found) == 1
-
-
 @on("radosgw", "ministack", "moto", quick=1)
-def test_a_bucket_that_keeps_versions_keeps_none_of_the_probes(store: Store) -> None:
-    allow_browsers(versioned(store), "POST", "PUT")
-
-    assert find_problems(store) == []
-
-    listed = store.client.list_object_versions(Bucket=store.bucket)
-    assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])
-    assert store.unfinished_uploads() == []
+@pytest.mark.parametrize("settings", [{}, PUT, {"direct": False}], ids=["post", "put", "through us"])
+def test_a_good_bucket_works_and_keeps_nothing_of_the_probes(store: Store, settings: dict[str, Any]) -> None:
+    """Not even a version."""
+    for given in (store, keep_versions(store)):
+        assert find_problems(given.backend(**settings)) == []
+        assert remains(given) == []
 
 
-def test_the_probes_stay_below_the_folder_of_uploads(open_store: Store) -> None:
+@on("radosgw")
+def test_the_probes_stay_below_the_folder_of_uploads(store: Store, proxy: Proxy) -> None:
     """So the lifecycle rule removes them if a deletion fails."""
-    backend = open_store.backend()
-    written: list[str] = []
-    events = backend._client.sdk.meta.events
-    for operation in ("PutObject", "CopyObject", "CreateMultipartUpload", "DeleteObject"):
-        events.register(f"before-parameter-build.s3.{operation}", lambda params, **_: written.append(params["Key"]))
+    assert find_problems(store.backend(endpoint_url=proxy.url, **PUT)) == []
 
-    backend.validate_configuration()
+    written = [seen.target for seen in proxy.seen if seen.method in {"PUT", "POST"} and "?delete" not in seen.target]
+    assert len(written) > 8
+    assert [target for target in written if f"/{store.bucket}/tenant/.uploads/" not in target] == []
 
-    assert len(written) == 5
-    assert all(key.startswith(f"{PREFIX}.uploads/") and "probe-" in key for key in written)
+
+def alter(change: Callable[[Answer], Answer]) -> Callable[[Exchange], None]:
+    return lambda exchange: exchange.respond(change(exchange.forward()))
+
+
+def without_headers(answer: Answer, *names: str) -> Answer:
+    return replace(answer, headers=tuple(header for header in answer.headers if header[0].lower() not in names))
+
+
+def as_whole(exchange: Exchange) -> None:
+    exchange.seen.headers = tuple(header for header in exchange.seen.headers if header[0].lower() != "range")
+    exchange.respond(exchange.forward())
+
+
+def refuse(status: int, code: str) -> Callable[[Exchange], None]:
+    return answer_with(Answer(status=status, body=f"<Error><Code>{code}</Code></Error>".encode()))
+
+
+def as_empty(answer: Answer) -> Answer:
+    kept = without_headers(answer, "content-length")
+    return replace(kept, headers=(*kept.headers, ("Content-Length", "0")))
+
+
+SIGNED = "X-Amz-Signature"
+WRONG_RANGE = "The storage answers Range wrongly ({}), so downloads cannot continue or seek."
+# What a store does to which requests, and what is found.
+# fmt: off
+STORES: dict[str, tuple[Any, dict[str, Any], list[tuple[str, str]]]] = {
+    "ignores the headers in signed URLs": (
+        alter(lambda answer: without_headers(answer, "content-disposition")), {"method": "GET", "target": SIGNED}, [
+            ("download.headers", "The storage ignores the Content-Disposition that signed URLs ask for.")]),
+    "describes every object as empty": (alter(as_empty), {"method": "HEAD", "target": "probe-"}, [
+        ("upload.size", f"The storage says 0 bytes of an object of {size}, so no upload is accepted.")
+        for size in (13, 26)]),
+    "has a region that only signatures must name": (
+        refuse(400, "AuthorizationQueryParametersError"), {"target": SIGNED}, [
+            ("bucket.region", "{place} is in another region. Set region_name.")]),
+    "is behind a proxy that changes the host": (
+        refuse(403, "SignatureDoesNotMatch"), {"method": "PUT", "target": SIGNED}, [
+            ("signature", "{place} rejects signed URLs (403 SignatureDoesNotMatch): does a proxy change their host or "
+             "region?")]),
+    "ignores ranges": (as_whole, {"method": "GET", "header": "Range"}, [("download.range", WRONG_RANGE.format(200))]),
+    "rewrites bytes": (
+        alter(lambda answer: replace(answer, body=answer.body.upper())), {"method": "GET", "target": SIGNED}, [
+            ("download.range", WRONG_RANGE.format(206)),
+            ("download.bytes", "The storage returns other bytes than were uploaded.")]),
+    "is full": (answer_with(500), {"method": "PUT", "target": SIGNED}, [
+        ("storage.refused", "{place} returned 500 when asked to accept a signed upload.")]),
+}
+# fmt: on
+
+
+@on("radosgw")
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_that_fails_clients_only_is_named(store: Store, proxy: Proxy, name: str) -> None:
+    """Nothing of it is advice to change the method, which would not help."""
+    fault, which, expected = STORES[name]
+    backend = store.backend(endpoint_url=proxy.url, **PUT)
+    proxy.disturb(fault, **which, times=None)
+
+    found = find_problems(backend)
+
+    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
+    assert remains(store) == []
+
+
+@on("radosgw")
+def test_a_server_error_is_no_reason_for_another_method(store: Store, proxy: Proxy) -> None:
+    proxy.disturb(answer_with(500), method="POST", target=f"/{store.bucket}/?$", times=None)
+    backend = store.backend(endpoint_url=proxy.url)
+
+    [(problem_id, sentence)] = find_problems(backend)
+
+    assert (problem_id, "500" in sentence, "upload_method" in sentence) == ("storage.refused", True, False)
 
 
 @on("radosgw", "ministack", "moto", quick=2)
 def test_a_bucket_with_a_default_retention_is_named_and_gets_no_probes(store: Store) -> None:
     bucket = create_locked_bucket(store)
 
-    assert find_problems(store, direct=False, bucket_name=bucket) == [
-        "The default retention (Object Lock) of the bucket keeps its objects, so deletions wait until it allows them. "
-        "No test objects were written."
+    assert find_problems(store.backend(direct=False, bucket_name=bucket)) == [
+        (
+            "bucket.locked",
+            "The default retention (Object Lock) of the bucket keeps its objects, so deletions wait until it allows "
+            "them. No test objects were written.",
+        )
     ]
-    listed = store.client.list_object_versions(Bucket=bucket)
-    assert (listed.get("Versions", []), listed.get("DeleteMarkers", [])) == ([], [])
+    assert remains(replace(store, bucket=bucket)) == []
