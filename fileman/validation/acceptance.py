@@ -127,7 +127,9 @@ def check_agreement(content_type: str, name: str, *, manager: FileManager, field
     guessed, types = content_types.guess(name), manager.allowed_mime_types or ["*/*"]
     by_type = content_types.matches(guessed, types)
     is_listed = _names(content_type, guessed, manager) if manager.allowed_extensions else by_type
-    if content_types.disagree(content_type, name) or not (is_listed or content_types.fits(content_type, guessed)):
+    if content_types.disagree(content_type, name) or not (
+        is_listed or content_types.may_declare(content_type, guessed)
+    ):
         raise ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
 
 

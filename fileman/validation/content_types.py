@@ -30,6 +30,9 @@ _MEDIA = ("raster", "image", "audio", "video", "font")
 # Declarations that say less than the extension does, and the family of extensions that they stand for.
 _VAGUE = {TEXT: "text", "application/zip": "document", "image/tiff": "image"}
 
+# Types that systems declare for files of others too.
+_LOOSE = (TEXT, PDF, "application/zip", "application/xml", "application/rtf", "application/x-tar", "text/html")
+
 
 def normalize(given: str, *, filename: str, field: tuple[str, ...] = ()) -> str:
     """Return the declared type in its usual spelling, or a guess if it says nothing. Raises InvalidInput."""
@@ -73,17 +76,21 @@ def disagree(content_type: str, filename: str) -> bool:
     return is_disguise or (promises_other and families != {"raster"})
 
 
-def fits(content_type: str, expected: str) -> bool:
-    """Return True if a file of the expected type may be declared as this type, or begin with bytes of it.
+def may_declare(content_type: str, expected: str) -> bool:
+    """Return True if systems declare this type for files of the expected one."""
+    is_clear = bool(find(content_type).name) and content_type not in (expected, UNKNOWN, *_LOOSE)
+    return fits(content_type, expected) and (expected == UNKNOWN or not is_clear)
 
-    A type that the table does not know, and one without a signature that is no text either, may be anything.
-    """
-    row = find(expected)
-    if content_type in (expected, UNKNOWN, *row.forms.split()) or not (row.name and find(content_type).name):
+
+def fits(content_type: str, expected: str) -> bool:
+    """Return True if a file of the expected type may begin with bytes of this one, or one of the two is unknown."""
+    row, family = find(expected), find(content_type).family
+    known = UNKNOWN not in (content_type, expected) and row.name and find(content_type).name
+    if not known or content_type in (expected, *row.forms.split()):
         return True
     if content_type == TEXT and (row.family in ("text", "active") or (row.family == "program" and not row.forms)):
         return True
-    return row.family == "data" and not row.signature
+    return row.family == "data" and not row.signature and family in ("text", "active")
 
 
 def detect(head: bytes) -> str:

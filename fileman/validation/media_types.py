@@ -15,12 +15,13 @@ _HTML = rb"<(?:!doctype\s+html|!--|(?:" + _TAGS + rb")[\s/>])"
 # No PDF: scripts, programs, and what a browser takes for markup, whatever follows.
 _PDF = rb"(?!#!|MZ|\x7fELF|(?i:@echo|rem )|\xca\xfe|[\xce\xcf]\xfa|L\0|\{\\rtf)(?:(?!<\0?[a-zA-Z!?/]).){,1019}%PDF-"
 _EXE, _ELF = rb"MZ.{,62}[\0-\x08]", rb"\x7fELF|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe"
+_PACKED = "application/zip application/x-bzip2"
 _PS, _TAR = rb"%!PS|\xc5\xd0\xd3\xc6", "application/x-tar"
 _JAR = rb"PK\x03\x04.{26}(?:META-INF/(?:.{,99}MANIFEST\.MF|com/android)|AndroidManifest\.xml|classes\.dex)"
 _OLE, _TIFF, _ODT = "application/x-ole-storage", "image/tiff", "application/vnd.oasis.opendocument.text"
-_AAC, _MP3, _XML, _JAVA = "audio/aac", "audio/mpeg", "application/xml", "application/java-archive"
+_MP3, _XML, _JAVA = "audio/mpeg", "application/xml", "application/java-archive"
 _OFFICE, _OLD = f"application/zip {_OLE}", f"{_OLE} application/zip application/rtf {TEXT}"
-_ISO, _MKV = "video/mp4 audio/mp4 video/quicktime video/3gpp", "video/webm video/x-matroska"
+_ISO = "video/mp4 audio/mp4 video/quicktime video/3gpp"
 
 
 class MediaType(NamedTuple):
@@ -63,11 +64,11 @@ TABLE: Final = (
             "olympus-orf orf, fuji-raf raf, panasonic-rw2 rw2"),
     _T("image/x-canon-cr3", "cr3", "image", SAVED, "", rb".{4}ftypcrx "),
     *_alike("image", TEXT, "image/vnd.", "dwg dwg|application/acad image/x-dwg, dxf dxf|application/dxf"),
-    _T(_MP3, "mp3 mpga mp2", "audio", BY_SETTING, "audio/mp3 audio/x-mp3", rb"ID3[\2-\4]|\xff[\xf2\xf3\xfa\xfb]", _AAC),
     _T("audio/mp4", "m4a m4b", "audio", BY_SETTING, f"audio/x-m4a audio/m4a {_MP3}", rb".{4}ftypM4[AB]", _ISO),
-    _T(_AAC, "aac", "audio", BY_SETTING, "audio/x-aac audio/aacp", rb"\xff[\xf1\xf9]", _MP3),
+    _T("audio/aac", "aac", "audio", BY_SETTING, "audio/x-aac audio/aacp", rb"\xff[\xf1\xf9]|ID3.{,99}com\.apple"),
     _T("audio/wav", "wav", "audio", BY_SETTING, "audio/x-wav audio/wave audio/vnd.wave", rb"RIFF.{4}WAVE"),
-    _T("audio/flac", "flac", "audio", BY_SETTING, "audio/x-flac", rb"fLaC", _MP3),
+    _T("audio/flac", "flac", "audio", BY_SETTING, "audio/x-flac", rb"fLaC|ID3.{,4000}fLaC"),
+    _T(_MP3, "mp3 mpga mp2", "audio", BY_SETTING, "audio/mp3 audio/x-mp3", rb"ID3[\2-\4]|\xff[\xf2\xf3\xfa\xfb]"),
     _T("audio/ogg", "ogg oga opus spx", "audio", BY_SETTING, "application/ogg audio/opus video/ogg", rb"OggS"),
     _T("audio/midi", "mid midi kar", "audio", SAVED, "audio/mid audio/x-midi", rb"MThd"),
     _T("audio/x-aiff", "aif aiff aifc", "audio", SAVED, "audio/aiff", rb"FORM.{4}AIF[FC]"),
@@ -75,8 +76,8 @@ TABLE: Final = (
     _T("video/quicktime", "mov qt", "video", BY_SETTING, "", rb".{4}(?:ftypqt  |moov|mdat|wide|pnot)", _ISO),
     _T("video/3gpp", "3gp 3gpp 3g2", "video", BY_SETTING, "video/3gpp2 audio/3gpp", rb".{4}ftyp3g[p2]", _ISO),
     _T("video/mp4", "mp4 m4v mp4v", "video", BY_SETTING, "video/x-m4v application/mp4", rb".{4}ftyp", _ISO),
-    _T("video/webm", "webm weba", "video", BY_SETTING, "audio/webm", rb"\x1aE\xdf\xa3.{0,60}webm", _MKV),
-    _T("video/x-matroska", "mkv mka", "video", BY_SETTING, "video/matroska audio/x-matroska", rb"\x1aE\xdf\xa3", _MKV),
+    _T("video/webm", "webm weba", "video", BY_SETTING, "audio/webm", rb"\x1aE\xdf\xa3.{0,60}webm"),
+    _T("video/x-matroska", "mkv mka", "video", BY_SETTING, "audio/x-matroska", rb"\x1aE\xdf\xa3", "video/webm"),
     _T("video/ogg", "ogv", "video", BY_SETTING, forms="audio/ogg"),
     _T("video/x-msvideo", "avi", "video", BY_SETTING, "video/avi video/msvideo", rb"RIFF.{4}AVI "),
     _T("video/mpeg", "mpg mpeg mpe vob", "video", BY_SETTING, "video/x-mpeg", rb"\0\0\x01[\xb3\xba]", MPEG_TS),
@@ -150,8 +151,9 @@ TABLE: Final = (
     _T("application/dicom", "dcm dicom", "data", SAVED, "", rb".{128}DICM"),
     _T("model/gltf-binary", "glb", "data", SAVED, "", rb"glTF[\1\2]\0\0\0"),
     *_alike("data", "", "model/", "gltf+json gltf, stl stl|application/vnd.ms-pki.stl, obj obj, step step"),
-    *_alike("data", "", "application/", "p21 ifc stp|application/x-step, fits fits fit, vnd.google-earth.kmz kmz, "
-            "pkcs7-signature p7s|application/x-pkcs7-signature, x-apple-diskimage dmg, "
+    *_alike("data", _PACKED, "application/", "vnd.google-earth.kmz kmz, x-apple-diskimage dmg"),
+    *_alike("data", "application/pkcs7-mime", "application/", "pkcs7-signature p7s|application/x-pkcs7-signature"),
+    *_alike("data", "", "application/", "p21 ifc stp|application/x-step, fits fits fit, "
             "vnd.efi.iso iso|application/x-iso9660-image, octet-stream bin|binary/octet-stream application/x-download "
             "application/force-download"),
 )

@@ -14,26 +14,24 @@ from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
 from fileman.uploads import quota
 from tests.conftest import api_of, grant
+from tests.graphql.rows import save_file
 from tests.uploads.clock import DAY, NOW
 from tests.uploads.driver import declared, finish, initiate, start
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="the plans are those of PostgreSQL")
-# One file in a hundred is the group's, one the user's; half of those are pending.
+# Copies of one file and one deletion. One in a hundred is the group's, one the user's; half of those are pending.
 FILL = """
-INSERT INTO fileman_file (
-    id, file_manager_id, group_id, uploaded_by_id, original_filename, filename, tries, file_path, content_type,
-    detected_content_type, file_size, checksum, checksum_verified, metadata, is_public, upload_status, failure_reason,
-    upload_token, token_nonce, upload_state, etag, version, attempt_id, lease_until, idempotency_digest,
-    idempotency_fingerprint, idempotency_index, look_at, expires_at, created, modified, completed_at)
-SELECT gen_random_uuid(), %(manager)s, CASE n %% 100 WHEN 3 THEN %(group)s END,
-    CASE n %% 100 WHEN 1 THEN %(user)s ELSE %(other)s END, md5(n::text), 'x', 1, n::text,
-    CASE n %% 500 WHEN 5 THEN 'audio/ogg' ELSE 'image/png' END, '', n, '', false, '{}', n %% 50 = 0, status,
-    CASE status WHEN 'failed' THEN 'x' ELSE '' END, md5(n::text), '', '', 'x', '', NULL, NULL,
-    CASE n %% 3 WHEN 0 THEN md5(n::text) ELSE '' END, '', 0, later, later, moment, later,
-    CASE status WHEN 'completed' THEN moment END
-FROM (SELECT n, %(now)s - n * interval '1 minute' AS moment, %(now)s + n * interval '1 minute' AS later,
-    CASE n %% 200 WHEN 1 THEN 'pending' WHEN 2 THEN 'failed' ELSE 'completed' END AS status
-    FROM generate_series(1, 100000) AS n) AS rows;
+INSERT INTO fileman_file SELECT filled.* FROM fileman_file AS one, generate_series(1, 100000) AS n,
+    LATERAL (SELECT n * interval '1 minute' AS age, n %% 100 AS of_100, n %% 200 AS of_200) AS by_number,
+    LATERAL jsonb_populate_record(one, jsonb_build_object(
+        'id', gen_random_uuid(), 'upload_token', md5(n::text), 'original_filename', md5(n::text), 'file_path', n,
+        'group_id', CASE of_100 WHEN 3 THEN %(group)s END, 'failure_reason', 'x', 'file_size', n,
+        'uploaded_by_id', CASE of_100 WHEN 1 THEN %(user)s ELSE %(other)s END, 'is_public', of_100 = 0,
+        'content_type', CASE n %% 500 WHEN 5 THEN 'audio/ogg' ELSE 'image/png' END,
+        'upload_status', CASE of_200 WHEN 1 THEN 'pending' WHEN 2 THEN 'failed' ELSE 'completed' END,
+        'completed_at', CASE WHEN of_200 NOT IN (1, 2) THEN %(now)s - age END, 'created', %(now)s - age,
+        'idempotency_digest', CASE n %% 3 WHEN 0 THEN md5(n::text) ELSE '' END,
+        'modified', %(now)s + age, 'look_at', %(now)s + age, 'expires_at', %(now)s + age)) AS filled;
 INSERT INTO fileman_storagedeletion
     (file_manager_id, path, version, file_id, due_at, watch_until, attempts, last_error, created)
 SELECT %(manager)s, n::text, '', gen_random_uuid(), %(now)s + n * interval '1 minute', %(now)s, 0, '', %(now)s
@@ -87,10 +85,11 @@ def test_no_list_and_no_claim_reads_or_sorts_the_whole_table(
     user: User, other_user: User, group: Group, manager: FileManager
 ) -> None:
     user.groups.add(group)
-    ticket = start(user, now=NOW - 3 * DAY)
+    save_file(manager, other_user)
     values: Any = {"manager": manager.pk, "group": group.pk, "user": user.pk, "other": other_user.pk, "now": NOW}
     with connection.cursor() as cursor:
         cursor.execute(FILL, values)
+        ticket = start(user, now=NOW - 3 * DAY)
         cursor.execute("ANALYZE fileman_file, fileman_storagedeletion, auth_user, auth_user_groups")
     own, staff = api_of(user), api_of(grant(other_user, "view_file"))
     scopes: list[Any] = [(own, {}), (own, {"groupId": to_global_id("Group", group.pk)}), (staff, {"all": True})]
