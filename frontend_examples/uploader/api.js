@@ -1,7 +1,7 @@
 /** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord} from "./types.js" */
 import { DOCUMENTS } from "./documents.js";
 import { httpError, UploadError } from "./errors.js";
-import { backoffSeconds, RETRY_LIMIT, wait } from "./retry.js";
+import { Patience, settle, wait } from "./retry.js";
 
 /** A call may take the server 20 seconds; after this many the answer counts as lost. */
 const LOST_AFTER_SECONDS = 45;
@@ -10,31 +10,49 @@ const LONGEST_PAUSE_SECONDS = 120;
 /** Of 64 KiB that browsers allow all requests together that outlive their page; a character has three bytes at most. */
 const KEPT_ALIVE_CHARACTERS = 16_000;
 
+/** @typedef {{signal?: AbortSignal, log?: (record: RequestRecord) => void, patienceSeconds?: number}} CallOptions */
+
 /**
  * The default `request`: POSTs JSON to the endpoint, with the page's own cookies.
  * @param {FileUploaderOptions} options
  * @returns {GraphQLRequest}
  */
-export function fetchRequest({ csrfToken, endpoint = "/graphql", headers = {} }) {
-  return async (document, variables, { signal, keepalive } = {}) => {
+export function fetchRequest({ csrfToken, csrfUrl = "/fileman/csrf/", endpoint = "/graphql", headers }) {
+  /** @type {GraphQLRequest} */
+  const request = async (document, variables, { signal, keepalive } = {}) => {
     const body = JSON.stringify({ query: document, variables });
-    const token = typeof csrfToken === "function" ? csrfToken() : csrfToken;
-    const limit = AbortSignal.timeout(LOST_AFTER_SECONDS * 1000);
-    const response = await fetch(endpoint, {
+    const token = await valueOf(csrfToken);
+    const options = {
       method: "POST",
-      credentials: "same-origin",
+      credentials: /** @type {const} */ ("same-origin"),
       headers: {
         "Content-Type": "application/json",
         Accept: "application/graphql-response+json, application/json",
         ...(token && { "X-CSRFToken": token }),
-        ...headers,
+        ...(await valueOf(headers)),
       },
       body,
       keepalive: keepalive && body.length < KEPT_ALIVE_CHARACTERS,
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    });
-    return readReply(response);
+    };
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    // Browsers before 2024 lack AbortSignal.any and AbortSignal.timeout.
+    return settle(signal, (done, over, fail) => {
+      timer = setTimeout(() => fail(new DOMException("No answer.", "TimeoutError")), LOST_AFTER_SECONDS * 1000);
+      fetch(endpoint, { ...options, signal: over.signal }).then(readReply).then(done, fail);
+    }).finally(() => clearTimeout(timer));
   };
+  request.renew = async () => {
+    if (typeof csrfToken !== "string") return;
+    const response = await fetch(csrfUrl, { credentials: "same-origin" }).catch(() => null);
+    csrfToken = (await response?.json().catch(() => null))?.csrfToken ?? csrfToken;
+  };
+  return request;
+}
+
+/** @template T @param {T | (() => T | Promise<T>)} value */
+function valueOf(value) {
+  return typeof value === "function" ? /** @type {() => T | Promise<T>} */ (value)() : value;
 }
 
 /** @param {Response} response */
@@ -42,10 +60,9 @@ async function readReply(response) {
   const reply = await response.json().catch(rethrowLost);
   if (response.ok && reply?.data && !reply.errors?.length) return reply.data;
   const [problem] = reply?.errors ?? [];
-  if (!problem || response.status >= 500 || response.status === 429) {
-    throw httpError(response.status, response.headers.get("Retry-After"));
-  }
-  throw new UploadError({ code: problem.extensions?.code ?? "GRAPHQL_ERROR", message: problem.message });
+  const { status } = response;
+  if (!problem || status >= 500 || status === 429) throw httpError(status, response.headers.get("Retry-After"));
+  throw new UploadError({ code: problem.extensions?.code ?? "GRAPHQL_ERROR", message: problem.message, status });
 }
 
 /** What is no JSON has a status that says more; a connection lost half way is passed on. @param {unknown} cause */
@@ -56,6 +73,10 @@ function rethrowLost(cause) {
 /** The upload mutations, repeated while that may help. */
 export class Api {
   #request;
+  /** Of an upload of the user for whom this page uploads. @type {string | null | undefined} */
+  #knownToken;
+  /** Why the credentials were renewed, until it is known that they are the same user's. @type {UploadError | null} */
+  #doubt = null;
 
   /** @param {GraphQLRequest} request */
   constructor(request) {
@@ -63,27 +84,41 @@ export class Api {
   }
 
   /**
-   * Waits out UPLOAD_IN_PROGRESS, repeats what is retryable at most five times, throws an UploadError for the rest.
+   * Waits out UPLOAD_IN_PROGRESS, repeats what is retryable at most five times or as long as there is patience, renews
+   * credentials once, throws an UploadError for the rest.
    * Every one of the mutations may be repeated: initiateUpload through its idempotency key. finalizeUpload outlives the
    * page: a tab that closes once its bytes are sent loses nothing.
    * @param {keyof typeof DOCUMENTS} name
    * @param {Record<string, unknown>} input
-   * @param {{signal?: AbortSignal, log?: (record: RequestRecord) => void}} [options]
+   * @param {CallOptions} [options]
    * @returns {Promise<Payload>}
    */
-  async call(name, input, { signal, log } = {}) {
-    for (let attempt = 0; ; ) {
+  async call(name, input, { signal, log, patienceSeconds = 0 } = {}) {
+    const patience = new Patience();
+    for (let isRenewed = false; ; ) {
+      if (name === "initiateUpload") await this.#confirmUser();
       const { payload, error } = await this.#once(name, input, { signal, log });
       if (!error) return /** @type {Payload} */ (payload);
       signal?.throwIfAborted();
-      const busy = error.code === "UPLOAD_IN_PROGRESS";
-      const pause = error.retryAfterSeconds ?? (busy ? 1 : 0);
-      if (!busy && (!error.retryable || attempt === RETRY_LIMIT || pause > LONGEST_PAUSE_SECONDS)) throw error;
-      await wait(busy ? pause : Math.max(pause, backoffSeconds(attempt++)), signal);
+      const pause = error.retryAfterSeconds ?? 0;
+      if (error.code === "UPLOAD_IN_PROGRESS") await wait(pause || 1, signal);
+      else if (isAboutCredentials(error) && this.#request.renew && !isRenewed) {
+        isRenewed = true;
+        this.#doubt = error;
+        await this.#request.renew();
+      } else if (pause > LONGEST_PAUSE_SECONDS) throw error;
+      else await patience.wait(error, patienceSeconds, signal, pause);
     }
   }
 
-  /** @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {{signal?: AbortSignal, log?: (record: RequestRecord) => void}} options */
+  /** Another user may have signed in meanwhile. The server knows an upload by its token only for the user who began it. */
+  async #confirmUser() {
+    if (this.#doubt) await this.#request.renew?.();
+    if (this.#doubt && this.#knownToken) await this.#once("refreshUpload", { uploadToken: this.#knownToken }, {});
+    if (this.#doubt) throw this.#doubt;
+  }
+
+  /** @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {CallOptions} options */
   async #once(name, input, { signal, log }) {
     const started = performance.now();
     /** @type {Payload | null} */
@@ -95,6 +130,8 @@ export class Api {
       payload = /** @type {Payload | null} */ ((await this.#request(DOCUMENTS[name], { input }, options))?.[name] ?? null);
       if (!payload) throw new Error("The answer holds no data.");
       if (!payload.instructions && payload.errors.length) error = new UploadError(payload.errors[0]);
+      if (payload.file) this.#doubt = null;
+      this.#knownToken = payload.files?.find(({ uploadToken }) => uploadToken)?.uploadToken ?? payload.uploadToken ?? this.#knownToken;
     } catch (cause) {
       error = UploadError.from(cause);
     }
@@ -102,4 +139,9 @@ export class Api {
     log?.({ kind: "graphql", name, milliseconds, error: error && error.message, input, reply: payload });
     return { payload, error };
   }
+}
+
+/** @param {UploadError} error */
+function isAboutCredentials({ code, status }) {
+  return status === 401 || code === "CSRF_FAILED" || code === "UNAUTHENTICATED";
 }

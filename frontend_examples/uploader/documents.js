@@ -2,11 +2,15 @@
 
 const ERRORS = "errors { code message field retryable retryAfterSeconds }";
 
+/** What a reserved file is asked for: each field costs the server, times fifty. */
+const RESERVED = "file { id originalFilename fileSize uploadStatus expiresAt }";
+
 const STORED = `file {
     id filename originalFilename filePath fileSize contentType uploadStatus failureReason
     checksum checksumVerified metadata isPublic created expiresAt permalink downloadUrl
-  }
-  instructions {
+  }`;
+
+const INSTRUCTIONS = `instructions {
     requests { partNumber offset length method url headers { name value } fields { name value } fileField successStatus }
     ordered maxConcurrency partSize totalParts hasMore expiresAt
   }`;
@@ -21,9 +25,9 @@ function mutation(name, selection) {
 export const DOCUMENTS = {
   initiateUpload: mutation(
     "initiateUpload",
-    `files { index uploadToken ${STORED} ${ERRORS} } fileManager { id name backendType }`,
+    `files { index uploadToken ${RESERVED} ${INSTRUCTIONS} ${ERRORS} } fileManager { id name backendType }`,
   ),
-  refreshUpload: mutation("refreshUpload", `uploadToken ${STORED}`),
-  finalizeUpload: mutation("finalizeUpload", STORED),
+  refreshUpload: mutation("refreshUpload", `uploadToken ${STORED} ${INSTRUCTIONS}`),
+  finalizeUpload: mutation("finalizeUpload", `${STORED} ${INSTRUCTIONS}`),
   abortUpload: mutation("abortUpload", ""),
 };

@@ -1,22 +1,21 @@
-/** @import {FileUploaderOptions, UploadErrorFacts, UploadOptions, UploadResult, UploadTicket} from "./types.js" */
+/** @import {FileUploaderOptions, RemoteFile, Unfinished, UploadOptions, UploadResult, UploadTicket} from "./types.js" */
+/** @import {Engine} from "./sender.js" */
 import { Api, fetchRequest } from "./api.js";
-import { checksumOf } from "./checksum.js";
 import { UploadError } from "./errors.js";
-import { Memory } from "./memory.js";
-import { inParallel } from "./retry.js";
+import { keyOf, Memory } from "./memory.js";
+import { overall } from "./progress.js";
+import { Places, placesByHost } from "./queue.js";
+import { Tickets } from "./tickets.js";
 import { sendRequest } from "./transport.js";
 import { Upload } from "./upload.js";
-
-/** A ticket, or the answer of refresh. @typedef {Partial<Pick<UploadTicket, "file" | "uploadToken" | "instructions" | "errors">>} Reserved */
 
 export { fetchRequest } from "./api.js";
 export { UploadError } from "./errors.js";
 export { sendRequest } from "./transport.js";
 export { Upload } from "./upload.js";
 
-const FILES_PER_REQUEST = 50;
-/** Also the batch when checksums are asked for: no file waits for the hashes of fifty others. */
-const FILES_AT_ONCE = 3;
+/** Browsers open six connections to a host with HTTP/1.1: the API, where it is the same host, needs some of them. */
+const REQUESTS_PER_HOST = 4;
 
 /**
  * Uploads files straight to the storage that the server names, whatever its kind.
@@ -25,38 +24,64 @@ const FILES_AT_ONCE = 3;
  */
 export class FileUploader {
   #api;
-  #send;
   #memory;
-  /** Two uploads of one file must not go on from the same remembered token. @type {Set<string>} */
-  #tokensInUse = new Set();
+  /** @type {Engine} */
+  #engine;
+  /** Those of the running uploads, by local file and target. @type {Map<string, Upload>} */
+  #running = new Map();
+  /** Since nothing was on its way. @type {Set<Upload>} */
+  #uploads = new Set();
 
   /** @param {string | FileUploaderOptions} options  a CSRF token alone is enough */
   constructor(options = {}) {
     const settings = typeof options === "string" ? { csrfToken: options } : options;
-    this.#api = new Api(settings.request ?? fetchRequest(settings));
-    this.#send = settings.send ?? sendRequest;
-    this.#memory = new Memory(settings.storage);
+    const { request = fetchRequest(settings), send = sendRequest, storage, filesAtOnce = 3, requestsPerHost = REQUESTS_PER_HOST, patienceSeconds = 300 } = settings;
+    this.#api = new Api(request);
+    this.#memory = new Memory(storage);
+    this.#engine = { api: this.#api, send, files: new Places(filesAtOnce), placesOf: placesByHost(requestsPerHost), patienceSeconds };
+  }
+
+  /** All files together since nothing was on its way: never goes backwards. */
+  get progress() {
+    return overall(this.#uploads);
+  }
+
+  /** The uploads behind `progress`, to pause or cancel all of them. */
+  get uploads() {
+    return [...this.#uploads];
   }
 
   /**
-   * Uploads all of them, at most three at once. Resolves with one `{file, error}` per input, in the order of the input:
-   * one failure hides no other. Rejects only when the server refused to start any (not signed in, no file manager).
-   * A file that was left unfinished before is gone on with.
+   * Uploads all of them, in one queue with those of other calls. Resolves with one result per input, in the order of the
+   * input: one failure hides no other. Rejects only when the server refused to start any (not signed in, no file manager).
+   * A file that was left unfinished before is gone on with; one that is on its way already is not sent twice.
    * @param {Iterable<File>} files
    * @param {UploadOptions} [options]
    * @returns {Promise<UploadResult[]>}
    */
   async uploadFiles(files, options = {}) {
-    const uploads = Array.from(files, (file) => this.#open(file));
+    options.signal?.throwIfAborted();
+    /** @type {Map<File, Upload>} */
+    const opened = new Map();
+    const chosen = [...files];
+    for (const file of chosen) opened.set(file, opened.get(file) ?? this.#find(file, options) ?? new Upload(file, this.#engine));
+    const uploads = chosen.map((file) => /** @type {Upload} */ (opened.get(file)));
+    if (this.uploads.every(({ ended }) => ended)) this.#uploads.clear();
+    const fresh = new Set(uploads.filter((upload) => !this.#uploads.has(upload)));
+    fresh.forEach((upload) => this.#uploads.add(upload));
     uploads.forEach((upload, index) => options.onUpload?.(upload, index));
-    const step = options.checksum ? FILES_AT_ONCE : (options.filesPerRequest ?? FILES_PER_REQUEST);
-    /** @type {unknown} */
-    let refusal;
-    for (let start = 0; start < uploads.length; start += step) {
-      await this.#uploadBatch(uploads.slice(start, start + step), options).catch((cause) => (refusal ??= cause));
-    }
-    if (refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw refusal;
-    return uploads.map(({ remoteFile, error }) => ({ file: error ? null : remoteFile, error }));
+    options.signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()), { once: true });
+    const tickets = new Tickets(fresh, {
+      options,
+      api: this.#api,
+      memory: this.#memory,
+      initiate: (batch, log) =>
+        this.initiateUpload(batch.map(({ file }) => file), { ...options, checksums: batch.map(({ checksum }) => checksum) }, { log }),
+    });
+    for (const upload of fresh) upload.settled = this.#process(upload, options, tickets);
+    await Promise.all(uploads.map(({ settled }) => settled));
+    if (tickets.refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw tickets.refusal;
+    return uploads.map(({ remoteFile, error }) => /** @type {UploadResult} */ ({ file: error ? null : remoteFile, error }));
   }
 
   /**
@@ -67,17 +92,16 @@ export class FileUploader {
    * @param {{log?: Upload["log"]}} [observer]
    */
   initiateUpload(files, { fileManagerId, groupId, metadata, atomic, isPublic, checksums } = {}, observer) {
+    const ofFile = typeof metadata === "function" ? metadata : undefined;
     const input = {
-      files: files.map((file, index) => ({
-        filename: file.name,
-        contentType: file.type,
-        size: file.size,
-        checksum: checksums?.[index],
-        isPublic,
-      })),
+      files: files.map((file, index) => {
+        const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
+        const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
+        return { filename, contentType, size, checksum: checksums?.[index], metadata: own, isPublic };
+      }),
       fileManagerId,
       groupId,
-      metadata,
+      metadata: ofFile ? undefined : metadata,
       atomic,
       idempotencyKey: randomKey(),
     };
@@ -87,110 +111,78 @@ export class FileUploader {
   /** Sends the bytes of one file as its ticket says, until nothing is missing. Throws what was refused. @param {File} file @param {UploadTicket} ticket */
   async uploadFile(file, ticket) {
     if (ticket.errors.length) throw new UploadError(ticket.errors[0]);
-    const upload = this.#open(file);
+    const upload = new Upload(file, this.#engine);
     upload.adopt(ticket);
-    if (ticket.instructions) await upload.send(ticket.instructions);
+    try {
+      if (ticket.instructions) await upload.sender.send(ticket.instructions);
+    } finally {
+      upload.rest();
+    }
   }
 
   /**
    * Has the upload verified and published. Throws when it is refused; `instructions` in the answer tell what is missing.
    * @param {string} uploadToken
-   * @param {File} file
+   * @param {{size: number}} file
    * @param {{checksum?: string, metadata?: Record<string, unknown>}} [facts]
    */
   finalizeUpload(uploadToken, file, facts) {
     return this.#api.call("finalizeUpload", { uploadToken, fileSize: file.size, ...facts });
   }
 
-  /** @param {File} file */
-  #open(file) {
-    return new Upload(this.#api, file, this.#send);
+  /** What this browser may go on with when the same file is chosen again. @returns {Unfinished[]} */
+  unfinished() {
+    return this.#memory.list().map(([, unfinished]) => unfinished);
   }
 
-  /** @param {Upload[]} uploads @param {UploadOptions} options */
-  async #uploadBatch(uploads, options) {
-    /** @type {Map<Upload, Reserved>} */
-    const tickets = new Map();
-    await inParallel(uploads, FILES_AT_ONCE, async (upload) => {
+  /** Finishes those whose bytes are all stored, which needs no file. Resolves with what is completed now. @returns {Promise<RemoteFile[]>} */
+  async finishStored() {
+    const completed = [];
+    for (const [key, unfinished] of this.#memory.list()) {
+      if (!unfinished.isStored || this.#running.has(key)) continue;
       try {
-        const ticket = await this.#prepare(upload, options);
-        if (ticket) tickets.set(upload, ticket);
-      } catch (cause) {
-        upload.fail(cause);
-      }
-    });
-    const fresh = uploads.filter((upload) => !upload.ended && !tickets.has(upload));
-    const initiated = this.#initiate(fresh, options, tickets);
-    await initiated.catch((cause) => fresh.forEach((upload) => upload.fail(cause)));
-    await inParallel([...tickets], FILES_AT_ONCE, ([upload, ticket]) => this.#finish(upload, ticket, options));
-    await initiated;
-  }
-
-  /** Goes on with an unfinished upload, else hashes. @param {Upload} upload @param {UploadOptions} options @returns {Promise<Reserved | null>} */
-  async #prepare(upload, options) {
-    const { file, signal } = upload;
-    if (options.resumeFileId) return this.#refresh(upload, { fileId: options.resumeFileId });
-    const uploadToken = this.#memory.find(file, options);
-    if (uploadToken && !this.#tokensInUse.has(uploadToken)) {
-      this.#tokensInUse.add(uploadToken);
-      try {
-        return await this.#refresh(upload, { uploadToken });
-      } catch (cause) {
-        this.#tokensInUse.delete(uploadToken);
-        if (UploadError.from(cause).retryable) throw cause;
+        const { file, instructions } = await this.finalizeUpload(unfinished.uploadToken, { size: unfinished.fileSize });
+        if (file && !instructions) completed.push(file);
+        if (instructions) this.#memory.keep(key, { ...unfinished, isStored: false });
+        else this.#memory.forget(key, unfinished.uploadToken);
+      } catch {
+        // It stays unfinished, as it was.
       }
     }
-    if (options.checksum) {
-      upload.enter("hashing");
-      upload.checksum = await checksumOf(file, options.checksum, signal);
-    }
-    return null;
+    return completed;
   }
 
-  /** @param {Upload} upload @param {{uploadToken?: string, fileId?: string}} input @returns {Promise<Reserved>} */
-  async #refresh(upload, input) {
-    upload.enter("starting");
-    const reply = await this.#api.call("refreshUpload", input, upload);
-    if (reply.file && reply.file.fileSize !== upload.file.size) throw new UploadError(OTHER_FILE);
-    return { ...reply, uploadToken: reply.uploadToken ?? input.uploadToken };
+  /** For sign-out: the next user of this browser learns nothing of unfinished uploads. */
+  forgetUnfinished() {
+    this.#memory.clear();
   }
 
-  /** @param {Upload[]} uploads @param {UploadOptions} options @param {Map<Upload, Reserved>} tickets */
-  async #initiate(uploads, options, tickets) {
-    if (!uploads.length) return;
-    uploads.forEach((upload) => upload.enter("starting"));
-    const checksums = uploads.map(({ checksum }) => checksum);
-    /** @type {Upload["log"]} */
-    const log = (record) => uploads.forEach((upload) => upload.log(record));
-    const { files } = await this.initiateUpload(uploads.map(({ file }) => file), { ...options, checksums }, { log });
-    uploads.forEach((upload, index) => tickets.set(upload, files?.[index] ?? {}));
+  /** The upload of the same file that is on its way. @param {File} file @param {UploadOptions} options */
+  #find(file, options) {
+    const upload = this.#running.get(keyOf(file, options));
+    const isAnother = options.resumeFileId && upload?.remoteFile?.id !== options.resumeFileId;
+    return upload?.ended || isAnother ? undefined : upload;
   }
 
-  /** @param {Upload} upload @param {Reserved} ticket @param {UploadOptions} options */
-  async #finish(upload, ticket, options) {
-    const { uploadToken, file } = ticket;
+  /** @param {Upload} upload @param {UploadOptions} options @param {Tickets} tickets */
+  async #process(upload, options, tickets) {
+    const key = keyOf(upload.file, options);
+    this.#running.set(key, upload);
     try {
-      if (!uploadToken && file?.uploadStatus !== "COMPLETED") throw new UploadError(ticket.errors?.[0] ?? BATCH_REFUSED);
-      upload.adopt(ticket);
-      if (uploadToken) {
-        this.#tokensInUse.add(uploadToken);
-        this.#memory.keep(upload.file, options, uploadToken);
-      }
-      await upload.run(ticket.instructions);
+      await upload.turn();
+      const { instructions } = await tickets.take(upload);
+      if (upload.ended) return;
+      await upload.sender.run(instructions, () => tickets.remember(upload, true));
     } catch (cause) {
       upload.fail(cause);
     } finally {
+      upload.rest();
       // A failed one stays: what ended it may pass, as a session that ended; else the server says so and it starts anew.
-      if (upload.state !== "failed") this.#memory.forget(upload.file, options, uploadToken);
-      this.#tokensInUse.delete(uploadToken ?? "");
+      if (upload.state !== "failed") this.#memory.forget(key, upload.uploadToken);
+      if (this.#running.get(key) === upload) this.#running.delete(key);
     }
   }
 }
-
-/** @type {UploadErrorFacts} */
-const OTHER_FILE = { code: "FILE_MISMATCH", message: "This is another file: its size differs." };
-/** @type {UploadErrorFacts} */
-const BATCH_REFUSED = { code: "BATCH_REFUSED", message: "Another file of the batch was refused." };
 
 /** 128 random bits; randomUUID is missing where a page is not served securely. */
 function randomKey() {

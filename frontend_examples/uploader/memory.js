@@ -1,8 +1,10 @@
-/** @import {UploadOptions} from "./types.js" */
+/** @import {Unfinished, UploadOptions} from "./types.js" */
 
 /** Where an upload goes: one that goes elsewhere is another. @typedef {Pick<UploadOptions, "fileManagerId" | "groupId">} Target */
 
-/** Tokens of unfinished uploads by local file and target. A token is of use only to the user who started the upload. */
+const PREFIX = "fileman:";
+
+/** Unfinished uploads by local file and target, until they expire. A token is of use only to the user who started the upload. */
 export class Memory {
   #storage;
 
@@ -11,29 +13,54 @@ export class Memory {
     this.#storage = storage === undefined ? localStorageOrNull() : storage;
   }
 
-  /** @param {File} file @param {Target} target @param {string} uploadToken */
-  keep(file, target, uploadToken) {
+  /** @param {string} key @param {Unfinished} unfinished */
+  keep(key, unfinished) {
     try {
-      this.#storage?.setItem(keyOf(file, target), uploadToken);
+      this.#storage?.setItem(key, JSON.stringify(unfinished));
     } catch {
       // A full storage costs the resume after a reload, not the upload.
     }
   }
 
-  /** @param {File} file @param {Target} target */
-  find(file, target) {
-    return this.#storage?.getItem(keyOf(file, target));
+  /** @param {string} key @returns {Unfinished | null} */
+  find(key) {
+    /** @type {Unfinished | null} */
+    let found = null;
+    try {
+      found = JSON.parse(this.#storage?.getItem(key) ?? "null");
+    } catch {
+      // What another version wrote is of no use.
+    }
+    return found && Date.parse(found.expiresAt ?? "") > Date.now() ? found : null;
   }
 
-  /** Unless another upload of the file is remembered by now. @param {File} file @param {Target} target @param {unknown} uploadToken */
-  forget(file, target, uploadToken) {
-    if (this.find(file, target) === uploadToken) this.#storage?.removeItem(keyOf(file, target));
+  /** Unless another upload of the file is remembered by now. @param {string} key @param {unknown} uploadToken */
+  forget(key, uploadToken) {
+    if (this.find(key)?.uploadToken === uploadToken) this.#storage?.removeItem(key);
+  }
+
+  /** Those that have not expired; the others are removed. @returns {[key: string, unfinished: Unfinished][]} */
+  list() {
+    return this.#keys().flatMap((key) => {
+      const found = this.find(key);
+      if (!found) this.#storage?.removeItem(key);
+      return found ? [[key, found]] : [];
+    });
+  }
+
+  clear() {
+    for (const key of this.#keys()) this.#storage?.removeItem(key);
+  }
+
+  #keys() {
+    const { length = 0 } = this.#storage ?? {};
+    return Array.from({ length }, (_, index) => this.#storage?.key(index) ?? "").filter((key) => key.startsWith(PREFIX));
   }
 }
 
 /** @param {File} file @param {Target} target */
-export function keyOf({ name, size, lastModified }, { fileManagerId, groupId }) {
-  return ["fileman:" + name, size, lastModified, fileManagerId, groupId].join("|");
+export function keyOf({ name, size, lastModified, webkitRelativePath }, { fileManagerId, groupId }) {
+  return [PREFIX + (webkitRelativePath || name), size, lastModified, fileManagerId, groupId].join("|");
 }
 
 /** Reading the property throws where storage is blocked. */

@@ -1,8 +1,10 @@
 /** @import {SendRequest, UploadRequest} from "./types.js" */
 import { UploadError } from "./errors.js";
 
-/** A connection that stays silent this long counts as lost. */
+/** A connection that stays silent this long between its first byte and its last counts as lost. */
 const SILENT_SECONDS = 60;
+/** After the last byte: much of it may still be in buffers on its way. */
+const ANSWER_SECONDS = 300;
 
 /** @param {UploadRequest} request @param {File} file */
 export function bodyOf({ offset, length, fields, fileField }, file) {
@@ -24,19 +26,21 @@ export function sendRequest(request, file, { signal, onProgress }) {
     signal.throwIfAborted();
     const xhr = new XMLHttpRequest();
     const stop = () => xhr.abort();
-    const lost = () => void lostConnection(request, file).then(reject);
-    /** @type {ReturnType<typeof setTimeout>} */
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let silence;
-    const listen = () => {
+    const lost = () => void lostConnection(request, file, silence !== undefined).then(reject);
+    // Not before the first byte: the request may wait for a connection, which the browser gives up by itself.
+    const listen = (seconds = SILENT_SECONDS) => {
       clearTimeout(silence);
-      silence = setTimeout(stop, SILENT_SECONDS * 1000);
+      silence = setTimeout(stop, seconds * 1000);
     };
     xhr.open(request.method, request.url);
     for (const { name, value } of request.headers) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => {
-      listen();
+      if (event.loaded > 0) listen();
       onProgress(Math.min(event.loaded, request.length));
     };
+    xhr.upload.onload = () => listen(ANSWER_SECONDS);
     xhr.onload = () => resolve(xhr.status);
     xhr.onerror = lost;
     xhr.onabort = () => (signal.aborted ? reject(signal.reason) : lost());
@@ -45,16 +49,16 @@ export function sendRequest(request, file, { signal, onProgress }) {
       signal.removeEventListener("abort", stop);
     };
     signal.addEventListener("abort", stop);
-    listen();
     xhr.send(bodyOf(request, file));
   });
 }
 
-/** A refusal by CORS and a file that changed on disk look like a lost network; the last can be told apart. @param {UploadRequest} request @param {File} file */
-async function lostConnection({ offset }, file) {
+/** A refusal by CORS and a file that changed on disk look like a lost network; the last can be told apart. @param {UploadRequest} request @param {File} file @param {boolean} wasReached */
+async function lostConnection({ offset }, file, wasReached) {
   try {
     await file.slice(offset, offset + 1).arrayBuffer();
-    return new UploadError({ code: "NETWORK_ERROR", message: "The storage could not be reached (network or CORS).", retryable: true });
+    const message = wasReached ? "The connection to the storage was lost." : "The storage could not be reached (network or CORS).";
+    return new UploadError({ code: "NETWORK_ERROR", message, retryable: true });
   } catch (cause) {
     return new UploadError({ code: "FILE_CHANGED", message: "The file changed or cannot be read. Choose it again." }, cause);
   }

@@ -41,6 +41,7 @@
  * @property {string[] | null} [field]  path into the input
  * @property {boolean} [retryable]  true: the same request may succeed later
  * @property {number | null} [retryAfterSeconds]
+ * @property {number | null} [status]  of the HTTP response
  */
 
 /**
@@ -65,7 +66,8 @@
  */
 
 /**
- * One file's place in a batch: a file with instructions, or errors.
+ * One file's place in a batch: a file with instructions, or errors. Of the file it has only `id`, `originalFilename`,
+ * `fileSize`, `uploadStatus` and `expiresAt`.
  * @typedef {object} UploadTicket
  * @property {number} index
  * @property {RemoteFile | null} file
@@ -73,6 +75,8 @@
  * @property {UploadInstructions | null} instructions
  * @property {UploadErrorFacts[]} errors
  */
+
+/** A ticket, or the answer of refresh. @typedef {Partial<Pick<UploadTicket, "file" | "uploadToken" | "instructions" | "errors">>} Ticket */
 
 /**
  * What every mutation answers; which of the rest is there depends on the mutation.
@@ -87,12 +91,10 @@
  */
 
 /**
- * Sends one GraphQL document and resolves with its `data`; rejects on anything else.
- * @callback GraphQLRequest
- * @param {string} document
- * @param {Record<string, unknown>} variables
- * @param {{signal?: AbortSignal, keepalive?: boolean}} [options]  keepalive: the request should outlive the page
- * @returns {Promise<any>}
+ * Sends one GraphQL document and resolves with its `data`; rejects on anything else. keepalive: the request should
+ * outlive the page. `renew` gets new credentials, after the server refused those of a request.
+ * @typedef {((document: string, variables: Record<string, unknown>, options?: {signal?: AbortSignal, keepalive?: boolean}) => Promise<any>)
+ *   & {renew?: () => Promise<void>}} GraphQLRequest
  */
 
 /**
@@ -106,45 +108,56 @@
 
 /**
  * @typedef {object} FileUploaderOptions
- * @property {string | (() => string)} [csrfToken]  sent as X-CSRFToken by the default request
+ * @property {string | (() => string | Promise<string>)} [csrfToken]  sent as X-CSRFToken by the default request
+ * @property {string} [csrfUrl]  returns a new token when that string is refused; "/fileman/csrf/"
  * @property {string} [endpoint]  of the default request; "/graphql"
- * @property {Record<string, string>} [headers]  of the default request, for example Authorization
+ * @property {Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)} [headers]  of the default
+ *   request, for example Authorization; a function is called for each request
  * @property {GraphQLRequest} [request]  instead of the default one: Apollo, urql, anything
  * @property {SendRequest} [send]  instead of XMLHttpRequest, for one slice
  * @property {Storage | null} [storage]  where unfinished uploads are remembered; localStorage, null: nowhere
+ * @property {number} [filesAtOnce]  3
+ * @property {number} [requestsPerHost]  over all files; 4
+ * @property {number} [patienceSeconds]  how long it goes on trying without progress once bytes went out; 300
  */
 
 /**
  * @typedef {object} UploadOptions
  * @property {string} [fileManagerId]
  * @property {string} [groupId]
- * @property {Record<string, unknown>} [metadata]  of every file
+ * @property {Record<string, unknown> | ((file: File) => Record<string, unknown> | undefined)} [metadata]  of every file, or of each
  * @property {boolean} [isPublic]
  * @property {number} [filesPerRequest]  at most the file manager's `maxFilesPerBatch`; 50
  * @property {boolean} [atomic]  true: one refused file refuses its whole batch
  * @property {"sha256" | "crc32c" | ((file: File) => string | undefined | Promise<string | undefined>)} [checksum]  computed
  *   before the upload; a function answers the algorithm, `<algorithm>:<hex>`, or undefined for none
  * @property {string} [resumeFileId]  go on with this unfinished file of the signed-in user; for one file at a time
+ * @property {AbortSignal} [signal]  cancels them
  * @property {(upload: import("./upload.js").Upload, index: number) => void} [onUpload]  hands over each file's handle
  *   before anything is sent
  */
 
+/** What became of one file: either of the two is null. @typedef {{file: RemoteFile, error: null} | {file: null, error: import("./errors.js").UploadError}} UploadResult */
+
 /**
- * What became of one file: either of the two is null.
- * @typedef {object} UploadResult
- * @property {RemoteFile | null} file
- * @property {import("./errors.js").UploadError | null} error
+ * An upload that this browser remembers.
+ * @typedef {Pick<UploadOptions, "fileManagerId" | "groupId"> & {fileId: string, filename: string, fileSize: number,
+ *   uploadToken: string, expiresAt: string | null, isStored: boolean}} Unfinished  isStored: only finalizeUpload is missing
  */
 
 /**
  * @typedef {object} Progress
  * @property {number} loadedBytes
+ * @property {number} reachedBytes  the most that loadedBytes has been
  * @property {number} totalBytes
  * @property {number} bytesPerSecond  over the last seconds; 0 while unknown
  * @property {number | null} secondsLeft  null while unknown
+ * @property {boolean} isWaiting  no byte has moved for ten seconds
  * @property {number} partsDone
  * @property {number} partsTotal  0 before the server has planned them
  */
+
+/** @typedef {Pick<Progress, "loadedBytes" | "totalBytes" | "bytesPerSecond" | "secondsLeft">} OverallProgress */
 
 /** @typedef {"queued" | "hashing" | "starting" | "uploading" | "paused" | "verifying" | "completed" | "failed" | "cancelled"} UploadState */
 

@@ -1,33 +1,27 @@
-/** @import {Api} from "./api.js" */
-/** @import {Progress, RemoteFile, RequestRecord, SendRequest, UploadInstructions, UploadRequest, UploadState} from "./types.js" */
+/** @import {RemoteFile, RequestRecord, UploadState} from "./types.js" */
+/** @import {Engine} from "./sender.js" */
 import { UploadError } from "./errors.js";
-import { Meter } from "./progress.js";
-import { backoffSeconds, inParallel, RETRY_LIMIT, wait } from "./retry.js";
+import { Sender } from "./sender.js";
 
 /** @type {UploadState[]} */
 const ENDED = ["completed", "failed", "cancelled"];
-const PAUSED = new UploadError({ code: "PAUSED", message: "Paused.", retryable: true });
 
 /**
- * One file on its way. Fires `change` at every new state and, while bytes flow, at most ten times a second;
- * and `request` (a CustomEvent whose detail is a RequestRecord) after every request made for it.
+ * One file on its way. Fires `change` at every new state and, while it is uploading, at most ten times and at least once a
+ * second; and `request` (a CustomEvent whose detail is a RequestRecord) after every request made for it.
  */
 export class Upload extends EventTarget {
-  #api;
-  #send;
-  #meter;
+  #engine;
   #cancelled = new AbortController();
-  #window = new AbortController();
   /** @type {UploadState} */
   #phase = "queued";
   /** @type {Promise<void> | null} */
   #gate = null;
   #open = () => {};
-  #inParallel = false;
-  #held = -1;
-  #stalls = 0;
-  /** What went wrong in the last window. @type {UploadError | null} */
-  #failure = null;
+  /** Gives the place among the files back. @type {(() => void) | null} */
+  #leave = null;
+  /** @type {Promise<void> | null} */
+  #turning = null;
   /** Secret of the unfinished upload, once there is one. @type {string | null} */
   uploadToken = null;
   /** @type {RemoteFile | null} */
@@ -36,19 +30,24 @@ export class Upload extends EventTarget {
   error = null;
   /** @type {string | undefined} */
   checksum;
+  /** Resolves once it has ended. @type {Promise<void>} */
+  settled = Promise.resolve();
 
-  /** @param {Api} api @param {File} file @param {SendRequest} send */
-  constructor(api, file, send) {
+  /** @param {File} file @param {Engine} engine */
+  constructor(file, engine) {
     super();
-    this.#api = api;
-    this.#send = send;
-    this.#meter = new Meter(file.size);
+    this.#engine = engine;
     this.file = file;
+    this.sender = new Sender(this, engine);
   }
 
   /** @returns {UploadState} */
   get state() {
-    return this.#gate && !this.ended ? "paused" : this.#phase;
+    return this.isPaused && !this.ended ? "paused" : this.#phase;
+  }
+
+  get isPaused() {
+    return this.#gate !== null;
   }
 
   /** True once it is completed, failed or cancelled. */
@@ -56,9 +55,9 @@ export class Upload extends EventTarget {
     return ENDED.includes(this.#phase);
   }
 
-  /** @returns {Progress} */
+  /** The same object until it changes. */
   get progress() {
-    return this.#meter.read(performance.now());
+    return this.sender.meter.progress;
   }
 
   /** Aborts with the cancelling error. */
@@ -68,17 +67,17 @@ export class Upload extends EventTarget {
 
   /** Takes no further part; running ones finish, so that none is sent twice. What is one request only stops at once. */
   pause() {
-    if (this.#gate || this.ended || this.#phase === "verifying") return;
+    if (this.isPaused || this.ended || this.#phase === "verifying") return;
     this.#gate = new Promise((resolve) => (this.#open = resolve));
-    if (!this.#inParallel) this.#window.abort(PAUSED);
-    this.#changed();
+    this.sender.pause();
+    this.rest();
+    this.changed();
   }
 
   resume() {
     this.#gate = null;
-    this.#stalls = 0;
     this.#open();
-    this.#changed();
+    this.changed();
   }
 
   /** Stops at once and tells the server. Resolves when the server has answered. */
@@ -87,16 +86,15 @@ export class Upload extends EventTarget {
     const error = new UploadError({ code: "CANCELLED", message: "Cancelled." });
     this.fail(error);
     this.#cancelled.abort(error);
-    this.#window.abort(error);
     this.#open();
     await this.#abandon();
   }
 
   /** @param {UploadState} state */
   enter(state) {
-    if (this.ended) return;
+    if (this.ended || state === this.#phase) return;
     this.#phase = state;
-    this.#changed();
+    this.changed();
   }
 
   /** Ends it with that error, unless it has ended. @param {unknown} cause @returns {UploadError}  the error it ended with */
@@ -109,119 +107,41 @@ export class Upload extends EventTarget {
   /** @type {(record: RequestRecord) => void} */
   log = (record) => void this.dispatchEvent(new CustomEvent("request", { detail: record }));
 
+  changed() {
+    this.sender.meter.update(performance.now());
+    this.dispatchEvent(new Event("change"));
+  }
+
   /** Takes over what the server reserved. @param {{uploadToken?: string | null, file?: RemoteFile | null}} reserved */
   adopt({ uploadToken, file }) {
     this.uploadToken = uploadToken ?? this.uploadToken;
     this.remoteFile = file ?? this.remoteFile;
     if (this.signal.aborted) void this.#abandon();
+  }
+
+  /** Resolves once it is not paused and has a place among the files that are sent. */
+  turn() {
+    return (this.#turning ??= this.#queueUp().finally(() => (this.#turning = null)));
+  }
+
+  /** Gives the place back to other files. */
+  rest() {
+    this.#leave?.();
+    this.#leave = null;
+  }
+
+  async #queueUp() {
+    while (!this.#leave || this.isPaused) {
+      await this.#gate;
+      this.#leave ??= await this.#engine.files.take(this.signal);
+      if (this.isPaused) this.rest();
+    }
     this.signal.throwIfAborted();
-  }
-
-  /** Sends until nothing is missing and the server has verified it, unless it has already. @param {UploadInstructions | null | undefined} instructions */
-  async run(instructions) {
-    if (this.remoteFile?.uploadStatus === "COMPLETED") return this.enter("completed");
-    const { size: fileSize } = this.file;
-    const input = { uploadToken: this.uploadToken, fileSize, ...(this.checksum && { checksum: this.checksum }) };
-    for (let missing = instructions; ; ) {
-      if (missing) await this.send(missing);
-      this.enter("verifying");
-      const reply = await this.#call("finalizeUpload", input);
-      missing = reply.instructions;
-      if (missing) continue;
-      this.remoteFile = reply.file ?? null;
-      return this.enter("completed");
-    }
-  }
-
-  /** Sends until the storage holds every byte; verifies nothing. @param {UploadInstructions} instructions */
-  async send(instructions) {
-    this.enter("uploading");
-    for (let missing = /** @type {UploadInstructions | null | undefined} */ (instructions); missing; ) {
-      const failure = (this.#failure = await this.#sendWindow(missing));
-      await this.#gate;
-      this.signal.throwIfAborted();
-      if (!failure && !missing.hasMore) return;
-      if (failure && failure !== PAUSED) await this.#backOff(failure);
-      const reply = await this.#call("refreshUpload", { uploadToken: this.uploadToken });
-      this.adopt(reply);
-      missing = reply.instructions;
-    }
-  }
-
-  /** @param {UploadInstructions} instructions @returns {Promise<UploadError | null>}  the first failure */
-  async #sendWindow(instructions) {
-    this.#begin(instructions);
-    /** @type {UploadError | null} */
-    let failure = null;
-    await inParallel(instructions.requests, this.#inParallel ? instructions.maxConcurrency : 1, async (request) => {
-      await this.#gate;
-      if (failure || this.signal.aborted) return;
-      failure = (await this.#sendPart(request)) ?? failure;
-    });
-    return failure;
-  }
-
-  /** @param {UploadInstructions} instructions */
-  #begin(instructions) {
-    this.#window = new AbortController();
-    this.#inParallel = !instructions.ordered && instructions.totalParts > 1;
-    this.#meter.begin(instructions);
-    const { loadedBytes } = this.progress;
-    this.#stalls = loadedBytes > this.#held ? 0 : this.#stalls + 1;
-    this.#held = Math.max(this.#held, loadedBytes);
-    if (this.#stalls < RETRY_LIMIT) return this.#changed();
-    throw this.#failure ?? new UploadError({ code: "NO_PROGRESS", message: "The storage kept nothing.", retryable: true });
-  }
-
-  /** @param {UploadRequest} request @returns {Promise<UploadError | null>} */
-  async #sendPart(request) {
-    const started = performance.now();
-    const { signal } = this.#window;
-    let status = 0;
-    /** @type {UploadError | null} */
-    let error = null;
-    try {
-      status = await this.#send(request, this.file, { signal, onProgress: (sent) => this.#flow(request, sent) });
-      if (request.successStatus.includes(status)) this.#meter.finished(request);
-      else error = refusal(status);
-    } catch (cause) {
-      error = UploadError.from(cause);
-    }
-    if (error) this.#meter.sent(request, 0);
-    const milliseconds = Math.round(performance.now() - started);
-    this.log({ kind: "storage", name: request.method, milliseconds, error: error && error.message, request, status });
-    return error;
-  }
-
-  /** @param {UploadError} failure */
-  async #backOff(failure) {
-    if (!failure.retryable) throw failure;
-    await wait(backoffSeconds(this.#stalls), this.signal);
-  }
-
-  /** @param {UploadRequest} request @param {number} sentBytes */
-  #flow(request, sentBytes) {
-    this.#meter.sent(request, sentBytes);
-    if (this.#meter.isDue(performance.now())) this.#changed();
   }
 
   /** What the server does not hear of lapses by itself at its deadline. */
   async #abandon() {
     if (!this.uploadToken) return;
-    await this.#api.call("abortUpload", { uploadToken: this.uploadToken }, { log: this.log }).catch(() => {});
+    await this.#engine.api.call("abortUpload", { uploadToken: this.uploadToken }, { log: this.log }).catch(() => {});
   }
-
-  /** @param {Parameters<Api["call"]>[0]} name @param {Record<string, unknown>} input */
-  #call(name, input) {
-    return this.#api.call(name, input, { signal: this.signal, log: this.log });
-  }
-
-  #changed() {
-    this.dispatchEvent(new Event("change"));
-  }
-}
-
-/** @param {number} status */
-function refusal(status) {
-  return new UploadError({ code: "STORAGE_REFUSED", message: `The storage answered with status ${status}.`, retryable: true });
 }

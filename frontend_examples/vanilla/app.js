@@ -15,7 +15,7 @@ const announcer = new Announcer(byId("status", HTMLElement));
 const say = announcer.say.bind(announcer);
 const lab = new FailureLab(say);
 const uploader = new FileUploader({ request, send: lab.send });
-const list = new FileList(server, say, start);
+const list = new FileList(server, say, start, uploader);
 /** @type {StorageChooser | null} */
 let storages = null;
 
@@ -34,6 +34,8 @@ function start(files, row) {
     filesPerRequest: storages?.chosen?.maxFilesPerBatch,
     checksum: lab.checksum ?? (isChecksumWanted ? (/** @type {File} */ file) => server.checksumFor(fileManagerId, file.size) : undefined),
     onUpload: (/** @type {import("../uploader/file-uploader.js").Upload} */ upload) => {
+      // The same file, chosen twice: it has its row.
+      if (list.shows(upload)) return;
       announcer.follow(upload);
       list.add(upload, fileManagerId, row);
     },
@@ -63,6 +65,7 @@ async function welcome(username, fileManagers) {
   showLimits();
   for (const id of ["upload", "files-section", "lab"]) byId(id, HTMLElement).hidden = false;
   await list.load();
+  await list.finishStored();
 }
 
 function showLimits() {
@@ -78,6 +81,7 @@ function showConnection() {
 }
 
 byId("storages", HTMLElement).addEventListener("change", showLimits);
+byId("sign-out", HTMLFormElement).addEventListener("submit", () => uploader.forgetUnfinished());
 byId("reload", HTMLButtonElement).addEventListener("click", () => void open());
 watchDropZone(byId("drop", HTMLElement), byId("files", HTMLInputElement), (files) => storages?.chosen && start(files), say);
 addEventListener("online", showConnection);

@@ -1,4 +1,4 @@
-/** @import {Upload} from "../uploader/file-uploader.js" */
+/** @import {FileUploader, Upload} from "../uploader/file-uploader.js" */
 /** @import {Action} from "./row.js" */
 /** @import {ListedFile, Server} from "./server.js" */
 import { UploadError } from "../uploader/file-uploader.js";
@@ -20,9 +20,12 @@ export class FileList {
   #server;
   #say;
   #start;
+  #uploader;
+  #isSummaryDue = false;
 
-  /** @param {Server} server @param {(sentence: string) => void} say @param {StartUpload} start */
-  constructor(server, say, start) {
+  /** @param {Server} server @param {(sentence: string) => void} say @param {StartUpload} start @param {FileUploader} uploader */
+  constructor(server, say, start, uploader) {
+    this.#uploader = uploader;
     this.#server = server;
     this.#say = say;
     this.#start = start;
@@ -31,7 +34,7 @@ export class FileList {
 
   /** True while leaving the page would interrupt an upload. */
   get isBusy() {
-    return this.#active.length > 0;
+    return this.#uploader.uploads.some(({ ended }) => !ended);
   }
 
   /** The next page of the server's files; one that this page is sending is not listed twice. */
@@ -44,14 +47,25 @@ export class FileList {
     this.#summarise();
   }
 
+  /** Finishes what lacks nothing but its last call, as after a crash: no file is needed for it. */
+  async finishStored() {
+    const ids = (await this.#uploader.finishStored()).map(({ id }) => id);
+    for (const row of this.#rows) if (ids.includes(row.fileId ?? "")) await this.#settle(row);
+  }
+
+  /** True if a row shows that upload. @param {Upload} upload */
+  shows(upload) {
+    return [...this.#rows].some((row) => row.upload === upload);
+  }
+
   /** @param {Upload} upload @param {string | undefined} fileManagerId @param {FileRow} [row]  of an earlier try */
   add(upload, fileManagerId, row = this.#row(upload.file.name)) {
     row.fileManagerId = fileManagerId;
     if (!row.element.isConnected) this.#list.prepend(row.element);
     row.follow(upload);
-    upload.addEventListener("change", () => this.#summarise());
+    upload.addEventListener("change", () => this.#summariseSoon());
     upload.addEventListener("change", () => upload.state === "completed" && void this.#settle(row));
-    this.#summarise();
+    this.#summariseSoon();
   }
 
   /** @param {ListedFile} file */
@@ -131,19 +145,22 @@ export class FileList {
     this.#summarise();
   }
 
-  get #active() {
-    return [...this.#rows].flatMap(({ upload }) => (upload && !upload.ended ? [upload] : []));
+  /** At most four times a second, however many files there are. */
+  #summariseSoon() {
+    if (!this.#isSummaryDue) setTimeout(() => this.#summarise(), 250);
+    this.#isSummaryDue = true;
   }
 
   #summarise() {
-    const active = this.#active;
-    const all = active.map(({ progress }) => progress);
-    const [total, loaded, speed] = /** @type {const} */ (["totalBytes", "loadedBytes", "bytesPerSecond"]).map((key) => all.reduce((sum, progress) => sum + progress[key], 0));
-    const left = speed > 0 ? `, ${secondsText(Math.ceil((total - loaded) / speed))} left` : "";
-    const sentence = `${active.length === 1 ? "1 file" : `${active.length} files`} on the way: ${percent(loaded, total)} % of ${bytesText(total)}${left}`;
+    this.#isSummaryDue = false;
+    const active = this.#uploader.uploads.filter(({ ended }) => !ended);
+    const { loadedBytes, totalBytes, secondsLeft } = this.#uploader.progress;
+    const done = percent(loadedBytes, totalBytes);
+    const left = secondsLeft === null ? "" : `, ${secondsText(secondsLeft)} left`;
+    const sentence = `${active.length === 1 ? "1 file" : `${active.length} files`} on the way: ${done} % of ${bytesText(totalBytes)}${left}`;
     setText(byId("summary", HTMLElement), active.length ? sentence : "");
     this.#total.hidden = active.length < 2;
-    this.#total.value = percent(loaded, total);
+    this.#total.value = done;
     byId("empty", HTMLElement).hidden = this.#rows.size > 0;
   }
 }

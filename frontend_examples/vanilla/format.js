@@ -19,6 +19,11 @@ export function percent(part, whole) {
   return whole ? Math.floor((part / whole) * 100) : 0;
 }
 
+/** A name for the page: characters that turn the direction of text would disguise what comes after them. @param {string} name */
+export function nameText(name) {
+  return name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
 /** @param {string} iso */
 export function dateText(iso) {
   return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -41,8 +46,9 @@ export function limitsText({ maxFileSize, allowedExtensions, allowedMimeTypes })
 }
 
 /** @param {import("../uploader/types.js").Progress} progress @param {boolean} [moving]  false: a speed would mislead */
-export function progressText({ loadedBytes, totalBytes, bytesPerSecond, secondsLeft, partsDone, partsTotal }, moving = true) {
+export function progressText({ loadedBytes, totalBytes, bytesPerSecond, secondsLeft, isWaiting, partsDone, partsTotal }, moving = true) {
   const words = [`${percent(loadedBytes, totalBytes)} %`, `${bytesText(loadedBytes)} of ${bytesText(totalBytes)}`];
+  if (moving && isWaiting) words.push("waiting for the network");
   if (moving && bytesPerSecond > 0) words.push(`${bytesText(bytesPerSecond)}/s`);
   if (moving && secondsLeft !== null && loadedBytes < totalBytes) words.push(`${secondsText(secondsLeft)} left`);
   if (partsTotal > 1) words.push(`${partsDone} of ${partsTotal} parts`);

@@ -3,7 +3,7 @@
 /** @import {ListedFile} from "./server.js" */
 import { Details } from "./details.js";
 import { element, setText } from "./dom.js";
-import { bytesText, dateText, extensionText, percent, progressText } from "./format.js";
+import { bytesText, dateText, extensionText, nameText, percent, progressText } from "./format.js";
 
 /** @typedef {"pause" | "resume" | "retry" | "choose" | "copy" | "cancel" | "discard" | "remove" | "delete"} Action */
 
@@ -55,8 +55,9 @@ export class FileRow {
   /** @type {string | null} */
   permalink = null;
 
-  /** @param {string} name @param {(action: Action, row: FileRow) => void} onAction */
-  constructor(name, onAction) {
+  /** @param {string} rawName @param {(action: Action, row: FileRow) => void} onAction */
+  constructor(rawName, onAction) {
+    const name = nameText(rawName);
     this.name = name;
     this.#bar = element("progress", { max: 100, value: 0, "aria-label": `Progress of ${name}` });
     this.#download = element("a", { class: "button", "aria-label": `Download ${name}`, download: "", hidden: true }, "Download");
@@ -112,8 +113,9 @@ export class FileRow {
   #showUpload(upload) {
     const { state, progress, remoteFile, error } = upload;
     this.fileId = remoteFile?.id ?? this.fileId;
-    this.#bar.value = state === "completed" ? 100 : percent(progress.loadedBytes, progress.totalBytes);
+    this.#bar.value = state === "completed" ? 100 : percent(progress.reachedBytes, progress.totalBytes);
     const giveUp = /** @type {Action} */ (this.fileId ? "discard" : "remove");
+    if (error?.code === "FILE_MISMATCH") return this.#show(state, uploadSentence(upload), ["choose", giveUp]);
     const ways = error?.retryable ? /** @type {Action[]} */ (["retry", giveUp]) : [giveUp];
     this.#show(state, uploadSentence(upload), state === "failed" ? ways : ACTIONS[state]);
   }

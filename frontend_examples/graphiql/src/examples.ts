@@ -13,50 +13,21 @@ mutation InitiateUpload($input: InitiateUploadInput!) {
   initiateUpload(input: $input) {
     success
     files {
-      clientRef
-      uploadToken
-      file {
-        id
-        filename
-        uploadStatus
-        expiresAt
-      }
+      clientRef uploadToken
+      file { id filename uploadStatus expiresAt }
       instructions {
-        ordered
-        maxConcurrency
-        totalParts
-        hasMore
+        ordered maxConcurrency totalParts hasMore
         expiresAt
         requests {
-          partNumber
-          offset
-          length
-          method
-          url
-          headers {
-            name
-            value
-          }
-          fields {
-            name
-            value
-          }
-          fileField
-          successStatus
+          partNumber offset length method url
+          headers { name value }
+          fields { name value }
+          fileField successStatus
         }
       }
-      errors {
-        code
-        message
-        field
-      }
+      errors { code message field }
     }
-    errors {
-      code
-      message
-      field
-      retryable
-    }
+    errors { code message field retryable }
   }
 }
 `;
@@ -70,23 +41,11 @@ mutation FinalizeUpload($input: FinalizeUploadInput!) {
   finalizeUpload(input: $input) {
     success
     file {
-      id
-      filename
-      fileSize
-      contentType
-      uploadStatus
+      id filename fileSize contentType uploadStatus
       downloadUrl
     }
-    instructions {
-      totalParts
-      hasMore
-    }
-    errors {
-      code
-      message
-      retryable
-      retryAfterSeconds
-    }
+    instructions { totalParts hasMore }
+    errors { code message retryable retryAfterSeconds }
   }
 }
 `;
@@ -97,22 +56,12 @@ const FILE = `# 3. One file, by the id that the others show.
 # see it: the two look alike.
 query File($id: ID!) {
   file(id: $id) {
-    id
-    originalFilename
-    filename
-    fileSize
-    contentType
-    uploadStatus
-    failureReason
-    checksum
-    checksumVerified
-    isPublic
-    created
-    completedAt
+    id originalFilename filename fileSize contentType
+    uploadStatus failureReason checksum
+    checksumVerified isPublic created completedAt
     permalink
     downloadUrl(expiresIn: 600, disposition: INLINE)
-    viewerCanUpdate
-    viewerCanDelete
+    viewerCanUpdate viewerCanDelete
   }
 }
 `;
@@ -124,19 +73,11 @@ query Files($first: Int, $after: String) {
   files(first: $first, after: $after) {
     edges {
       node {
-        id
-        originalFilename
-        fileSize
-        contentType
-        uploadStatus
-        created
-        downloadUrl
+        id originalFilename fileSize contentType
+        uploadStatus created downloadUrl
       }
     }
-    pageInfo {
-      hasNextPage
-      endCursor
-    }
+    pageInfo { hasNextPage endCursor }
   }
 }
 `;

@@ -15,13 +15,14 @@ const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
 };
 
 function describe({ state, progress }: UploadSnapshot): string {
-  const { loadedBytes, totalBytes, bytesPerSecond, secondsLeft, partsDone, partsTotal } = progress;
+  const { loadedBytes, totalBytes, bytesPerSecond, secondsLeft, isWaiting, partsDone, partsTotal } = progress;
   if (state !== 'uploading' && state !== 'paused') return `${STATE_TEXT[state]}, ${formatBytes(totalBytes)}`;
   const facts = [`${STATE_TEXT[state]} ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`];
   if (partsTotal > 1) facts.push(`part ${partsDone} of ${partsTotal}`);
   if (state === 'uploading' && secondsLeft !== null) {
     facts.push(`${formatBytes(bytesPerSecond)}/s`, `${formatSeconds(secondsLeft)} left`);
   }
+  if (state === 'uploading' && isWaiting) facts.push('waiting for the network');
   return facts.join(', ');
 }
 

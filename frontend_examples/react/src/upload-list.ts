@@ -58,6 +58,8 @@ export class UploadList {
 
   #start(files: File[], ids: number[], options: UploadOptions = {}): void {
     const onUpload = (upload: Upload, index: number) => {
+      // The same file, added twice: it is in the list.
+      if ([...this.#handles.values()].includes(upload)) return;
       const id = ids[index] as number;
       this.#handles.set(id, upload);
       this.#options.set(id, options);

@@ -13,7 +13,7 @@ export interface FileUploads extends Pick<UploadList, 'add' | 'pause' | 'resume'
  */
 export function useFileUploads(uploader: FileUploader): FileUploads {
   const [list] = useState(() => new UploadList(uploader));
-  const uploads = useSyncExternalStore(list.subscribe, list.getSnapshot);
+  const uploads = useSyncExternalStore(list.subscribe, list.getSnapshot, list.getSnapshot);
   const { add, pause, resume, cancel, retry, remove } = list;
   return { uploads, add, pause, resume, cancel, retry, remove };
 }

@@ -121,12 +121,23 @@ export function failure(code, message, more) {
   return { success: false, file: null, files: [], instructions: null, errors: [error(code, message, more)] };
 }
 
+/** As the uploader remembers it. */
+export function remembered(uploadToken, more) {
+  return JSON.stringify({ uploadToken, fileSize: 10, expiresAt: "2999-01-01T00:00:00Z", ...more });
+}
+
 export function file(name = "a.txt", content = "0123456789") {
   return new File([content], name, { type: "text/plain", lastModified: 1 });
 }
 
 /** localStorage, without a browser. */
 export class MemoryStorage extends Map {
+  get length() {
+    return this.size;
+  }
+  key(index) {
+    return [...this.keys()][index];
+  }
   getItem(key) {
     return this.get(key) ?? null;
   }
@@ -139,7 +150,7 @@ export class MemoryStorage extends Map {
 }
 
 function fileOf({ id, filename, size, status }) {
-  return { id, originalFilename: filename, fileSize: size, uploadStatus: status };
+  return { id, originalFilename: filename, fileSize: size, uploadStatus: status, expiresAt: "2999-01-01T00:00:00Z" };
 }
 
 function aborted(signal) {

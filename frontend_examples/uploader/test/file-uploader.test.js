@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { FileUploader, UploadError } from "../file-uploader.js";
+import { FileUploader } from "../file-uploader.js";
 import { keyOf } from "../memory.js";
-import { failure, FakeServer, file, MemoryStorage } from "./fake-server.js";
+import { failure, FakeServer, file, MemoryStorage, remembered } from "./fake-server.js";
 
 const { random } = Math;
 beforeEach(() => (Math.random = () => 0));
 test.after(() => (Math.random = random));
 
-function uploaderOf(server, storage = null) {
-  return new FileUploader({ request: server.request, send: server.send, storage });
+function uploaderOf(server, storage = null, more = {}) {
+  return new FileUploader({ request: server.request, send: server.send, storage, patienceSeconds: 0, ...more });
 }
 
 function jsonResponse(body, status = 200) {
@@ -160,14 +160,6 @@ test("an upload that the storage refuses for good throws", async () => {
   await assert.rejects(uploader.uploadFile(file(), files[0]), { name: "UploadError", code: "STORAGE_REFUSED" });
 });
 
-test("all uploads are waited for, and one failure hides no other", async () => {
-  const server = new FakeServer();
-  server.fault = async ({ url }) => (url.includes("token-1/") ? 500 : undefined);
-  const results = await uploaderOf(server).uploadFiles([file("bad.txt"), file("good.txt"), file("fine.txt")]);
-  assert.deepEqual(results.map(({ error }) => error?.code ?? "ok"), ["STORAGE_REFUSED", "ok", "ok"]);
-  assert.ok(results[0].error instanceof UploadError);
-});
-
 test("more than fifty files are reserved fifty at a time", async () => {
   const server = new FakeServer();
   const results = await uploaderOf(server).uploadFiles(Array.from({ length: 51 }, (_, index) => file(`${index}.txt`)));
@@ -224,7 +216,7 @@ test("an unfinished upload of the same file is gone on with after a reload", asy
 });
 
 test("a remembered upload that the server no longer knows starts anew", async () => {
-  const storage = new MemoryStorage([[keyOf(file(), {}), "gone"]]);
+  const storage = new MemoryStorage([[keyOf(file(), {}), remembered("gone")]]);
   const server = new FakeServer();
   const [{ error }] = await uploaderOf(server, storage).uploadFiles([file()]);
   assert.equal(error, null);
@@ -233,12 +225,12 @@ test("a remembered upload that the server no longer knows starts anew", async ()
 
 for (const target of [{ fileManagerId: "m2" }, { fileManagerId: "m1", groupId: "g1" }]) {
   test(`a remembered upload is neither gone on with nor forgotten for ${JSON.stringify(target)}`, async () => {
-    const remembered = [keyOf(file(), { fileManagerId: "m1" }), "token-1"];
-    const storage = new MemoryStorage([remembered]);
+    const kept = [keyOf(file(), { fileManagerId: "m1" }), remembered("token-1")];
+    const storage = new MemoryStorage([kept]);
     const server = new FakeServer();
     await uploaderOf(server, storage).uploadFiles([file()], target);
     assert.deepEqual(server.names(), ["initiateUpload", "finalizeUpload"]);
-    assert.deepEqual([...storage], [remembered]);
+    assert.deepEqual([...storage], [kept]);
   });
 }
 
@@ -256,7 +248,7 @@ test("an upload whose session ended half-way is gone on with after the next sign
 });
 
 test("a storage that is away for a while does not cost the remembered upload", async () => {
-  const storage = new MemoryStorage([[keyOf(file(), {}), "token-1"]]);
+  const storage = new MemoryStorage([[keyOf(file(), {}), remembered("token-1")]]);
   const server = new FakeServer();
   await uploaderOf(server).initiateUpload([file()]);
   server.calls = [];
@@ -270,25 +262,14 @@ test("a storage that is away for a while does not cost the remembered upload", a
   assert.deepEqual([stored.id, server.uploads.size], ["file-1", 1]);
 });
 
-test("the end of one upload does not forget a later one of the same file", async () => {
-  const storage = new MemoryStorage();
+test("the same file chosen again while it is on its way is one upload; two files of one choice are two", async () => {
   const server = new FakeServer();
-  const uploader = uploaderOf(server, storage);
-  let goOn = () => {};
-  const held = new Promise((resolve) => (goOn = resolve));
-  server.fault = async ({ url }) => void (url.includes("token-2") && (await held));
-  const [first, second] = [uploader.uploadFiles([file()]), uploader.uploadFiles([file()])];
-  await first;
-  assert.deepEqual([...storage.values()], ["token-2"]);
-  goOn();
-  await second;
-  assert.equal(storage.size, 0);
-});
-
-test("the same file twice in one choice makes two uploads", async () => {
-  const server = new FakeServer();
-  const results = await uploaderOf(server, new MemoryStorage()).uploadFiles([file(), file()]);
-  assert.deepEqual(results.map(({ file: stored }) => stored.id), ["file-1", "file-2"]);
+  const uploader = uploaderOf(server, new MemoryStorage());
+  const chosen = file();
+  const calls = [[chosen], [file()], [chosen, chosen]].map((files) => uploader.uploadFiles(files));
+  assert.deepEqual((await Promise.all(calls)).flat().map(({ file: stored }) => stored.id), Array(4).fill("file-1"));
+  const twice = await uploader.uploadFiles([file(), file()]);
+  assert.deepEqual(twice.map(({ file: stored }) => stored.id), ["file-2", "file-3"]);
 });
 
 test("an upload is resumed by the id of its file, and only with a file of that size", async () => {

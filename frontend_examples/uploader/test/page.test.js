@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytesText, extensionText, limitsText, progressText, secondsText } from "../../vanilla/format.js";
+import { bytesText, extensionText, limitsText, nameText, progressText, secondsText } from "../../vanilla/format.js";
 import { redact, redactUrl } from "../../vanilla/redact.js";
 
 test("query strings and long path segments are taken out of addresses", () => {
@@ -30,6 +30,10 @@ test("sizes and times are short and exact enough", () => {
   assert.deepEqual(["a.pdf", "README", "a.tar.gz", "x.verylong"].map(extensionText), ["PDF", "FILE", "GZ", "FILE"]);
 });
 
+test("a name cannot turn its own direction", () => {
+  assert.equal(nameText("report\u202etxt.exe"), "report\ufffdtxt.exe");
+});
+
 test("limits are told as a sentence", () => {
   const limits = { maxFileSize: 100 * 1024 ** 2, allowedExtensions: [".jpg", "png"], allowedMimeTypes: [] };
   assert.equal(limitsText(limits), "Up to 100 MB each. Types: JPG, PNG.");
@@ -39,5 +43,7 @@ test("limits are told as a sentence", () => {
 test("progress names speed and time only while bytes flow", () => {
   const progress = { loadedBytes: 512, totalBytes: 2048, bytesPerSecond: 512, secondsLeft: 3, partsDone: 1, partsTotal: 4 };
   assert.equal(progressText(progress), "25 % · 512 bytes of 2 KB · 512 bytes/s · 3 s left · 1 of 4 parts");
+  const waiting = { ...progress, bytesPerSecond: 0, secondsLeft: null, isWaiting: true };
+  assert.equal(progressText(waiting), "25 % · 512 bytes of 2 KB · waiting for the network · 1 of 4 parts");
   assert.equal(progressText(progress, false), "25 % · 512 bytes of 2 KB · 1 of 4 parts");
 });

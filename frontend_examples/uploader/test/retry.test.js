@@ -17,7 +17,7 @@ test("a wait ends at once with the reason when it is aborted", async () => {
   await assert.rejects(waiting, { message: "enough" });
 });
 
-for (const name of ["visibilitychange", "pagehide"]) {
+for (const name of ["online", "visibilitychange", "pagehide"]) {
   test(`a wait ends at ${name}, and then listens no longer`, async (t) => {
     const added = [];
     globalThis.addEventListener = (...listener) => added.push(listener);
@@ -26,7 +26,7 @@ for (const name of ["visibilitychange", "pagehide"]) {
     const [, done] = added.find(([event]) => event === name);
     done();
     await waiting;
-    assert.deepEqual(added.map(([event, , { signal }]) => [event, signal.aborted]), [["visibilitychange", true], ["pagehide", true]]);
+    assert.deepEqual(added.map(([event, , { signal }]) => [event, signal.aborted]), [["online", true], ["visibilitychange", true], ["pagehide", true]]);
   });
 }
 
@@ -50,14 +50,21 @@ for (const [status, retryable] of [[400, false], [403, false], [404, false], [40
   });
 }
 
-test("Retry-After in seconds is kept, a date is not", () => {
-  assert.equal(httpError(503, "7").retryAfterSeconds, 7);
-  assert.equal(httpError(503, "Wed, 21 Oct 2026 07:28:00 GMT").retryAfterSeconds, null);
+test("Retry-After may be seconds or a date", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 9, 21, 7, 27, 30) });
+  const waits = ["7", "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:00:00 GMT", "soon", null];
+  assert.deepEqual(waits.map((value) => httpError(503, value).retryAfterSeconds), [7, 30, null, null, null]);
 });
 
 test("errors of other GraphQL clients become upload errors", () => {
-  const lost = UploadError.from(new TypeError("Failed to fetch"));
-  assert.deepEqual([lost.code, lost.retryable], ["NETWORK_ERROR", true]);
+  for (const words of ["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "fetch failed"]) {
+    const lost = UploadError.from(new TypeError(words));
+    assert.deepEqual([lost.code, lost.retryable], ["NETWORK_ERROR", true]);
+  }
+  for (const mistake of [new TypeError("fetcher is not a function"), new ReferenceError("x is not defined")]) {
+    const { code, retryable, cause } = UploadError.from(mistake);
+    assert.deepEqual([code, retryable, cause], ["CLIENT_ERROR", false, mistake]);
+  }
   const unavailable = UploadError.from(Object.assign(new Error("no"), { statusCode: 503 }));
   assert.deepEqual([unavailable.code, unavailable.retryable], ["HTTP_ERROR", true]);
   const wrong = UploadError.from(new Error("Cannot query field"));

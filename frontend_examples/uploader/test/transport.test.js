@@ -92,12 +92,22 @@ test("an abort ends the request with its reason", async () => {
   await assert.rejects(sending, { message: "paused" });
 });
 
-test("a connection that stays silent for a minute counts as lost", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const { sending, xhr } = start(PUT);
-  t.mock.timers.tick(59_000);
-  xhr.upload.onprogress({ loaded: 1 });
-  t.mock.timers.tick(59_000);
-  t.mock.timers.tick(1_000);
-  await assert.rejects(sending, { code: "NETWORK_ERROR", retryable: true });
-});
+for (const [what, act, lastsSeconds, message] of [
+  ["that has not begun is left to the browser", () => {}, Infinity],
+  ["whose bytes stop for a minute counts as lost", (xhr) => xhr.upload.onprogress({ loaded: 1 }), 60, "The connection to the storage was lost."],
+  ["whose last byte is out has five minutes for its answer", (xhr) => (xhr.upload.onprogress({ loaded: 4 }), xhr.upload.onload()), 300],
+]) {
+  test(`a request ${what}`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const { sending, xhr } = start(PUT);
+    act(xhr);
+    let isOver = false;
+    sending.catch(() => {}).finally(() => (isOver = true));
+    t.mock.timers.tick(Math.min(lastsSeconds, 3600) * 1000 - 1);
+    for (let turn = 0; turn < 9; turn++) await new Promise(setImmediate);
+    assert.equal(isOver, false);
+    t.mock.timers.tick(1);
+    if (lastsSeconds === Infinity) xhr.answer(200);
+    else await assert.rejects(sending, { code: "NETWORK_ERROR", retryable: true, message: message ?? /lost/ });
+  });
+}

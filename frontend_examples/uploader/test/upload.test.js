@@ -8,7 +8,7 @@ beforeEach(() => (Math.random = () => 0));
 test.after(() => (Math.random = random));
 
 function uploaderOf(server, storage = new MemoryStorage()) {
-  return new FileUploader({ request: server.request, send: server.send, storage });
+  return new FileUploader({ request: server.request, send: server.send, storage, patienceSeconds: 0 });
 }
 
 async function uploadOne(server, options = {}, chosen = file()) {
@@ -43,14 +43,14 @@ test("any status outside successStatus asks for fresh requests and sends only wh
   }
 });
 
-test("five refreshes without progress end the upload with the storage's last answer", async () => {
+test("five tries more without progress end the upload with the storage's last answer", async () => {
   const server = new FakeServer();
   server.fault = async () => 503;
   const { error } = await uploadOne(server);
   assert.equal(error.code, "STORAGE_REFUSED");
   assert.equal(error.retryable, true);
-  assert.deepEqual(server.names(), ["initiateUpload", ...Array(5).fill("refreshUpload")]);
-  assert.equal(server.sent.length, 5);
+  assert.deepEqual(server.names(), ["initiateUpload", ...Array(6).fill("refreshUpload")]);
+  assert.equal(server.sent.length, 6);
 });
 
 test("a refresh with progress starts the count anew", async () => {
@@ -67,7 +67,7 @@ test("a storage that says yes and keeps nothing does not hold the upload for eve
   server.fault = async () => 200;
   const { error } = await uploadOne(server);
   assert.equal(error.code, "NO_PROGRESS");
-  assert.equal(server.sent.length, 5);
+  assert.equal(server.sent.length, 6);
 
   const answers = [503];
   server.fault = async () => answers.pop() ?? 200;

@@ -41,12 +41,16 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
   }
 
   readonly #upload = async (ids: string[]): Promise<void> => {
-    const uppyFiles: UppyFile<M, B>[] = filterFilesToUpload(this.uppy.getFilesByIds(ids));
-    this.uppy.emit('upload-start', uppyFiles);
+    const chosen: UppyFile<M, B>[] = filterFilesToUpload(this.uppy.getFilesByIds(ids));
+    this.uppy.emit('upload-start', chosen);
+    const uppyFiles = chosen.filter(({ data }) => data instanceof Blob);
+    const remote = new Error('Files of other services cannot be uploaded. Download the file and choose it.');
+    chosen.filter((file) => !uppyFiles.includes(file)).forEach((file) => this.uppy.emit('upload-error', file, remote));
     const files = uppyFiles.map(localFile);
     const onUpload = (upload: Upload, index: number) => this.#follow((uppyFiles[index] as UppyFile<M, B>).id, upload);
     // What goes wrong is told file by file, so the rejection says nothing new.
-    await this.opts.uploader.uploadFiles(files, { ...this.opts.uploadOptions, onUpload }).catch(() => undefined);
+    const metadata = (file: File) => metadataOf(uppyFiles[files.indexOf(file)] as UppyFile<M, B>);
+    await this.opts.uploader.uploadFiles(files, { metadata, ...this.opts.uploadOptions, onUpload }).catch(() => undefined);
   };
 
   #follow(id: string, upload: Upload): void {
@@ -60,7 +64,8 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
   #report(file: UppyFile<M, B>, { state, error, progress, remoteFile }: Upload): void {
     if (state === 'completed') {
       const uploadURL = remoteFile?.downloadUrl;
-      this.uppy.emit('upload-success', file, { status: 200, ...(uploadURL && { uploadURL }) });
+      const body = remoteFile as unknown as B;
+      this.uppy.emit('upload-success', file, { status: 200, body, ...(uploadURL && { uploadURL }) });
     } else if (state === 'failed' && error) {
       this.uppy.emit('upload-error', file, error);
     } else if (state !== 'cancelled') {
@@ -78,6 +83,12 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
   readonly #pauseAll = (): void => this.#uploads.forEach((upload) => upload.pause());
   readonly #resumeAll = (): void => this.#uploads.forEach((upload) => upload.resume());
   readonly #cancel = (file: UppyFile<M, B>): void => void this.#uploads.get(file.id)?.cancel();
+}
+
+/** What the user or the host added to the file; its name and type are told anyway. */
+function metadataOf<M extends Meta, B extends Body>({ meta }: UppyFile<M, B>): Record<string, unknown> {
+  const { name: _name, type: _type, relativePath, ...own } = meta;
+  return relativePath ? { relativePath, ...own } : own;
 }
 
 /** The file as chosen, under the name that the user may have changed in Uppy. */

@@ -1,0 +1,43 @@
+import { settle } from "./retry.js";
+
+/** Places for what runs at once. Who asked first comes first. */
+export class Places {
+  #free;
+  /** @type {{signal: AbortSignal, enter: (leave: () => void) => void}[]} */
+  #waiting = [];
+
+  /** @param {number} limit */
+  constructor(limit) {
+    this.#free = limit;
+  }
+
+  /** Resolves, once there is room, with the function that gives the place back. @param {AbortSignal} signal @returns {Promise<() => void>} */
+  take(signal) {
+    return settle(signal, (enter) => {
+      this.#waiting.push({ signal, enter });
+      this.#fill();
+    });
+  }
+
+  #fill() {
+    while (this.#free && this.#waiting.length) {
+      const [{ signal, enter }] = this.#waiting.splice(0, 1);
+      if (signal.aborted) continue;
+      this.#free--;
+      enter(() => {
+        this.#free++;
+        this.#fill();
+      });
+    }
+  }
+}
+
+/** The places of each host, found by a URL. @param {number} limit @returns {(url: string) => Places} */
+export function placesByHost(limit) {
+  const known = new Map();
+  return (url) => {
+    const { host } = new URL(url, globalThis.location?.href ?? "http://localhost");
+    if (!known.has(host)) known.set(host, new Places(limit));
+    return known.get(host);
+  };
+}
