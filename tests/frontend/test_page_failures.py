@@ -35,7 +35,7 @@ pytestmark = pytest.mark.browser
 Request = dict[str, Any]
 """As the browser's own protocol tells it."""
 AT_ONCE = "Math.random = () => 0; const now = performance.now.bind(performance); performance.now = () => 1000 * now();"
-"""No waiting between the tries, as the jitter of the backoff is a random share, and a patience of less than a second."""
+"""No waiting between the tries, as the jitter of the backoff is a random share, and a patience that is over at once."""
 
 
 def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
@@ -154,6 +154,30 @@ def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page
     chooser.value.set_files(path)
 
     expect_only_the_rest_was_sent(page, row, path, requests=1)
+
+
+def test_a_reload_finishes_an_upload_that_only_lacked_its_last_call(watched: Watched, tmp_path: Path) -> None:
+    """Nobody chooses the file again."""
+    page = watched.page
+    page.evaluate(AT_ONCE)
+    path = random_file(tmp_path, SMALL)
+    is_away = [True]
+
+    def answer(route: Route) -> None:
+        if is_away and "finalizeUpload" in (route.request.post_data or ""):
+            route.fulfill(status=502, body="<h1>Bad gateway</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/graphql", answer)
+    row = upload(page, path)
+    expect(row).to_have_attribute("data-state", "failed", timeout=20_000)
+    watched.complaints.clear()
+    is_away.clear()
+
+    page.reload()
+
+    assert downloaded(page, row) == path.read_bytes()
 
 
 @pytest.mark.long
