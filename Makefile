@@ -22,7 +22,7 @@ export DEBUG ?= 1
 .PHONY: run test test-long check screenshots bench schema lock clean frontends
 
 run: .venv/.installed-project frontends
-	@.ci/install python azurite
+	@.ci/install demo azurite
 	@exec $(BIN)/python -m tests.servers.demo --port $(PORT)
 
 test: .venv/.installed-dev frontends
@@ -63,6 +63,7 @@ lock: .venv/.installed-dev
 	$(COMPILE) pyproject.toml --extra project -o requirements.lock
 	$(COMPILE) pyproject.toml --extra project --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group servers -o requirements-servers.lock
+	$(COMPILE) --group demo -c requirements-servers.lock -o requirements-demo.lock
 
 clean:
 	rm -rf .venv .venv-servers var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
