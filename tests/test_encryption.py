@@ -12,14 +12,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from fileman import encryption
 from fileman.backends import build_config, forget_backends, get_backend
 from fileman.encryption import DecryptionError
+from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.conftest import CANARY, S3_SETTINGS
-from tests.uploads.driver import configured, start, upload
+from tests.uploads.driver import configured, start, token_of, upload
 from tests.uploads.faults import note_calls, overtaken
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
@@ -105,6 +107,22 @@ def test_without_the_key_no_storage_is_called(user: User, manager: FileManager) 
         start(user)
     assert calls == []
     assert File.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["refreshUpload", "finalizeUpload", "abortUpload", "updateFile", "deleteFile"])
+def test_without_the_key_each_mutation_that_needs_the_storage_says_so(
+    name: str, api: Api, user: User, manager: FileManager
+) -> None:
+    file, token = upload(user), token_of(start(user, now=timezone.now()))
+    given: dict[str, Any] = {"uploadToken": token} if name.endswith("Upload") else {"id": to_global_id("File", file.pk)}
+    kind = f"{name[0].upper()}{name[1:]}Input"
+    forget_backends()
+
+    with configured(ENCRYPTION_KEYS=[NEW]):
+        document = f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ success errors {{ code }} }} }}"
+        payload = api.call(document, {"input": given})[name]
+
+    assert payload["errors"] == ([] if name == "updateFile" else [{"code": "STORAGE_MISCONFIGURED"}])
 
 
 def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None:

@@ -211,6 +211,21 @@ class TestSignIn:
         assert Client(REMOTE_ADDR="203.0.113.5").get(path).status_code == 200
 
     @rated(SIGN_INS_PER_MINUTE=1)
+    def test_whoever_guesses_keeps_a_known_user_out_for_the_window_only(
+        self, path: str, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where no address is known, as behind a proxy on this machine"""
+        User.objects.update(is_staff=True)
+        monkeypatch.setattr(rates.timezone, "now", lambda: NOW)
+        for _ in range(20):
+            self.sign_in(path, address="127.0.0.1")
+        assert self.sign_in(path, password="ann", address="127.0.0.1") == 429
+
+        monkeypatch.setattr(rates.timezone, "now", lambda: NEXT_MINUTE)
+
+        assert self.sign_in(path, password="ann", address="127.0.0.1") == 302
+
+    @rated(SIGN_INS_PER_MINUTE=1)
     def test_many_addresses_and_many_names_are_limited_too(self, path: str, user: User) -> None:
         addresses = [self.sign_in(path, address=f"203.0.113.{number}") for number in range(11)]
         names = [self.sign_in(path, name=f"user{number}", address="198.51.100.1") for number in range(11)]

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from fileman.errors import StorageError, StorageMisconfigured
 from fileman.models import FileManager
 from tests.backends.settings_rules import ABSENT, AZURE_KEY, BY_STRING, ENDPOINT, ENDPOINT_SHAPE, S3_KEYS
 from tests.backends.test_settings import make, problems
-from tests.backends.uploads import BODY, upload_of
+from tests.backends.uploads import BODY, begun, upload_of
 from tests.servers.gcs import account_info, new_key
 from tests.servers.proxy import Answer, Exchange, Proxy, Seen, answering, json_answer
 from tests.uploads.driver import configured
@@ -309,6 +309,21 @@ class TestConnections:
         assert report == (False, [not_public(NAME, server.url)])
         assert refusal.value.message == not_public(NAME, server.url)
 
+    @pytest.mark.parametrize("call", CALLS)
+    @pytest.mark.parametrize("variable", ["", "HTTP_PROXY", "ALL_PROXY"])
+    def test_no_call_connects_to_a_name_that_leads_inside(
+        self, variable: str, call: str, vendor: str, network: Network, server: Proxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What names a proxy in the environment may lead to that proxy, which is the operator's"""
+        with answer_all(Answer(status=403)) as proxy, configured(ALLOW_INSECURE_ENDPOINTS=True), time_limit(60):
+            monkeypatch.setenv(variable or "UNUSED", proxy.url)
+            backend = make_at(vendor, server.url)
+            with suppress(StorageError):
+                assert CALLS[call](backend)  # deletion returns its failures
+
+        assert server.seen == []
+        assert proxy.seen or NAME in network.looked_up
+
     def test_a_trusted_name_may_lead_inside(self, vendor: str, network: Network, server: Proxy) -> None:
         with configured(TRUSTED_ENDPOINTS=[server.url]), time_limit(60), suppress(StorageError):
             make_at(vendor, server.url).stat("a")
@@ -367,6 +382,22 @@ def test_the_issuer_of_tokens_is_not_followed(server: Proxy, network: Network) -
         pytest.raises(StorageError),
     ):
         make_at("gcs", issuer.url).stat("a")
+
+    assert server.seen == []
+
+
+def test_the_issuer_of_tokens_and_sessions_of_uploads_may_not_lead_inside(server: Proxy, network: Network) -> None:
+    """The settings name one, a store the other"""
+    session = Answer(status=200, headers=(("Location", f"{server.url}/session"),))
+    with answer_all(session) as store, configured(TRUSTED_ENDPOINTS=[store.url], ALLOW_INSECURE_ENDPOINTS=True):
+        backend = make_at("gcs", store.url)
+        upload = begun(backend, upload_of(10**9, session=True))
+        elsewhere = make("gcs", {"endpoint": store.url, "credentials": account_info(key(), f"{server.url}/token")})
+        calls = [partial(backend.missing, upload), partial(elsewhere.stat, "a")]
+        for call in calls:
+            with pytest.raises(StorageMisconfigured) as refusal:
+                call()
+            assert refusal.value.message == not_public(NAME, server.url)
 
     assert server.seen == []
 
