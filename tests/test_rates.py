@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.test import Client, RequestFactory, override_settings
+from django.utils import timezone
 from pytest_django import Settings
 
 from fileman import files, uploads
@@ -216,12 +217,12 @@ class TestSignIn:
     ) -> None:
         """Also where no address is known, as behind a proxy on this machine"""
         User.objects.update(is_staff=True)
-        monkeypatch.setattr(rates.timezone, "now", lambda: NOW)
+        monkeypatch.setattr(timezone, "now", lambda: NOW)
         for _ in range(20):
             self.sign_in(path, address="127.0.0.1")
         assert self.sign_in(path, password="ann", address="127.0.0.1") == 429
 
-        monkeypatch.setattr(rates.timezone, "now", lambda: NEXT_MINUTE)
+        monkeypatch.setattr(timezone, "now", lambda: NEXT_MINUTE)
 
         assert self.sign_in(path, password="ann", address="127.0.0.1") == 302
 

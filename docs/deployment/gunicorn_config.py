@@ -24,6 +24,8 @@ BUFFER_SECONDS = 20.0
 """For the head of a request, and its body if it is that small."""
 TRANSFER_THREADS = 16
 """For uploads, downloads and larger bodies, in addition to `threads`."""
+WAITING_TRANSFERS = 300
+"""Requests that may wait for those threads. More are disconnected, so that connections are left for the API."""
 SILENCE_SECONDS = 20.0
 """The longest wait for the next bytes of a body."""
 RATE_BYTES = 8 * 1024
@@ -74,6 +76,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         """Read a request: of a new connection, of one that was kept alive, or one that came right after another."""
         conn.received = bytearray(conn.parser.unreader.take_buffered() if conn.initialized else b"")
         self._watch(conn)
+        if self.nr_conns >= self.worker_connections and len(self.pending_conns) > 1:
+            self.pending_conns[0].timeout = 0.0  # the one that has waited longest makes room
+            self.murder_pending()
         self._start_if_read(conn)
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
@@ -131,6 +136,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         if pool is None:
             return
         self._unwatch(conn)
+        if pool is self.transfers and pool._work_queue.qsize() >= WAITING_TRANSFERS:  # noqa: SLF001
+            self._drop(conn)
+            return
         if not conn.initialized:
             conn.init()
             conn.parser.unreader = PacedUnreader(conn.sock)

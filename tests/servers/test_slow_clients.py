@@ -22,6 +22,9 @@ PATIENCE_SECONDS = 20
 SIZE = 1024**2
 LENGTH = f"Host: localhost\r\nContent-Length: {SIZE}\r\n\r\n"
 JSON = "Content-Type: application/json\r\n"
+INITIATE = """mutation { initiateUpload(input: {files: [{filename: "a.bin", size: %s}]}) {
+    files { uploadToken instructions { requests { url } } } } }"""
+FINALIZE = 'mutation { finalizeUpload(input: {uploadToken: "%s"}) { file { downloadUrl } } }'
 BEGINNINGS = {
     "half a head": f"POST /graphql HTTP/1.1\r\nHost: localhost\r\n{JSON[:9]}",
     "an empty line": "\r\n\r\n",
@@ -64,27 +67,31 @@ def impatient_site(folder: Path, demo: int) -> Iterator[int]:
         yield port
 
 
-def initiate(port: int) -> str:
-    """Return the path of a new upload's only request."""
-    address, document = (
-        f"http://localhost:{port}",
-        f"""
-        mutation {{ initiateUpload(input: {{files: [{{filename: "a.bin", size: {SIZE}}}]}}) {{
-            files {{ instructions {{ requests {{ url }} }} }} }} }}""",
-    )
+def ask(port: int, document: str) -> str:
+    """Return the API's answer to the demo's user."""
+    address = f"http://localhost:{port}"
     with requests.Session() as session:
         token = session.get(f"{address}/fileman/csrf/", timeout=PATIENCE_SECONDS).json()["csrfToken"]
         form = {"username": "demo", "password": "demo", "csrfmiddlewaretoken": token}
         session.post(f"{address}/accounts/login/", form, timeout=PATIENCE_SECONDS).raise_for_status()
         session.headers["X-CSRFToken"] = session.cookies["csrftoken"]
-        response = session.post(f"{address}/graphql", json={"query": document}, timeout=PATIENCE_SECONDS)
-    (url,) = re.findall(r'"url":"([^"]+)"', response.text)
-    return str(urlsplit(url).path)
+        return session.post(f"{address}/graphql", json={"query": document}, timeout=PATIENCE_SECONDS).text
+
+
+def initiate(port: int, size: int = SIZE) -> tuple[str, str]:
+    """Return the path of a new upload's only request, and the upload's token."""
+    answer = ask(port, INITIATE % size)
+    return urlsplit(find("url", answer)).path, find("uploadToken", answer)
+
+
+def find(name: str, answer: str) -> str:
+    (value,) = re.findall(f'"{name}":"([^"]+)"', answer)
+    return str(value)
 
 
 @contextmanager
 def slow_clients(port: int, kind: str, count: int) -> Iterator[list[socket.socket]]:
-    path = initiate(port) if "upload" in kind else ""
+    path = initiate(port)[0] if "upload" in kind else ""
     beginning = BEGINNINGS[kind].replace("<upload>", path).replace("<escaped>", path.replace("upload", "up%6Coad"))
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
@@ -112,9 +119,28 @@ def test_the_api_answers_while_fifty_slow_clients_are_connected(site: int, kind:
             is_connected(client)
 
 
+def test_the_api_answers_while_more_clients_are_connected_than_there_is_room_for(site: int) -> None:
+    with slow_clients(site, "half a head", 600):
+        url, document = f"http://localhost:{site}/graphql", {"query": "{__typename}"}
+        assert requests.post(url, json=document, timeout=PATIENCE_SECONDS / 4).status_code == 200
+
+
+def test_the_api_answers_while_six_hundred_clients_read_downloads_slowly(demo: int) -> None:
+    size = 16 * SIZE  # more than the buffers of a connection hold
+    path, token = initiate(demo, size)
+    requests.put(f"http://localhost:{demo}{path}", bytes(size), timeout=PATIENCE_SECONDS).raise_for_status()
+    url = find("downloadUrl", ask(demo, FINALIZE % token))
+    with ExitStack() as stack:
+        for _ in range(600):
+            reader = stack.enter_context(socket.create_connection(("127.0.0.1", demo)))
+            reader.sendall(f"GET {urlsplit(url).path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+        assert "downloadUrl" in ask(demo, FINALIZE % token)
+
+
 def test_refused_uploads_whose_bodies_do_not_arrive_hold_no_thread(demo: int) -> None:
     """Five for each thread, so that even a short wait for each would add up to more than our patience."""
-    url = f"http://localhost:{demo}{initiate(demo)}"
+    url = f"http://localhost:{demo}{initiate(demo)[0]}"
     head = b"PUT /fileman/upload/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n."
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(("127.0.0.1", demo))) for _ in range(80)]
@@ -127,7 +153,7 @@ def test_refused_uploads_whose_bodies_do_not_arrive_hold_no_thread(demo: int) ->
 
 @pytest.mark.parametrize("kind", BEGINNINGS)
 def test_a_client_below_the_minimum_rate_is_disconnected_and_its_thread_is_free(impatient_site: int, kind: str) -> None:
-    url = f"http://localhost:{impatient_site}{initiate(impatient_site)}"
+    url = f"http://localhost:{impatient_site}{initiate(impatient_site)[0]}"
 
     with slow_clients(impatient_site, kind, 2) as clients:
         for client in clients:
