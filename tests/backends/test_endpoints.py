@@ -393,7 +393,7 @@ def test_the_issuer_of_tokens_and_sessions_of_uploads_may_not_lead_inside(server
         backend = make_at("gcs", store.url)
         upload = begun(backend, upload_of(10**9, session=True))
         elsewhere = make("gcs", {"endpoint": store.url, "credentials": account_info(key(), f"{server.url}/token")})
-        calls = [partial(backend.missing, upload), partial(elsewhere.stat, "a")]
+        calls: list[Callable[[], object]] = [partial(backend.missing, upload), partial(elsewhere.stat, "a")]
         for ask in calls:
             with pytest.raises(StorageMisconfigured) as refusal:
                 ask()
