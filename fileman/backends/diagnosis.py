@@ -6,10 +6,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from fileman import conf
 from fileman.backends.base import Backend
 from fileman.backends.values import DeleteFailure, PartPlan, ServeAs, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import HEX_DIGITS, Checksum
-from fileman.errors import FilemanError, ObjectChanged, StorageMisconfigured, StorageUnavailable
+from fileman.errors import FilemanError, StorageError, StorageMisconfigured, StorageUnavailable
 
 if TYPE_CHECKING:
     from fileman.backends.connections import Response
@@ -30,11 +31,6 @@ _SERVE_AS = ServeAs(filename="fileman probe.txt")
 _IN_XML = re.compile(r"<Code>([^<]*)</Code>(?:\s*<Message>([^<]*)</Message>)?")
 _DENIED = {"AccessDenied", "Forbidden", "403", ""}
 _Result = TypeVar("_Result")
-Step = Literal[
-    "list objects", "begin an upload", "sign URLs", "accept a signed upload", "store an object", "describe an object",
-    "assemble an upload", "copy an object", "read an object", "serve a signed download", "abort an upload",
-    "delete an object",
-]  # fmt: skip
 
 
 class Problem(str):
@@ -78,10 +74,10 @@ class Diagnosis:
         if lock is None:
             for name in filter(os.environ.get, self.ignored_variables):
                 sentence = f"{name} is set in the environment and ignored: only the settings name an endpoint."
-                self._report(Problem("environment.ignored", sentence))
+                self._report("environment.ignored", sentence)
         elif lock:
             sentence = "keeps its objects, so deletions wait until it allows them. No test objects were written."
-            self._report(Problem("bucket.locked", f"{lock} {sentence}"))
+            self._report("bucket.locked", f"{lock} {sentence}")
             self._sign(self._new_upload(Strategy.SINGLE))
             self._check_cors()
         else:
@@ -94,7 +90,7 @@ class Diagnosis:
         """Ask what needs no object. Return the lock that keeps every new object or "", None if that ends it all."""
         return ""
 
-    def _explain(self, step: Step, error: FilemanError) -> Problem:
+    def _explain(self, step: str, error: FilemanError) -> Problem:
         """Return the problem of an error of the backend. Vendors read the refusals of their SDK."""
         kind = type(error.__cause__).__name__
         if error.__cause__ is None:
@@ -104,7 +100,7 @@ class Diagnosis:
             return Problem("storage.unreachable", f"{self._place} does not respond ({kind}).")
         return Problem("storage.failed", f"The request to {step} failed: {kind}.")
 
-    def _explain_refusal(self, step: Step, status: int, code: str, message: str = "", permission: str = "") -> Problem:  # noqa: ARG002
+    def _explain_refusal(self, step: str, status: int, code: str, message: str = "", permission: str = "") -> Problem:  # noqa: ARG002
         """Return the problem of a response, of a signed request too."""
         permission = permission or self.permissions.get(step, "")
         if code in self.sentences:
@@ -135,15 +131,18 @@ class Diagnosis:
 
     # Collecting
 
-    def _report(self, problem: Problem) -> None:
+    def _add(self, problem: Problem) -> None:
         self._problems.setdefault(problem, problem)
 
-    def _attempt(self, step: Step, call: Callable[[], _Result]) -> _Result | None:
+    def _report(self, problem_id: str, sentence: str, fix: Any = None) -> None:
+        self._add(Problem(problem_id, sentence, fix))
+
+    def _attempt(self, step: str, call: Callable[[], _Result]) -> _Result | None:
         """Return the call's result, or report its error and return None."""
         try:
             return call()
         except FilemanError as error:
-            self._report(self._explain(step, error))
+            self._add(self._explain(step, error))
             return None
 
     # The way of a file
@@ -162,39 +161,37 @@ class Diagnosis:
         )  # fmt: skip
 
     def _send_probes(self) -> None:
-        backend, attempt, strategy = self._backend, self._attempt, self._backend.capabilities.large_strategy
-        single, large, aborted = map(self._new_upload, (Strategy.SINGLE, strategy, strategy))
-        if attempt("describe an object", lambda: backend.find(single.upload_path)):
-            self._report(Problem("storage.absent", "The storage describes an object that does not exist."))
-        arrived = [self._send(single), self._send(large)]
+        backend, strategy = self._backend, self._backend.capabilities.large_strategy
+        single, large, unsent = map(self._begin, (Strategy.SINGLE, strategy, strategy))
+        arrived = [self._send(upload) if upload else None for upload in (single, large)]
         for upload, stored, other in zip((single, large), arrived, reversed(arrived), strict=True):
-            if stored and (published := self._publish(upload, stored, other)):
+            if upload and stored and (published := self._publish(upload, stored, other)):
+                self._written.append(published.path)
                 self._download(published, PROBE * (upload.size // len(PROBE)))
-        begun = attempt("begin an upload", lambda: backend.begin(aborted, origin=None))
-        if begun is not None:
-            attempt("abort an upload", lambda: backend.abort(replace(aborted, begun=begun)))
         self._check_cors()
-        for failure in attempt("delete an object", lambda: backend.delete(list(dict.fromkeys(self._written)))) or []:
-            self._report(self._explain_deletion(failure))
+        for upload in filter(None, (single, large, unsent)):
+            self._attempt("abort an upload", partial(backend.abort, upload))
+        for failure in self._attempt("delete an object", lambda: backend.delete(self._written)) or []:
+            self._add(self._explain_deletion(failure))
+
+    def _begin(self, strategy: Strategy) -> Upload | None:
+        upload = self._new_upload(strategy)
+        if self._attempt("describe an object", lambda: self._backend.find(upload.upload_path)):
+            self._report("storage.absent", "The storage describes an object that does not exist.")
+        begun = self._attempt("begin an upload", lambda: self._backend.begin(upload, origin=None))
+        return None if begun is None else replace(upload, begun=begun)
 
     def _send(self, upload: Upload) -> StoredObject | None:
         """Send the bytes as a client does, and return the object that finalize would verify."""
-        backend, attempt = self._backend, self._attempt
-        begun = attempt("begin an upload", lambda: backend.begin(upload, origin=None))
-        if begun is None:
-            return None
-        upload = replace(upload, begun=begun)
         requests = self._sign(upload)
         if not requests or not all(self._send_slice(upload, request) for request in requests):
-            attempt("abort an upload", lambda: backend.abort(upload))
             return None
-        if attempt("describe an object", lambda: backend.missing(upload)):
-            self._report(Problem("upload.lost", "The storage accepts uploads, and does not have them afterwards."))
-        stored = attempt("assemble an upload", lambda: backend.assemble(upload))
-        self._written += [upload.upload_path, *([stored.path] if stored else [upload.parts_path])]
+        if self._attempt("describe an object", lambda: self._backend.missing(upload)):
+            self._report("upload.lost", "The storage accepts uploads, and does not have them afterwards.")
+        stored = self._attempt("assemble an upload", lambda: self._backend.assemble(upload))
         if stored and stored.size != upload.size:
             sentence = f"The storage says {stored.size} bytes of an object of {upload.size}, so no upload is accepted."
-            self._report(Problem("upload.size", sentence))
+            self._report("upload.size", sentence)
         return stored
 
     def _sign(self, upload: Upload) -> list[UploadRequest]:
@@ -204,8 +201,8 @@ class Diagnosis:
         if requests and upload.plan.strategy is not Strategy.SESSION:  # a session knows the origin that may use it
             self._requests += requests
             for name, digits in HEX_DIGITS.items() if conf.settings().ALLOWED_ORIGINS else ():
-                checksum = Checksum(algorithm=name, hexdigest="0" * digits)
-                self._requests += sign(replace(upload, checksum=checksum), slices)
+                declared = replace(upload, checksum=Checksum(algorithm=name, hexdigest="0" * digits))
+                self._requests += self._attempt("sign URLs", partial(sign, declared, slices)) or []
         return requests
 
     def _send_slice(self, upload: Upload, request: UploadRequest) -> bool:
@@ -214,32 +211,26 @@ class Diagnosis:
         if request.url.startswith("/"):
             through_us = partial(self._backend.write, upload, request.slice, io.BytesIO(data))
             return self._attempt("store an object", lambda: [through_us()]) is not None
-        response = self._exchange(request.method, request.url, upload=(request, data))
+        response = self._exchange(request.method, request.url, (request, data))
         if response and response.status not in request.success_status:
-            self._report(self._explain_upload(upload, request, response))
+            self._add(self._explain_upload(upload, request, response))
         return response is not None and response.status in request.success_status
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        upload: tuple[UploadRequest, bytes] | None = None,
-    ) -> "Response | None":
+    def _exchange(self, method: str, url: str, upload: Any = None, **headers: str) -> "Response | None":
         """Send a request as a browser would, or `upload`: a request and its bytes. Report why this server cannot."""
         from fileman.backends.connections import send_as_client, send_slice  # they need urllib3
 
         place, trusts = urlsplit(url), self._backend.settings.trusts
         try:
-            return send_slice(*upload, trusts) if upload else send_as_client(method, url, trusts, headers=headers)
-        except StorageUnavailable as error:
-            sentence = f"This server cannot reach {place.scheme}://{place.netloc}, where clients send their requests"
-            problem = f"{sentence}, so they were not tested ({type(error.__cause__).__name__})."
-            self._report(Problem("client.unreachable", problem))
-        except FilemanError as error:
-            self._report(Problem("client.refused", error.message))
-        return None
+            if upload:
+                return send_slice(upload[0], upload[1], trusts)
+            return send_as_client(method, url, trusts, headers=headers)
+        except StorageError as error:
+            host = f"{place.scheme}://{place.netloc}"
+            reason = type(error.__cause__).__name__ if error.__cause__ else error.message
+            sentence = f"This server cannot test {host}, where clients send their requests: {reason}"
+            self._report("client.unreachable", sentence)
+            return None
 
     def _publish(self, upload: Upload, stored: StoredObject, other: StoredObject | None) -> StoredObject | None:
         """Return the published object. Ask for it with the pin of another one first."""
@@ -248,17 +239,11 @@ class Diagnosis:
         if other and self._backend.capabilities.pins_copies:
             wrong = replace(upload, file_path=f"{upload.folder}2", progress={})
             pin = replace(stored, etag=other.etag, version=other.version, checksums=other.checksums)
-            try:
+            with suppress(FilemanError):  # the next call tells of all but ObjectChanged
                 self._written.append(self._backend.publish(wrong, pin).path)
                 sentence = "The storage copies an object that has changed: it ignores the condition of the copy."
-                self._report(Problem("copy.unpinned", sentence))
-            except ObjectChanged:
-                pass
-            except FilemanError as error:
-                self._report(self._explain("copy an object", error))
-        published = self._attempt("copy an object", lambda: self._backend.publish(upload, stored))
-        self._written += [published.path] if published else []
-        return published
+                self._report("copy.unpinned", sentence)
+        return self._attempt("copy an object", lambda: self._backend.publish(upload, stored))
 
     def _download(self, stored: StoredObject, data: bytes) -> None:
         """Read as this server does, and as clients do if they are sent to the storage."""
@@ -272,19 +257,19 @@ class Diagnosis:
             served.add(response.body)
             self._check_download(response, data[3:7])
         elif response:
-            self._report(self._explain_refusal("serve a signed download", *_read_refusal(response)))
+            self._add(self._explain_refusal("serve a signed download", *_read_refusal(response)))
         if served - {None, data}:
-            self._report(Problem("download.bytes", "The storage returns other bytes than were uploaded."))
+            self._report("download.bytes", "The storage returns other bytes than were uploaded.")
 
     def _check_download(self, response: "Response", piece: bytes) -> None:
         expected = {"Content-Type": _SERVE_AS.content_type, "Content-Disposition": _SERVE_AS.content_disposition}
         if wrong := [name for name, value in expected.items() if response.headers.get(name) != value]:
             sentence = f"The storage ignores the {' and '.join(wrong)} that signed URLs ask for."
-            self._report(Problem("download.headers", sentence))
-        ranged = self._exchange("GET", self._download_url, {"Range": "bytes=3-6"})
+            self._report("download.headers", sentence)
+        ranged = self._exchange("GET", self._download_url, Range="bytes=3-6")
         if ranged and (ranged.status, ranged.body) != (206, piece):
             sentence = f"The storage answers Range wrongly ({ranged.status}), so downloads cannot continue or seek."
-            self._report(Problem("download.range", sentence))
+            self._report("download.range", sentence)
 
     def _check_cors(self) -> None:
         """Send what browsers send for pages of each of ALLOWED_ORIGINS. No permission is needed for that."""
@@ -298,25 +283,25 @@ class Diagnosis:
             if not self._passes_preflight(requests[0].url, origin, method, names):
                 with_headers = f" with the headers {', '.join(names)}" if names else ""
                 sentence = f"No CORS rule allows {method} from {origin}{with_headers}. Its pages cannot upload."
-                self._report(Problem("cors.upload", sentence, fix))
+                self._report("cors.upload", sentence, fix)
         for origin in origins if self._download_url else ():
             # Such a range needs no preflight (Fetch: "CORS-safelisted request-header").
-            response = self._exchange("GET", self._download_url, {"Origin": origin, "Range": "bytes=3-6"})
+            response = self._exchange("GET", self._download_url, Origin=origin, Range="bytes=3-6")
             if response and not _allows_origin(response, origin):
                 sentence = f"No CORS rule allows GET from {origin}. Its scripts cannot download."
-                self._report(Problem("cors.download", sentence, fix))
+                self._report("cors.download", sentence, fix)
 
     def _passes_preflight(self, url: str, origin: str, method: str, names: list[str]) -> bool:
         headers = {"Origin": origin, "Access-Control-Request-Method": method}
         headers |= {"Access-Control-Request-Headers": ",".join(names)} if names else {}
-        response = self._exchange("OPTIONS", url, headers)
+        response = self._exchange("OPTIONS", url, **headers)
         if response is None:
             return True  # reported already
-        methods, allowed = (_get_allowed(response, kind) for kind in ("Methods", "Headers"))
+        listed = (response.headers.get(f"Access-Control-Allow-{kind}", "") for kind in ("Methods", "Headers"))
+        methods, allowed = ({name.strip().lower() for name in names.split(",")} for names in listed)
         # POST is simple (Fetch: "CORS-safelisted method").
-        has_method = method == "POST" or bool({method.lower(), "*"} & methods)
-        has_headers = "*" in allowed or allowed.issuperset(names)
-        return response.status < 300 and _allows_origin(response, origin) and has_method and has_headers
+        has_all = bool({method.lower(), "*"} & methods or method == "POST") and ("*" in allowed or {*names} <= allowed)
+        return response.status < 300 and _allows_origin(response, origin) and has_all
 
 
 def _read_refusal(response: "Response") -> tuple[int, str, str]:
@@ -327,10 +312,6 @@ def _read_refusal(response: "Response") -> tuple[int, str, str]:
 
 def _get_header_names(requests: Iterable[UploadRequest]) -> list[str]:
     return sorted({name.lower() for request in requests for name, _ in request.headers})
-
-
-def _get_allowed(response: "Response", kind: str) -> set[str]:
-    return {name.strip().lower() for name in response.headers.get(f"Access-Control-Allow-{kind}", "").split(",")}
 
 
 def _allows_origin(response: "Response", origin: str) -> bool:

@@ -33,11 +33,12 @@ def two_hosts(kind: str, request: pytest.FixtureRequest) -> Iterator[tuple[Stora
 
 
 def for_server_alone(*, is_server: bool) -> Fault:
-    """Let requests of this server pass, or those of clients. Only the server has credentials and asks for offsets."""
+    """Let requests of this server pass, or those of clients. Only it has credentials, asks for offsets and deletes."""
 
     def pass_or_refuse(exchange: Exchange) -> None:
         headers = {name.lower(): value for name, value in exchange.seen.headers}
-        is_servers = "authorization" in headers or headers.get("content-range", "").startswith("bytes */")
+        asks = headers.get("content-range", "").startswith("bytes */") or exchange.seen.method == "DELETE"
+        is_servers = "authorization" in headers or asks
         exchange.respond(exchange.forward() if is_servers is is_server else Answer(status=403))
 
     return pass_or_refuse

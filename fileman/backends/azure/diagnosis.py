@@ -5,9 +5,10 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, get_status_and_code
 from fileman.backends.azure.objects import AzureObjects
-from fileman.backends.diagnosis import Diagnosis, Problem, Step
+from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.errors import FilemanError
 
+_NO_CONTAINER = "There is no container at {place}. Create it, or correct container_name."
 _NO_KEYS = "The account does not allow account keys. Remove account_key to sign in with tokens."
 _NO_ROLE = (
     "The identity of this server lacks a role. It needs Storage Blob Data Contributor on the container and Storage "
@@ -18,10 +19,7 @@ _NO_ROLE = (
 class AzureDiagnosis(Diagnosis):
     ignored_variables = ("AZURE_STORAGE_CONNECTION_STRING",)
     sentences = {
-        "ContainerNotFound": (
-            "bucket.missing",
-            "There is no container at {place}. Create it, or correct container_name.",
-        ),
+        "ContainerNotFound": ("bucket.missing", _NO_CONTAINER),
         "AuthenticationFailed": ("credentials", "Azure rejects the account key. Copy it again from the portal."),
         "AuthorizationFailure": ("credentials", "Azure rejects the account key, or its firewall blocks this server."),
         "KeyBasedAuthenticationNotPermitted": ("credentials", _NO_KEYS),
@@ -38,11 +36,11 @@ class AzureDiagnosis(Diagnosis):
             found = self._client.container.get_container_properties()
         if found.public_access:
             sentence = "The container allows public access. Set its access level to private."
-            self._report(Problem("bucket.public", sentence))
+            self._report("bucket.public", sentence)
         is_locked = found.has_immutability_policy or found.has_legal_hold
         return "The immutability policy or legal hold of the container" if is_locked else ""
 
-    def _explain(self, step: Step, error: FilemanError) -> Problem:
+    def _explain(self, step: str, error: FilemanError) -> Problem:
         cause = error.__cause__
         if isinstance(cause, ClientAuthenticationError) and not cause.status_code:
             sentence = "This server got no token to sign in with. Set account_key, or give it a managed identity."

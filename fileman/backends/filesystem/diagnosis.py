@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from fileman import conf
 from fileman.backends.base import Backend
-from fileman.backends.diagnosis import Diagnosis, Problem, Step
+from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.errors import FilemanError
 
@@ -40,10 +40,10 @@ class FilesystemDiagnosis(Diagnosis):
                     f"The folder {root} is world-writable, so any user of this machine could replace stored files."
                 )
         for sentence in found:
-            self._report(Problem("place", sentence))
+            self._report("place", sentence)
         return None if wrong_url else ""
 
-    def _explain(self, step: Step, error: FilemanError) -> Problem:
+    def _explain(self, step: str, error: FilemanError) -> Problem:
         cause, root = error.__cause__, self._settings.root
         if not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError):
             return Problem("folder", f"{root}: {error.message}")

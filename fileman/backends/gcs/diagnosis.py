@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
-from fileman.backends.diagnosis import Diagnosis, Problem, Step
+from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
 from fileman.backends.gcs.objects import GCSObjects
@@ -42,7 +42,7 @@ class GCSDiagnosis(Diagnosis):
                 return "The retention policy or default hold of the bucket"
         return ""
 
-    def _explain(self, step: Step, error: FilemanError) -> Problem:
+    def _explain(self, step: str, error: FilemanError) -> Problem:
         cause = error.__cause__
         if isinstance(cause, Refused):
             return self._explain_answer(step, cause)
@@ -56,7 +56,7 @@ class GCSDiagnosis(Diagnosis):
             return Problem("endpoint", f"{self._place} is not in Google Cloud Storage.")
         return super()._explain(step, error)
 
-    def _explain_answer(self, step: Step, refused: Refused) -> Problem:
+    def _explain_answer(self, step: str, refused: Refused) -> Problem:
         if refused.is_no_bucket or (refused.status == 404 and step == "list objects"):
             sentence = f"There is no bucket at {self._place}. Create it, or correct bucket_name."
             return Problem("bucket.missing", sentence)
@@ -65,7 +65,7 @@ class GCSDiagnosis(Diagnosis):
         is_denied = refused.status == 403 and refused.reason not in _OF_A_LOCK
         return self._explain_refusal(step, refused.status, "AccessDenied" if is_denied else refused.reason)
 
-    def _explain_refusal(self, step: Step, status: int, code: str, message: str = "", permission: str = "") -> Problem:
+    def _explain_refusal(self, step: str, status: int, code: str, message: str = "", permission: str = "") -> Problem:
         # A deleted key still gets tokens for a while.
         if status == 403 and code not in {"AccessDenied", *_OF_A_LOCK}:
             return Problem("signature", f"Google rejects URLs signed by these credentials ({status} {code}).")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from botocore.exceptions import ClientError, PartialCredentialsError, ProfileNotFound
 
 from fileman.backends.connections import Response
-from fileman.backends.diagnosis import PROBE, Diagnosis, Problem, Step
+from fileman.backends.diagnosis import PROBE, Diagnosis, Problem
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.errors import s3_errors, status_and_code
@@ -15,7 +15,7 @@ from fileman.errors import FilemanError, StorageError
 _COPY = "s3:GetObject with s3:PutObject (copy)"
 # Permissions of the SDK's operations with another name.
 _PERMISSIONS = {
-    "ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject",
     "CreateMultipartUpload": "s3:PutObject", "UploadPart": "s3:PutObject", "CompleteMultipartUpload": "s3:PutObject",
     "CopyObject": _COPY, "UploadPartCopy": _COPY, "ListParts": "s3:ListMultipartUploadParts",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads", "ListObjectVersions": "s3:ListBucketVersions",
@@ -50,19 +50,13 @@ class S3Diagnosis(Diagnosis):
         bucket = {"Bucket": self._settings.bucket_name}
         with s3_errors():
             self._client.sdk.list_objects_v2(**bucket, Prefix=self._folder, MaxKeys=1)
-            head = self._client.sdk.head_bucket(**bucket)
-        signed = self._client.connection.region
-        region = head.get("BucketRegion") or signed
-        if region != signed:
-            sentence = f"{self._place} is in the region {region}, not in {signed}. Set region_name."
-            self._report(Problem("bucket.region", sentence, {"region_name": region}))
         with suppress(StorageError), s3_errors():  # without the permission to ask: no lock
             found = self._client.sdk.get_object_lock_configuration(**bucket)["ObjectLockConfiguration"]
             if "DefaultRetention" in found.get("Rule", {}):
                 return "The default retention (Object Lock) of the bucket"
         return ""
 
-    def _explain(self, step: Step, error: FilemanError) -> Problem:
+    def _explain(self, step: str, error: FilemanError) -> Problem:
         cause = error.__cause__
         if isinstance(cause, ClientError):
             status, code = status_and_code(cause)
@@ -75,7 +69,7 @@ class S3Diagnosis(Diagnosis):
             return Problem("credentials", f"AWS_PROFILE names {cause.kwargs['profile']!r}, a profile that is missing.")
         return super()._explain(step, error)
 
-    def _explain_refusal(self, step: Step, status: int, code: str, message: str = "", permission: str = "") -> Problem:
+    def _explain_refusal(self, step: str, status: int, code: str, message: str = "", permission: str = "") -> Problem:
         """After the first call the keys are known to be good: then such a code is about the KMS key or a signature."""
         is_late = step != "list objects"
         about_key = code in _OF_CREDENTIALS or "kms" in f"{code} {message}".lower()

@@ -74,27 +74,24 @@ class Command(BaseCommand):
             raise CommandError(f"{failures} rows could not be decrypted. Add their keys and run this again.")
 
     def _diagnose(self, subjects: Subjects, *, absent: str) -> None:
-        managers, files, deletions = subjects
-        if managers:
-            self._diagnose_managers(managers)
-        elif files:
-            self._diagnose_files(files)
-        elif deletions:
-            self._explain_deletions(deletions)
-        else:
+        if not any(subjects):
             raise CommandError(absent)
+        managers, files, deletions = subjects
+        self._diagnose_managers(managers)
+        self._diagnose_files(files)
+        if deletions:
+            self._explain_deletions(deletions)
 
     def _diagnose_managers(self, managers: Sequence[FileManager]) -> None:
         failing = 0
         for manager in managers:
             problems = diagnose_manager(manager)
             failing += bool(problems)
-            group = str(manager.group or "")
+            owner = f", group {manager.group}" if manager.group else ""
+            title = f"{manager.name} ({manager.backend_type}{owner}):{'' if problems else ' works.'}"
             found = [{"id": one.id, "message": one, "fix": one.fix} for one in problems]
-            named = {"id": str(manager.pk), "name": manager.name, "type": manager.backend_type, "group": group}
-            title = f"{manager.name} ({manager.backend_type}{', group ' * bool(group)}{group}):"
-            lines = [line for one in problems for line in _describe(one)]
-            self._write("managers", {**named, "problems": found}, title if lines else f"{title} works.", *lines)
+            entry = {"id": str(manager.pk), "name": manager.name, "problems": found}
+            self._write("managers", entry, title, *(line for one in problems for line in _describe(one)))
         if failing:
             raise CommandError(f"{failing} of {len(managers)} file managers do not work.")
 
