@@ -67,8 +67,12 @@ def accept(
     name = filenames.display_name(declared.filename, field=(*at, "filename"))
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
     check_extension(name, manager=manager, field=(*at, "filename"))
-    content_type = content_types.normalize(declared.content_type, filename=name, field=(*at, "contentType"))
-    check_content_type(content_type, manager=manager, field=(*at, "contentType"))
+    types = manager.allowed_mime_types
+    content_type = content_types.normalize(
+        declared.content_type, filename=name, listed=types, field=(*at, "contentType")
+    )
+    if types and not content_types.matches(content_type, types):
+        raise MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=(*at, "contentType"))
     check_agreement(content_type, name, manager=manager, field=(*at, "contentType"))
     checksum = None
     if declared.checksum is not None:
@@ -113,13 +117,6 @@ def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) 
         if suffix not in allowed and (allowed or not content_types.matches(content_types.guess(f"x.{suffix}"), types)):
             message = f"The extension {suffix!r} is not allowed anywhere in the filename. Rename the file."
             raise ExtensionNotAllowed(message, field=field)
-
-
-def check_content_type(content_type: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
-    """Raise MimeTypeNotAllowed if the manager does not list the type."""
-    allowed = manager.allowed_mime_types
-    if allowed and not content_types.matches(content_type, allowed):
-        raise MimeTypeNotAllowed(f"Allowed types: {', '.join(allowed)}.", field=field)
 
 
 def check_agreement(content_type: str, name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:

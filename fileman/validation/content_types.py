@@ -34,14 +34,18 @@ _VAGUE = {TEXT: "text", "application/zip": "document", "image/tiff": "image"}
 _LOOSE = (TEXT, PDF, "application/zip", "application/xml", "application/rtf", "application/x-tar", "text/html")
 
 
-def normalize(given: str, *, filename: str, field: tuple[str, ...] = ()) -> str:
-    """Return the declared type in its usual spelling, or a guess if it says nothing. Raises InvalidInput."""
+def normalize(given: str, *, filename: str, listed: Iterable[str] = (), field: tuple[str, ...] = ()) -> str:
+    """Return the declared type in its usual spelling, or the extension's if it says less and is not in the list itself.
+
+    Raises InvalidInput.
+    """
     value = given.partition(";")[0].strip().lower() or UNKNOWN
     if not _FORM.fullmatch(value):
         raise InvalidInput("contentType must look like type/subtype.", field=field)
     row = find(guess(filename))
     is_alias, value = value in row.aliases.split(), canonical(value)
-    return row.name if is_alias or value == UNKNOWN or _VAGUE.get(value) == row.family else value
+    is_vague = _VAGUE.get(value) == row.family and (matches(row.name, listed) or not matches(value, listed))
+    return row.name if is_alias or value == UNKNOWN or is_vague else value
 
 
 def guess(filename: str) -> str:

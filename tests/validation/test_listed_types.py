@@ -83,6 +83,19 @@ def test_an_honest_file_completes_with_each_list(kind: str) -> None:
             assert outcome(f"x.{kind}", declared, KINDS[kind], **given) == own
 
 
+@pytest.mark.parametrize(
+    ("listed", "recorded"),
+    [
+        ("text/plain", "text/plain"),
+        ("application/sql", "application/sql"),
+        ("text/*", "text/plain"),
+        ("*/*", "application/sql"),
+    ],
+)
+def test_plain_text_is_what_the_list_of_types_takes_it_for(listed: str, recorded: str) -> None:
+    assert outcome("a.sql", "text/plain", b"SELECT 1;", allowed_mime_types=[listed]) == recorded
+
+
 def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anything_is_sent() -> None:
     refused = "CONTENT_TYPE_MISMATCH at initiate"
     for name, declared in [("a.png", "image/tiff"), ("a.mp3", "video/mp4"), ("a.docx", "application/java-archive"),
