@@ -81,12 +81,6 @@ def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileMana
     assert not StorageDeletion.objects.exists()
 
 
-def test_what_is_absent_already_counts_as_deleted(manager: FileManager) -> None:
-    StorageDeletion.objects.create(file_manager=manager, path="nothing", due_at=NOW, watch_until=NOW, created=NOW)
-    assert deletion_queue.work(now=NOW) == Worked(deleted=1)
-    assert not StorageDeletion.objects.exists()
-
-
 def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
     break_storage(on="delete")
     now, waits = NOW, []

@@ -62,12 +62,6 @@ class TestStore:
 
         assert (file.open().read(), file.metadata) == (b"hello", {"by": "cron"})
 
-    def test_a_stream_without_a_name_needs_one(self, user: User, manager: FileManager) -> None:
-        with pytest.raises(InvalidFilename):
-            files.store(Unseekable(b"hello"), user=user, clock=now)
-
-        assert not File.objects.exists()
-
     def test_the_named_manager_takes_the_file(self, user: User, group: Group, manager: FileManager) -> None:
         user.groups.add(group)
         other = FileManager.objects.create(name="Editors", backend_type="memory", group=group)

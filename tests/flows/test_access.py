@@ -141,6 +141,8 @@ class TestReading:
 
         assert names(viewer) == (everything if who == "owner" else [])
         assert names(viewer, groupId=group_id) == (["group.txt"] if who in SEE_GROUP else [])
+        assert names(viewer, groupId=group_id, all=True) == (["group.txt"] if who in SEE_PRIVATE - {"owner"} else [])
+        assert names(viewer, all=False) == names(viewer)
         assert names(viewer, all=True) == (everything if who in SEE_PRIVATE - {"owner"} else [])
 
     def test_the_file_managers(self, who: str, world: World) -> None:

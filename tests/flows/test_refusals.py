@@ -14,9 +14,7 @@ REFUSALS: list[tuple[str, str, Json, Json]] = [
     # code, field, what the file manager allows, what is declared
     ("INVALID_FILENAME", "filename", {}, {"filename": "../../etc/passwd"}),
     ("INVALID_FILENAME", "filename", {}, {"filename": "a\0.txt"}),
-    ("INVALID_FILENAME", "filename", {}, {"filename": "a\ud800.txt"}),
     ("EMPTY_FILE", "size", {}, {"size": 0}),
-    ("EMPTY_FILE", "size", {}, {"size": "0"}),
     ("FILE_TOO_LARGE", "size", {"max_file_size": 1000}, {"size": 1001}),
     ("FILE_TOO_LARGE", "size", {"max_file_size": 0}, {"size": 5 * 1024**3 + 1}),
     ("INVALID_INPUT", "contentType", {}, {"contentType": "text"}),
@@ -25,7 +23,6 @@ REFUSALS: list[tuple[str, str, Json, Json]] = [
     ("CONTENT_TYPE_MISMATCH", "contentType", {}, {"filename": "page.html", "contentType": "image/png"}),
     ("INVALID_CHECKSUM", "checksum", {}, {"checksum": "md5:123"}),
     ("INVALID_METADATA", "metadata", {}, {"metadata": {"k": "a\0"}}),
-    ("INVALID_METADATA", "metadata", {}, {"metadata": True}),
 ]
 
 

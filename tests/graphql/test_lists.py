@@ -11,7 +11,6 @@ from django.contrib.auth.models import Group, User
 from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.models import File, FileManager
 from tests.api import Api
-from tests.conftest import api_of, grant
 from tests.graphql.rows import NOON, file_row, save_file, save_files
 
 PAGE = """
@@ -344,21 +343,3 @@ class TestFilters:
         assert found(backendType="memory", isDefault=False) == ["Editors", "Other"]
         assert found(groupId=to_global_id("Group", group.pk)) == ["Editors"]
         assert found(groupId="nonsense") == []
-
-
-class TestWhoseFiles:
-    @pytest.fixture(autouse=True)
-    def _files(self, user: User, other_user: User, group: Group, manager: FileManager) -> None:
-        other_user.groups.add(group)
-        save_named(manager, user, "ann's")
-        save_file(manager, other_user, age=1, original_filename="bob's, public", is_public=True)
-        save_file(manager, other_user, age=2, original_filename="editors'", group=group)
-
-    def test_all_files_need_the_permission(self, api: Api, user: User, group: Group) -> None:
-        assert names(page(api, filters={"all": True})) == []
-
-        permitted = api_of(grant(user, "view_file"))
-
-        assert names(page(permitted, filters={"all": True})) == ["ann's", "bob's, public", "editors'"]
-        assert names(page(permitted, filters={"all": False})) == ["ann's"]
-        assert names(page(permitted, filters={"all": True, "groupId": to_global_id("Group", group.pk)})) == ["editors'"]

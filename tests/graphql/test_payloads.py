@@ -45,17 +45,6 @@ def test_a_ticket_holds_a_pending_file_its_token_and_instructions(api: Api, user
     assert bad["errors"] == [error("EMPTY_FILE", "The file is empty.", ["files", "1", "size"])]
 
 
-def test_finalize_returns_requests_for_the_missing_slices(api: Api, manager: FileManager) -> None:
-    token = api.start(b"hello")["uploadToken"]
-
-    payload = api.finalize(token)
-
-    assert payload["success"] is False
-    assert [(error["code"], error["retryable"]) for error in payload["errors"]] == [("NOT_UPLOADED", True)]
-    assert payload["file"]["uploadStatus"] == "PENDING"
-    assert len(payload["instructions"]["requests"]) == 1
-
-
 def test_refresh_by_id_returns_the_token_and_refresh_by_token_none(api: Api, manager: FileManager) -> None:
     ticket = api.start(b"hello")
 
@@ -147,15 +136,6 @@ def test_a_file_manager_shows_its_limits(api: Api, db: None) -> None:
         "allowedMimeTypes": ["image/*"],
         "group": None,
     }
-
-
-def test_inactive_managers_are_hidden(api: Api, manager: FileManager) -> None:
-    FileManager.objects.update(is_active=False)
-    query = "query ($id: ID!) { fileManagers { totalCount } fileManager(id: $id) { name } node(id: $id) { id } }"
-
-    shown = api.call(query, {"id": to_global_id("FileManager", manager.pk)})
-
-    assert shown == {"fileManagers": {"totalCount": 0}, "fileManager": None, "node": None}
 
 
 def test_responses_have_no_settings_and_no_digests(api: Api, tmp_path: Any, local_manager: FileManager) -> None:

@@ -75,9 +75,6 @@ def test_a_dry_run_tells_the_same_and_does_nothing(lapsed: File, manager: FileMa
     dry = run("--dry-run")
     assert (File.objects.values().get(), stored_paths(manager), StorageDeletion.objects.count()) == before
     assert dry == "Would expire 1 uploads (1 pending), remove 0 rows, delete 1 queued objects; 0 failed.\n"
-    assert [word for word in run().split() if word.strip("(").isdigit()] == [
-        word for word in dry.split() if word.strip("(").isdigit()
-    ]
 
 
 def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:

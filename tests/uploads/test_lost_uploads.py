@@ -61,22 +61,6 @@ def state_of(ticket: Ticket) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("by", ["refresh", "finalize"])
-def test_a_forgotten_upload_is_begun_again(
-    user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
-    forget(monkeypatch)
-    begun = begun_counter(monkeypatch)
-
-    outcome = go_on(by, user, ticket)
-
-    assert len(begun) == 1
-    assert state_of(ticket)["begun"] == SECOND
-    assert outcome.instructions is not None
-    assert [request.slice.length for request in outcome.instructions.requests] == [1000] * 5
-    assert outcome.error is None if by == "refresh" else isinstance(outcome.error, NotUploaded)
-
-
-@pytest.mark.parametrize("by", ["refresh", "finalize"])
 def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     """A crash between the row and the storage; the storage is not asked about what it cannot know."""
     assert ticket.file is not None

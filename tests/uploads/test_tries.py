@@ -78,17 +78,6 @@ def test_a_request_that_is_carried_out_late_changes_no_file(user: User, manager:
     assert stored_paths(manager) == [file.file_path]
 
 
-def test_an_object_whose_response_was_lost_is_found_and_taken(user: User, manager: FileManager, sent: Ticket) -> None:
-    at_first("publish", "after", fail)
-    assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
-
-    file = finish(user, sent).file
-
-    assert (file.file_path, file.tries) == (file.get_try_path(1), 1)
-    assert stored_paths(manager) == sorted([file.upload_path, file.file_path or ""])
-    assert queued() == [file.upload_path]
-
-
 def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User, manager: FileManager) -> None:
     """A store without pins has copied what the client wrote after the verification."""
     sent = start(user, DATA, checksum=f"sha256:{hashlib.sha256(DATA).hexdigest()}")

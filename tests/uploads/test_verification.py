@@ -125,21 +125,6 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     assert published == []
 
 
-@configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=40, FINALIZE_BUDGET_SECONDS=0.0)
-def test_a_verification_of_several_calls_goes_on_where_the_last_one_stopped(
-    user: User, local_manager: FileManager
-) -> None:
-    """With no time at all each call joins one part of the three, and the third completes."""
-    ticket = start(user, PNG, "picture.png")
-    send(ticket, PNG)
-    progress = []
-    for _ in range(2):
-        assert code_of(finish(user, ticket)) == "UPLOAD_IN_PROGRESS"
-        progress += file_of(ticket).upload_state["progress"]["notes"].values()
-    assert progress == [40, 80]
-    assert finish(user, ticket).file.upload_status == File.COMPLETED
-
-
 def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
     ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
     send(ticket, PNG)

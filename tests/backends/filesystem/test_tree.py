@@ -18,19 +18,8 @@ def mode_of(entry: Path) -> int:
     return stat.S_IMODE(entry.lstat().st_mode)
 
 
-UNSAFE = [
-    "",
-    ".",
-    "..",
-    "/",
-    "../outside",
-    "..\\outside",
-    "/etc/passwd",
-    "uploads/.fileman-storage",
-    "uploads/",
-    "uploads/..",
-    "uploads//name",
-]
+UNSAFE = ["", ".", "..", "/", "../outside", "..\\outside", "/etc/passwd", "uploads/.fileman-storage"]
+UNSAFE += ["uploads/", "uploads/..", "uploads//name"]
 UNSAFE += ["uploads/./name", "uploads/../../outside", *(f"uploads/na{sign}me" for sign in "\0\n\x7f\x85\udcff\\*?[]")]
 
 

@@ -90,19 +90,9 @@ def test_every_path_without_a_key_below_a_listed_folder_gets_the_same_sentence(
     (listed / "large").write_text(json.dumps({**key, "more": "x" * 70_000}))
     (tmp_path / "listed-too").mkdir()
     (tmp_path / "listed-too" / "key.json").write_text(json.dumps(key))
-    inside = [
-        "fifo",
-        "link",
-        "zero",
-        "large",
-        "absent",
-        "",
-        "../key.json",
-        "../listed-too/key.json",
-        "a\0b",
-        "n" * 5000,
-    ]
-    paths = [f"{listed}/{name}" for name in inside]
+    outside = ["../key.json", "../listed-too/key.json"]
+    names = ["fifo", "link", "zero", "large", "absent", "", *outside, "a\0b", "n" * 5000]
+    paths = [f"{listed}/{name}" for name in names]
     paths += ["/dev/zero", "/etc/shadow", "/proc/self/environ", "/nonexistent", "/etc", str(elsewhere), "key.json", ""]
 
     assert [path for path in paths if problems(path) != [PATH_PROBLEM]] == []
