@@ -15,8 +15,7 @@ _HTML = rb"<(?:!doctype\s+html|!--|(?:" + _TAGS + rb")[\s/>])"
 # No PDF: scripts, programs, and what a browser takes for markup, whatever follows.
 _PDF = rb"(?!#!|MZ|\x7fELF|(?i:@echo|rem )|\xca\xfe|[\xce\xcf]\xfa|L\0|\{\\rtf)(?:(?!<\0?[a-zA-Z!?/]).){,1019}%PDF-"
 _EXE, _ELF = rb"MZ.{,62}[\0-\x08]", rb"\x7fELF|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe"
-_PACKED = "application/zip application/x-bzip2"
-_PS, _TAR = rb"%!PS|\xc5\xd0\xd3\xc6", "application/x-tar"
+_TAR, _PACKED = "application/x-tar", "application/zip application/x-bzip2"
 _JAR = rb"PK\x03\x04.{26}(?:META-INF/(?:.{,99}MANIFEST\.MF|com/android)|AndroidManifest\.xml|classes\.dex)"
 _OLE, _TIFF, _ODT = "application/x-ole-storage", "image/tiff", "application/vnd.oasis.opendocument.text"
 _MP3, _XML, _JAVA = "audio/mpeg", "application/xml", "application/java-archive"
@@ -102,7 +101,8 @@ TABLE: Final = (
     _T("application/x-php", "php phtml phar", "program", SAVED, "text/x-php application/x-httpd-php", rb"<\?(?:php|=)"),
     _T(_ODT, "odt", "document", SAVED, "", _ZIP + rb".{26}mimetype.{35}text", _OFFICE),
     _T("application/zip", "zip", "archive", SAVED, "application/x-zip-compressed application/x-zip", _ZIP, _JAVA),
-    _T("application/gzip", "gz tgz", "archive", SAVED, "application/x-gzip application/x-gtar", rb"\x1f\x8b", _TAR),
+    _T("application/gzip", "gz tgz", "archive", SAVED,
+       "application/x-gzip application/x-gtar application/x-compressed-tar", rb"\x1f\x8b", _TAR),
     _T(_TAR, "tar", "archive", SAVED, "application/tar", rb".{257}ustar"),
     _T("application/x-bzip2", "bz2 tbz2 tbz", "archive", SAVED, "application/x-bzip", rb"BZh[1-9]1AY"),
     _T("application/x-xz", "xz txz", "archive", SAVED, "application/x-xz-compressed-tar", rb"\xfd7zXZ\0"),
@@ -112,14 +112,18 @@ TABLE: Final = (
     _T(_OLE, "", "document", SAVED, "", rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
     _T("application/pkcs7-mime", "p7m", "data", SAVED, "application/x-pkcs7-mime", rb"0[\x80-\x84].{,4}\x06\t\*", TEXT),
     _T(PDF, "pdf", "document", BY_SETTING, "application/x-pdf text/pdf", _PDF),
-    _T("application/postscript", "eps ps ai", "document", SAVED, "image/x-eps image/eps", _PS, f"{PDF} {TEXT}"),
+    _T("application/postscript", "eps ps ai", "document", SAVED, "image/x-eps image/eps application/illustrator",
+       rb"%!PS|\xc5\xd0\xd3\xc6", f"{PDF} {TEXT}"),
     _T("application/rtf", "rtf", "document", SAVED, "text/rtf application/msword", rb"\{\\rtf", TEXT),
-    *_alike("document", _OFFICE, "application/vnd.openxmlformats-officedocument.", "wordprocessingml.document docx, "
-            "spreadsheetml.sheet xlsx, presentationml.presentation pptx, presentationml.slideshow ppsx, "
-            "wordprocessingml.template dotx, spreadsheetml.template xltx"),
-    *_alike("document", _OFFICE, "application/vnd.", "ms-word.document.macroenabled.12 docm, "
-            "ms-excel.sheet.macroenabled.12 xlsm, ms-powerpoint.presentation.macroenabled.12 pptm, "
-            "apple.pages pages, apple.numbers numbers, apple.keynote key"),
+    *_alike("document", _OFFICE, "application/vnd.openxmlformats-officedocument.",
+            "wordprocessingml.document docx|application/msword, wordprocessingml.template dotx, "
+            "spreadsheetml.sheet xlsx|application/vnd.ms-excel, spreadsheetml.template xltx, "
+            "presentationml.presentation pptx|application/vnd.ms-powerpoint, presentationml.slideshow ppsx"),
+    *_alike("document", _OFFICE, "application/vnd.", "ms-word.document.macroenabled.12 docm|application/msword, "
+            "ms-excel.sheet.macroenabled.12 xlsm|application/vnd.ms-excel, "
+            "ms-powerpoint.presentation.macroenabled.12 pptm|application/vnd.ms-powerpoint, "
+            "apple.pages pages|application/x-iwork-pages-sffpages, apple.numbers numbers|"
+            "application/x-iwork-numbers-sffnumbers, apple.keynote key|application/x-iwork-keynote-sffkey"),
     *_alike("document", _OLD, "application/", "msword doc dot, vnd.ms-powerpoint ppt pps|application/mspowerpoint, "
             "vnd.ms-excel xls xlt|application/msexcel application/x-msexcel, vnd.ms-outlook msg, vnd.visio vsd vsdx"),
     *_alike("document", f"{_OFFICE} {_ODT}", "application/", "vnd.oasis.opendocument.spreadsheet ods, epub+zip epub, "
@@ -154,7 +158,7 @@ TABLE: Final = (
     *_alike("data", _PACKED, "application/", "vnd.google-earth.kmz kmz, x-apple-diskimage dmg"),
     *_alike("data", "application/pkcs7-mime", "application/", "pkcs7-signature p7s|application/x-pkcs7-signature"),
     *_alike("data", "", "application/", "p21 ifc stp|application/x-step, fits fits fit, "
-            "vnd.efi.iso iso|application/x-iso9660-image, octet-stream bin|binary/octet-stream application/x-download "
-            "application/force-download"),
+            "vnd.efi.iso iso|application/x-iso9660-image application/x-cd-image, "
+            "octet-stream bin|binary/octet-stream application/x-download application/force-download"),
 )
 # fmt: on

@@ -126,6 +126,8 @@ def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anythi
         ("a.doc", "application/msword", b"{\\rtf1", ["doc"], "application/msword"),
         ("a.xls", "application/vnd.ms-excel", b"<html><table>", ["xls"], "application/vnd.ms-excel"),
         ("a.docx", "application/zip", OLE, ["docx"], DOCX),  # with a password
+        ("a.docx", "application/msword", packed("word/document.xml"), ["docx"], DOCX),
+        ("a.xlsm", "application/vnd.ms-excel", OLE, ["xlsm"], "application/vnd.ms-excel.sheet.macroenabled.12"),
         ("a.ai", "application/pdf", b"%PDF-1.5", ["ai"], "application/pdf"),
         ("a.dng", "", TIFF, ["dng"], "image/x-adobe-dng"),
         ("a.dng", "image/tiff", TIFF, ["dng"], "image/x-adobe-dng"),
