@@ -70,6 +70,10 @@ osd data = {folder}/osd
 rgw frontends = beast endpoint={loopback}:{port} tcp_nodelay=1
 rgw data = {folder}/rgw
 rgw dns name = localhost
+# Give back what was deleted at once; after two hours, the default, a long run has filled the memory.
+rgw gc obj min wait = 1
+rgw gc processor period = 5
+rgw gc processor max time = 5
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = {kms_key_id}={kms_key}
