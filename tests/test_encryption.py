@@ -208,13 +208,10 @@ class TestRotation:
             assert [manager.settings for manager in FileManager.objects.all()] == [{"upload_expires_in": 90}] * 2
 
 
-@pytest.mark.parametrize(
-    "verb", ["initiate", "refresh", "finalize", "abort", "delete", "delete unfinished", "update without storage"]
-)
+@pytest.mark.parametrize("verb", ["initiate", "refresh", "finalize", "abort", "delete", "delete unfinished"])
 def test_mutations_name_settings_that_cannot_be_decrypted(verb: str, api: Api, manager: FileManager) -> None:
     file, ticket = api.upload(b"hello"), api.start(b"hello")
     before = list(File.objects.order_by("pk").values())
-    update = "mutation ($id: ID!) { updateFile(input: {id: $id}) { errors { code } } }"
     calls = {
         "initiate": lambda: api.initiate({"filename": "a.txt", "size": 5}),
         "refresh": lambda: api.refresh(uploadToken=ticket["uploadToken"]),
@@ -222,7 +219,6 @@ def test_mutations_name_settings_that_cannot_be_decrypted(verb: str, api: Api, m
         "abort": lambda: api.abort(ticket["uploadToken"]),
         "delete": lambda: api.delete(file["id"]),
         "delete unfinished": lambda: api.delete(ticket["file"]["id"]),
-        "update without storage": lambda: api.call(update, {"id": file["id"]})["updateFile"],
     }
     forget_backends()
     asked = note_calls()
@@ -230,8 +226,15 @@ def test_mutations_name_settings_that_cannot_be_decrypted(verb: str, api: Api, m
         payload = calls[verb]()
 
     errors = payload["errors"] + [error for one in payload.get("files", ()) for error in one["errors"]]
-    assert [error["code"] for error in errors] == [] if verb == "update without storage" else ["STORAGE_MISCONFIGURED"]
+    assert [error["code"] for error in errors] == ["STORAGE_MISCONFIGURED"]
     assert (list(File.objects.order_by("pk").values()), asked) == (before, [])
+
+
+def test_an_update_needs_no_key(api: Api, manager: FileManager) -> None:
+    update = f'mutation {{ updateFile(input: {{id: "{api.upload(b"hello")["id"]}"}}) {{ errors {{ code }} }} }}'
+    forget_backends()
+    with configured(ENCRYPTION_KEYS=[NEW]):
+        assert api.call(update) == {"updateFile": {"errors": []}}
 
 
 @override_settings(FILEMAN_SETTINGS={})
