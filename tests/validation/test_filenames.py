@@ -42,41 +42,23 @@ def test_a_control_character_is_refused(character: str) -> None:
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 FAMILY = "👨\u200d👩\u200d👧"
 MENDED = [
-    ("CON", "_CON"),
-    ("nul.tar.gz", "_nul.tar.gz"),
-    ("aux .txt", "_aux .txt"),
-    ("CLOCK$", "_CLOCK$"),
-    ("COM¹.txt", "_COM¹.txt"),
-    ("lpt9.pdf", "_lpt9.pdf"),
-    ("console.txt", "console.txt"),
-    ("file.", "file"),
-    ("file ", "file"),
-    (" file. . ", "file"),
-    (".htaccess", "_htaccess"),
-    ("..hidden", "_hidden"),
-    ("x.jpg::$DATA", "x.jpg__$DATA"),
-    ("a:b.txt", "a_b.txt"),
+    ("CON", "_CON"), ("nul.tar.gz", "_nul.tar.gz"), ("aux .txt", "_aux .txt"), ("CLOCK$", "_CLOCK$"),
+    ("COM¹.txt", "_COM¹.txt"), ("lpt9.pdf", "_lpt9.pdf"), ("console.txt", "console.txt"), ("file.", "file"),
+    ("file ", "file"), (" file. . ", "file"), (".htaccess", "_htaccess"), ("..hidden", "_hidden"),
+    ("x.jpg::$DATA", "x.jpg__$DATA"), ("a:b.txt", "a_b.txt"),
     # Look-alikes of the slash.
-    ("2024\uff0f05\uff0f01 請求書.pdf", "2024_05_01 請求書.pdf"),
-    ("1\u20442 cup.pdf", "1_2 cup.pdf"),
+    ("2024\uff0f05\uff0f01 請求書.pdf", "2024_05_01 請求書.pdf"), ("1\u20442 cup.pdf", "1_2 cup.pdf"),
     ("AC\u2215DC\u29f5\u29f8\u29f9\ufe68\uff3c.pdf", "AC_DC_____.pdf"),
     # Direction marks, overrides, zero-width characters, fillers, byte-order marks.
-    ("Chat - \u202a+49 151\u202c.pdf", "Chat - +49 151.pdf"),
-    ("\u200fשלום\u200e.pdf", "שלום.pdf"),  # noqa: RUF001
-    ("photo\u202egpj.exe", "photogpj.exe"),
-    ("a\u2066b\u2069\u200b\u2060\u00ad\u3164\u2800\uffa0.txt", "ab.txt"),
-    ("\ufeffreport.pdf", "report.pdf"),
-    ("e\u200b\u0301cole.pdf", "école.pdf"),
-    ("apple \uf8ff.txt", "apple _.txt"),
+    ("Chat - \u202a+49 151\u202c.pdf", "Chat - +49 151.pdf"), ("\u200fשלום\u200e.pdf", "שלום.pdf"),  # noqa: RUF001
+    ("photo\u202egpj.exe", "photogpj.exe"), ("a\u2066b\u2069\u200b\u2060\u00ad\u3164\u2800\uffa0.txt", "ab.txt"),
+    ("\ufeffreport.pdf", "report.pdf"), ("e\u200b\u0301cole.pdf", "école.pdf"), ("apple \uf8ff.txt", "apple _.txt"),
     # Joiners stay in words and emoji, and go where they only hide something.
     ("نامه\u200cها.txt", "نامه\u200cها.txt"),  # noqa: RUF001  # Persian
-    (f"{FAMILY}.png", f"{FAMILY}.png"),
-    ("shell.php\u200d.jpg", "shell.php.jpg"),
+    (f"{FAMILY}.png", f"{FAMILY}.png"), ("shell.php\u200d.jpg", "shell.php.jpg"),
     # Flags and the pictures of this year's Unicode.
-    (f"{ENGLAND} 🇩🇪.png", f"{ENGLAND} 🇩🇪.png"),
-    ("a\U000e0067b.txt", "ab.txt"),
-    ("\U0001fae8.png", "\U0001fae8.png"),
-]
+    (f"{ENGLAND} 🇩🇪.png", f"{ENGLAND} 🇩🇪.png"), ("a\U000e0067b.txt", "ab.txt"), ("\U0001fae8.png", "\U0001fae8.png"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "mended"), MENDED)

@@ -46,27 +46,16 @@ def test_a_small_object_is_kept_as_it_is(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "JSON object"),
-        ("text", "JSON object"),
-        (5, "JSON object"),
-        (True, "JSON object"),
-        (nested(6), "deeper than 5"),
-        ({"a": [[[[[1]]]]]}, "deeper than 5"),
-        (nested(100_000), "deeper than 5"),
+        ([], "JSON object"), ("text", "JSON object"), (5, "JSON object"), (True, "JSON object"),
+        (nested(6), "deeper than 5"), ({"a": [[[[[1]]]]]}, "deeper than 5"), (nested(100_000), "deeper than 5"),
         ({str(number): 1 for number in range(51)}, "more than 50 keys"),
         ({"a": [{str(number): 1 for number in range(25)} for _ in range(2)]}, "more than 50 keys"),
-        ({"a": "x" * 8 * 1024}, "larger than 8192 bytes"),
-        ({"a": "ü" * 4092}, "larger than 8192 bytes"),
-        ({"a": float("nan")}, "NaN"),
-        ({"a": [float("inf")]}, "NaN"),
-        ({"a": float("-inf")}, "NaN"),
-        ({"a": "\ud800"}, "broken character"),
-        ({"\udfff": 1}, "broken character"),
-        ({"a": "x\x00y"}, "NUL"),
-        ({"x\x00y": 1}, "NUL"),
-        ({"a": ["\x00"]}, "NUL"),
+        ({"a": "x" * 8 * 1024}, "larger than 8192 bytes"), ({"a": "ü" * 4092}, "larger than 8192 bytes"),
+        ({"a": float("nan")}, "NaN"), ({"a": [float("inf")]}, "NaN"), ({"a": float("-inf")}, "NaN"),
+        ({"a": "\ud800"}, "broken character"), ({"\udfff": 1}, "broken character"), ({"a": "x\x00y"}, "NUL"),
+        ({"x\x00y": 1}, "NUL"), ({"a": ["\x00"]}, "NUL"),
     ],
-)
+)  # fmt: skip
 def test_values_that_databases_or_readers_cannot_handle_are_refused(given: object, message: str) -> None:
     with pytest.raises(InvalidMetadata, match=message) as refusal:
         json_metadata.clean(given, field=("files", "0", "metadata"))

@@ -120,8 +120,7 @@ def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anythi
         ("a.m4a", "audio/mpeg", M4A, ["m4a"], "audio/mp4"),  # Android
         ("a.m4a", "audio/x-m4a", MP4, ["m4a"], "audio/mp4"),
         ("a.mov", "video/quicktime", MP4, ["mov"], "video/quicktime"),
-        ("a.mp4", "video/mp4", MOV, ["mp4"], "video/mp4"),
-        ("a.ogg", "video/ogg", b"OggS\0\2", ["ogg"], "audio/ogg"),
+        ("a.mp4", "video/mp4", MOV, ["mp4"], "video/mp4"), ("a.ogg", "video/ogg", b"OggS\0\2", ["ogg"], "audio/ogg"),
         ("a.rtf", "application/msword", b"{\\rtf1", ["rtf"], "application/rtf"),  # Windows with Word
         ("a.doc", "application/msword", b"{\\rtf1", ["doc"], "application/msword"),
         ("a.xls", "application/vnd.ms-excel", b"<html><table>", ["xls"], "application/vnd.ms-excel"),
