@@ -193,7 +193,7 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
     ("s3", {**S3_KEYS, "bucket_name": "a-a", "endpoint_url": A_S3, "addressing_style": "path"}, "", f"s3:{A_S3}/a-a/"),
     ("s3", {**ANY_STORE, "bucket_name": "store"}, "https://store.example.com/store/a", f"{STORE_PLACE}/store/a/"),
     ("s3", {**ANY_STORE, "endpoint_url": f"{SUPABASE}/"}, f"{SUPABASE}/my-bucket/a", f"s3:{SUPABASE}/my-bucket/a/"),
-    *[(vendor, {"public_endpoint_url": "https://cdn.example.com"}, "", place) for vendor, place in PLACES.items()],
+    *[(vendor, {"public_endpoint_url": "https://cdn.example.com"}, "", PLACES[vendor]) for vendor in ("s3", "gcs")],
     ("gcs", {}, "https://storage.googleapis.com/my-bucket/a/", "gcs:google/my-bucket/a/"),
     ("azure", DEVELOPMENT, "", "azure:http://127.0.0.1:10000/devstoreaccount1/documents/"),
     ("azure", {**BY_STRING, "account_key": f"{AZURE_KEY}\n"}, "", f"azure:{AZURE_HOST}/documents/"),

@@ -202,7 +202,17 @@ class TestPublicEndpoint:
             with override_settings(DEBUG=debug, FILEMAN_SETTINGS={"TRUSTED_ENDPOINTS": trusted}):
                 assert problems(vendor, local) == []
 
-    @pytest.mark.parametrize("vendor", CLOUDS)
+    def test_azures_is_azure_or_trusted(self) -> None:
+        """A signature names no host, so the host that it is sent to could use it"""
+        cdn = {"public_endpoint_url": "https://cdn.example.com"}
+        advice = "If it may, add 'https://cdn.example.com' to TRUSTED_ENDPOINTS in FILEMAN_SETTINGS."
+
+        assert problems("azure", cdn) == [f"public_endpoint_url gets signatures that Azure accepts too. {advice}"]
+        assert problems("azure", {"public_endpoint_url": "https://acmefiles.blob.core.windows.net"}) == []
+        with override_settings(FILEMAN_SETTINGS={"TRUSTED_ENDPOINTS": ["https://cdn.example.com"]}):
+            assert problems("azure", cdn) == []
+
+    @pytest.mark.parametrize("vendor", ["s3", "gcs"])
     def test_it_needs_no_credentials_and_no_look_up(self, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """So any public host will do, beside the credentials of this server too"""
         monkeypatch.setattr("socket.getaddrinfo", None)

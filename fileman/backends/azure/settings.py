@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from fileman.backends.endpoints import normalize, parsed
+from django.conf import settings as django_settings
+
+from fileman.backends.endpoints import advise_trust, normalize, parsed
 from fileman.backends.settings import BucketSettings
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
@@ -74,6 +76,12 @@ class AzureSettings(BucketSettings):
         problems = super().problems()
         if not 3 <= len(self.container_name) <= 63 or not _CONTAINER_NAME.fullmatch(self.container_name):
             problems.append("container_name must be 3 to 63 lowercase letters, digits and single hyphens.")
+        public = parsed(self.public_endpoint_url or "")
+        if not problems and public.hostname and not self.trusts(public) and not django_settings.DEBUG:
+            # A signature names no host, so this one could use it at Azure.
+            problems.append(
+                f"public_endpoint_url gets signatures that Azure accepts too. If it may, {advise_trust(public)}."
+            )
         return [*problems, *self._source_problems()] or self._account_problems()
 
     @property
