@@ -19,7 +19,7 @@ export function bodyOf({ offset, length, fields, fileField }, file) {
 
 /**
  * Sends one slice with XMLHttpRequest, the only way to hear about sent bytes. Needs no cookie and reads no body.
- * @type {SendRequest}
+ * @param {UploadRequest} request @param {File} file @param {Parameters<SendRequest>[2]} options @returns {Promise<number>}
  */
 export function sendRequest(request, file, { signal, onProgress }) {
   return new Promise((resolve, reject) => {

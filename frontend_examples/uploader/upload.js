@@ -134,9 +134,9 @@ export class Upload extends EventTarget {
     while (!this.#leave || this.isPaused) {
       await this.#gate;
       this.#leave ??= await this.#engine.files.take(this.signal);
-      if (this.isPaused) this.rest();
+      if (this.isPaused || this.signal.aborted) this.rest();
+      this.signal.throwIfAborted();
     }
-    this.signal.throwIfAborted();
   }
 
   /** What the server does not hear of lapses by itself at its deadline. */

@@ -56,6 +56,8 @@ def test_declarations_name_the_public_methods(tmp_path: Path) -> None:
 
     for method in ("uploadFiles", "initiateUpload", "uploadFile", "finalizeUpload"):
         assert re.search(rf"^    {method}\(", declared, re.MULTILINE), method
+    options = ("--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "")
+    run(typescript(), *options, str(tmp_path / "file-uploader.d.ts"))
 
 
 def test_the_uploader_is_under_seven_and_a_half_kilobytes(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ test("a refused initiate rejects with the server's error", async () => {
   server.refuse = () => failure("UNAUTHENTICATED", "Sign in to upload.");
   const refusal = { name: "UploadError", code: "UNAUTHENTICATED", message: "Sign in to upload.", retryable: false };
   await assert.rejects(uploaderOf(server).initiateUpload([file()]), refusal);
-  await assert.rejects(uploaderOf(server).uploadFiles([file()]), refusal);
+  await assert.rejects(uploaderOf(server).uploadFiles([..."abcde"].map((name) => file(name))), refusal);
 });
 
 for (const [what, answer, code, calls] of [
