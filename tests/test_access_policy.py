@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 from strawberry.relay import to_base64
 
-from fileman.conf import find_problems
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.conftest import api_of
@@ -50,19 +49,9 @@ def test_nobody_else_does(invoice: File, other_user: User, stranger: Api, anonym
         assert not invoice.can_be_accessed_by(user=other_user)
 
 
-def test_without_the_policy_the_order_counts_for_nothing(invoice: File, other_user: User, stranger: Api) -> None:
-    Order.objects.create(customer=other_user, invoice=invoice)
-
-    assert seen(stranger, invoice) == {"file": None, "node": None}
-
-
 def test_the_uploader_keeps_all_rights(invoice: File, user: User) -> None:
     with configured(ACCESS_POLICY=POLICY):
         answer = seen(api_of(user), invoice)
 
     assert isinstance(answer["file"], dict)
     assert answer["file"]["viewerCanDelete"] is True
-
-
-def test_a_policy_must_be_a_dotted_path() -> None:
-    assert find_problems({"ACCESS_POLICY": 5}) == ["Setting 'ACCESS_POLICY' must be a string."]

@@ -64,6 +64,7 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ),
         ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
         ({"ALLOWED_ORIGINS": "https://app.example.com"}, "Setting 'ALLOWED_ORIGINS' must be a list."),
+        ({"ACCESS_POLICY": 5}, "Setting 'ACCESS_POLICY' must be a string."),
         ({"BACKENDS": ["ftp"]}, "Setting 'BACKENDS' must be a dictionary."),
         ({"FINALIZE_BUDGET_SECONDS": "20"}, "Setting 'FINALIZE_BUDGET_SECONDS' must be a number."),
         ({"ENCRYPTION_KEYS": KEY}, "Setting 'ENCRYPTION_KEYS' must be a list."),

@@ -40,12 +40,6 @@ def watches() -> list[Any]:
     return list(StorageDeletion.objects.order_by("path").values_list("watch_until", flat=True))
 
 
-def test_deleting_a_file_takes_its_row_and_queues_its_objects(doomed: File) -> None:
-    assert not File.objects.exists()
-    assert queue() == [(".uploads", NOW, 0), ("uploads", NOW, 0)]
-    assert watches() == [WATCHED_UNTIL, NOW + DAY]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_the_objects_go_right_after_the_delete_commits(user: User, manager: FileManager) -> None:
     file = upload(user)

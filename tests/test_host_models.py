@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import transaction
 from strawberry.relay import to_base64 as global_id
 
 from fileman import cleanup, files
@@ -20,7 +21,7 @@ from tests.api import DELETE, Api, error
 from tests.shop.models import Comment, Invoice, Profile, Receipt
 from tests.uploads.clock import DAY, NOW
 from tests.uploads.driver import caller_of, file_of, finish, send, start, stored_paths, upload
-from tests.uploads.faults import break_storage
+from tests.uploads.faults import break_storage, overtaken
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROTECTING = [(Invoice, "scan"), (Receipt, "scan")]
@@ -58,12 +59,8 @@ def test_a_file_put_into_use_while_it_is_deleted_stays(user: User, manager: File
         transitions.abort(file_of(ticket), now=NOW)
     file, before = file_of(ticket), usage(user)
 
-    def attach(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith('DELETE FROM "fileman_file"'):
-            Invoice.objects.create(scan=file)
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(attach), pytest.raises(FileInUse):
+    attach = partial(Invoice.objects.create, scan=file)
+    with overtaken(attach, at='DELETE FROM "fileman_file"'), pytest.raises(FileInUse):
         files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
 
     assert (File.objects.get(), usage(user)) == (file, before)

@@ -293,10 +293,6 @@ def test_the_scheduled_run_can_be_switched_off_and_the_one_by_hand_not(user: Use
 # Storages that fail
 
 
-def manager_called(name: str) -> FileManager:
-    return FileManager.objects.create(name=name, backend_type="memory")
-
-
 def queue_objects(manager: FileManager, count: int) -> None:
     StorageDeletion.objects.bulk_create(
         StorageDeletion(file_manager=manager, path=f"{manager.name}/{number}", due_at=NOW, watch_until=NOW, created=NOW)
@@ -309,7 +305,7 @@ def test_storages_that_hang_do_not_hold_up_the_others(
 ) -> None:
     """Two storages do not respond until the objects of the third, in three batches, are deleted."""
     monkeypatch.setattr(deletion_queue, "BATCH", 2)
-    dead = [manager_called("A dead"), manager_called("B dead")]
+    dead = [FileManager.objects.create(name=name, backend_type="memory") for name in ("A dead", "B dead")]
     for one in (*dead, manager):
         queue_objects(one, 5)
     finished = Event()

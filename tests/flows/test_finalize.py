@@ -10,7 +10,7 @@ from fileman.checksums import hasher
 from fileman.models import File, StorageUsage
 from tests.api import Api
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.http_client import Json, Site, content, fetch, send, send_all, sha256, slice_of
+from tests.flows.http_client import Json, Site, content, send_all, sha256, slice_of
 from tests.flows.storages import Storage
 from tests.uploads.faults import completions
 
@@ -42,9 +42,6 @@ def assert_failed(payload: Json, code: str, storage: Storage) -> None:
     assert (payload["file"]["downloadUrl"], payload["instructions"]) == (None, None)
     assert storage.everything() == []
     assert StorageUsage.objects.get().bytes == 0
-
-
-# Repeating
 
 
 def test_finalizing_again_answers_the_same_and_writes_nothing(api: Api, sent: str) -> None:
@@ -79,9 +76,6 @@ def test_missing_parts_come_back_and_no_others(api: Api, memory: Storage, config
     assert api.send(payload["instructions"], DATA) == [201] * 7
     file = api.finalize(ticket["uploadToken"])["file"]
     assert b"".join(api.download(file["downloadUrl"])) == DATA
-
-
-# What the client says
 
 
 def checksum_of(algorithm: str, data: bytes) -> str:
@@ -153,29 +147,6 @@ def test_a_file_that_is_not_a_png_is_refused_as_one(disguised: bytes, api: Api, 
     assert api.send(ticket["instructions"], disguised) == [201]
 
     assert_failed(api.finalize(ticket["uploadToken"]), "CONTENT_TYPE_MISMATCH", memory)
-
-
-# Swapped bytes
-
-
-def test_s3_takes_no_part_of_a_completed_upload(
-    request: pytest.FixtureRequest, site: Site, configure: Configure
-) -> None:
-    """The upload id, which names the file path, is dead."""
-    storage = storage_of("radosgw", request)
-    configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)
-    data = content(storage.part_bytes + 1000)
-    ticket = site.start(data)
-    send_all(ticket["instructions"], data)
-    file = site.finalize(ticket["uploadToken"])["file"]
-    last = ticket["instructions"]["requests"][-1]
-
-    assert send(last, bytes(last["length"])) == 404
-
-    assert sha256(fetch(file["downloadUrl"]).content) == sha256(data)
-
-
-# Time
 
 
 def test_a_long_verification_goes_on_in_the_next_call(api: Api, memory: Storage, configure: Configure) -> None:

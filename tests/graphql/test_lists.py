@@ -266,10 +266,7 @@ class TestFilters:
             ({"uploadStatus": "PENDING"}, ["100%_report.txt"]),
             ({"uploadStatus": None}, ["Report 2026.pdf", "photo.png", "100%_report.txt"]),
             ({"uploadStatusIn": ["PENDING", "FAILED"]}, ["100%_report.txt"]),
-            (
-                {"uploadStatusIn": ["PENDING", "COMPLETED"], "uploadStatus": "COMPLETED"},
-                ["Report 2026.pdf", "photo.png"],
-            ),
+            ({"uploadStatusIn": ["PENDING", "COMPLETED"], "uploadStatus": "PENDING"}, ["100%_report.txt"]),
             ({"uploadStatusIn": []}, []),
             ({"contentType": "image/*"}, ["photo.png"]),
             ({"contentType": "image/png"}, ["photo.png"]),

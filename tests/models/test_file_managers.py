@@ -135,9 +135,6 @@ def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
         memory("M", **{name: value})
 
 
-# Places
-
-
 def test_two_tenants_never_share_a_place(group: Group) -> None:
     s3("Everybody's", "s3://bucket/team/")
     for url in ("s3://bucket/team/", "s3://bucket/team"):

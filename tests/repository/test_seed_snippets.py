@@ -1,7 +1,6 @@
 """The Python of the documentation's first version, line by line: it must keep working as written."""
 
 import logging
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -101,11 +100,7 @@ def test_check_file_access_permissions(completed: File, user: User, other_user: 
     assert File.objects.get(upload_token="abc123...") == completed
 
 
-def test_debug_mode(user: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "files").mkdir()
-    FileManager.objects.create(
-        name="Local", backend_type="file", is_default=True, settings={"base_path": str(tmp_path / "files")}
-    )
+def test_debug_mode(user: User, local_manager: FileManager, capsys: pytest.CaptureFixture[str]) -> None:
     file = upload(user, metadata={"source": "web_upload"})
     File.objects.filter(pk=file.pk).update(upload_token=tokens.digest("abc123..."))
 

@@ -129,34 +129,29 @@ def _md5(body: bytes) -> str:
 
 
 Attack = tuple[Callable[[Grant], object], ErrorCode]
+CONTENT_TYPE, SIZE, CHECKSUM = ErrorCode.CONTENT_TYPE_MISMATCH, ErrorCode.SIZE_MISMATCH, ErrorCode.CHECKSUM_MISMATCH
 BY_ONE_REQUEST: dict[str, Attack] = {
-    "page blob": (lambda g: g.put(b"", PAGES), ErrorCode.CONTENT_TYPE_MISMATCH),
-    "append blob": (lambda g: g.put(b"", APPEND), ErrorCode.SIZE_MISMATCH),
-    "copy from elsewhere": (lambda g: g.copy(), ErrorCode.CONTENT_TYPE_MISMATCH),
-    "encoding": (
-        lambda g: g.put(BODY, {**PLAIN, "x-ms-blob-content-encoding": "gzip"}),
-        ErrorCode.CONTENT_TYPE_MISMATCH,
-    ),
-    "another type": (
-        lambda g: g.put(BODY, {**PLAIN, "x-ms-blob-content-type": "text/html"}),
-        ErrorCode.CONTENT_TYPE_MISMATCH,
-    ),
-    "archive tier": (lambda g: g.put(BODY, {**PLAIN, "x-ms-access-tier": "Archive"}), ErrorCode.CONTENT_TYPE_MISMATCH),
-    "another length": (lambda g: g.put(BODY + b"1"), ErrorCode.SIZE_MISMATCH),
-    "other bytes": (lambda g: g.put(OTHER), ErrorCode.CHECKSUM_MISMATCH),
+    "page blob": (lambda g: g.put(b"", PAGES), CONTENT_TYPE),
+    "append blob": (lambda g: g.put(b"", APPEND), SIZE),
+    "copy from elsewhere": (lambda g: g.copy(), CONTENT_TYPE),
+    "encoding": (lambda g: g.put(BODY, {**PLAIN, "x-ms-blob-content-encoding": "gzip"}), CONTENT_TYPE),
+    "another type": (lambda g: g.put(BODY, {**PLAIN, "x-ms-blob-content-type": "text/html"}), CONTENT_TYPE),
+    "archive tier": (lambda g: g.put(BODY, {**PLAIN, "x-ms-access-tier": "Archive"}), CONTENT_TYPE),
+    "another length": (lambda g: g.put(BODY + b"1"), SIZE),
+    "other bytes": (lambda g: g.put(OTHER), CHECKSUM),
 }
 BY_BLOCKS: dict[str, Attack] = {
-    "append blob": (lambda g: g.append(), ErrorCode.CONTENT_TYPE_MISMATCH),
-    "page blob": (lambda g: g.write_pages(), ErrorCode.CONTENT_TYPE_MISMATCH),
-    "copy from elsewhere": (lambda g: g.copy(), ErrorCode.CONTENT_TYPE_MISMATCH),
+    "append blob": (lambda g: g.append(), CONTENT_TYPE),
+    "page blob": (lambda g: g.write_pages(), CONTENT_TYPE),
+    "copy from elsewhere": (lambda g: g.copy(), CONTENT_TYPE),
     "list with an encoding": (
         lambda g: g.commit("00001", "00002", headers={**TYPED, "x-ms-blob-content-encoding": "gzip"}),
-        ErrorCode.CONTENT_TYPE_MISMATCH,
+        CONTENT_TYPE,
     ),
-    "list that leaves blocks out": (lambda g: g.commit("00001"), ErrorCode.SIZE_MISMATCH),
-    "list in another order": (lambda g: g.commit("00002", "00001"), ErrorCode.CHECKSUM_MISMATCH),
+    "list that leaves blocks out": (lambda g: g.commit("00001"), SIZE),
+    "list in another order": (lambda g: g.commit("00002", "00001"), CHECKSUM),
     # What keeps others from deleting the blob does not keep fileman from it.
-    "lease without end and snapshot": (lambda g: g.put_locked(BODY[1:]), ErrorCode.SIZE_MISMATCH),
+    "lease without end and snapshot": (lambda g: g.put_locked(BODY[1:]), SIZE),
 }
 
 

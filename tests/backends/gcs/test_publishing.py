@@ -105,9 +105,6 @@ def test_an_object_that_changed_after_it_was_verified_is_not_published(case: Pub
     assert (case.upload.progress, case.bytes_at()) == ({}, None)
 
 
-# In many steps
-
-
 def test_each_call_without_time_takes_one_step(case: Publishing) -> None:
     """If one started again, it would never end."""
     case.store.server.set_unfinished_rewrite_steps(3)
@@ -120,21 +117,6 @@ def test_each_call_without_time_takes_one_step(case: Publishing) -> None:
         assert case.publish().size == len(BODY)
 
     assert len(case.rewrites()) == 4
-
-
-def test_a_step_whose_answer_is_lost_is_sent_again(case: Publishing) -> None:
-    """By the next call, with the same token to the same path."""
-    case.store.server.set_unfinished_rewrite_steps(3)
-    case.proxy.disturb(lose, target=WITH_TOKEN, skip=1)
-
-    with pytest.raises(StorageUnavailable):
-        case.publish()
-    token = case.upload.progress["rewrite_token"]
-    case.publish()
-
-    sent = case.rewrites()
-    assert [sent.count(one) for one in sent] == [1, 1, 2, 2, 1]
-    assert (sent[2], case.bytes_at()) == (token, BODY)
 
 
 def test_a_copy_whose_last_answer_is_lost_is_there_for_the_next_call(case: Publishing) -> None:
@@ -173,23 +155,26 @@ def test_a_copy_whose_token_is_refused_begins_again(case: Publishing, status: in
         (answer_with(302), StorageUnavailable),
         (answer_with(MAINTENANCE_PAGE), StorageUnavailable),
         (answer_with(403), StorageMisconfigured),
+        (lose, StorageUnavailable),
         (reset, StorageUnavailable),
         (cut("status"), StorageUnavailable),
         (cut("headers"), StorageUnavailable),
         (cut("body"), StorageUnavailable),
     ],
-    ids=["503", "429", "302", "page", "403", "reset", "status cut", "headers cut", "body cut"],
+    ids=["503", "429", "302", "page", "403", "lost", "reset", "status cut", "headers cut", "body cut"],
 )
 def test_any_other_fault_keeps_the_token(case: Publishing, fault: Fault, error: type[FilemanError]) -> None:
+    """The next call sends it again, to the same path."""
     case.store.server.set_unfinished_rewrite_steps(2)
     case.proxy.disturb(fault, target=WITH_TOKEN)
 
     with pytest.raises(error) as raised:
         case.publish()
     assert type(raised.value) is error
+    token = case.upload.progress["rewrite_token"]
     case.publish()
 
-    assert (case.rewrites().count(""), case.bytes_at()) == (1, BODY)
+    assert (case.rewrites().count(""), case.rewrites().count(token), case.bytes_at()) == (1, 2, BODY)
 
 
 def test_the_token_of_another_source_is_not_used(case: Publishing) -> None:

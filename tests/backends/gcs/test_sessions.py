@@ -115,9 +115,6 @@ def test_every_status_of_a_session_that_is_gone_means_lost(store: Store, proxy: 
         backend.missing(upload)
 
 
-# Through us
-
-
 @pytest.fixture
 def through_us(store: Store) -> GCSBackend:
     return store.backend(direct=False)
