@@ -7,11 +7,11 @@ must then refuse private addresses itself. Needs urllib3, which comes with every
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import SplitResult
 from urllib.request import getproxies, proxy_bypass
 
-from urllib3 import PoolManager, ProxyManager, Timeout, encode_multipart_formdata
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout, encode_multipart_formdata
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, NameResolutionError
 from urllib3.util import Retry
@@ -80,36 +80,27 @@ def new_session(retry: Retry, trusts: Trusts | None) -> Any:
     return session
 
 
-class Response(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 def send_as_client(
     method: str, url: str, trusts: Trusts, *, headers: Mapping[str, str] | None = None, data: Any = b""
-) -> Response:
+) -> BaseHTTPResponse:
     """Send a request or a form as a browser would, through the proxy of this server. Raises StorageError."""
     place, limits, headers = parsed(url), conf.settings(), dict(headers or {})
     if not isinstance(data, bytes):
         data, headers["Content-Type"] = encode_multipart_formdata(data)
     proxy = None if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme)
     timeout = Timeout(limits.STORAGE_CONNECT_TIMEOUT_SECONDS, limits.STORAGE_READ_TIMEOUT_SECONDS)
-    options: dict[str, Any] = {
-        "timeout": timeout,
-        "ca_certs": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("AWS_CA_BUNDLE"),
-    }
+    certificates = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("AWS_CA_BUNDLE")
+    options: dict[str, Any] = {"timeout": timeout, "ca_certs": certificates}
     with ProxyManager(proxy, **options) if proxy else PoolManager(**options) as manager:
         if not proxy:
             check_addresses(manager, trusts)
         try:
-            response = manager.request(method, url, headers=headers, body=data, retries=False, redirect=False)
+            return manager.request(method, url, headers=headers, body=data, retries=False, redirect=False)
         except HTTPError as error:
             raise StorageUnavailable from error
-        return Response(response.status, response.headers, response.data)
 
 
-def send_slice(request: UploadRequest, data: bytes, trusts: Trusts) -> Response:
+def send_slice(request: UploadRequest, data: bytes, trusts: Trusts) -> BaseHTTPResponse:
     """Send a slice as the instructions of a client say: raw, or as the last field of a form."""
     body: Any = [*request.fields, (request.file_field, ("file", data))] if request.file_field else data
     return send_as_client(request.method, request.url, trusts, headers=dict(request.headers), data=body)

@@ -11,19 +11,19 @@ from dataclasses import replace
 from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.utils import timezone
 
 from fileman import conf
 from fileman.backends.base import Backend
+from fileman.backends.endpoints import get_origin, parsed
 from fileman.backends.values import DeleteFailure, PartPlan, ServeAs, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import HEX_DIGITS, Checksum
 from fileman.errors import FilemanError, StorageError, StorageMisconfigured, StorageUnavailable
 
 if TYPE_CHECKING:
-    from fileman.backends.connections import Response
+    from urllib3 import BaseHTTPResponse as Response
 
 PROBE: Final = b"fileman probe"
 PROBE_SECONDS: Final = 60  # lifetime of the URLs that a diagnosis signs
@@ -59,8 +59,10 @@ class Diagnosis:
     permissions: ClassVar[Mapping[str, str]] = {}
     """Step: the permission that it needs."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, client: Any = None) -> None:
         self._backend = backend
+        self._settings: Any = backend.settings
+        self._client: Any = client
         self._place = backend.location()
         self._folder = f"{backend.prefix}.uploads/"
         self._problems: dict[str, Problem] = {}
@@ -122,7 +124,7 @@ class Diagnosis:
     def _get_fix(self, name: str, **values: Any) -> Any:
         """Return a document of the vendor's fixes.json with these values in it, or None."""
         path = resources.files(type(self).__module__.rpartition(".")[0]) / "fixes.json"
-        text, settings = path.read_text() if path.is_file() else "{}", vars(self._backend.settings)
+        text, settings = path.read_text() if path.is_file() else "{}", vars(self._settings)
         bucket = settings.get("bucket_name") or settings.get("container_name")
         for key, value in {"bucket": bucket, "prefix": self._backend.prefix, **values}.items():
             is_text, written = isinstance(value, str), json.dumps(value)
@@ -220,15 +222,14 @@ class Diagnosis:
         """Send a request as a browser would, or `upload`: a request and its bytes. Report why this server cannot."""
         from fileman.backends.connections import send_as_client, send_slice  # they need urllib3
 
-        place, trusts = urlsplit(url), self._backend.settings.trusts
+        trusts = self._settings.trusts
         try:
             if upload:
                 return send_slice(upload[0], upload[1], trusts)
             return send_as_client(method, url, trusts, headers=headers)
         except StorageError as error:
-            host = f"{place.scheme}://{place.netloc}"
             reason = type(error.__cause__).__name__ if error.__cause__ else error.message
-            sentence = f"This server cannot test {host}, where clients send their requests: {reason}"
+            sentence = f"This server cannot test {get_origin(parsed(url))}, where clients send their requests: {reason}"
             self._report("client.unreachable", sentence)
             return None
 
@@ -254,7 +255,7 @@ class Diagnosis:
         response = self._exchange("GET", url) if is_direct else None
         if response and response.status == 200:
             self._download_url = url
-            served.add(response.body)
+            served.add(response.data)
             self._check_download(response, data[3:7])
         elif response:
             self._add(self._explain_refusal("serve a signed download", *_read_refusal(response)))
@@ -267,7 +268,7 @@ class Diagnosis:
             sentence = f"The storage ignores the {' and '.join(wrong)} that signed URLs ask for."
             self._report("download.headers", sentence)
         ranged = self._exchange("GET", self._download_url, Range="bytes=3-6")
-        if ranged and (ranged.status, ranged.body) != (206, piece):
+        if ranged and (ranged.status, ranged.data) != (206, piece):
             sentence = f"The storage answers Range wrongly ({ranged.status}), so downloads cannot continue or seek."
             self._report("download.range", sentence)
 
@@ -306,7 +307,7 @@ class Diagnosis:
 
 def _read_refusal(response: "Response") -> tuple[int, str, str]:
     """Return the status, and the code and message that every cloud writes in the same XML."""
-    found = _IN_XML.search(response.body.decode(errors="replace"))
+    found = _IN_XML.search(response.data.decode(errors="replace"))
     return response.status, found[1] if found else "", (found[2] or "") if found else ""
 
 

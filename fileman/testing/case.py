@@ -261,7 +261,7 @@ class ContractCase:
             headers[name] = value
         return Served(
             status=response.status,
-            body=response.body,
+            body=response.data,
             filename=get_filename(headers),
             content_type=headers.get_content_type(),
             disposition=headers.get_content_disposition() or "",

@@ -4,7 +4,6 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, get_status_and_code
-from fileman.backends.azure.objects import AzureObjects
 from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.errors import FilemanError
 
@@ -17,6 +16,7 @@ _NO_ROLE = (
 
 
 class AzureDiagnosis(Diagnosis):
+    _client: AzureClient
     ignored_variables = ("AZURE_STORAGE_CONNECTION_STRING",)
     sentences = {
         "ContainerNotFound": ("bucket.missing", _NO_CONTAINER),
@@ -26,10 +26,6 @@ class AzureDiagnosis(Diagnosis):
         "AuthorizationPermissionMismatch": ("permission", _NO_ROLE),
         "AccountIsDisabled": ("account.disabled", "The storage account is disabled."),
     }
-
-    def __init__(self, backend: AzureObjects, client: AzureClient) -> None:
-        super().__init__(backend)
-        self._client = client
 
     def _reach(self) -> str:
         with azure_errors():

@@ -82,7 +82,7 @@ class FilesystemBackend(Backend):
 
     def validate_configuration(self) -> tuple[bool, list[str]]:
         """Write and delete files of a few bytes in both folders."""
-        return FilesystemDiagnosis(self, self.settings).run()
+        return FilesystemDiagnosis(self).run()
 
     @storage_errors()
     def mark_place(self, known: Iterable[str]) -> None:

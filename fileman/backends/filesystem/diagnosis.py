@@ -16,7 +16,6 @@ from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils.module_loading import import_string
 
 from fileman import conf
-from fileman.backends.base import Backend
 from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.errors import FilemanError
@@ -25,20 +24,15 @@ _SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "
 
 
 class FilesystemDiagnosis(Diagnosis):
+    _settings: FilesystemSettings
     copies = "uploads/"  # .uploads may be on another device
-
-    def __init__(self, backend: Backend, settings: FilesystemSettings) -> None:
-        super().__init__(backend)
-        self._settings = settings
 
     def _reach(self) -> str | None:
         root, wrong_url = self._settings.root, base_url_problems(self._settings.base_url)
         found = wrong_url + place_problems(root)
         with suppress(OSError):  # missing or unreachable: the probe reports it
             if Path(root).stat().st_mode & stat.S_IWOTH:
-                found.append(
-                    f"The folder {root} is world-writable, so any user of this machine could replace stored files."
-                )
+                found.append(f"The folder {root} is world-writable, so any user of this machine can replace files.")
         for sentence in found:
             self._report("place", sentence)
         return None if wrong_url else ""

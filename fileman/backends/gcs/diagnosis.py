@@ -7,7 +7,6 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from fileman.backends.diagnosis import Diagnosis, Problem
 from fileman.backends.gcs.client import UNAUTHORIZED, GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
-from fileman.backends.gcs.objects import GCSObjects
 from fileman.backends.values import DeleteFailure
 from fileman.errors import FilemanError, StorageError, StorageUnavailable
 
@@ -16,6 +15,8 @@ _OF_A_LOCK = {"retentionPolicyNotMet", "objectUnderActiveHold"}
 
 
 class GCSDiagnosis(Diagnosis):
+    _client: GCSClient
+    _has_token = False
     ignored_variables = ("STORAGE_EMULATOR_HOST",)
     permissions = {
         "list objects": "storage.objects.list", "sign URLs": "iam.serviceAccounts.signBlob",
@@ -23,11 +24,6 @@ class GCSDiagnosis(Diagnosis):
         "describe an object": _GET, "assemble an upload": _GET, "read an object": _GET, "serve a signed download": _GET,
         "copy an object": f"{_CREATE} with {_GET}, to copy,", "abort an upload": _DELETE, "delete an object": _DELETE,
     }  # fmt: skip
-
-    def __init__(self, backend: GCSObjects, client: GCSClient) -> None:
-        super().__init__(backend)
-        self._client = client
-        self._has_token = False
 
     def _reach(self) -> str:
         bucket, limits = self._client.bucket, self._client.limits

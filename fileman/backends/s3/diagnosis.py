@@ -3,12 +3,12 @@
 from contextlib import suppress
 
 from botocore.exceptions import ClientError, PartialCredentialsError, ProfileNotFound
+from urllib3 import BaseHTTPResponse
 
-from fileman.backends.connections import Response
 from fileman.backends.diagnosis import PROBE, Diagnosis, Problem
 from fileman.backends.s3.client import S3Client
-from fileman.backends.s3.copies import S3Copies
 from fileman.backends.s3.errors import s3_errors, status_and_code
+from fileman.backends.s3.settings import S3Settings
 from fileman.backends.values import DeleteFailure, Upload, UploadRequest
 from fileman.errors import FilemanError, StorageError
 
@@ -33,6 +33,8 @@ _MAY_LACK_POST = {400, 403, 405, 412, 501}
 
 
 class S3Diagnosis(Diagnosis):
+    _client: S3Client
+    _settings: S3Settings
     ignored_variables = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
     permissions = {"accept a signed upload": "s3:PutObject", "serve a signed download": "s3:GetObject"}
     sentences = {
@@ -40,11 +42,6 @@ class S3Diagnosis(Diagnosis):
         **{code: ("credentials", sentence) for code, sentence in _OF_CREDENTIALS.items()},
         **dict.fromkeys(_OF_REGION, ("bucket.region", "{place} is in another region. Set region_name.")),
     }
-
-    def __init__(self, backend: S3Copies, client: S3Client) -> None:
-        super().__init__(backend)
-        self._client = client
-        self._settings = backend.settings
 
     def _reach(self) -> str:
         bucket = {"Bucket": self._settings.bucket_name}
@@ -85,7 +82,7 @@ class S3Diagnosis(Diagnosis):
             problem.fix = self._get_fix("permission for versions")
         return problem
 
-    def _explain_upload(self, upload: Upload, request: UploadRequest, response: Response) -> Problem:
+    def _explain_upload(self, upload: Upload, request: UploadRequest, response: BaseHTTPResponse) -> Problem:
         """Advise PUT only if the bucket takes an object that is not sent by POST."""
         if request.method != "POST" or response.status not in _MAY_LACK_POST:
             return super()._explain_upload(upload, request, response)

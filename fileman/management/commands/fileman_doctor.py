@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from textwrap import indent
 from typing import Any
 from uuid import UUID
 
@@ -44,25 +45,25 @@ class Command(BaseCommand):
             return
         self._is_json = options["json"]
         self._document: dict[str, list[Any]] = {"managers": [], "files": [], "deletions": []}
-        try:
-            self._find_and_diagnose(options)
-        finally:
-            if self._is_json:
-                self.stdout.write(json.dumps(self._document, indent=2))
+        fault = self._find_and_diagnose(options)
+        if self._is_json:
+            self.stdout.write(json.dumps(self._document, indent=2))
+        if fault:
+            raise CommandError(fault)
 
-    def _find_and_diagnose(self, options: Mapping[str, Any]) -> None:
+    def _find_and_diagnose(self, options: Mapping[str, Any]) -> str:
+        """Return what is wrong, or ""."""
         subject, name, file_id = options["subject"], options["manager"], options["file"]
         if subject is not None:
             # Not repeated in the error: it may be a token.
             absent = "Nothing is known by this name, id, token or path."
             hint = " If an object is there, cleanup_expired_uploads --reconcile finds it." if "/" in subject else ""
-            self._diagnose(find_subjects(subject), absent=absent + hint)
-        elif file_id is not None:
-            self._diagnose(find_subjects(str(file_id), only_files=True), absent=f"No file has the id {file_id}.")
-        elif name is not None:
-            self._diagnose((find_managers(name=name), [], []), absent=f"No file manager is named {name!r}.")
-        else:
-            self._diagnose_managers(find_managers())
+            return self._diagnose(find_subjects(subject), absent=absent + hint)
+        if file_id is not None:
+            return self._diagnose(find_subjects(str(file_id), only_files=True), absent=f"No file has the id {file_id}.")
+        if name is not None:
+            return self._diagnose((find_managers(name=name), [], []), absent=f"No file manager is named {name!r}.")
+        return self._diagnose_managers(find_managers())
 
     def _rotate_keys(self) -> None:
         failures = 0
@@ -73,16 +74,14 @@ class Command(BaseCommand):
         if failures:
             raise CommandError(f"{failures} rows could not be decrypted. Add their keys and run this again.")
 
-    def _diagnose(self, subjects: Subjects, *, absent: str) -> None:
-        if not any(subjects):
-            raise CommandError(absent)
+    def _diagnose(self, subjects: Subjects, *, absent: str) -> str:
         managers, files, deletions = subjects
-        self._diagnose_managers(managers)
-        self._diagnose_files(files)
         if deletions:
-            self._explain_deletions(deletions)
+            return self._explain_deletions(deletions)
+        found = self._diagnose_managers(managers) + self._diagnose_files(files)
+        return found if managers or files else absent
 
-    def _diagnose_managers(self, managers: Sequence[FileManager]) -> None:
+    def _diagnose_managers(self, managers: Sequence[FileManager]) -> str:
         failing = 0
         for manager in managers:
             problems = diagnose_manager(manager)
@@ -91,11 +90,10 @@ class Command(BaseCommand):
             title = f"{manager.name} ({manager.backend_type}{owner}):{'' if problems else ' works.'}"
             found = [{"id": one.id, "message": one, "fix": one.fix} for one in problems]
             entry = {"id": str(manager.pk), "name": manager.name, "problems": found}
-            self._write("managers", entry, title, *(line for one in problems for line in _describe(one)))
-        if failing:
-            raise CommandError(f"{failing} of {len(managers)} file managers do not work.")
+            self._write("managers", entry, title, *map(_describe, problems))
+        return f"{failing} of {len(managers)} file managers do not work." if failing else ""
 
-    def _diagnose_files(self, files: Sequence[File]) -> None:
+    def _diagnose_files(self, files: Sequence[File]) -> str:
         wrong = []
         for file in files:
             lines, fault = diagnose_file(file, now=timezone.now())
@@ -103,15 +101,14 @@ class Command(BaseCommand):
             entry = {"id": str(file.pk), "status": file.upload_status, "lines": lines, "problem": fault}
             self._write("files", entry, title, *lines)
             wrong += [fault] if fault else []
-        if wrong:
-            raise CommandError(" ".join(wrong))
+        return " ".join(wrong)
 
-    def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> None:
+    def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> str:
         title = "The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:"
         lines = [*map(describe_deletion, deletions)]
         self._write("deletions", {"lines": lines}, title, *lines)
-        if any(deletion.attempts for deletion in deletions):
-            raise CommandError("The storage refuses the deletion. Cleanup tries again.")
+        is_refused = any(deletion.attempts for deletion in deletions)
+        return "The storage refuses the deletion. Cleanup tries again." if is_refused else ""
 
     def _write(self, kind: str, entry: dict[str, Any], *lines: str) -> None:
         self._document[kind].append(entry)
@@ -119,7 +116,6 @@ class Command(BaseCommand):
             self.stdout.write("\n  ".join(lines))
 
 
-def _describe(problem: Problem) -> list[str]:
+def _describe(problem: Problem) -> str:
     """Return the sentence, and the fix on lines of its own."""
-    fix = json.dumps(problem.fix, indent=2).splitlines() if problem.fix else []
-    return [problem, *(f"  {line}" for line in fix)]
+    return f"{problem}\n{indent(json.dumps(problem.fix, indent=2), '    ')}" if problem.fix else problem

@@ -128,7 +128,7 @@ class TestFolderProbe:
                 False,
                 [
                     f"The folder {root} is in or around static files. Use a folder of its own.",
-                    f"The folder {root} is world-writable, so any user of this machine could replace stored files.",
+                    f"The folder {root} is world-writable, so any user of this machine can replace files.",
                 ],
             )
 
