@@ -166,12 +166,10 @@ class TestOverHttp:
             payload = api.call(deletion % "code field retryAfterSeconds", {"input": {"ids": ids}})["deleteFiles"]
 
         assert payload["deletedFileIds"] == ids[:3]
-        assert [(error["code"], error["field"]) for error in payload["errors"]] == [
-            ("RATE_LIMITED", ["ids", "3"]),
-            ("RATE_LIMITED", ["ids", "4"]),
-        ]
-        assert all(0 < error["retryAfterSeconds"] <= 60 for error in payload["errors"])
-        assert File.objects.count() == 2
+        assert [(error["code"], error["field"][1]) for error in payload["errors"]] == [
+            ("RATE_LIMITED", "3"), ("RATE_LIMITED", "4"),
+        ]  # fmt: skip
+        assert (0 < payload["errors"][0]["retryAfterSeconds"] <= 60, File.objects.count()) == (True, 2)
 
     def test_who_is_not_signed_in_is_counted_by_address(self, user: User, manager: FileManager) -> None:
         file = upload(user)

@@ -1,7 +1,7 @@
 """Documents over the limits are refused before they are validated."""
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +11,6 @@ from pytest_django import Settings
 from fileman.conf import BATCH_CAP
 from fileman.graphql import Mutation, Query, Schema, extensions
 from fileman.graphql.extensions import DEFAULT_LIMITS
-from fileman.graphql.http import query_limits
 from fileman.graphql.http.query_limits import DocumentLimits, find_excess
 from tests.api import Api
 
@@ -51,7 +50,7 @@ TOO_MUCH = {
         f"{{ viewer {{ {'...nine ' * 20} }} }} fragment nine on User {{ {aliases(9, 'username')} }}", "15 aliases",
     ),
     "302 fields": (f"{{ {'viewer { id } ' * 151} }}", "300 fields"),
-    "2^20 fields in fragments that spread one another": (chained(20), "300 fields"),
+    "2^40 fields in fragments that spread one another": (chained(40), "300 fields"),
 }  # fmt: skip
 UNUSED_FRAGMENT = "Each fragment must be used, and have a name of its own."
 UNUSED = "fragment unused on Query { viewer { id } }"
@@ -157,15 +156,6 @@ def test_circular_fragments_are_a_validation_error(query: str) -> None:
 
 def test_unknown_fragments_are_a_validation_error() -> None:
     assert code_and_message("{ viewer { ...nowhere } }")[0] == "GRAPHQL_VALIDATION_FAILED"
-
-
-@pytest.mark.parametrize("count", [20, 40])
-def test_the_walk_ends_above_the_limit(count: int) -> None:
-    """2^40 selections cost no more than 2^20."""
-    operation, *fragments = cast("list[Any]", parse(chained(count)).definitions)
-    bodies = {fragment.name.value: fragment.selection_set for fragment in fragments}
-
-    assert 300 < query_limits._measure(operation, bodies, 300).fields <= 302
 
 
 @pytest.mark.parametrize("literal", ["[" * 900 + "]" * 900, "{a:" * 400 + "1" + "}" * 400])
