@@ -107,7 +107,7 @@ class TestStore:
     @pytest.mark.parametrize("operation", ["write", "assemble", "publish"])
     def test_a_storage_that_fails_leaves_nothing(self, user: User, manager: FileManager, operation: str) -> None:
         """The injected fault: the first call of this operation fails."""
-        failed = break_storage(on=operation, once=True)
+        failed = break_storage(on=operation, number=0)
 
         with pytest.raises(StorageUnavailable):
             files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)

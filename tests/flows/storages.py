@@ -23,12 +23,8 @@ PREFIX = "tenant/"
 class Storage:
     manager: FileManager
     """Site-wide default."""
-    method: str
-    """The method of uploads in one request: POST or PUT."""
     everything: Callable[[], list[str]]
     """Returns the paths of everything stored: objects, parts and unfinished uploads."""
-    prefix: str = ""
-    """All paths begin with it."""
     is_direct: bool = True
     """Browsers send the bytes to the storage, not to this server."""
     verifies_signatures: bool = True
@@ -48,7 +44,7 @@ def memory_storage() -> Storage:
         store = MemoryBackend._stores[manager.pk]
         return sorted([*store.objects, *(f"{path}#{number}" for path, number in store.parts)])
 
-    return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)
+    return Storage(manager=manager, everything=everything, is_direct=False)
 
 
 def file_storage(folder: Path) -> Storage:
@@ -58,7 +54,7 @@ def file_storage(folder: Path) -> Storage:
         )
 
     manager = _manager("file", settings={"base_path": str(folder)})
-    return Storage(manager=manager, method="PUT", everything=everything, is_direct=False)
+    return Storage(manager=manager, everything=everything, is_direct=False)
 
 
 def s3_storage(server: S3Server, *, direct: bool = True, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
@@ -80,9 +76,7 @@ def s3_storage(server: S3Server, *, direct: bool = True, origin: str = DOCUMENTE
 
     return Storage(
         manager=manager,
-        method="POST" if direct else "PUT",
         everything=everything,
-        prefix=PREFIX,
         is_direct=direct,
         verifies_signatures=server.verifies_signatures or not direct,
         part_bytes=5 * MIB,
@@ -103,4 +97,4 @@ def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:
     manager = _manager(
         bucket.backend_type, backend_url=f"{bucket.backend_url}{PREFIX}", settings={**bucket.settings, **settings}
     )
-    return Storage(manager=manager, method="PUT", everything=bucket.get_paths, prefix=PREFIX)
+    return Storage(manager=manager, everything=bucket.get_paths)

@@ -15,19 +15,18 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.flows.conftest import Configure
-from tests.flows.faults import MOMENTS, Fault, Moment, injected
 from tests.flows.http_client import Json
 from tests.flows.storages import Storage, memory_storage
+from tests.uploads.faults import break_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATA = b"the bytes of the upload"
-at_every_moment = pytest.mark.parametrize("moment", MOMENTS)
 
 
 @pytest.fixture
 def memory(transactional_db: None, configure: Configure) -> Storage:
     """A storage in memory where uploads in parts have to be begun."""
-    configure(BACKENDS={"beginning": "tests.flows.faults.Beginning"})
+    configure(BACKENDS={"beginning": "tests.uploads.faults.Beginning"})
     storage = memory_storage()
     FileManager.objects.filter(pk=storage.manager.pk).update(backend_type="beginning")
     return storage
@@ -55,19 +54,20 @@ def assert_nothing_is_left(storage: Storage) -> None:
     assert set(StorageUsage.objects.values_list("bytes", flat=True)) <= {0}
 
 
-@at_every_moment
+@pytest.mark.parametrize("moment", ["before", "after"])
 def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
-    moment: Moment, api: Api, memory: Storage, configure: Configure
+    moment: str, api: Api, memory: Storage, configure: Configure
 ) -> None:
     """Begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
     send_parts(configure)
     declared = [{"filename": "a.txt", "size": len(DATA)}] * 3
     configure(MAX_CONCURRENCY=1)
 
-    with injected(Fault(index=1, moment=moment)) as fault:
-        payload = api.initiate(*declared, idempotencyKey="k")
+    failed_calls = break_storage(on="begin", moment=moment, number=1)
 
-    assert fault.fired == "begin"
+    payload = api.initiate(*declared, idempotencyKey="k")
+
+    assert failed_calls == ["begin"]
     failed = [ticket for ticket in payload["files"] if ticket["errors"]]
     assert [(t["file"], t["uploadToken"], codes(t)) for t in failed] == [(None, None, ["STORAGE_UNAVAILABLE"])]
     assert sorted(File.objects.values_list("upload_status", flat=True)) == ["expired", "pending", "pending"]

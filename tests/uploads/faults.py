@@ -1,8 +1,9 @@
 """What disturbs uploads: storages that fail, lost keys, and callers that come at once or are faster."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from django.db import connection, connections
 
 from fileman.backends import forget_backends
+from fileman.backends.values import Upload
 from fileman.encryption import encrypt
 from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
@@ -35,17 +37,33 @@ def completions() -> Iterator[list[UUID]]:
         file_completed.disconnect(observe)
 
 
+class Beginning(MemoryBackend):
+    """A storage where an upload in parts must be begun, and that remembers it until it is completed or aborted."""
+
+    def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:
+        with self._operation("begin", upload.upload_path) as store:
+            store.parts[upload.upload_path, 0] = b""
+        return {"id": "1"}
+
+
 def break_storage(
-    error: type[BaseException] = StorageUnavailable, *, on: str = "", path: str = "", once: bool = False
+    error: type[BaseException] = StorageUnavailable,
+    *,
+    on: str = "",
+    path: str = "",
+    moment: str = "before",
+    number: int | None = None,
 ) -> list[str]:
     """Let calls of the memory backend fail: all, those of one operation, or those for paths with this text.
 
-    Return the operations that have failed. `MemoryBackend.faults.clear()` mends it.
+    `moment`: before or after their effect. `number`: of the only one of these calls that fails, from 0. Return the
+    operations that have failed. `MemoryBackend.faults.clear()` mends it.
     """
     failed: list[str] = []
+    calls = count()
 
-    def fault(operation: str, at: str, moment: str) -> None:
-        if on in ("", operation) and path in at and not (once and failed):
+    def fault(operation: str, at: str, when: str) -> None:
+        if on in ("", operation) and path in at and when == moment and number in (None, next(calls)):
             failed.append(operation)
             raise error
 

@@ -28,7 +28,6 @@ from tests.uploads.driver import abort, code_of, configured, file_of, finish, se
 from tests.uploads.faults import at_first
 
 DATA, OTHER = b"hello", b"HELLO"
-LEASE = timedelta(seconds=60)
 
 
 def fail() -> None:
@@ -242,7 +241,7 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
     with configured(
         **limits,
         FINALIZE_BUDGET_SECONDS=0.7,
-        BACKENDS={"beginning": "tests.flows.faults.Beginning"},
+        BACKENDS={"beginning": "tests.uploads.faults.Beginning"},
         SINGLE_REQUEST_MAX_BYTES=3,
     ):
         tickets = start_many(user, 30)
