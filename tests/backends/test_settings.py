@@ -209,6 +209,9 @@ class TestPublicEndpoint:
 
         assert problems("azure", cdn) == [f"public_endpoint_url gets signatures that Azure accepts too. {advice}"]
         assert problems("azure", {"public_endpoint_url": "https://acmefiles.blob.core.windows.net"}) == []
+        assert problems("azure", {"public_endpoint_url": "https://other.blob.core.windows.net"}) == [
+            f"public_{rules.OTHER_OWNER.replace('endpoint', 'endpoint_url', 1)}"
+        ]
         with override_settings(FILEMAN_SETTINGS={"TRUSTED_ENDPOINTS": ["https://cdn.example.com"]}):
             assert problems("azure", cdn) == []
 
