@@ -133,8 +133,8 @@ class AzureSettings(BucketSettings):
         url = parsed(account.url)
         if ".dfs." in url.netloc:
             problems.append(_DATA_LAKE_PROBLEM.format("endpoint"))
-        for name, url in (("endpoint", url), ("public_endpoint_url", parsed(self.public_endpoint_url or ""))):
-            owner = _ACCOUNT_HOST.fullmatch(url.hostname or "")
+        for name, given in (("endpoint", account.url), ("public_endpoint_url", self.public_endpoint_url or "")):
+            owner = _ACCOUNT_HOST.fullmatch(parsed(given).hostname or "")
             if owner and owner[1] != account.name:
                 problems.append(f"{name} belongs to the account {owner[1]!r}, but account_name is {account.name!r}.")
         return problems
