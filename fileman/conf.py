@@ -63,6 +63,8 @@ class FilemanSettings:
     """Time after its deadline in which a completely sent upload can still be finalized."""
     SWEEP_GRACE: timedelta = timedelta(seconds=1800)
     """Time after its deadline before cleanup deletes an unfinished upload. At least FINALIZE_GRACE."""
+    UNCLAIMED_LIFETIME: timedelta = timedelta(hours=24)
+    """Time before cleanup deletes a file that was uploaded for a model field and belongs to no row."""
     LEASE: timedelta = timedelta(seconds=60)
     """Time that one finalize call owns an upload. Another may take over afterwards."""
     FINALIZE_BUDGET_SECONDS: float = 20.0

@@ -149,7 +149,7 @@ class MimeTypeNotAllowed(RefusedError, code=ErrorCode.MIME_TYPE_NOT_ALLOWED): ..
 
 
 class FileInUse(RefusedError, code=ErrorCode.FILE_IN_USE):
-    """A row of the host project protects the file's row."""
+    """The file belongs to a row of the host project, or such a row protects the file's row."""
 
     message = "This file is in use. Remove it from where it is attached first."
 

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from fileman import access, conf, deletion_queue, errors, uploads
@@ -25,7 +24,7 @@ from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.time_limit import is_over, time_limit
 from fileman.backends.values import Disposition, ServeAs
 from fileman.caller import ANONYMOUS, Caller
-from fileman.models import File, FileManager, StorageUsage
+from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
 from fileman.validation import acceptance, content_types, filenames, json_metadata
@@ -171,7 +170,7 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
 
     A caller who repeats the call succeeds again, for as long as the deletion queue knows the file. Raises
-    Unauthenticated, RateLimited, NotFound, PermissionDenied, FileInUse if a row of the host project protects it,
+    Unauthenticated, RateLimited, NotFound, PermissionDenied, FileInUse if it belongs to a row of the host project,
     UploadInProgress while a finalize call holds the upload, and StorageError if an ended upload cannot be aborted.
     """
     access.require_signed_in(caller)
@@ -238,13 +237,11 @@ def _abort(caller: Caller, file: File, *, now: datetime) -> bool:
 
 def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:
     with transaction.atomic():
-        if not File.objects.filter(pk=file.pk, upload_status=File.COMPLETED).delete_settled():
-            raise errors.NotFound(field=("id",))
-        StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-        deletion_queue.enqueue(file, published=[file.stored_path], now=now)
+        if not disposal.remove_rows([file], disposal.UNATTACHED, now=now)[0]:
+            find(caller, file.pk)  # unless another call was faster
+            raise errors.FileInUse
         deletion_queue.name_requester(file, caller.user)
         disposal.drop_soon(file, now=now)
-    transitions.logger.info("file %s: deleted", file.pk)
 
 
 def download_url(
@@ -303,4 +300,4 @@ def permalink(*, caller: Caller, file: File) -> str | None:
     """Return the stable link, which checks access on each use. None unless completed and visible to the caller."""
     if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
         return None
-    return urljoin(caller.site_url, reverse("fileman:download", args=[file.pk]))
+    return urljoin(caller.site_url, file.permalink)

@@ -12,6 +12,7 @@ from tests.servers.postgres import serve
 
 TESTS = [
     # Transactions, locks and calls at once
+    "tests/attachments/test_claims.py",
     "tests/cleanup",
     "tests/flows/test_batches.py",
     "tests/hosts/test_transactions.py",

@@ -1,12 +1,13 @@
 """Give up: write off a storage that is gone for good, so that its file manager can be deleted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db.models import Q
 
-from fileman.errors import FileInUse, InvalidInput
-from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.errors import InvalidInput
+from fileman.models import File, FileManager, StorageDeletion
+from fileman.uploads import disposal
 
 BATCH = 500  # rows deleted at once
 
@@ -35,24 +36,12 @@ def give_up(manager: FileManager, *, dry_run: bool = False, on_file: Callable[[F
     rows, last = File.objects.filter(file_manager=manager).order_by("pk"), None
     while batch := list((rows if last is None else rows.filter(pk__gt=last))[:BATCH]):
         last = batch[-1].pk
-        for file in batch if dry_run else _delete(batch, loss):
+        gone, in_use = (batch, 0) if dry_run else disposal.remove_rows(batch, Q(), now=None)
+        loss.in_use += in_use
+        for file in gone:
             loss.files += 1
             loss.bytes += file.file_size if file.upload_status == File.COMPLETED else 0
             on_file(file)
     if not dry_run:
         StorageDeletion.objects.filter(file_manager=manager).delete()
     return loss
-
-
-def _delete(files: Sequence[File], loss: Loss) -> list[File]:
-    """Delete rows together, or one by one if the host project protects some. Return those deleted."""
-    try:
-        with transaction.atomic():
-            File.objects.filter(pk__in=[file.pk for file in files]).delete_settled()
-            StorageUsage.objects.release_all(file for file in files if file.upload_status not in File.ENDED)
-    except FileInUse:
-        if len(files) == 1:
-            loss.in_use += 1
-            return []
-        return [deleted for file in files for deleted in _delete([file], loss)]
-    return list(files)

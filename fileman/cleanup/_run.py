@@ -2,10 +2,11 @@
 
     pending, all bytes arrived, client gone                -> completed (`uploads.sweep`)
     unfinished, deadline + SWEEP_GRACE + older_than passed -> expired, objects queued for deletion
+    completed for a field, no row has it, UNCLAIMED_LIFETIME + older_than passed -> deleted, object queued
     deletion queue                                         -> all due objects deleted
     failed, aborted, expired for older_than                -> parts and sessions aborted, then the row is removed
 
-Completed files are never touched. Safe to run on many hosts at once: each batch takes rows that no other has locked.
+Other completed files are never touched. Safe to run on many hosts at once: a batch takes rows that no other has locked.
 """
 
 import logging
@@ -17,15 +18,16 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from fileman import conf, deletion_queue, uploads
+from fileman import attachments, conf, deletion_queue, uploads
 from fileman.backends import get_backend
 from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.deletion_queue import Worked
 from fileman.errors import StorageError, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.models.file import UNCLAIMED
 from fileman.uploads import disposal, transitions
 
 logger = logging.getLogger("fileman.cleanup")
@@ -57,7 +59,7 @@ class Report:
     """Uploads that were completed although their client is gone."""
     expired: int = 0
     removed: int = 0
-    """Rows of ended uploads that were removed."""
+    """Rows of ended uploads and of unclaimed files that were removed."""
     deleted: int = 0
     """Stored objects that were deleted."""
     failed: int = 0
@@ -84,6 +86,8 @@ def run(request: Request, *, now: datetime | None = None) -> Report:
     if conf.settings().SWEEP_UPLOADS and not request.dry_run:
         cleanup.report.completed = uploads.sweep(now=now)
     cleanup.expire()
+    if request.statuses == CLEANABLE:
+        cleanup.delete_unclaimed()
     cleanup.work_queue()
     cleanup.remove()
     report = cleanup.report
@@ -122,6 +126,17 @@ class _Cleanup:
     def _count_expired(self, files: Sequence[File]) -> None:
         self.report.expired += len(files)
         self._report_files(files, "expire")
+
+    def delete_unclaimed(self) -> None:
+        """Delete the files that were uploaded for a field of the host project and that no row has claimed in time."""
+        if not self.request.dry_run:
+            for one in attachments.get_fields():
+                one.attach_unnoticed()
+        before = self.now - self.request.older_than - conf.settings().UNCLAIMED_LIFETIME
+        unclaimed = File.objects.filter(UNCLAIMED, modified__lt=before)
+        for manager in self._get_working_managers(unclaimed):
+            for batch in _batches(manager.files.all() & unclaimed):
+                self._remove_rows(batch, disposal.UNATTACHED)
 
     def work_queue(self) -> None:
         if self.request.dry_run:
@@ -164,8 +179,8 @@ class _Cleanup:
                 done.append(file)
             self._remove_rows(done)
 
-    def _remove_rows(self, files: Sequence[File]) -> None:
-        removed, in_use = (files, 0) if self.request.dry_run else disposal.remove_rows(files)
+    def _remove_rows(self, files: Sequence[File], where: Q = disposal.ENDED) -> None:
+        removed, in_use = (files, 0) if self.request.dry_run else disposal.remove_rows(files, where, now=self.now)
         self.report.removed += len(removed)
         self.report.in_use += in_use
         self._report_files(removed, "remove")

@@ -9,20 +9,23 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from fileman import conf
 from fileman.backends import get_backend
 from fileman.backends.streams import CHUNK_BYTES, ObjectReader
+from fileman.backends.values import ServeAs
 from fileman.caller import Caller
 from fileman.encryption import EncryptedJSONField
-from fileman.errors import FileInUse, NotUploaded
+from fileman.errors import NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import UploadTokenField, new_nonce
 
 _UNFINISHED, _ENDED = ["pending", "verifying"], ["failed", "expired", "aborted"]
 _INCOMPLETE = _UNFINISHED + _ENDED
+UNCLAIMED = Q(upload_status="completed", attached_to="") & ~Q(slot="")
 
 
 def _no_state() -> dict[str, Any]:
@@ -36,23 +39,11 @@ def unheld(now: datetime) -> Q:
 
 class FileQuerySet(models.QuerySet["File"]):
     is_settled = False
-    """True while a use case deletes rows whose objects it queues itself."""
+    """True while a use case deletes rows whose objects it queues itself, which `settle_deleted_row` reads."""
 
     def unfinished(self) -> Self:
         """Return the uploads that are pending or verifying."""
         return self.filter(upload_status__in=File.UNFINISHED)
-
-    def delete_settled(self) -> bool:
-        """Delete the rows; the caller queues their objects and frees the quota. Return True if a row was deleted.
-
-        Raises FileInUse if a row of the host project protects one of them.
-        """
-        self.is_settled = True  # `settle_deleted_row` finds it as the origin of the deletion
-        try:
-            _, counts = self.delete()
-        except (models.ProtectedError, models.RestrictedError) as error:
-            raise FileInUse from error
-        return counts.get("fileman.File", 0) > 0
 
     def overdue(self, before: datetime, *, now: datetime) -> Self:
         """Return unfinished uploads with a deadline earlier than `before` that no finalize call holds at `now`."""
@@ -124,6 +115,9 @@ class File(models.Model):
     created = models.DateTimeField(default=timezone.now)
     modified = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
+    slot = models.CharField(max_length=200, blank=True, default="", help_text="Model field that it was uploaded for.")
+    attached_to = models.CharField(max_length=200, blank=True, default="", help_text="Model field that it belongs to.")
+    attached_at = models.DateTimeField(null=True, blank=True)
 
     objects = FileQuerySet.as_manager()
 
@@ -181,6 +175,7 @@ class File(models.Model):
             models.Index(
                 fields=["uploaded_by"], condition=Q(upload_status__in=_INCOMPLETE), name="fileman_incomplete_of_user"
             ),
+            models.Index(fields=["modified"], condition=UNCLAIMED, name="fileman_unclaimed"),
         ]
         ordering = ["-created", "-id"]
 
@@ -200,6 +195,17 @@ class File(models.Model):
         """Open the stored bytes of a completed file for reading and seeking. Raises NotUploaded, StorageError."""
         reader = ObjectReader(get_backend(self.file_manager), self.stored_path, size=self.file_size, etag=self.etag)
         return io.BufferedReader(reader, CHUNK_BYTES)
+
+    @property
+    def url(self) -> str:
+        """A signed URL to download a completed file, for code that has asked for access. Raises NotUploaded."""
+        serve_as = ServeAs(filename=self.original_filename)
+        return get_backend(self.file_manager).get_url(self.stored_path, serve_as=serve_as)
+
+    @property
+    def permalink(self) -> str:
+        """The path of the stable link, which checks access on each use."""
+        return reverse("fileman:download", args=[self.pk])
 
     @property
     def stored_path(self) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import ProtectedError, Q, QuerySet, RestrictedError
 from django.utils import timezone
 
 from fileman import conf, deletion_queue
@@ -20,6 +20,7 @@ from fileman.uploads.instructions import build_upload
 from fileman.uploads.state import UploadState
 
 logger = logging.getLogger("fileman.lifecycle")
+ENDED, UNATTACHED = Q(upload_status__in=File.ENDED), Q(upload_status=File.COMPLETED, attached_to="")
 CLAIM = timedelta(minutes=10)  # keeps other hosts away from claimed uploads; longer than a batch takes
 
 
@@ -45,7 +46,10 @@ def remove_ended(file: File, now: datetime) -> bool:
     """
     if must_be_stopped(file):
         stop(file, now=now)
-    return File.objects.filter(pk=file.pk, upload_status__in=File.ENDED).delete_settled()
+    removed, in_use = remove_rows([file], ENDED, now=now)
+    if in_use:
+        raise FileInUse
+    return bool(removed)
 
 
 def must_be_stopped(file: File) -> bool:
@@ -66,17 +70,29 @@ def claim_ended(rows: QuerySet[File], *, now: datetime) -> list[File]:
     return files
 
 
-def remove_rows(files: Sequence[File]) -> tuple[Sequence[File], int]:
-    """Delete rows of stopped uploads together. Return those deleted, and the number that the host project protects."""
+def remove_rows(files: Sequence[File], where: Q, *, now: datetime | None) -> tuple[Sequence[File], int]:
+    """Delete the rows that match `where` together, and free the quota of files that have not ended before.
+
+    Return those deleted, and the number that the host project protects. `now`: queue objects of completed files too.
+    """
     try:
         with transaction.atomic():
-            File.objects.filter(pk__in=[file.pk for file in files], upload_status__in=File.ENDED).delete_settled()
-    except (FileInUse, IntegrityError):
+            rows = File.objects.filter(where, pk__in=[file.pk for file in files])
+            matching = set(rows.select_for_update().values_list("pk", flat=True))
+            removed = [file for file in files if file.pk in matching]
+            rows.is_settled = True
+            rows.delete()
+            StorageUsage.objects.release_all(file for file in removed if file.upload_status not in File.ENDED)
+            stored = [file for file in removed if now and file.upload_status == File.COMPLETED]
+            deletion_queue.enqueue_all({file: [file.stored_path] for file in stored}, now=now or timezone.now())
+    except (ProtectedError, RestrictedError, IntegrityError):
         if len(files) == 1:
             return [], 1
-        each = [remove_rows([file]) for file in files]
-        return [file for removed, _ in each for file in removed], sum(in_use for _, in_use in each)
-    return files, 0
+        each = [remove_rows([file], where, now=now) for file in files]
+        return [file for done, _ in each for file in done], sum(in_use for _, in_use in each)
+    for file in stored:
+        logger.info("file %s: deleted", file.pk)
+    return removed, 0
 
 
 def lock_deleted_row(instance: File, origin: object, **_: Any) -> None:

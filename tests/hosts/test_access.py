@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
-from tests.graphql.rows import save_file
+from tests.graphql.rows import save_file, save_files
 from tests.hosts.shop import SCHEMAS, VIEWS, HostApi
 from tests.shop.models import Invoice, Order, Profile
+from tests.uploads.driver import configured
 
 SECRET = "secret-salaries.txt"
 SHOWN = "originalFilename filename fileSize downloadUrl uploadedBy { username }"
@@ -97,3 +98,18 @@ def test_a_page_of_orders_takes_two_statements_optimized(user: User, manager: Fi
     assert [order["invoice"] for order in orders] == [{"originalFilename": "ann"}, None, {"originalFilename": "ann"}]
     statements = [one["sql"] for one in captured.captured_queries if "auth_" not in one["sql"].partition("WHERE")[0]]
     assert len(statements) == 2
+
+
+def test_hundreds_of_orders_with_download_urls_take_five_statements(
+    user: User, manager: FileManager, other_user: User
+) -> None:
+    """Who may see the order may see its file, which somebody else has uploaded."""
+    files = save_files(manager, other_user, 500)
+    Order.objects.bulk_create([Order(customer=user, invoice=file) for file in files])
+    api = HostApi(client=Client(), view=VIEWS["stock"](schema=SCHEMAS["optimizer"]), user=user)
+
+    with configured(ACCESS_POLICY="tests.shop.policy.OrderPolicy"), CaptureQueriesContext(connection) as captured:
+        orders = api.call("{ orders { invoice { downloadUrl } } }")["orders"]
+
+    assert (len(orders), all(order["invoice"]["downloadUrl"] for order in orders)) == (500, True)
+    assert len([one for one in captured.captured_queries if 'FROM "auth_user"' not in one["sql"]]) <= 5

@@ -49,7 +49,7 @@ def test_the_database_holds_every_constraint_and_index_of_the_models() -> None:
         made = {name for table in TABLES for name in connection.introspection.get_constraints(cursor, table)}
     models = apps.get_app_config("fileman").get_models()
     declared = {one.name for model in models for one in (*model._meta.constraints, *model._meta.indexes)}
-    assert len(declared) == 30
+    assert len(declared) == 31
     assert declared <= made
 
 

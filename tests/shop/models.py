@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group
 from django.db import models
 
+from fileman.attachments import FilemanFileField
 from fileman.models import File
 
 
@@ -62,3 +63,19 @@ class Courier(AbstractBaseUser):
     objects = BaseUserManager()
 
     USERNAME_FIELD = "email"
+
+
+class Restricting(models.Model):  # noqa: DJ008
+    file = FilemanFileField(null=True, on_delete=models.RESTRICT)
+
+
+class Nulling(models.Model):  # noqa: DJ008
+    file = FilemanFileField(null=True, on_delete=models.SET_NULL)
+
+
+class Cascading(models.Model):  # noqa: DJ008
+    file = FilemanFileField(null=True, on_delete=models.CASCADE)
+
+
+class Protecting(models.Model):  # noqa: DJ008
+    file = FilemanFileField(null=True)

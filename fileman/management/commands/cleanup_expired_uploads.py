@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from fileman import cleanup
+from fileman import attachments, cleanup
 from fileman.backends.values import StoredObject
 from fileman.cleanup import Report, Request
 from fileman.errors import FilemanError
@@ -29,8 +29,9 @@ def _hours(text: str) -> timedelta:
 class Command(BaseCommand):
     help = (
         "Complete uploads whose bytes have arrived and whose client is gone, expire unfinished uploads whose deadline "
-        "has passed, remove failed, expired and aborted ones, and delete queued objects from the storages. Completed "
-        "files are never touched. The exit status is 1 if a storage cannot delete something; a later run tries again."
+        "has passed, remove failed, expired and aborted ones, and delete queued objects from the storages. Files that "
+        "were uploaded for a field of a model and belong to no row go too; other completed ones are never touched. The "
+        "exit status is 1 if a storage cannot delete something; a later run tries again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         task.add_argument(
             "--reconcile",
             action="store_true",
-            help="instead compare each storage with the database: objects that no row knows, files without object",
+            help="instead compare storages and database: objects without row, files without object or attached row",
         )
         task.add_argument(
             "--give-up",
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--apply",
             action="store_true",
-            help="with --reconcile: delete the objects. Not where another installation stores files at the same place",
+            help="with --reconcile: delete objects, release files. Not if another installation stores files there",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -115,6 +116,10 @@ class Command(BaseCommand):
                 f"{found.lost} files without object."
             )
             lost += found.lost
+        for field in attachments.get_fields():
+            before = timezone.now() - timedelta(hours=1)  # a younger claim may wait for its transaction
+            count = field.release_unused(apply=apply, attached_at__lt=before)
+            self.stdout.write(f"{field}: {count} files that no row has, {'' if apply else 'to be '}released.")
         if apply:
             self._show_summary(cleanup.run(Request(statuses=())), dry_run=False)
         if lost or failed:
@@ -173,8 +178,8 @@ class Command(BaseCommand):
         expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
         self.stdout.write(
             f"{expire} {report.expired} uploads{_by_status(report, File.UNFINISHED)}, {remove} {report.removed} rows"
-            f"{_by_status(report, File.ENDED)}, {delete} {report.deleted} queued objects; {report.failed} failed"
-            f"{f', {report.in_use} in use' if report.in_use else ''}."
+            f"{_by_status(report, (*File.ENDED, 'completed'))}, {delete} {report.deleted} queued objects; "
+            f"{report.failed} failed{f', {report.in_use} in use' if report.in_use else ''}."
         )
 
 

@@ -1,8 +1,26 @@
 """The rows that point to files."""
 
-import django.db.models.deletion
+from typing import Any
+
 from django.conf import settings
 from django.db import migrations, models
+from django.db.models import CASCADE, PROTECT, RESTRICT, SET_NULL
+
+
+def create(name: str, *fields: tuple[str, Any], **options: Any) -> Any:
+    key = models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
+    return migrations.CreateModel(name, [("id", key), *fields], options)
+
+
+def foreign_key(on_delete: Any, **options: Any) -> Any:
+    return models.ForeignKey(on_delete=on_delete, related_name="+", to="fileman.file", **options)
+
+
+def attachment(on_delete: Any = PROTECT, **options: Any) -> Any:
+    return models.OneToOneField(on_delete=on_delete, related_name="+", to="fileman.file", **options)
+
+
+CUSTOMER = ("customer", models.ForeignKey(on_delete=CASCADE, to=settings.AUTH_USER_MODEL))
 
 
 class Migration(migrations.Migration):
@@ -13,64 +31,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Comment",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "attachment",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="fileman.file"),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Invoice",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "scan",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="fileman.file"),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Order",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "customer",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL),
-                ),
-                (
-                    "invoice",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="fileman.file"
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Profile",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "picture",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="fileman.file"
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Receipt",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "scan",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="fileman.file"
-                    ),
-                ),
-            ],
-        ),
+        create("Comment", ("attachment", foreign_key(CASCADE))),
+        create("Invoice", ("scan", foreign_key(PROTECT))),
+        create("Order", CUSTOMER, ("invoice", foreign_key(PROTECT, null=True))),
+        create("Profile", ("picture", foreign_key(SET_NULL, null=True))),
+        create("Receipt", ("scan", foreign_key(RESTRICT))),
+        create("Protecting", ("file", attachment(null=True))),
+        create("Restricting", ("file", attachment(RESTRICT, null=True))),
+        create("Nulling", ("file", attachment(SET_NULL, null=True))),
+        create("Cascading", ("file", attachment(CASCADE, null=True))),
     ]
