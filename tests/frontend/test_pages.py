@@ -43,7 +43,7 @@ def test_only_examples_that_are_built_are_linked(client: Client, settings: Setti
 def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, settings: Settings, tmp_path: Path) -> None:
     """The file managers of an earlier run are replaced."""
     settings.DEBUG = True
-    settings.VAR_DIR = tmp_path
+    settings.VAR_DIR, settings.MEDIA_ROOT = tmp_path, tmp_path / "files"
     running = {"name": "A", "backend_type": "s3", "backend_url": "s3://demo/", "origin": "http://127.0.0.1:9"}
     described: list[demo_site.Storage] = [
         {**running, "settings": {"bucket_name": "demo"}},
