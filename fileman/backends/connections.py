@@ -88,7 +88,7 @@ def send_as_client(
     if not isinstance(data, bytes):
         data, headers["Content-Type"] = encode_multipart_formdata(data)
     proxy = None if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme)
-    timeout = Timeout(limits.STORAGE_CONNECT_TIMEOUT_SECONDS, limits.STORAGE_READ_TIMEOUT_SECONDS)
+    timeout = Timeout(connect=limits.STORAGE_CONNECT_TIMEOUT_SECONDS, read=limits.STORAGE_READ_TIMEOUT_SECONDS)
     certificates = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("AWS_CA_BUNDLE")
     options: dict[str, Any] = {"timeout": timeout, "ca_certs": certificates}
     with ProxyManager(proxy, **options) if proxy else PoolManager(**options) as manager:

@@ -90,11 +90,14 @@ def read(backend: Backend, path: str) -> bytes:
     return b"".join(backend.read(path))
 
 
-def find_problems(backend: Backend) -> list[tuple[str, str]]:
-    """Return id and sentence of each problem."""
+Found = list[tuple[str, str]]
+"""Id and sentence of each problem, with {place} for the location of the backend."""
+
+
+def find_problems(backend: Backend) -> Found:
     works, problems = backend.validate_configuration()
     assert works is (problems == [])
-    return [(getattr(problem, "id", ""), str(problem)) for problem in problems]
+    return [(getattr(problem, "id", ""), str(problem).replace(backend.location(), "{place}")) for problem in problems]
 
 
 Call = Callable[[Backend, Upload], object]

@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
 
 from tests.backends.azure.stores import Store, alter, refuse
-from tests.backends.uploads import ORIGIN, find_problems
+from tests.backends.uploads import ORIGIN, Found, find_problems
 from tests.servers.buckets import build_azure_rule
 from tests.servers.proxy import Proxy
 from tests.uploads.driver import configured
@@ -43,7 +43,7 @@ def test_a_good_configuration_is_good_and_leaves_nothing_behind(
 
 # Settings and environment, and what is found.
 # fmt: off
-PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], Found]] = {
     "no container": ({"container_name": "nowhere"}, {}, [
         ("bucket.missing", "There is no container at {place}. Create it, or correct container_name.")]),
     "wrong key": ({"account_key": WRONG_KEY}, {}, [("credentials", KEY_OR_FIREWALL)]),
@@ -85,11 +85,8 @@ def test_what_is_wrong_is_named(
     settings, environment, expected = PLANTED[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    backend = store.backend(**settings)
 
-    found = find_problems(backend)
-
-    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
+    assert find_problems(store.backend(**settings)) == expected
     assert WRONG_KEY not in caplog.text
 
 
@@ -97,9 +94,8 @@ def test_what_is_wrong_is_named(
 def test_a_refusal_is_named_once(store: Store, proxy: Proxy, name: str) -> None:
     fault, which, problem_id, sentence = REFUSALS[name]
     proxy.disturb(fault, **which, times=None)
-    backend = store.backend(endpoint=proxy.url)
 
-    assert find_problems(backend) == [(problem_id, sentence.format(place=backend.location()))]
+    assert find_problems(store.backend(endpoint=proxy.url)) == [(problem_id, sentence)]
     proxy.calm()
     assert remains(store) == []
 

@@ -8,7 +8,6 @@ import pytest
 from fileman.backends.base import Backend
 from fileman.testing.contract import BackendContract
 from tests.backends.gcs.stores import Store
-from tests.backends.gcs.test_diagnosis import RULE
 from tests.servers.gcs import GcsServer
 
 
@@ -16,8 +15,6 @@ from tests.servers.gcs import GcsServer
 def shared_store(gcs_server: GcsServer, sdk_client: Any) -> Store:
     """One bucket for all cases; each has a prefix of its own."""
     bucket = sdk_client.create_bucket(f"bucket-{uuid4().hex}")
-    bucket.cors = [RULE]
-    bucket.patch()
     return Store(server=gcs_server, bucket=bucket)
 
 

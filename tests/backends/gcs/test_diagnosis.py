@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.backends.gcs.stores import Store
-from tests.backends.uploads import ORIGIN, find_problems
+from tests.backends.uploads import ORIGIN, Found, find_problems
 from tests.servers.proxy import MAINTENANCE_PAGE, Answer, Fault, Proxy, answer_with, json_answer
 from tests.uploads.driver import configured
 
@@ -40,7 +40,7 @@ def test_a_good_configuration_works_and_leaves_no_object_and_no_session(
 
 # Settings and environment, and what is found.
 # fmt: off
-PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], Found]] = {
     "no bucket": ({"bucket_name": "nowhere-1"}, {}, [
         ("bucket.missing", "There is no bucket at {place}. Create it, or correct bucket_name.")]),
     "no credentials": ({"credentials": None}, {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"}, [
@@ -76,12 +76,10 @@ def test_what_is_wrong_is_named(store: Store, name: str, monkeypatch: pytest.Mon
     settings, environment, expected = PLANTED[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    backend = store.backend(**settings)
 
     with configured(ALLOWED_ORIGINS=[ORIGIN] if "CORS" in name else []):
-        found = find_problems(backend)
+        assert find_problems(store.backend(**settings)) == expected
 
-    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
     assert store.names() == []
 
 
@@ -102,9 +100,8 @@ def test_each_refusal_is_named(
     if "Signature" in path:
         refusal = Answer(status=status, body=b"<Error><Code>Denied</Code></Error>")
     proxy.disturb(answer_with(refusal), method=method, target=path, times=None)
-    backend = store.backend(endpoint=proxy.url)
 
-    assert find_problems(backend) == [(problem_id, sentence.format(place=backend.location()))]
+    assert find_problems(store.backend(endpoint=proxy.url)) == [(problem_id, sentence)]
     assert store.names() == []
 
 
@@ -113,7 +110,7 @@ def test_each_refusal_is_named(
     [
         ("forbidden", "permission", LACKING.format("storage.objects.delete")),
         ("retentionPolicyNotMet", "storage.refused",
-         "{} returned 403 retentionPolicyNotMet when asked to delete an object."),
+         "{place} returned 403 retentionPolicyNotMet when asked to delete an object."),
     ],
 )  # fmt: skip
 def test_a_deletion_that_is_refused_is_named(
@@ -123,9 +120,8 @@ def test_a_deletion_that_is_refused_is_named(
     error = {"errors": [{"reason": reason, "message": "canary"}]}
     proxy.disturb(answer_with(501), target="/batch/", times=None)
     proxy.disturb(answer_with(json_answer({"error": error}, status=403)), method="DELETE", target=PROBE, times=None)
-    backend = store.backend(endpoint=proxy.url)
 
-    assert (problem_id, problem.format(backend.location())) in find_problems(backend)
+    assert (problem_id, problem) in find_problems(store.backend(endpoint=proxy.url))
 
 
 @pytest.mark.parametrize("answer", [answer_with(501), answer_with(MAINTENANCE_PAGE)], ids=["501", "page"])
@@ -144,9 +140,8 @@ def test_a_server_without_batches_is_named_if_it_does_not_delete_singly(
 
 def test_a_server_that_finds_what_does_not_exist_is_named(store: Store, proxy: Proxy) -> None:
     proxy.disturb(answer_with(MAINTENANCE_PAGE), method="GET", target=PROBE)
-    backend = store.backend(endpoint=proxy.url)
 
-    assert find_problems(backend) == [("endpoint", f"{backend.location()} is not in Google Cloud Storage.")]
+    assert find_problems(store.backend(endpoint=proxy.url)) == [("endpoint", "{place} is not in Google Cloud Storage.")]
     assert store.names() == []
 
 

@@ -11,16 +11,6 @@ from fileman.testing.case import SMALL_PART_BYTES
 from fileman.testing.contract import BackendContract, Reduction
 from tests.backends.s3.stores import Store, new_store
 
-CORS = {
-    "CORSRules": [
-        {
-            "AllowedOrigins": ["https://app.example.com"],
-            "AllowedMethods": ["POST", "PUT"],
-            "AllowedHeaders": ["content-type"],
-        }
-    ]
-}
-
 
 class S3Contract(BackendContract):
     server_name = ""
@@ -34,10 +24,7 @@ class S3Contract(BackendContract):
     @classmethod
     def store(cls, request: pytest.FixtureRequest) -> Store:
         """One bucket for all cases; each has a prefix of its own."""
-        store = new_store(request.getfixturevalue(f"{cls.server_name}_server"))
-        if store.server.takes_post:  # the others have no bucket CORS either
-            store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration=CORS)
-        return store
+        return new_store(request.getfixturevalue(f"{cls.server_name}_server"))
 
     @pytest.fixture
     def backend(self, store: Store) -> Backend:

@@ -2,14 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.backends.s3.stores import Store, create_locked_bucket, new_store, on
-from tests.backends.uploads import ORIGIN, find_problems
+from tests.backends.uploads import ORIGIN, Found, find_problems
 from tests.servers.process import free_port
 from tests.servers.proxy import Answer, Exchange, Proxy, answer_with
 from tests.servers.radosgw import RadosGateway, S3User
@@ -22,13 +22,6 @@ PERMISSIONS = [
     "s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads",
 ]  # fmt: skip
 VERSION_PERMISSIONS = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"]
-
-
-def allow_browsers(
-    store: Store, *methods: str, headers: Sequence[str] = ("Content-Type",), origin: str = ORIGIN
-) -> None:
-    rule = {"AllowedOrigins": [origin], "AllowedMethods": list(methods), "AllowedHeaders": list(headers)}
-    store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
 
 
 def grant_all_but(store: Store, user: S3User, lacking: str) -> None:
@@ -61,10 +54,12 @@ def stranger(radosgw_server: RadosGateway) -> S3User:
 
 DEAD = f"http://127.0.0.1:{free_port()}"
 NO_KEYS = {"access_key_id": None, "secret_access_key": None}
+OTHER_REGION = ("bucket.region", "{place} is in another region. Set region_name.")
+WRONG_RANGE = "The storage answers Range wrongly ({}), so downloads cannot continue or seek."
 NO_DOWNLOADS = ("cors.download", f"No CORS rule allows GET from {ORIGIN}. Its scripts cannot download.")
 # What is planted: settings and environment, and what is found.
 # fmt: off
-PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]] = {
+PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], Found]] = {
     "no bucket": ({"bucket_name": "nowhere-1"}, {}, [
         ("bucket.missing", "There is no bucket at {place}. Create it, or correct bucket_name.")]),
     "wrong secret": ({"secret_access_key": "wrong"}, {}, [
@@ -81,6 +76,9 @@ PLANTED: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, str]]]]
         ("credentials", "AWS_PROFILE names 'payroll', a profile that is missing.")]),
     "nobody there": ({"endpoint_url": DEAD}, {}, [
         ("storage.unreachable", "{place} does not respond (EndpointConnectionError).")]),
+    "a public endpoint that this server cannot reach": ({"public_endpoint_url": DEAD}, {}, [
+        ("client.unreachable", f"This server cannot test {DEAD}, where clients send their requests: "
+         "NewConnectionError")]),
     "wrong KMS key": ({"server_side_encryption": "aws:kms", "kms_key_id": "nokey"}, {}, [
         ("kms", "{place} rejects the KMS key (403 InvalidAccessKeyId). Correct kms_key_id or its policy.")]),
     "no CORS rule": ({}, {}, [
@@ -98,12 +96,10 @@ def test_what_is_wrong_is_named(open_store: Store, name: str, monkeypatch: pytes
     settings, environment, expected = PLANTED[name]
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    backend = open_store.backend(**settings)
 
     with configured(ALLOWED_ORIGINS=[ORIGIN] if "CORS" in name else []):
-        found = find_problems(backend)
+        assert find_problems(open_store.backend(**settings)) == expected
 
-    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
     assert remains(open_store) == []
 
 
@@ -123,20 +119,15 @@ def test_the_rule_that_is_advised_is_enough(open_store: Store, method: str, encr
 @on("ministack")
 def test_another_region_is_named(store: Store) -> None:
     """The SDK does not follow the region that the store returns."""
-    backend = store.backend(region_name="eu-west-3")
-
-    sentence = f"{backend.location()} is in another region. Set region_name."
-    assert find_problems(backend) == [("bucket.region", sentence)]
+    assert find_problems(store.backend(region_name="eu-west-3")) == [OTHER_REGION]
 
 
 @on("rclone")
 def test_a_store_without_post_is_named(store: Store) -> None:
     """rclone also sends the right bytes of a range with the status of a whole file."""
-    backend = store.backend(upload_method="post")
-
-    assert find_problems(backend) == [
-        ("upload.post", f'{backend.location()} rejects POST uploads (status 400). Set upload_method to "put".'),
-        ("download.range", "The storage answers Range wrongly (200), so downloads cannot continue or seek."),
+    assert find_problems(store.backend(upload_method="post")) == [
+        ("upload.post", '{place} rejects POST uploads (status 400). Set upload_method to "put".'),
+        ("download.range", WRONG_RANGE.format(200)),
     ]
 
 
@@ -204,10 +195,9 @@ def as_empty(answer: Answer) -> Answer:
 
 
 SIGNED = "X-Amz-Signature"
-WRONG_RANGE = "The storage answers Range wrongly ({}), so downloads cannot continue or seek."
 # What a store does to which requests, and what is found.
 # fmt: off
-STORES: dict[str, tuple[Any, dict[str, Any], list[tuple[str, str]]]] = {
+STORES: dict[str, tuple[Any, dict[str, Any], Found]] = {
     "ignores the headers in signed URLs": (
         alter(lambda answer: without_headers(answer, "content-disposition")), {"method": "GET", "target": SIGNED}, [
             ("download.headers", "The storage ignores the Content-Disposition that signed URLs ask for.")]),
@@ -215,8 +205,7 @@ STORES: dict[str, tuple[Any, dict[str, Any], list[tuple[str, str]]]] = {
         ("upload.size", f"The storage says 0 bytes of an object of {size}, so no upload is accepted.")
         for size in (13, 26)]),
     "has a region that only signatures must name": (
-        refuse(400, "AuthorizationQueryParametersError"), {"target": SIGNED}, [
-            ("bucket.region", "{place} is in another region. Set region_name.")]),
+        refuse(400, "AuthorizationQueryParametersError"), {"target": SIGNED}, [OTHER_REGION]),
     "is behind a proxy that changes the host": (
         refuse(403, "SignatureDoesNotMatch"), {"method": "PUT", "target": SIGNED}, [
             ("signature", "{place} rejects signed URLs (403 SignatureDoesNotMatch): does a proxy change their host or "
@@ -237,23 +226,17 @@ STORES: dict[str, tuple[Any, dict[str, Any], list[tuple[str, str]]]] = {
 def test_a_store_that_fails_clients_only_is_named(store: Store, proxy: Proxy, name: str) -> None:
     """Nothing of it is advice to change the method, which would not help."""
     fault, which, expected = STORES[name]
-    backend = store.backend(endpoint_url=proxy.url, **PUT)
     proxy.disturb(fault, **which, times=None)
 
-    found = find_problems(backend)
-
-    assert found == [(problem_id, sentence.format(place=backend.location())) for problem_id, sentence in expected]
+    assert find_problems(store.backend(endpoint_url=proxy.url, **PUT)) == expected
     assert remains(store) == []
 
 
 @on("radosgw")
 def test_a_server_error_is_no_reason_for_another_method(store: Store, proxy: Proxy) -> None:
     proxy.disturb(answer_with(500), method="POST", target=f"/{store.bucket}/?$", times=None)
-    backend = store.backend(endpoint_url=proxy.url)
 
-    [(problem_id, sentence)] = find_problems(backend)
-
-    assert (problem_id, "500" in sentence, "upload_method" in sentence) == ("storage.refused", True, False)
+    assert find_problems(store.backend(endpoint_url=proxy.url)) == STORES["is full"][2]
 
 
 @on("radosgw", "ministack", "moto", quick=2)

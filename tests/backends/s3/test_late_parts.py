@@ -9,7 +9,6 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.time_limit import time_limit
 from fileman.errors import OutOfTime, StorageMisconfigured, StorageUnavailable
 from tests.backends.s3.stores import PART_BYTES, Store, on, uploaded
-from tests.backends.s3.test_diagnosis import allow_browsers
 from tests.backends.uploads import upload_of
 from tests.servers.proxy import MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Exchange, Fault, Proxy, answer_with
 
@@ -63,7 +62,6 @@ def test_large_files_are_refused_in_words_and_small_ones_are_not(
             begin_large(backend)
         assert raised.value.message == VERDICT
     assert probes(swift) == 4  # create, part, completion, part; the deletion names no path
-    allow_browsers(store, "POST", "PUT")
 
     assert backend.validate_configuration() == (False, [VERDICT])
 
