@@ -159,26 +159,15 @@ def test_a_server_that_copies_what_has_changed_is_named(store: Store, proxy: Pro
     assert store.names() == []
 
 
-@pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}, None], ids=str)
-def test_an_insufficient_cors_rule_is_named_with_one_that_suffices(
-    store: Store, proxy: Proxy, changes: dict[str, Any] | None
-) -> None:
-    """None: the bucket has no rule. Nobody needs the permission to read the bucket for it."""
+@pytest.mark.parametrize("changes", [{"method": ["GET"]}, {"responseHeader": ["Content-Type"]}], ids=str)
+def test_an_insufficient_cors_rule_is_named(store: Store, proxy: Proxy, changes: dict[str, Any]) -> None:
+    """Nobody needs the permission to read the bucket for it. Without known origins nothing is said."""
     proxy.disturb(answer_with(403), method="GET", target=rf"{store.bucket.name}\?", times=None)
-    if changes:
-        allow(store, **changes)
+    backend = allow(store, **changes).backend(endpoint=proxy.url)
 
-    with configured(ALLOWED_ORIGINS=[ORIGIN, "https://second.example.com"]):
-        problems: list[Any] = store.backend(endpoint=proxy.url).validate_configuration()[1]
-        assert ("cors.upload", PLANTED["no CORS rule"][2][0][1]) in [(problem.id, problem) for problem in problems]
-
-        store.bucket.cors = problems[0].fix
-        store.bucket.patch()
-        assert find_problems(store.backend(endpoint=proxy.url)) == []
-
-    store.bucket.cors = []
-    store.bucket.patch()
-    assert find_problems(store.backend(endpoint=proxy.url)) == []
+    assert find_problems(backend) == []
+    with configured(ALLOWED_ORIGINS=[ORIGIN]):
+        assert find_problems(backend) == PLANTED["no CORS rule"][2][:1]
 
 
 LOCKS: list[dict[str, Any]] = [{"retentionPolicy": {"retentionPeriod": "86400"}}, {"defaultEventBasedHold": True}]
