@@ -40,13 +40,13 @@ _SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", r
 
 
 def _hide_session_token(record: logging.LogRecord) -> bool:
-    """Remove the token of temporary credentials from what the SDK logs at DEBUG."""
+    """Remove the token of temporary credentials from what the SDK, and the doctor's requests, log at DEBUG."""
     record.msg, record.args = _SESSION_TOKEN.sub(r"\1...", record.getMessage()), ()
     return True
 
 
-for _name in ("auth", "endpoint"):
-    logging.getLogger(f"botocore.{_name}").addFilter(_hide_session_token)
+for _name in ("botocore.auth", "botocore.endpoint", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_hide_session_token)
 
 
 class S3Client:

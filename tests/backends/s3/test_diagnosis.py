@@ -1,6 +1,7 @@
 """validate_configuration: each wrong configuration, by its id and in a sentence for an operator."""
 
 import json
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -159,6 +160,20 @@ def test_a_good_bucket_works_and_keeps_nothing_of_the_probes(store: Store, setti
     for given in (store, keep_versions(store)):
         assert find_problems(given.backend(**settings)) == []
         assert remains(given) == []
+
+
+@on("moto")
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_no_log_holds_the_token_of_temporary_credentials(
+    store: Store, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in every signed URL."""
+    caplog.set_level(logging.DEBUG)
+
+    assert find_problems(store.backend(session_token="CANARY/+==", upload_method=method)) == []
+
+    assert "security-token" in caplog.text.lower()
+    assert "CANARY" not in caplog.text
 
 
 @on("radosgw")
