@@ -8,17 +8,8 @@ from typing import ClassVar
 from urllib.parse import SplitResult
 
 from fileman import conf
+from fileman.backends import endpoints
 from fileman.backends.addresses import is_reachable, resolve
-from fileman.backends.endpoints import (
-    advise_trust,
-    has_plain_host,
-    is_trusted,
-    normalize,
-    parsed,
-    path_below,
-    prefix_problems,
-    private_problem,
-)
 
 _PLAIN_PATH = re.compile(r"(/(?!\.)[\w.~-]+)*/?", re.ASCII)
 
@@ -60,7 +51,7 @@ class BackendSettings:
 
     def trusts(self, url: SplitResult) -> bool:
         """Return True for a host that may have a private address: the provider's, or one of TRUSTED_ENDPOINTS."""
-        return is_trusted(url) or bool(self.provider_hosts.fullmatch(url.hostname or ""))
+        return endpoints.is_trusted(url) or bool(self.provider_hosts.fullmatch(url.hostname or ""))
 
     def problems(self) -> list[str]:
         """Return one sentence for each impossible value. Subclasses add their own."""
@@ -70,7 +61,7 @@ class BackendSettings:
             if not 0 < getattr(self, key) <= conf.URL_LIFETIME_CAP_SECONDS
         ]
         found = [
-            self._endpoint_problem(parsed(url), name=name, own=self.has_credentials)
+            self._endpoint_problem(endpoints.parsed(url), name=name, own=self.has_credentials)
             for name, url in self.endpoints.items()
         ]
         return problems + [problem for problem in found if problem]
@@ -85,26 +76,26 @@ class BackendSettings:
 
     def _endpoint_problem(self, url: SplitResult, *, name: str, own: bool) -> str:
         """Return the problem of an endpoint. `own`: it gets no credentials but those of the settings."""
-        if not has_plain_host(url) or url.query or not _PLAIN_PATH.fullmatch(url.path):
+        if not endpoints.has_plain_host(url) or url.query or not _PLAIN_PATH.fullmatch(url.path):
             return f'{name} must look like "https://host" or "https://host:port".'
-        is_secure = url.scheme == "https" or is_trusted(url, as_origin=True)
-        if not is_trusted(url) and not is_reachable(url.hostname or ""):
-            return private_problem(url, name=name)
+        is_secure = url.scheme == "https" or endpoints.is_trusted(url, as_origin=True)
+        if not endpoints.is_trusted(url) and not is_reachable(url.hostname or ""):
+            return endpoints.private_problem(url, name=name)
         if not is_secure and not conf.insecure_endpoints_allowed():
             return f"{name} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
-        if not own and not is_trusted(url) and not (is_secure and self.trusts(url)):
+        if not own and not endpoints.is_trusted(url) and not (is_secure and self.trusts(url)):
             refusal = f"{name} is not https at a host of the provider, so it gets no credentials of this server."
-            return f"{refusal} Set credentials, or {advise_trust(url)}."
+            return f"{refusal} Set credentials, or {endpoints.advise_trust(url)}."
         return ""
 
     def name_problems(self) -> list[str]:
         """Return a sentence for each endpoint whose name leads to an address that is not public. Asks the network."""
         problems = []
         for name, url in self.endpoints.items():
-            host = parsed(url).hostname or ""
+            host = endpoints.parsed(url).hostname or ""
             with suppress(OSError):
-                if not self.trusts(parsed(url)) and not all(map(is_reachable, resolve(host))):
-                    problems.append(private_problem(parsed(url), name=name))
+                if not self.trusts(endpoints.parsed(url)) and not all(map(is_reachable, resolve(host))):
+                    problems.append(endpoints.private_problem(endpoints.parsed(url), name=name))
         return problems
 
 
@@ -125,19 +116,19 @@ class BucketSettings(BackendSettings):
     def place(self) -> str:
         """Name of the store in messages and in `location()`: the provider's, or "https://host/path"."""
         endpoint = self.endpoints.get(self.endpoint_settings[0])
-        return normalize(endpoint) if endpoint else self.provider
+        return endpoints.normalize(endpoint) if endpoint else self.provider
 
     def problems(self) -> list[str]:
         url, name = self.public_endpoint_url, "public_endpoint_url"
-        problem = self._endpoint_problem(parsed(url), name=name, own=True) if url else ""
+        problem = self._endpoint_problem(endpoints.parsed(url), name=name, own=True) if url else ""
         return [*super().problems(), *filter(None, [problem])]
 
     def find_path(self, url: SplitResult) -> str | None:
         """Return "bucket/prefix/" of a `backend_url` with an endpoint, or None if it is not that of the settings."""
-        return path_below(url, parsed(self.place))
+        return endpoints.path_below(url, endpoints.parsed(self.place))
 
     def location_problems(self, backend_url: str) -> list[str]:
-        url, kind = parsed(backend_url), self.bucket_setting.removesuffix("_name")
+        url, kind = endpoints.parsed(backend_url), self.bucket_setting.removesuffix("_name")
         if not backend_url:
             return []
         if url.scheme not in {self.url_scheme, "https", "http"} or not url.netloc or url.query or url.fragment:
@@ -148,12 +139,12 @@ class BucketSettings(BackendSettings):
             return [f"backend_url is not at {self.place}, where the settings are. Correct one of them."]
         if (named := path.partition("/")[0]) != bucket:
             return [f"backend_url names the {kind} {named!r}, but {self.bucket_setting} is {bucket!r}."]
-        return prefix_problems(self.get_prefix(backend_url))
+        return endpoints.prefix_problems(self.get_prefix(backend_url))
 
     def get_prefix(self, backend_url: str) -> str:
         path = (self._path_in(backend_url) or "").partition("/")[2].removeprefix("/").removesuffix("/")
         return f"{path}/" if path else ""
 
     def _path_in(self, backend_url: str) -> str | None:
-        url = parsed(backend_url)
+        url = endpoints.parsed(backend_url)
         return f"{url.netloc}{url.path}" if url.scheme == self.url_scheme else self.find_path(url)

@@ -10,6 +10,7 @@ import requests
 from django.utils.functional import cached_property
 from google.cloud.storage import Blob
 
+from fileman import errors
 from fileman.backends.base import Backend
 from fileman.backends.gcs.client import GCSClient
 from fileman.backends.gcs.errors import NOT_UNDERSTOOD, Refused, gcs_errors
@@ -17,14 +18,6 @@ from fileman.backends.gcs.settings import GCSSettings
 from fileman.backends.gcs.signing import GCSSigner
 from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
-from fileman.errors import (
-    FileMissing,
-    ObjectChanged,
-    StorageError,
-    StorageMisconfigured,
-    StorageUnavailable,
-    UploadInProgress,
-)
 
 CHUNK_BYTES = 256 * 1024
 DELETE_BATCH = 100
@@ -72,7 +65,7 @@ class GCSObjects(Backend):
             return iter(())
         try:
             _check_media(response, start=start, length=length, etag=etag)
-        except StorageError:
+        except errors.StorageError:
             response.close()
             raise
         return _chunks(response)
@@ -87,7 +80,7 @@ class GCSObjects(Backend):
         notes = upload.progress
         if "rewrite_token" in notes and notes["source"] != verified.etag:
             notes.clear()
-            raise ObjectChanged
+            raise errors.ObjectChanged
         while True:
             answer = self._rewrite_step(upload, verified, notes.get("rewrite_token"))
             with gcs_errors():
@@ -115,11 +108,11 @@ class GCSObjects(Backend):
                 accept=_TOKEN_REFUSED if token else (),
                 once=True,
             )
-        except FileMissing as error:
-            raise ObjectChanged from error
+        except errors.FileMissing as error:
+            raise errors.ObjectChanged from error
         if response.status_code in _TOKEN_REFUSED:
             upload.progress.clear()
-            raise UploadInProgress
+            raise errors.UploadInProgress
         with gcs_errors():
             answer: dict[str, Any] = response.json()
             return answer
@@ -144,7 +137,7 @@ class GCSObjects(Backend):
             batch = versions[first : first + DELETE_BATCH]
             try:
                 refusals = self._send_batch(batch)
-            except StorageError as error:
+            except errors.StorageError as error:
                 cause = error.__cause__
                 is_no_batch = isinstance(cause, Refused) and cause.status in _NO_BATCH
                 if not is_no_batch and not isinstance(cause, NOT_UNDERSTOOD):
@@ -154,7 +147,7 @@ class GCSObjects(Backend):
             failures += [
                 DeleteFailure(path=path, reason=str(refused))
                 for (path, _), refused in zip(batch, refusals, strict=True)
-                if refused and not isinstance(refused.to_storage_error(), FileMissing)
+                if refused and not isinstance(refused.to_storage_error(), errors.FileMissing)
             ]
         return failures
 
@@ -182,7 +175,7 @@ class GCSObjects(Backend):
                 self._client.send("DELETE", f"/storage/v1{self._bucket.blob(path).path}", params=query, accept=(404,))
                 if self._is_listed(path, generation):
                     failures.append(DeleteFailure(path=path, reason="it is still listed"))
-            except StorageMisconfigured as error:
+            except errors.StorageMisconfigured as error:
                 failures.append(DeleteFailure(path=path, reason=str(error.__cause__)))
         return failures
 
@@ -205,7 +198,7 @@ class GCSObjects(Backend):
             with gcs_errors():
                 bucket.reload(**self._client.limits)
                 return bool(bucket.versioning_enabled)
-        except StorageMisconfigured:
+        except errors.StorageMisconfigured:
             return False
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
@@ -250,13 +243,13 @@ def _check_media(response: requests.Response, *, start: int, length: int | None,
     headers = response.headers
     generation = headers.get("X-Goog-Generation")
     if etag and generation not in (None, etag):
-        raise ObjectChanged
+        raise errors.ObjectChanged
     if headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         return
     # Google's page on range requests: the header Range is ignored at times.
     is_whole = start == 0 and response.status_code == 200 and bool(generation or "X-Goog-Hash" in headers)
     if not is_whole or (length is not None and int(headers.get("Content-Length") or length + 1) > length):
-        raise StorageUnavailable
+        raise errors.StorageUnavailable
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

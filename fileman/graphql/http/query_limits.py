@@ -5,20 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    VariableNode,
-    get_nullable_type,
-    is_input_object_type,
-    is_list_type,
-    type_from_ast,
-)
+import graphql
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +37,9 @@ class _Totals:
     uses: Counter[str] = field(default_factory=Counter)  # by name of the variable
 
 
-def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionSetNode], most: int) -> _Totals:
+def _measure(
+    operation: graphql.OperationDefinitionNode, fragments: dict[str, graphql.SelectionSetNode], most: int
+) -> _Totals:
     """Add up what an operation selects, and stop above so many fields, however often fragments are spread."""
     totals = _Totals()
     pending: list[Any] = [(operation.selection_set, "", 1, frozenset())]
@@ -58,7 +47,7 @@ def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionS
         selected, around, level, inside = pending.pop()
         totals.fields += len(selected.selections)
         for node in selected.selections:
-            if isinstance(node, FieldNode):
+            if isinstance(node, graphql.FieldNode):
                 place = f"{around}.{(node.alias or node.name).value}"
                 totals.places[place] += 1
                 totals.aliases += node.alias is not None
@@ -66,7 +55,7 @@ def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionS
                 totals.uses.update(_find_variables(node))
                 below = -most if node.name.value in ("__schema", "__type") else level + 1
                 pending += [(node.selection_set, place, below, inside)] if node.selection_set else []
-            elif isinstance(node, FragmentSpreadNode):
+            elif isinstance(node, graphql.FragmentSpreadNode):
                 name = node.name.value
                 totals.spread.add(name)
                 if name in fragments and name not in inside:  # validation refuses unknown and circular fragments
@@ -76,23 +65,25 @@ def _measure(operation: OperationDefinitionNode, fragments: dict[str, SelectionS
     return totals
 
 
-def _find_variables(node: FieldNode) -> Iterator[str]:
+def _find_variables(node: graphql.FieldNode) -> Iterator[str]:
     pending: list[Any] = [argument.value for argument in node.arguments or ()]
     while pending:
         value = pending.pop()
-        if isinstance(value, VariableNode):
+        if isinstance(value, graphql.VariableNode):
             yield value.name.value
         pending += getattr(value, "values", None) or ()
         pending += [inner.value for inner in getattr(value, "fields", None) or ()]
 
 
-def _split(document: DocumentNode) -> tuple[dict[str, SelectionSetNode], list[OperationDefinitionNode]]:
+def _split(
+    document: graphql.DocumentNode,
+) -> tuple[dict[str, graphql.SelectionSetNode], list[graphql.OperationDefinitionNode]]:
     nodes = document.definitions
-    bodies = {node.name.value: node.selection_set for node in nodes if isinstance(node, FragmentDefinitionNode)}
-    return bodies, [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+    bodies = {node.name.value: node.selection_set for node in nodes if isinstance(node, graphql.FragmentDefinitionNode)}
+    return bodies, [node for node in nodes if isinstance(node, graphql.OperationDefinitionNode)]
 
 
-def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
+def find_excess(document: graphql.DocumentNode, limits: DocumentLimits) -> str | None:
     """Return a sentence about the exceeded limit, or None."""
     nodes = document.definitions
     if len(nodes) > limits.definitions:
@@ -109,13 +100,15 @@ def find_excess(document: DocumentNode, limits: DocumentLimits) -> str | None:
     if sum(count * (count - 1) // 2 for one in found for count in one.places.values()) > limits.repetitions:
         return "The document selects the same fields too often."
     # Validation would visit what no operation reaches: unused fragments, and all but the last one of a name.
-    fragments = sum(isinstance(node, FragmentDefinitionNode) for node in nodes)
+    fragments = sum(isinstance(node, graphql.FragmentDefinitionNode) for node in nodes)
     if fragments > len(bodies.keys() & {name for one in found for name in one.spread}):
         return "Each fragment must be used, and have a name of its own."
     return None
 
 
-def has_more_values(most: int, document: DocumentNode, variables: Mapping[str, Any], schema: GraphQLSchema) -> bool:
+def has_more_values(
+    most: int, document: graphql.DocumentNode, variables: Mapping[str, Any], schema: graphql.GraphQLSchema
+) -> bool:
     """Return True if coercion would meet more values than that. Looks no further."""
     bodies, operations = _split(document)
     pending: list[Any] = []
@@ -123,16 +116,16 @@ def has_more_values(most: int, document: DocumentNode, variables: Mapping[str, A
         uses = _measure(operation, bodies, most).uses
         for one in operation.variable_definitions or ():
             name = one.variable.name.value
-            pending.append((type_from_ast(schema, one.type), variables.get(name), max(1, uses[name])))
+            pending.append((graphql.type_from_ast(schema, one.type), variables.get(name), max(1, uses[name])))
     count = len(pending)
     while pending and count <= most:
         kind, value, uses = pending.pop()
-        kind = get_nullable_type(kind)
-        if is_list_type(kind):
+        kind = graphql.get_nullable_type(kind)
+        if graphql.is_list_type(kind):
             items = value if isinstance(value, list) else [value]
             count += len(items) * uses
             pending += [(kind.of_type, item, uses) for item in items[:most]]
-        elif is_input_object_type(kind) and isinstance(value, dict):
+        elif graphql.is_input_object_type(kind) and isinstance(value, dict):
             count += max(len(value), len(kind.fields)) * uses
             pending += [(kind.fields[key].type, inner, uses) for key, inner in value.items() if key in kind.fields]
     return count > most
