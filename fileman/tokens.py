@@ -20,6 +20,8 @@ from fileman.errors import PermissionDenied
 # Purposes. Each has keys of its own, so that a URL for one purpose is refused by the other.
 UPLOAD = "fileman.upload"
 CONTENT = "fileman.content"
+SLOT = "fileman.slot"
+HANDLE = "fileman.handle"
 
 
 class TokenDigest(str):
@@ -80,9 +82,9 @@ def unsign(purpose: str, signed: str, *, now: datetime) -> dict[str, Any]:
     try:
         payload: dict[str, Any] = json.loads(_cipher(purpose).decrypt(signed + "=" * (-len(signed) % 4)))
     except (InvalidToken, ValueError):
-        raise PermissionDenied("This URL is not valid.") from None
+        raise PermissionDenied("This token is not valid.") from None
     if payload["exp"] <= now.timestamp():
-        raise PermissionDenied("This URL has expired.")
+        raise PermissionDenied("This token has expired.")
     return payload
 
 

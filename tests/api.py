@@ -80,7 +80,7 @@ class Api:
 
     def start(self, data: bytes, filename: str = "notes.txt", **declared: Any) -> dict[str, Any]:
         """Return the ticket of one upload, which must be accepted."""
-        fields = {key: declared.pop(key) for key in ("fileManagerId", "groupId") if key in declared}
+        fields = {key: declared.pop(key) for key in ("fileManagerId", "groupId", "slot") if key in declared}
         payload = self.initiate({"filename": filename, "size": len(data), **declared}, **fields)
         assert payload["success"], payload
         ticket: dict[str, Any] = payload["files"][0]

@@ -5,6 +5,7 @@ is released. Signals tell of that; `release_unused` and `attach_unnoticed` make 
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,11 @@ from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from fileman.errors import FileInUse, NotUploaded
+from fileman import tokens
+from fileman.errors import FileInUse, MimeTypeNotAllowed, NotFound, NotUploaded, PermissionDenied, Unauthenticated
 from fileman.models import File
 from fileman.models.file import UNCLAIMED
+from fileman.validation import content_types
 
 
 class _Key(ForeignKeyDeferredAttribute):
@@ -31,11 +34,16 @@ class _Key(ForeignKeyDeferredAttribute):
 
 
 class FilemanFileField(models.OneToOneField):  # type: ignore[type-arg]
-    """A completed file that belongs to one row."""
+    """A completed file that belongs to one row. `manager`: name of the file manager that files go to.
+
+    `limits`: max_file_size, allowed_extensions and allowed_mime_types, which hold beside the file manager's.
+    """
 
     descriptor_class = _Key
 
     def __init__(self, to: Any = File, on_delete: Any = models.PROTECT, **options: Any) -> None:
+        self.manager: str = options.pop("manager", "")
+        self.limits: dict[str, Any] = options.pop("limits", {})
         super().__init__(to, on_delete, **{"related_name": "+", **options})
 
     def deconstruct(self) -> Any:
@@ -53,6 +61,26 @@ class FilemanFileField(models.OneToOneField):  # type: ignore[type-arg]
     @cached_property
     def label(self) -> str:
         return f"{self.model._meta.label_lower}.{self.name}"  # noqa: SLF001
+
+    def sign_slot(self) -> str:
+        """Return the `slot` of an initiateUpload for this field: `Order.invoice.field.sign_slot()`."""
+        slot = {"field": self.label, "manager": self.manager, "limits": self.limits}
+        return tokens.sign(tokens.SLOT, slot, expires_at=timezone.now() + timedelta(days=7))
+
+    def resolve(self, handle: str, *, user: Any) -> File:
+        """Return this user's upload for this field. Raises Unauthenticated, NotFound, FileInUse, MimeTypeNotAllowed."""
+        if user is None or not user.is_authenticated:
+            raise Unauthenticated
+        try:
+            key = tokens.unsign(tokens.HANDLE, handle, now=timezone.now())["file"]
+            file = File.objects.get(pk=key, uploaded_by=user.pk, slot=self.label, upload_status=File.COMPLETED)
+        except (PermissionDenied, File.DoesNotExist):
+            raise NotFound("This upload cannot be used here. Upload the file again.") from None
+        if file.attached_to:
+            raise FileInUse
+        if not content_types.matches(file.content_type, self.limits.get("allowed_mime_types") or ["*/*"]):
+            raise MimeTypeNotAllowed
+        return file
 
     def pre_save(self, instance: Any, add: bool) -> Any:
         key, held = super().pre_save(instance, add), vars(instance).setdefault(f"_{self.attname}_held", set())

@@ -43,6 +43,7 @@ class InitiateUploadInput:
     group_id: strawberry.ID | None = field(
         default=None, description="The group that will own the files. The viewer must be a member."
     )
+    slot: str | None = field(default=None, description="The field of a form or another API that the files are for.")
     metadata: JSON | None = field(default=None, description="JSON object to keep with each file.")
     atomic: bool = field(default=False, description="True: if one file is refused, all are refused.")
     idempotency_key: str | None = field(
@@ -56,6 +57,7 @@ class InitiateUploadInput:
             files=[file.to_declared_file() for file in self.files],
             file_manager_id=None if self.file_manager_id is None else to_uuid("FileManager", self.file_manager_id),
             group_id=None if self.group_id is None else to_group_key(self.group_id),
+            slot=self.slot,
             metadata=self.metadata,
             atomic=self.atomic,
             idempotency_key=self.idempotency_key,

@@ -198,6 +198,11 @@ class File(Guarded, relay.Node):
     def displays_inline(root: Parent[models.File]) -> bool:
         return files.displays_inline(root)
 
+    @field(only=["slot", "attached_to"], description="Claims the file for its slot. Null unless the viewer may do so.")
+    @staticmethod
+    def handle(root: Parent[models.File], info: Info) -> str | None:
+        return root.handle if access.policy().is_uploader(get_caller(info), root) else None
+
     @field(description="True if the viewer may call updateFile on this file.")
     @staticmethod
     def viewer_can_update(root: Parent[models.File], info: Info) -> bool:

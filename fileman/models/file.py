@@ -1,7 +1,7 @@
 """File: one row per upload, from pending to its end."""
 
 import io
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ from fileman.caller import Caller
 from fileman.encryption import EncryptedJSONField
 from fileman.errors import NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
-from fileman.tokens import UploadTokenField, new_nonce
+from fileman.tokens import HANDLE, UploadTokenField, new_nonce, sign
 
 _UNFINISHED, _ENDED = ["pending", "verifying"], ["failed", "expired", "aborted"]
 _INCOMPLETE = _UNFINISHED + _ENDED
@@ -206,6 +206,13 @@ class File(models.Model):
     def permalink(self) -> str:
         """The path of the stable link, which checks access on each use."""
         return reverse("fileman:download", args=[self.pk])
+
+    @property
+    def handle(self) -> str | None:
+        """What an uploader passes to attach an unclaimed file; None for others. It lives as long as the file."""
+        if self.upload_status != self.COMPLETED or not self.slot or self.attached_to:
+            return None
+        return sign(HANDLE, {"file": str(self.pk)}, expires_at=datetime.max.replace(tzinfo=UTC))
 
     @property
     def stored_path(self) -> str:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -47,6 +48,8 @@ class _Plan:
     request: InitiateRequest
     manager: FileManager
     owner_group_id: Any | None
+    slot: str
+    limits: Sequence[FileManager]  # a copy with the limits of the slot, and itself
     replay: Replay
     shared_metadata: dict[str, Any] = field(default_factory=dict)
     now: datetime
@@ -62,13 +65,19 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     access.require_signed_in(caller)
     _check_batch_size(request)
     rates.count(caller, "INITIATED_FILES", len(request.files), now=now)
-    manager, owner = destination.choose(caller, file_manager_id=request.file_manager_id, group_id=request.group_id)
+    slot = tokens.unsign(tokens.SLOT, request.slot, now=now) if request.slot else {}
+    ids = {"file_manager_id": request.file_manager_id, "group_id": request.group_id}
+    manager, owner = destination.choose(caller, **ids, name=slot.get("manager", ""))
+    narrowed = copy(manager)
+    vars(narrowed).update(slot.get("limits", {}))
     get_backend(manager)
     plan = _Plan(
         caller=caller,
         request=request,
         manager=manager,
         owner_group_id=owner,
+        slot=slot.get("field", ""),
+        limits=[narrowed, manager] if slot else [manager],
         replay=idempotency.find_replay(caller, request),
         shared_metadata=json_metadata.clean(request.metadata, field=("metadata",)),
         now=now,
@@ -109,13 +118,9 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
         return replace(ticket, file=plan.replay.files[index], replayed=True)
     at = ("files", str(index))
     try:
-        accepted = acceptance.accept(
-            declared,
-            manager=plan.manager,
-            shared=plan.shared_metadata,
-            may_publish=partial(access.policy().may_publish, plan.caller),
-            at=at,
-        )
+        may_publish, shared = partial(access.policy().may_publish, plan.caller), plan.shared_metadata
+        for limits in plan.limits:
+            accepted = acceptance.accept(declared, manager=limits, shared=shared, may_publish=may_publish, at=at)
         validators.check_declared(plan.caller, accepted, manager=plan.manager, at=at)
         return replace(ticket, file=_new_file(plan, index, accepted))
     except FilemanError as error:
@@ -138,6 +143,7 @@ def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
         checksum=str(accepted.checksum or ""),
         metadata=accepted.metadata,
         is_public=accepted.is_public,
+        slot=plan.slot,
         upload_state=UploadState(plan=part_plan).to_json(),
         idempotency_digest=plan.replay.digest,
         idempotency_fingerprint=plan.replay.fingerprint,

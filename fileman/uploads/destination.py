@@ -1,7 +1,6 @@
 """Choose the file manager of an upload and the group that will own it."""
 
 from typing import Any
-from uuid import UUID
 
 from fileman import access
 from fileman.caller import Caller
@@ -9,19 +8,20 @@ from fileman.errors import FileManagerInactive, NoFileManager, NotFound
 from fileman.models import FileManager
 
 
-def choose(caller: Caller, *, file_manager_id: UUID | None, group_id: Any | None) -> tuple[FileManager, Any | None]:
-    """Return the file manager and the primary key of the owning group (None: the uploader alone).
+def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "") -> tuple[FileManager, Any]:
+    """Return the file manager, by its name, id or default, and the key of the owning group (None: the uploader alone).
 
     Raises NotFound for a group or manager that is absent or out of reach, FileManagerInactive, NoFileManager.
     """
     if group_id is not None and group_id not in caller.group_ids:
         raise NotFound(field=("groupId",))
-    manager = _default(caller, group_id) if file_manager_id is None else _named(caller, file_manager_id)
+    wanted = {"name": name} if name else {"pk": file_manager_id}
+    manager = _named(caller, wanted) if name or file_manager_id is not None else _default(caller, group_id)
     return manager, group_id if group_id is not None else manager.group_id
 
 
-def _named(caller: Caller, file_manager_id: UUID) -> FileManager:
-    found = access.policy().reachable_managers(caller).select_related("group").filter(pk=file_manager_id).first()
+def _named(caller: Caller, wanted: dict[str, Any]) -> FileManager:
+    found = access.policy().reachable_managers(caller).select_related("group").filter(**wanted).first()
     if found is None:
         raise NotFound(field=("fileManagerId",))
     if not found.is_active:

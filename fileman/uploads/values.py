@@ -21,6 +21,8 @@ class InitiateRequest:
     file_manager_id: UUID | None = None
     group_id: Any | None = None
     """Primary key of the group that will own the files."""
+    slot: str | None = None
+    """Signed by `FilemanFileField.sign_slot`; None: for no field of a model."""
     metadata: object = None
     """Merged under each file's own."""
     atomic: bool = False

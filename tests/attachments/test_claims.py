@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -13,13 +13,13 @@ from strawberry.relay import to_base64
 
 from fileman import cleanup, files
 from fileman.attachments import get_fields
-from fileman.errors import FileInUse, NotUploaded
+from fileman.errors import FileInUse, FilemanError, MimeTypeNotAllowed, NotFound, NotUploaded, Unauthenticated
 from fileman.models import File, FileManager
 from tests.api import Api
-from tests.attachments.uploads import upload_for
-from tests.shop.models import Cascading, Nulling, Protecting, Restricting
+from tests.attachments.uploads import PDF, handle_of, upload_for
+from tests.shop.models import Cascading, Nulling, Photo, Protecting, Purchase, Restricting
 from tests.uploads.clock import NOW
-from tests.uploads.driver import caller_of, file_of, start, stored_paths, upload
+from tests.uploads.driver import caller_of, declared, file_of, initiate, start, stored_paths, upload
 from tests.uploads.faults import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,23 +121,79 @@ def test_an_attached_file_is_in_use(model: Any, user: User, manager: FileManager
     assert api.delete(to_base64("File", file.pk))["success"]
 
 
-def test_a_file_is_read_and_downloaded_by_way_of_its_row(user: User, manager: FileManager, api: Api) -> None:
-    Protecting.objects.create(file=upload_for(Protecting.file, user))
+class TestHandles:
+    def test_a_file_goes_from_slot_to_row_and_reads_like_a_file_of_django(self, api: Api, manager: FileManager) -> None:
+        uploaded = api.start(PDF, "invoice.pdf", slot=Purchase.invoice.field.sign_slot())
+        api.send(uploaded["instructions"], PDF)
+        document = "mutation ($t: String!) { finalizeUpload(input: {uploadToken: $t}) { file { handle } } }"
+        handle = api.call(document, {"t": uploaded["uploadToken"]})["finalizeUpload"]["file"]["handle"]
+        user = User.objects.get()
 
-    file = Protecting.objects.get().file
+        file = Purchase.invoice.field.resolve(handle, user=user)
+        purchase = Purchase.objects.create(customer=user, invoice=file)
 
-    assert (file.open().read(), file.file_size, file.attached_to) == (b"hello", 5, "shop.protecting.file")
-    assert api.client.get(file.url).getvalue() == b"hello"
-    assert api.client.get(file.permalink).status_code == 302
+        invoice = Purchase.objects.get(pk=purchase.pk).invoice
+        assert (invoice.open().read(), invoice.file_size, invoice.attached_to) == (PDF, 16, "shop.purchase.invoice")
+        assert api.client.get(invoice.url).getvalue() == PDF
+        assert api.client.get(invoice.permalink).status_code == 302
 
+    @pytest.mark.parametrize(
+        ("field", "by", "error"),
+        [
+            (Purchase.invoice, "bob", NotFound),
+            (Photo.file, "ann", NotFound),
+            (Purchase.invoice, None, Unauthenticated),
+            (Purchase.invoice, "", Unauthenticated),
+        ],
+        ids=["another user", "another field", "no user", "signed out"],
+    )
+    def test_a_handle_is_refused_by_name(
+        self, field: Any, by: str | None, error: type[FilemanError], user: User, other_user: User, manager: FileManager
+    ) -> None:
+        handle = handle_of(user)
+        who = AnonymousUser() if by == "" else User.objects.filter(username=by).first()
 
-def test_an_unfinished_upload_is_refused(user: User, manager: FileManager) -> None:
-    with pytest.raises(NotUploaded):
-        Protecting.objects.create(file=file_of(start(user)))
+        with pytest.raises(error):
+            field.field.resolve(handle, user=who)
 
-    assert Protecting.objects.count() == 0
+    def test_one_that_is_claimed_swept_or_forged_is_refused(self, user: User, manager: FileManager) -> None:
+        handle, swept = handle_of(user), handle_of(user)
+        Purchase.objects.create(customer=user, invoice=Purchase.invoice.field.resolve(handle, user=user))
+        cleanup.run(cleanup.Request(), now=timezone.now() + LATER)
+
+        for given, error in [(handle, FileInUse), (swept, NotFound), ("forged", NotFound)]:
+            with pytest.raises(error):
+                Purchase.invoice.field.resolve(given, user=user)
+        assert File.objects.get().handle is None
+        assert File.objects.get().attached_to == "shop.purchase.invoice"
+
+    def test_an_unfinished_upload_is_refused(self, user: User, manager: FileManager) -> None:
+        unfinished = file_of(start(user))
+
+        with pytest.raises(NotUploaded):
+            Protecting.objects.create(file=unfinished)
+
+        assert (unfinished.handle, Protecting.objects.count()) == (None, 0)
+
+    def test_the_limits_of_the_field_hold_before_a_byte_is_sent(self, user: User, manager: FileManager) -> None:
+        slot = Purchase.invoice.field.sign_slot()
+        sent = [declared("a.png", content_type="image/png"), declared("a.pdf", 20 * 1024**2 + 1), declared("a.pdf")]
+
+        tickets = initiate(user, *sent, slot=slot).tickets
+
+        codes = [[error.code.value for error in ticket.errors] for ticket in tickets]
+        assert codes == [["MIME_TYPE_NOT_ALLOWED"], ["FILE_TOO_LARGE"], []]
+        with pytest.raises(FilemanError, match="This token is not valid"):
+            initiate(user, declared(), slot=slot[:-9])
+
+    def test_bytes_of_another_type_than_declared_are_not_attached(self, user: User, manager: FileManager) -> None:
+        handle = handle_of(user)
+        File.objects.update(content_type="text/plain")  # which the storage has shown
+
+        with pytest.raises(MimeTypeNotAllowed):
+            Purchase.invoice.field.resolve(handle, user=user)
 
 
 def test_every_field_of_the_project_is_found() -> None:
-    models = {*MODELS}
+    models = {Purchase, Photo, *MODELS}
     assert {field.model for field in get_fields()} == models

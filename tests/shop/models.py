@@ -65,6 +65,23 @@ class Courier(AbstractBaseUser):
     USERNAME_FIELD = "email"
 
 
+class Purchase(models.Model):  # noqa: DJ008
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    invoice = FilemanFileField(
+        null=True, blank=True, limits={"max_file_size": 20 * 1024**2, "allowed_mime_types": ["application/pdf"]}
+    )
+
+
+class Photo(models.Model):  # noqa: DJ008
+    purchase = models.ForeignKey(Purchase, on_delete=models.CASCADE, related_name="photos")
+    caption = models.CharField(max_length=100)
+    file = FilemanFileField()
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+
+
 class Restricting(models.Model):  # noqa: DJ008
     file = FilemanFileField(null=True, on_delete=models.RESTRICT)
 

@@ -21,6 +21,7 @@ def attachment(on_delete: Any = PROTECT, **options: Any) -> Any:
 
 
 CUSTOMER = ("customer", models.ForeignKey(on_delete=CASCADE, to=settings.AUTH_USER_MODEL))
+PURCHASE = ("purchase", models.ForeignKey(on_delete=CASCADE, related_name="photos", to="shop.purchase"))
 
 
 class Migration(migrations.Migration):
@@ -36,6 +37,15 @@ class Migration(migrations.Migration):
         create("Order", CUSTOMER, ("invoice", foreign_key(PROTECT, null=True))),
         create("Profile", ("picture", foreign_key(SET_NULL, null=True))),
         create("Receipt", ("scan", foreign_key(RESTRICT))),
+        create("Purchase", CUSTOMER, ("invoice", attachment(null=True, blank=True))),
+        create(
+            "Photo",
+            PURCHASE,
+            ("caption", models.CharField(max_length=100)),
+            ("file", attachment()),
+            ("position", models.PositiveIntegerField(default=0)),
+            ordering=["position"],
+        ),
         create("Protecting", ("file", attachment(null=True))),
         create("Restricting", ("file", attachment(RESTRICT, null=True))),
         create("Nulling", ("file", attachment(SET_NULL, null=True))),
