@@ -58,7 +58,8 @@ def seaweedfs() -> Iterator[S3Server]:
         (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         words = ["-logtostderr", "server", f"-ip={LOOPBACK}", f"-dir={folder}", "-volume.max=10000", "-s3"]
         words += ["-master.telemetry=false", "-s3.config=s3.json", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        words += [f"-{server}.localSocket={folder / server}" for server in ("filer", "s3")]
+        # Relative to the folder: the path of a socket has at most 107 characters.
+        words += [f"-{server}.localSocket={server}.socket" for server in ("filer", "s3")]
         for server, (http, grpc) in ports.items():
             words += [f"-{server}.port={http}", f"-{server}.port.grpc={grpc}"]
         program = Program(

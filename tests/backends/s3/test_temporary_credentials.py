@@ -18,10 +18,14 @@ from tests.backends.s3.test_signing import KEY, SECRET, new_backend
 from tests.servers.proxy import Answer, Exchange, Proxy, answering, json_answer
 from tests.uploads.driver import start
 
-NOW = timezone.now().replace(microsecond=0)
+
+@pytest.fixture
+def now() -> datetime:
+    """The real time, because the SDK reads the clock."""
+    return timezone.now().replace(microsecond=0)
 
 
-def role(*seconds_left: int) -> Callable[[Exchange], Answer]:
+def role(now: datetime, *seconds_left: int) -> Callable[[Exchange], Answer]:
     """Answer as the metadata services of EC2 and containers, STS and a program do; the token is a number."""
     lives = iter(enumerate(seconds_left))
 
@@ -29,7 +33,7 @@ def role(*seconds_left: int) -> Callable[[Exchange], Answer]:
         if asked.seen.target.endswith(("/api/token", "/security-credentials/")):
             return Answer(status=200, body=b"a-word")
         number, seconds = next(lives)
-        ends_at = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ends_at = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
         given = {"AccessKeyId": KEY, "SecretAccessKey": SECRET, "SessionToken": f"t{number}", "Expiration": ends_at}
         if b"AssumeRoleWithWebIdentity" not in asked.body:
             return json_answer({**given, "Token": f"t{number}", "Version": 1})
@@ -62,36 +66,38 @@ def use(source: str, server: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("source", ["container", "machine", "profile", "pod"])
 @pytest.mark.parametrize("seconds_left", [1500, 5000])
 def test_no_signature_promises_more_than_they_live(
-    source: str, seconds_left: int, user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: str, seconds_left: int, user: User, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Downloads and uploads ask for an hour."""
     settings = {"bucket_name": "my-bucket", "region_name": "eu-central-1", "download_expires_in": 3600}
     manager = FileManager.objects.create(name="S3", backend_type="s3", settings=settings, is_default=True)
-    with answering(role(seconds_left)) as server:
+    with answering(role(now, seconds_left)) as server:
         use(source, server, tmp_path, monkeypatch)
-        url = get_backend(manager).get_url("uploads/one", now=NOW)
-        instructions = start(user, now=NOW).instructions
+        url = get_backend(manager).get_url("uploads/one", now=now)
+        instructions = start(user, now=now).instructions
 
     assert instructions is not None
     policy = json.loads(base64.b64decode(dict(instructions.requests[0].fields)["policy"]))
     expected = min(seconds_left, 3600)
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(expected)]
-    assert instructions.expires_at == NOW + timedelta(seconds=expected)
+    assert instructions.expires_at == now + timedelta(seconds=expected)
     assert datetime.fromisoformat(policy["expiration"]) == instructions.expires_at
 
 
 @pytest.mark.parametrize("source", ["container", "profile", "pod"])
-def test_they_are_renewed_before_they_sign(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(role(300, 5000)) as server:
+def test_they_are_renewed_before_they_sign(
+    source: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(role(now, 300, 5000)) as server:
         use(source, server, tmp_path, monkeypatch)
         backend = new_backend(access_key_id=None, secret_access_key=None)
-        url = [backend.get_url("tenant/a", 3600, now=NOW) for _ in range(2)][-1]
+        url = [backend.get_url("tenant/a", 3600, now=now) for _ in range(2)][-1]
 
     query = parse_qs(urlsplit(url).query)
     assert (query["X-Amz-Security-Token"], query["X-Amz-Expires"]) == (["t1"], ["3600"])
 
 
-def test_a_token_that_does_not_tell_its_end_promises_the_longest_life_of_one() -> None:
-    url = new_backend({"session_token": "t"}).get_url("tenant/a", 604_800, now=NOW)
+def test_a_token_that_does_not_tell_its_end_promises_the_longest_life_of_one(now: datetime) -> None:
+    url = new_backend({"session_token": "t"}).get_url("tenant/a", 604_800, now=now)
 
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(36 * 3600)]
