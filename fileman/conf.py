@@ -109,6 +109,8 @@ class FilemanSettings:
     """Dotted path of the strawberry type that the API shows for users. Read once, when Django starts."""
     GRAPHQL_GROUP_TYPE: str = "fileman.graphql.users.Group"
     """The same, for groups."""
+    GRAPHQL_URL: str = "/graphql"
+    """URL of the API, for the form widget of attachments."""
     GRAPHQL_PREFIX: str = ""
     """Put before the names of fileman's types in the schema, except inputs of mutations. Read once, as those are."""
     ALLOW_INSECURE_ENDPOINTS: bool | None = None

@@ -84,6 +84,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 _FRONTENDS = {
     "uploader": FRONTEND_DIR / "uploader",
+    "fileman/uploader": FRONTEND_DIR / "uploader",  # where the wheel has it
     "vanilla": FRONTEND_DIR / "vanilla",
     "graphiql": FRONTEND_DIR / "graphiql" / "dist",
     "react": FRONTEND_DIR / "react" / "dist",

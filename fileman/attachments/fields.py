@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from fileman import tokens
+from fileman.attachments.forms import AttachmentField
 from fileman.errors import FileInUse, MimeTypeNotAllowed, NotFound, NotUploaded, PermissionDenied, Unauthenticated
 from fileman.models import File
 from fileman.models.file import UNCLAIMED
@@ -55,8 +56,9 @@ class FilemanFileField(models.OneToOneField):  # type: ignore[type-arg]
         for signal in () if cls._meta.abstract else (post_save, post_delete):
             signal.connect(self._release_left, sender=cls)
 
-    def formfield(self, **_: Any) -> None:
-        """Take no part in forms: Django's own field would offer everybody's files."""
+    def formfield(self, *, user: Any = None, **options: Any) -> Any:
+        given = {key: value for key, value in options.items() if key not in ("using", "queryset")}
+        return models.Field.formfield(self, form_class=AttachmentField, model_field=self, user=user, **given)
 
     @cached_property
     def label(self) -> str:

@@ -5,6 +5,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.test import Client
@@ -17,7 +18,7 @@ from tests.hosts.shop import HostApi
 from tests.repository.test_documentation import ROOT, run, samples
 from tests.shop import models
 
-MODELS, SCHEMA, SERIALIZER = samples("docs/attachments.md")
+MODELS, ADMIN, FORM, SCHEMA, SERIALIZER = samples("docs/attachments.md")
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,23 @@ def test_its_models_are_those_that_the_tests_prove() -> None:
     proven = (ROOT / "tests/shop/models.py").read_text()
 
     assert [line for line in MODELS.splitlines() if line.startswith("    ") and line not in proven] == []
+
+
+def test_its_admin_has_a_field_for_uploads(monkeypatch: pytest.MonkeyPatch, admin_client: Client) -> None:
+    registry: Any = admin.site._registry
+    monkeypatch.delitem(registry, models.Purchase)
+
+    run(ADMIN)
+
+    assert admin_client.get("/admin/shop/purchase/add/").content.count(b'class="fileman-attachment"') == 3
+
+
+def test_its_form_saves_an_upload(user: User, manager: FileManager) -> None:
+    request = SimpleNamespace(POST={"invoice": handle_of(user)}, user=user)
+
+    form = run(FORM, request=request, purchase=models.Purchase(customer=user))["form"]
+
+    assert form.save().invoice.original_filename == "invoice.pdf"
 
 
 def test_its_mutation_claims_a_handle_once(host: Any, user: User, other_user: User, manager: FileManager) -> None:

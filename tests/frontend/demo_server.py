@@ -10,16 +10,16 @@ from tests.servers.process import Program, answers_http, free_port, running
 
 
 @contextmanager
-def demo_served(folder: Path, *, with_clouds: bool = True, origins: str = "") -> Iterator[int]:
-    """Run the demo in a folder and yield its port; `origins` are those of other pages that may use it."""
+def demo_served(folder: Path, *, with_clouds: bool = True, **environment: str) -> Iterator[int]:
+    """Run the demo in a folder and yield its port. `environment`: variables that are set otherwise."""
     port = free_port()
     module = "tests.servers.demo" if with_clouds else "tests.servers.demo_site"
-    program = demo_program(folder, "-m", module, "--port", str(port), origins=origins)
+    program = demo_program(folder, "-m", module, "--port", str(port), **environment)
     with running(program, ready=lambda: answers_http(port)):
         yield port
 
 
-def demo_program(folder: Path, *arguments: str, origins: str = "") -> Program:
+def demo_program(folder: Path, *arguments: str, **environment: str) -> Program:
     """Return a Python program with the settings, the database and the storages of the demo in this folder."""
     return Program(
         command=[sys.executable, *arguments],
@@ -31,6 +31,6 @@ def demo_program(folder: Path, *arguments: str, origins: str = "") -> Program:
             "VAR_DIR": str(folder),
             "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
             "MEDIA_ROOT": str(folder / "media"),
-            "CORS_ORIGINS": origins,
+            **environment,
         },
     )

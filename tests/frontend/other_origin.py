@@ -49,7 +49,7 @@ def page_served() -> Iterator[str]:
 @contextmanager
 def api_served(folder: Path, *origins: str) -> Iterator[str]:
     """Run the demo with its local disk only, for pages of these origins. Cookies need it on the same host."""
-    with demo_served(folder, with_clouds=False, origins=",".join(origins)) as port:
+    with demo_served(folder, with_clouds=False, CORS_ORIGINS=",".join(origins)) as port:
         yield f"http://{LOOPBACK}:{port}"
 
 

@@ -121,7 +121,9 @@ def test_a_brand_new_project_uploads_with_nothing_but_the_package(tmp_path: Path
     newcomer = Newcomer(tmp_path / "project", sys.executable, tmp_path / "library")
 
     assert wheel.name.startswith("django_fileman_graphql-")
-    assert contents == {path.relative_to(ROOT) for path in (ROOT / "fileman").rglob("*.*") if path.suffix != ".pyc"}
+    sources = {path.relative_to(ROOT) for path in (ROOT / "fileman").rglob("*.*") if path.suffix != ".pyc"}
+    uploader = Path("fileman/static/fileman/uploader")
+    assert contents == sources | {uploader / path.name for path in (ROOT / "frontend_examples/uploader").glob("*.js")}
     assert newcomer.run("-c", "import fileman; print(fileman.__file__)").startswith(str(tmp_path / "library"))
     assert newcomer.upload() == "COMPLETED True\n"
 
