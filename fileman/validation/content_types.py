@@ -29,7 +29,6 @@ _MARKUP_ANYWHERE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|fore
 _MEDIA = ("raster", "image", "audio", "video", "font")
 # Declarations that say less than the extension does, and the family of extensions that they stand for.
 _VAGUE = {TEXT: "text", "application/zip": "document", "image/tiff": "image"}
-
 # Types that systems declare for files of others too.
 _LOOSE = (TEXT, PDF, "application/zip", "application/xml", "application/rtf", "application/x-tar", "text/html")
 
@@ -42,10 +41,9 @@ def normalize(given: str, *, filename: str, listed: Iterable[str] = (), field: t
     value = given.partition(";")[0].strip().lower() or UNKNOWN
     if not _FORM.fullmatch(value):
         raise InvalidInput("contentType must look like type/subtype.", field=field)
-    row = find(guess(filename))
-    is_alias, value = value in row.aliases.split(), canonical(value)
+    row, value = find(guess(filename)), canonical(value)
     is_vague = _VAGUE.get(value) == row.family and (matches(row.name, listed) or not matches(value, listed))
-    return row.name if is_alias or value == UNKNOWN or is_vague else value
+    return row.name if value in (UNKNOWN, *row.aliases.split()) or is_vague else value
 
 
 def guess(filename: str) -> str:

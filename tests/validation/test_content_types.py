@@ -12,7 +12,7 @@ import pytest
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import content_types
-from fileman.validation.media_types import TABLE, MediaType
+from fileman.validation.media_types import TABLE, UNKNOWN, MediaType
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -136,7 +136,8 @@ def test_a_type_and_an_extension_that_browsers_really_send_together(content_type
         (b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1avif", "image/avif"), (b"II+\x00\x08\x00", "image/tiff"),
         (b"MM\x00+\x00\x08", "image/tiff"), (b"%!PS-Adobe-3.0 EPSF-3.0\n", "application/postscript"),
         (KML, "application/vnd.google-earth.kml+xml"), (b"\xef\xbb\xbf<gpx version='1.1'>", "application/gpx+xml"),
-        (b"<?xml version='1.0'?><note/>", "application/xml"),
+        (b"<?xml version='1.0'?><note/>", "application/xml"), (b"<?xml version='1.0'?><style/>", "application/xml"),
+        (b"\0\0\x02" + bytes(15), UNKNOWN), (b"RF64\xff\xff\xff\xffWAVEds64\0", "audio/wav"),  # Targa, no icon
         (b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'x'><svg>", "image/svg+xml"),
         (b"<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x'><html>", "text/html"),
         (b"<?php echo 1; ?>", "application/x-php"), (b"xxxxxxxxWEBPevil", "text/plain"),

@@ -96,6 +96,18 @@ def test_plain_text_is_what_the_list_of_types_takes_it_for(listed: str, recorded
     assert outcome("a.sql", "text/plain", b"SELECT 1;", allowed_mime_types=[listed]) == recorded
 
 
+def test_every_spelling_of_a_system_is_the_type_of_the_extension() -> None:
+    """They come from the tables of freedesktop.org, Debian and mime-db."""
+    table = """heic image/heic-sequence psd application/x-photoshop opus audio/x-opus+ogg mkv video/matroska avi
+        video/vnd.avi mts model/vnd.mts asf application/vnd.ms-asf tar application/x-gtar tgz
+        application/x-gtar pdf image/pdf docx application/x-msword kml text/xml csv text/x-csv csv
+        application/msexcel vcf text/directory svgz image/svg+xml-compressed mht application/x-mimearchive
+        json application/geo+json stp model/step 7z application/x-compressed"""
+    words = table.split()
+    for extension, spelling in zip(words[::2], words[1::2], strict=True):
+        assert content_types.normalize(spelling, filename=f"x.{extension}") == content_types.guess(f"x.{extension}")
+
+
 def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anything_is_sent() -> None:
     refused = "CONTENT_TYPE_MISMATCH at initiate"
     for name, declared in [("a.png", "image/tiff"), ("a.mp3", "video/mp4"), ("a.docx", "application/java-archive"),
@@ -134,13 +146,15 @@ def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anythi
         ("a.jar", "application/zip", JAR, ["jar"], "application/zip"),
         ("a.apk", "", packed("AndroidManifest.xml"), ["apk"], "application/vnd.android.package-archive"),
         ("a.svgz", "image/svg+xml", gzip.compress(SVG, mtime=0), ["svgz"], "image/svg+xml"),
-        ("a.svg", "text/xml", SVG, ["svg"], "application/xml"),
+        ("a.svg", "text/xml", SVG, ["svg"], "image/svg+xml"),
         ("a.tar.gz", "application/x-gzip", gzip.compress(b"x", mtime=0), ["tar.gz"], "application/gzip"),
         ("a.ts", "video/mp2t", b"const page = '<html>';", ["ts"], "text/plain"),
         ("a.ts", "video/mp2t", MPEG_TS, ["ts"], "video/mp2t"),
         ("a.csv", "text/plain", "Grüße".encode("cp1252"), ["csv"], "text/csv"),
         ("a.txt", "text/plain", "MZ und BMW für alle".encode("cp1252"), ["txt"], "text/plain"),
         ("a.min.js", "text/javascript", b"x", ["min.js"], "text/javascript"),
+        *(("a.txt", "text/plain", head, ["txt"], "text/plain") for head in (b"See %PDF-1.", b"<?php echo 1;")),
+        ("tls.key", "", b"-----BEGIN PRIVATE KEY-----\n", ["key"], "application/vnd.apple.keynote"),
         ("a.unheard-of", "image/tiff", TIFF, ["unheard-of"], "image/tiff"),
         ("a.unheard-of", "", b"\0\1", ["unheard-of"], UNKNOWN),
     ],
