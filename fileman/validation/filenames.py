@@ -17,22 +17,25 @@ _LOOKALIKES = dict.fromkeys(map(ord, "\u2044\u2215\u29f5\u29f8\u29f9\ufe68\uff0f
 _REFUSED = {"Cc", "Cs", "Zl", "Zp"}
 # Invisible, though Unicode does not call them format characters.
 _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-# Format characters that are part of emoji and of words in Persian and Indic scripts.
-_JOINERS = "\u200c\u200d"
-_STRAY_JOINERS = re.compile(rf"(?<![^\x00-\x7f])[{_JOINERS}]+|[{_JOINERS}]+(?![^\x00-\x7f])")
+# Format characters that are part of emoji and of words in Persian, Mongolian and Indic scripts, at their end only after
+# a virama; and the signs of numbers, verses and abbreviations, which are visible.
+_JOINERS, _VIRAMAS = "\u180e\u200c\u200d", "\u094d\u09cd\u0d4d\u0dca"
+_KEPT = _JOINERS + "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2"
+_STRAY_JOINERS = re.compile(rf"(?<![^\x00-\x7f])[{_JOINERS}]+|(?<![{_VIRAMAS}{_JOINERS}])[{_JOINERS}]+(?![^\x00-\x7f])")
 # A black flag and the invisible letters of its region: England, Scotland, Wales.
 _REGION_FLAG = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)")
 # What stays at the end of a name that is shortened.
-_SUFFIX = re.compile(r"(?i)(\.tar)?\.[^.\s]{1,32}$")
+_SUFFIX = re.compile(r"(?i)(\.[a-z]\w{1,7})?\.[^.\s]{1,32}$")
 # Device names of Windows, with any extension.
 _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)")
-# Suffixes of files that a server runs or sends as a page, or that a desktop runs. Those of source code, and the ones
-# that are domains (.com, .pl, .sh), are no danger before another suffix: "node.js.pdf", "Amazon.com.pdf".
+# Suffixes of files that a server runs or sends as a page, or that a desktop runs. Those of source code, domains (.com,
+# .pl, .sh) and words are no danger before another suffix: "node.js.pdf", "Amazon.com.pdf", "job.application.pdf".
 _ACTIVE = re.compile(
     r"php\d*|phps|phtml?|pht|phar|aspx?|asa|asax|ascx|ashx|asmx|cer|cdx|htr|cshtml|vbhtml|jspx?|jspf|jsw|jsv|f?cgi|cf[cm]|cfml"
-    r"|s?html?|stm|xht|xhtml?|mht|mhtml|hta|htaccess|htpasswd|swf|exe|scr|pif|bat|cmd|msi|ps[12]|vb[es]?|jse|ws[fh]|jar|jnlp|lnk"
-    r"|scf|url|[a-z]+-ms|application|gadget|cpl|msc|desktop|command|xll|chm|website|reg|inf|sct|htc|pyw|msix|theme|webloc|rdp"
+    r"|s?html?|stm|xht|xhtml?|mht|mhtml|hta|htaccess|htpasswd|swf|exe|scr|pif|bat|cmd|msi|ps1|vb[es]?|jse|ws[fh]|jar|jnlp|lnk"
+    r"|scf|[a-z]+-ms|cpl|msc|xll|chm|sct|htc|pyw|msix|webloc|rdp"
 )
+_ACTIVE_WORDS = re.compile(r"\.(application|command|desktop|gadget|inf|ps2|reg|theme|url|website)$")
 
 
 def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
@@ -63,7 +66,7 @@ def search_term(given: str) -> str:
 
 
 def _drop_invisible(text: str) -> str:
-    kept = (c for c in text if c in _JOINERS or not (unicodedata.category(c) == "Cf" or c in _BLANK))
+    kept = (c for c in text if c in _KEPT or not (unicodedata.category(c) == "Cf" or c in _BLANK))
     return "".join("_" if unicodedata.category(c) == "Co" else c for c in kept)
 
 
@@ -97,12 +100,11 @@ def get_extension(name: str) -> str:
 
 
 def active_suffixes(name: str) -> list[str]:
-    """Return the suffixes of active content anywhere in a name: ["php"] for "shell.php.jpg" and "shell.PHP;.jpg"."""
-    letters = unicodedata.normalize("NFKD", name)
-    visible = "".join(c for c in letters if unicodedata.category(c) not in {"Cf", "Mn", "Mc", "Me"})
-    plain = visible.lower().replace("\u3002", ".")
+    """Return the suffixes of active content in a name: ["php"] for "shell.php.jpg" and "shell.PHP;.jpg"."""
+    letters = unicodedata.normalize("NFKD", name).lower().replace("\u3002", ".")
+    plain = "".join(c for c in letters if unicodedata.category(c) not in {"Cf", "Mn", "Mc", "Me"})
     found = re.findall(r"\.([a-z0-9-]+)(?=[^a-z0-9\s-]|\s*(?:[.;:%]|$))", plain)
-    return [suffix for suffix in found if _ACTIVE.fullmatch(suffix)]
+    return [suffix for suffix in found if _ACTIVE.fullmatch(suffix)] + _ACTIVE_WORDS.findall(plain)
 
 
 def stored_name(name: str, *, now: datetime) -> str:

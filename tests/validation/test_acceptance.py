@@ -67,7 +67,7 @@ def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) ->
      (["tar.gz", "zip"], "backup.TAR.gz"), (["png"], "Flag of Italy.svg.png"), ([], "a.exe"), ([], "README"),
      *((["pdf"], f"{name}.pdf") for name in (
          "Your Orders - Amazon.com", "invoice.allegro.pl", "node.js", "main.py", "install.sh", "data.xml",
-         "Learn.php basics", "v1.2.3 (final)"))],
+         "Learn.php basics", "v1.2.3 (final)", "job.application", "Dark.Theme.2", "my.website", "Zelda.ps2"))],
 )  # fmt: skip
 def test_allowed_extensions(allowed: list[str], name: str) -> None:
     assert accept(unsaved(allowed_extensions=allowed), filename=name).filename == name
@@ -121,7 +121,7 @@ def test_a_client_reference_has_at_most_200_characters() -> None:
 @pytest.mark.parametrize(
     "name",
     ["a.exe", "a.lnk", "a.scf", "a.url", "a.ps1", "a.hta", "a.jar", "a.phtml", "a.php.png", "a.exe .png", "a.pkg",
-     "a.run", "a.AppImage", "a.zsh", "a.scpt", "a.dylib", "a.cpl", "a.class"],
+     "a.run", "a.theme", "a.desktop", "a.AppImage", "a.zsh", "a.scpt", "a.dylib", "a.cpl", "a.class"],
 )  # fmt: skip
 def test_a_list_of_types_refuses_a_suffix_that_runs_unless_its_own_type_is_listed(name: str) -> None:
     refused = refusal(unsaved(allowed_mime_types=["image/*"]), filename=name, content_type="image/png")

@@ -55,7 +55,9 @@ MENDED = [
     ("\ufeffreport.pdf", "report.pdf"), ("e\u200b\u0301cole.pdf", "école.pdf"), ("apple \uf8ff.txt", "apple _.txt"),
     # Joiners stay in words and emoji, and go where they only hide something.
     ("نامه\u200cها.txt", "نامه\u200cها.txt"),  # noqa: RUF001  # Persian
-    (f"{FAMILY}.png", f"{FAMILY}.png"), ("shell.php\u200d.jpg", "shell.php.jpg"),
+    ("അവന്\u200d കഥ.txt", "അവന്\u200d കഥ.txt"), ("ᠠ\u180eᠡ.txt", "ᠠ\u180eᠡ.txt"),  # old Malayalam, Mongolian
+    (f"{FAMILY}.png", f"{FAMILY}.png"), ("shell.php\u200d.jpg", "shell.php.jpg"), ("日\u200d.jpg", "日.jpg"),
+    ("سورة \u06dd.txt", "سورة \u06dd.txt"),  # a sign of verses, which is drawn
     # Flags and the pictures of this year's Unicode.
     (f"{ENGLAND} 🇩🇪.png", f"{ENGLAND} 🇩🇪.png"), ("a\U000e0067b.txt", "ab.txt"), ("\U0001fae8.png", "\U0001fae8.png"),
 ]  # fmt: skip
@@ -78,7 +80,7 @@ def test_a_name_without_content_is_refused(name: str) -> None:
     ("name", "kept"),
     [("a" * 251 + ".txt", "a" * 251 + ".txt"), ("請" * 84 + ".pdf", "請" * 84 + ".pdf"),
      ("日" * 251 + ".pdf", "日" * 251 + ".pdf"), ("a" * 252 + ".txt", "a" * 251 + ".txt"),
-     ("日" * 300 + ".pdf", "日" * 251 + ".pdf"), ("a" * 300 + ".tar.gz", "a" * 248 + ".tar.gz"),
+     ("日" * 300 + ".pdf", "日" * 251 + ".pdf"), ("a" * 300 + ".nii.gz", "a" * 248 + ".nii.gz"),
      ("a" * 300, "a" * 255), ("a." + "y" * 300, "a." + "y" * 253), ("a" * 249 + "  x.txt", "a" * 249 + ".txt"),
      ("a" * 250 + "😀.txt", "a" * 250 + ".txt"), ("a" * 249 + "🇩🇪.txt", "a" * 249 + ".txt"),
      ("🇩🇪" * 100 + ".txt", "🇩🇪" * 62 + ".txt"), ("a" * 245 + FAMILY + ".txt", "a" * 245 + ".txt"),
