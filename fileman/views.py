@@ -43,7 +43,7 @@ _STATUS = {
     ErrorCode.STORAGE_UNAVAILABLE: 503,
     ErrorCode.STORAGE_MISCONFIGURED: 503,
 }
-_ONE_RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})")
+_ONE_RANGE = re.compile(r"(?i)bytes=([0-9]{0,100})-([0-9]{0,100})")
 _SAFE_HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-store",

@@ -185,7 +185,7 @@ class ServeAs:
         if not self.filename:
             return self.disposition
         letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", self.filename))
-        plain = re.sub(r'[^\x20-\x7e]|["%\\]', "_", letters)
+        plain = re.sub(r'[^\x20-\x7e]|["%/:\\]|^\.', "_", letters)
         header = f'{self.disposition}; filename="{plain}"'
         return header if plain == self.filename else f"{header}; filename*=UTF-8''{quote(self.filename, safe='')}"
 

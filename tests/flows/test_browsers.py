@@ -30,6 +30,7 @@ def shown(transactional_db: None, manager: FileManager, site: Site) -> Json:
 SCRIPTS = ["application/ecmascript", "application/x-ecmascript", "text/jscript", "text/livescript"]
 SCRIPTS += ["text/x-javascript", "text/javascript1.5"]
 NAMES = ['quo"te.txt', "semi;colon.txt", "naïve café.txt", "日本語.txt", "100%.txt", "a,b=c.txt", "emoji 👩‍💻.txt"]
+NAMES += ["℅ Jo.txt", "….txt"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,7 +43,8 @@ def test_every_name_comes_back_as_it_was_given(name: str, api: Api, manager: Fil
     message["Content-Disposition"] = header
     assert get_filename(message) == name
     assert header.isascii()
-    assert not set('%"\\') & set(message.get_filename("")), "old programs read this one, and Chromium decodes it"
+    assert not set('%"\\/') & set(message.get_filename("")), "old programs read this one, and Chromium decodes it"
+    assert message.get_filename("")[0] != "."
     assert "\n" not in header
 
 

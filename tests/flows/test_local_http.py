@@ -195,7 +195,7 @@ class TestContent:
     @pytest.mark.parametrize(
         ("asked", "status", "said", "content"),
         [
-            ("bytes=0-0", 206, "bytes 0-0/100", DATA[:1]),
+            ("Bytes=0-0", 206, "bytes 0-0/100", DATA[:1]),
             ("bytes=10-19", 206, "bytes 10-19/100", DATA[10:20]),
             ("bytes=90-", 206, "bytes 90-99/100", DATA[90:]),
             ("bytes=-5", 206, "bytes 95-99/100", DATA[95:]),
