@@ -10,7 +10,7 @@ from fileman import models
 from fileman.errors import InvalidInput
 from fileman.graphql.enums import FileOrdering
 from fileman.graphql.ids import to_group_key, to_uuid
-from fileman.validation import filenames
+from fileman.validation import content_types, filenames
 
 _MAX_LENGTH = 255
 
@@ -49,12 +49,12 @@ class FileFilter:
 
     def to_q(self) -> Q:
         """Return the condition on rows, without groupId and all, which choose the rows themselves."""
-        content_type = _check_text(self.content_type, "contentType") or ""
+        content_type = content_types.canonical((_check_text(self.content_type, "contentType") or "").strip().lower())
         is_family = content_type.endswith("/*")
         return _combine(
             upload_status=self.upload_status,
             upload_status__in=self.upload_status_in,
-            content_type=None if is_family else self.content_type,
+            content_type=None if is_family or self.content_type is None else content_type,
             content_type__startswith=content_type[:-1] if is_family else None,
             created__gte=self.created and _to_aware(self.created.gte),
             created__lt=self.created and _to_aware(self.created.lt),

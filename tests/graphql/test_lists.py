@@ -270,6 +270,7 @@ class TestFilters:
             ({"uploadStatusIn": []}, []),
             ({"contentType": "image/*"}, ["photo.png"]),
             ({"contentType": "image/png"}, ["photo.png"]),
+            ({"contentType": "Image/X-PNG"}, ["photo.png"]),
             ({"contentType": "image"}, []),
             ({"originalFilename": {"contains": "REPORT"}}, ["Report 2026.pdf", "100%_report.txt"]),
             ({"originalFilename": {"contains": "\ufeffrepo\u200brt"}}, ["Report 2026.pdf", "100%_report.txt"]),
