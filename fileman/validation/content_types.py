@@ -23,14 +23,15 @@ _CERTAIN = {row.name for row in TABLE if row.family == "raster" or row.name == P
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # in no text (WHATWG, "MIME Sniffing")
 # Markup may follow a byte order mark and space, and its root element an XML prolog.
 _SPACE = b"\xef\xbb\xbf\xff\xfe \t\r\n\x0c"
-_PROLOG = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype(?!\s+html)[^>]*>)*", re.DOTALL | re.IGNORECASE)
+_PROLOG = re.compile(rb"(?is)(?:\s|<\?.*?\?>|<!--.*?-->|<!doctype(?!\s+html)[^>\[]*(?:\[.*?\]\s*)?>)*")
 _MARKUP_ANYWHERE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|foreignobject)[\s>/]", re.IGNORECASE)
 # Markup and programs in files of these families are a disguise. In text, markup may be content: source code quotes it.
 _MEDIA = ("raster", "image", "audio", "video", "font")
 # Declarations that say less than the extension does, and the family of extensions that they stand for.
 _VAGUE = {TEXT: "text", "application/zip": "document", "image/tiff": "image"}
-# Types that systems declare for files of others too.
-_LOOSE = (TEXT, PDF, "application/zip", "application/xml", "application/rtf", "application/x-tar", "text/html")
+# Types that systems declare for files of others too; sound is recorded into files that could have pictures.
+_LOOSE = {TEXT, PDF, "application/zip", "application/xml", "application/rtf", "application/x-tar", "text/html"}
+_LOOSE |= {"audio/webm", "audio/mp4", "audio/3gpp"}
 
 
 def normalize(given: str, *, filename: str, listed: Iterable[str] = (), field: tuple[str, ...] = ()) -> str:

@@ -75,8 +75,7 @@ def _shorten(name: str) -> str:
     units = name.encode("utf-16-le")
     if len(units) <= 2 * MAX_UNITS:
         return name
-    found = _SUFFIX.search(name)
-    suffix = found.group() if found else ""
+    suffix = found.group() if (found := _SUFFIX.search(name)) else ""
     room = 2 * MAX_UNITS - len(suffix.encode("utf-16-le"))
     whole = end = len(units[:room].decode("utf-16-le", "ignore"))
     while end and _is_continued(name, end):

@@ -145,7 +145,7 @@ def test_a_type_and_an_extension_that_browsers_really_send_together(content_type
         (b"\n" * 1020 + b"%PDF-1.7", "text/plain"), (MPEG_TS, "video/mp2t"), (TYPESCRIPT, "text/plain"),
         (b"\x7fELF\x02\x01", "application/x-executable"), (PAGE, "text/html"),
         (b"<!-- hello --><b>bold</b>", "text/html"), (SVG, "image/svg+xml"),
-        (b'<?xml version="1.0"?>' + SVG, "image/svg+xml"), (b"hello\n", "text/plain"),
+        (b"<?xml?><!DOCTYPE svg [<!ENTITY a 'b'>]>" + SVG, "image/svg+xml"), (b"hello\n", "text/plain"),
         ("Grüße\n".encode(), "text/plain"), (b"\x00\x01\x02\x03", "application/octet-stream"),
         (b"BMW is a car, MZ a motorcycle.", "text/plain"), (b"MZ made motorcycles.", "text/plain"),
         (b"BM\x3a\x00\x00\x00\x00\x00\x00\x00\x36\x00", "image/bmp"),

@@ -11,7 +11,7 @@ from fileman.errors import FilemanError
 from fileman.models import File, FileManager
 from fileman.validation import acceptance, content_types
 from fileman.validation.acceptance import DeclaredFile
-from fileman.validation.media_types import UNKNOWN
+from fileman.validation.media_types import TEXT, UNKNOWN
 from tests.api import Api
 from tests.validation.test_content_types import DOCX, GIF, JPEG, MPEG_TS, PAGE, PNG, SVG
 
@@ -84,16 +84,16 @@ def test_an_honest_file_completes_with_each_list(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "recorded"),
-    [
-        ("text/plain", "text/plain"),
-        ("application/sql", "application/sql"),
-        ("text/*", "text/plain"),
-        ("*/*", "application/sql"),
-    ],
-)
-def test_plain_text_is_what_the_list_of_types_takes_it_for(listed: str, recorded: str) -> None:
-    assert outcome("a.sql", "text/plain", b"SELECT 1;", allowed_mime_types=[listed]) == recorded
+    ("name", "declared", "head", "listed", "recorded"),
+    [*(("a.sql", TEXT, b"SELECT 1;", *row) for row in (
+        (TEXT, TEXT), ("application/sql", "application/sql"), ("text/*", TEXT), ("*/*", "application/sql"))),
+     ("a.webm", "audio/webm;codecs=opus", KINDS["webm"], "audio/*", "audio/webm"),
+     ("a.mp4", "audio/mp4", MP4, "audio/*", "audio/mp4")],
+)  # fmt: skip
+def test_a_declared_type_is_what_the_list_of_types_takes_it_for(
+    name: str, declared: str, head: bytes, listed: str, recorded: str
+) -> None:
+    assert outcome(name, declared, head, allowed_mime_types=[listed]) == recorded
 
 
 def test_every_spelling_of_a_system_is_the_type_of_the_extension() -> None:
