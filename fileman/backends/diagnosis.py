@@ -68,6 +68,8 @@ class Diagnosis:
         self._problems: dict[str, Problem] = {}
         self._written: list[str] = []
         self._requests: list[UploadRequest] = []
+        self._hidden: set[tuple[str, str]] = set()  # origin and method of uploads whose responses it may not read
+        self._silent: set[str] = set()  # places that did not respond
         self._download_url = ""
 
     def run(self) -> tuple[bool, list[str]]:
@@ -111,11 +113,18 @@ class Diagnosis:
         if status == 403 and permission and code in _DENIED:
             sentence = f"The credentials lack the permission {permission}."
             return Problem("permission", sentence, self._get_fix("permission"))
-        returned = f"{status} {code}".strip()
+        returned = " ".join(dict.fromkeys([str(status), code])).strip()  # without a body the code repeats the status
         return Problem("storage.refused", f"{self._place} returned {returned} when asked to {step}.")
 
     def _explain_upload(self, upload: Upload, request: UploadRequest, response: "Response") -> Problem:  # noqa: ARG002
-        return self._explain_refusal("accept a signed upload", *_read_refusal(response))
+        return self._explain_response("accept a signed upload", request.url, response)
+
+    def _explain_response(self, step: str, url: str, response: "Response") -> Problem:
+        """Name the URL that clients are sent to, if it is another one."""
+        found = _IN_XML.search(response.data.decode(errors="replace"))
+        problem = self._explain_refusal(step, response.status, *(found.groups("") if found else [""]))
+        place = get_origin(parsed(url)) if getattr(self._settings, "public_endpoint_url", None) else self._place
+        return Problem(problem.id, problem.replace(self._place, place), problem.fix)
 
     def _explain_deletion(self, failure: DeleteFailure) -> Problem:
         sentence = f"A test object could not be deleted: {failure.reason}"
@@ -140,11 +149,12 @@ class Diagnosis:
         self._add(Problem(problem_id, sentence, fix))
 
     def _attempt(self, step: str, call: Callable[[], _Result]) -> _Result | None:
-        """Return the call's result, or report its error and return None."""
+        """Return the call's result, or report its error and return None. Ask no storage that has not responded."""
         try:
-            return call()
+            return None if self._place in self._silent else call()
         except FilemanError as error:
-            self._add(self._explain(step, error))
+            self._add(problem := self._explain(step, error))
+            self._silent |= {self._place} if problem.id == "storage.unreachable" else set()
             return None
 
     # The way of a file
@@ -171,6 +181,7 @@ class Diagnosis:
                 self._written.append(published.path)
                 self._download(published, PROBE * (upload.size // len(PROBE)))
         self._check_cors()
+        self._silent.clear()  # one more try, to leave nothing
         for upload in filter(None, (single, large, unsent)):
             self._attempt("abort an upload", partial(backend.abort, upload))
         for failure in self._attempt("delete an object", lambda: backend.delete(self._written)) or []:
@@ -198,6 +209,7 @@ class Diagnosis:
 
     def _sign(self, upload: Upload) -> list[UploadRequest]:
         """Return signed requests. Remember those that need a CORS rule, also with each checksum."""
+        upload = replace(upload, now=timezone.now())  # a slow storage has used up the lifetime since it began
         slices, sign = list(upload.slices()), self._backend.instructions
         requests = self._attempt("sign URLs", lambda: sign(upload, slices)) or []
         if requests and upload.plan.strategy is not Strategy.SESSION:  # a session knows the origin that may use it
@@ -213,24 +225,31 @@ class Diagnosis:
         if request.url.startswith("/"):
             through_us = partial(self._backend.write, upload, request.slice, io.BytesIO(data))
             return self._attempt("store an object", lambda: [through_us()]) is not None
-        response = self._exchange(request.method, request.url, (request, data))
+        origin = next(iter(conf.settings().ALLOWED_ORIGINS), "")
+        with_origin = replace(request, headers=(*request.headers, ("Origin", origin))) if origin else request
+        response = self._exchange(request.method, request.url, (with_origin, data))
         if response and response.status not in request.success_status:
             self._add(self._explain_upload(upload, request, response))
+        elif response and origin and not _allows_origin(response, origin) and request in self._requests:
+            self._hidden.add((origin, request.method))  # SeaweedFS passes preflights of a POST all the same
         return response is not None and response.status in request.success_status
 
     def _exchange(self, method: str, url: str, upload: Any = None, **headers: str) -> "Response | None":
         """Send a request as a browser would, or `upload`: a request and its bytes. Report why this server cannot."""
         from fileman.backends.connections import send_as_client, send_slice  # they need urllib3
 
-        trusts = self._settings.trusts
+        trusts, origin = self._settings.trusts, get_origin(parsed(url))
+        if origin in self._silent:
+            return None
         try:
             if upload:
                 return send_slice(upload[0], upload[1], trusts)
             return send_as_client(method, url, trusts, headers=headers)
         except StorageError as error:
             reason = type(error.__cause__).__name__ if error.__cause__ else error.message
-            sentence = f"This server cannot test {get_origin(parsed(url))}, where clients send their requests: {reason}"
+            sentence = f"This server cannot test {origin}, where clients send their requests: {reason}"
             self._report("client.unreachable", sentence)
+            self._silent.add(origin)
             return None
 
     def _publish(self, upload: Upload, stored: StoredObject, other: StoredObject | None) -> StoredObject | None:
@@ -258,7 +277,7 @@ class Diagnosis:
             served.add(response.data)
             self._check_download(response, data[3:7])
         elif response:
-            self._add(self._explain_refusal("serve a signed download", *_read_refusal(response)))
+            self._add(self._explain_response("serve a signed download", url, response))
         if served - {None, data}:
             self._report("download.bytes", "The storage returns other bytes than were uploaded.")
 
@@ -281,7 +300,7 @@ class Diagnosis:
         for origin, method in itertools.product(origins, methods):
             requests = [request for request in direct if request.method == method]
             names = _get_header_names(requests)
-            if not self._passes_preflight(requests[0].url, origin, method, names):
+            if (origin, method) in self._hidden or not self._passes_preflight(requests[0].url, origin, method, names):
                 with_headers = f" with the headers {', '.join(names)}" if names else ""
                 sentence = f"No CORS rule allows {method} from {origin}{with_headers}. Its pages cannot upload."
                 self._report("cors.upload", sentence, fix)
@@ -303,12 +322,6 @@ class Diagnosis:
         # POST is simple (Fetch: "CORS-safelisted method").
         has_all = bool({method.lower(), "*"} & methods or method == "POST") and ("*" in allowed or {*names} <= allowed)
         return response.status < 300 and _allows_origin(response, origin) and has_all
-
-
-def _read_refusal(response: "Response") -> tuple[int, str, str]:
-    """Return the status, and the code and message that every cloud writes in the same XML."""
-    found = _IN_XML.search(response.data.decode(errors="replace"))
-    return response.status, found[1] if found else "", (found[2] or "") if found else ""
 
 
 def _get_header_names(requests: Iterable[UploadRequest]) -> list[str]:

@@ -29,6 +29,7 @@ S3_BUCKET = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyp
 S3_LOOSE = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
 BUCKET_IN_HOST = "endpoint_url begins with the bucket's name. Remove 'my-bucket.' from it, or set addressing_style to "
 BUCKET_IN_HOST += '"path" if this is the host of the store.'
+IN_PATH = "endpoint_url ends with the bucket's name. Remove '/my-bucket' from it."
 BAD_BUCKETS = "ab", "My-Bucket", "my_bucket", "-bucket", "bucket-", "my..bucket", "my-.bucket", "a/b"
 STORE_HOSTS = "s3.eu-west-1.amazonaws.com", "s3.a.com", "nyc3.digitaloceanspaces.com", "0a.r2.cloudflarestorage.com"
 ANY_STORE = {"endpoint_url": "https://store.example.com", **S3_KEYS}
@@ -76,6 +77,7 @@ SETTINGS: Rules = {
         ],
         ({"bucket_name": "my_bucket", **ANY_STORE, "addressing_style": "virtual"}, S3_BUCKET),
         *[({**ANY_STORE, "endpoint_url": f"https://my-bucket.{host}"}, BUCKET_IN_HOST) for host in STORE_HOSTS],
+        ({**ANY_STORE, "endpoint_url": "https://a.com/my-bucket/"}, IN_PATH),
         *[({"bucket_name": name}, S3_RESERVED) for name in ("192.168.0.1", "xn--bucket", "bucket--x-s3")],
         ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
         ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
@@ -94,6 +96,7 @@ SETTINGS: Rules = {
         ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
         *[({"connection_string": f"{more}SharedAccessSignature=sig=canary"}, AZURE_SAS) for more in ("", AZURE_PLACE)],
         ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS),
+        ({"endpoint": f"{AZURE_HOST}/documents"}, "endpoint must have no path. Remove the container's name from it."),
         ({"endpoint": "https://acmefiles.dfs.core.windows.net"}, DATA_LAKE.format("endpoint")),
         ({"connection_string": CONNECTION_STRING, "account_name": "other"}, OTHER_NAME),
         ({"connection_string": CONNECTION_STRING, "account_key": "b3RoZXItY2FuYXJ5"}, OTHER_KEY),

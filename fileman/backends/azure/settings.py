@@ -137,6 +137,8 @@ class AzureSettings(BucketSettings):
             owner = _ACCOUNT_HOST.fullmatch(parsed(given).hostname or "")
             if owner and owner[1] != account.name:
                 problems.append(f"{name} belongs to the account {owner[1]!r}, but account_name is {account.name!r}.")
+            if owner and parsed(given).path.strip("/"):
+                problems.append(f"{name} must have no path. Remove the container's name from it.")
         return problems
 
 

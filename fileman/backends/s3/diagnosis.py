@@ -71,9 +71,8 @@ class S3Diagnosis(Diagnosis):
         is_late = step != "list objects"
         about_key = code in _OF_CREDENTIALS or "kms" in f"{code} {message}".lower()
         if is_late and about_key and self._settings.server_side_encryption == "aws:kms":
-            return Problem(
-                "kms", f"{self._place} rejects the KMS key ({status} {code}). Correct kms_key_id or its policy."
-            )
+            sentence = f"{self._place} rejects the KMS key ({status} {code}). Correct kms_key_id or its policy."
+            return Problem("kms", sentence)
         if is_late and code in _OF_CREDENTIALS:
             sentence = f"{self._place} rejects signed URLs ({status} {code}): does a proxy change their host or region?"
             return Problem("signature", sentence)
@@ -84,8 +83,9 @@ class S3Diagnosis(Diagnosis):
 
     def _explain_upload(self, upload: Upload, request: UploadRequest, response: BaseHTTPResponse) -> Problem:
         """Advise PUT only if the bucket takes an object that is not sent by POST."""
-        if request.method != "POST" or response.status not in _MAY_LACK_POST:
-            return super()._explain_upload(upload, request, response)
+        problem = super()._explain_upload(upload, request, response)
+        if request.method != "POST" or response.status not in _MAY_LACK_POST or problem.id == "signature":
+            return problem
         try:
             with s3_errors():
                 named = self._settings.new_object_arguments(upload.upload_path, "text/plain")

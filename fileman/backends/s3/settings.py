@@ -141,6 +141,9 @@ class S3Settings(BucketSettings):
 
     def _bucket_problems(self) -> list[str]:
         name, host = self.bucket_name, parsed(self.endpoint_url or "").netloc.lower()
+        for key in ("endpoint_url", "public_endpoint_url"):
+            if parsed(getattr(self, key) or "").path.rstrip("/").endswith(f"/{name}"):
+                return [f"{key} ends with the bucket's name. Remove {'/' + name!r} from it."]
         is_bucket_host = host.startswith(f"{name}.") and _STORE_HOST.fullmatch(host.removeprefix(f"{name}."))
         if is_bucket_host and self.addressing_style != "path":
             problem = f"endpoint_url begins with the bucket's name. Remove {name + '.'!r} from it"

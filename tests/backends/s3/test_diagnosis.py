@@ -12,7 +12,7 @@ import pytest
 from tests.backends.s3.stores import Store, create_locked_bucket, new_store, on
 from tests.backends.uploads import ORIGIN, Found, find_problems
 from tests.servers.process import free_port
-from tests.servers.proxy import Answer, Exchange, Proxy, answer_with
+from tests.servers.proxy import Answer, Exchange, Proxy, answer_with, reset
 from tests.servers.radosgw import RadosGateway, S3User
 from tests.uploads.driver import configured
 
@@ -115,6 +115,21 @@ def test_the_rule_that_is_advised_is_enough(open_store: Store, method: str, encr
         open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": problems[0].fix})
 
         assert backend.validate_configuration() == (True, [])
+
+
+@on("seaweedfs")
+def test_responses_to_uploads_that_pages_cannot_read_are_named(store: Store) -> None:
+    rule = {"AllowedOrigins": [ORIGIN], "AllowedMethods": ["GET", "PUT"], "AllowedHeaders": ["*"]}
+    store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": [rule]})
+    with configured(ALLOWED_ORIGINS=[ORIGIN]):
+        assert find_problems(store.backend()) == PLANTED["no CORS rule"][2][:1]
+
+
+@on("radosgw")
+def test_a_public_endpoint_of_another_store_is_named(store: Store, proxy: Proxy) -> None:
+    proxy.disturb(refuse(403, "InvalidAccessKeyId"), times=None)
+    sentence = f"{proxy.url} rejects signed URLs (403 InvalidAccessKeyId): does a proxy change their host or region?"
+    assert find_problems(store.backend(public_endpoint_url=proxy.url)) == [("signature", sentence)]
 
 
 @on("ministack")
@@ -229,6 +244,8 @@ STORES: dict[str, tuple[Any, dict[str, Any], Found]] = {
         alter(lambda answer: replace(answer, body=answer.body.upper())), {"method": "GET", "target": SIGNED}, [
             ("download.range", WRONG_RANGE.format(206)),
             ("download.bytes", "The storage returns other bytes than were uploaded.")]),
+    "drops connections": (reset, {"target": "probe-"}, [
+        ("storage.unreachable", "{place} does not respond (ConnectionClosedError).")]),
     "is full": (answer_with(500), {"method": "PUT", "target": SIGNED}, [
         ("storage.refused", "{place} returned 500 when asked to accept a signed upload.")]),
 }
