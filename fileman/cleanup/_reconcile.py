@@ -111,9 +111,5 @@ def _find_lost(manager: FileManager) -> Iterator[File]:
         ids = (UUID(digit + "0" * 31), UUID(digit + "f" * 31))
         files = File.objects.filter(file_manager=manager, upload_status=File.COMPLETED, pk__range=ids).order_by("pk")
         for file in files.iterator(BATCH):
-            if file.stored_path not in listed and backend.find(file.stored_path) is None and _still_exists(file):
-                yield file
-
-
-def _still_exists(file: File) -> bool:
-    return File.objects.filter(pk=file.pk, file_path=file.file_path).exists()
+            if file.stored_path not in listed and backend.find(file.stored_path) is None:
+                yield from File.objects.filter(pk=file.pk, file_path=file.file_path)  # none if it is deleted by now

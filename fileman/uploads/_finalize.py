@@ -45,7 +45,8 @@ def finalize(
     rates.count(caller, "FINALIZES", now=now)
     file = get_own_upload(caller, upload_token=upload_token)
     claims = _parse_claims(file, file_size, checksum)
-    merged = _merge_metadata(file, metadata)
+    given = json_metadata.clean(metadata, field=("metadata",))
+    merged = json_metadata.merge(file.metadata, given, field=("metadata",)) if given else None
     if file.upload_status == File.COMPLETED:
         return _settle_claims(file, claims, merged, caller=caller, now=now)
     error = transitions.state_error(file, now=now)
@@ -107,11 +108,6 @@ def _parse_claims(file: File, file_size: int | None, checksum: str | None) -> Cl
         return Claims(size=file_size, checksum=None)
     allowed = acceptance.checksum_algorithms(file.file_manager, file.file_size)
     return Claims(size=file_size, checksum=Checksum.parse(checksum, allowed=allowed, field=("checksum",)))
-
-
-def _merge_metadata(file: File, over: object) -> dict[str, Any] | None:
-    given = json_metadata.clean(over, field=("metadata",))
-    return json_metadata.merge(file.metadata, given, field=("metadata",)) if given else None
 
 
 def _current_outcome(caller: Caller, upload_token: str, *, now: datetime) -> Outcome:

@@ -164,12 +164,8 @@ def _hash(stored: StoredObject, algorithms: set[str], *, backend: Backend) -> di
                 raise errors.UploadInProgress
     except (errors.UploadInProgress, errors.StorageUnavailable) as error:
         if not isinstance(error, errors.ObjectChanged):
-            _remember(key, partial)
+            _partial_hashes[key] = partial
+            while len(_partial_hashes) > PARTIAL_HASHES_KEPT:
+                _partial_hashes.pop(next(iter(_partial_hashes)), None)
         raise
     return {name: one.hexdigest() for name, one in partial.hashers.items()}
-
-
-def _remember(key: _HashKey, partial: _PartialHash) -> None:
-    _partial_hashes[key] = partial
-    while len(_partial_hashes) > PARTIAL_HASHES_KEPT:
-        _partial_hashes.pop(next(iter(_partial_hashes)), None)

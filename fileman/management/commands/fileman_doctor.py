@@ -13,7 +13,7 @@ from fileman.backends.diagnosis import Problem
 from fileman.diagnosis.files import describe_deletion, diagnose_file
 from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
 from fileman.encryption import rotate
-from fileman.models import File, FileManager, StorageDeletion
+from fileman.models import File, FileManager
 
 
 class Command(BaseCommand):
@@ -77,7 +77,11 @@ class Command(BaseCommand):
     def _diagnose(self, subjects: Subjects, *, absent: str) -> str:
         managers, files, deletions = subjects
         if deletions:
-            return self._explain_deletions(deletions)
+            title = "The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:"
+            lines = [*map(describe_deletion, deletions)]
+            self._write("deletions", {"lines": lines}, title, *lines)
+            is_refused = any(deletion.attempts for deletion in deletions)
+            return "The storage refuses the deletion. Cleanup tries again." if is_refused else ""
         found = self._diagnose_managers(managers) + self._diagnose_files(files)
         return found if managers or files else absent
 
@@ -102,13 +106,6 @@ class Command(BaseCommand):
             self._write("files", entry, title, *lines)
             wrong += [fault] if fault else []
         return " ".join(wrong)
-
-    def _explain_deletions(self, deletions: Sequence[StorageDeletion]) -> str:
-        title = "The file's row is gone: it was deleted, or cleanup removed it. Its objects are queued:"
-        lines = [*map(describe_deletion, deletions)]
-        self._write("deletions", {"lines": lines}, title, *lines)
-        is_refused = any(deletion.attempts for deletion in deletions)
-        return "The storage refuses the deletion. Cleanup tries again." if is_refused else ""
 
     def _write(self, kind: str, entry: dict[str, Any], *lines: str) -> None:
         self._document[kind].append(entry)
