@@ -1,6 +1,7 @@
 """FileManager: where files are stored and which uploads are allowed."""
 
 import logging
+import re
 from collections.abc import Collection, Iterable
 from typing import Any, Self, cast
 from uuid import uuid4
@@ -150,10 +151,11 @@ class FileManager(models.Model):
 
     def _list_problems(self) -> list[str]:
         problems = []
-        for name in ("allowed_extensions", "allowed_mime_types"):
-            value = getattr(self, name)
-            if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-                problems.append(f"{name} must be a list of strings.")
+        extension, kind = r"\s*\.?\w[\w.+~-]*\s*", r"\s*(\*/\*|[\w!#$&^.+-]+/(\*|[\w!#$&^.+-]+))\s*(;.*)?"
+        for name, form, example in (("extensions", extension, "pdf"), ("mime_types", kind, "image/png or image/*")):
+            entries = value if isinstance(value := getattr(self, f"allowed_{name}"), list) else [None]
+            if not all(isinstance(item, str) and re.fullmatch(form, item) for item in entries):
+                problems.append(f"allowed_{name} must be a list of strings such as {example}.")
         if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems

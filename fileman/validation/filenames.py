@@ -94,8 +94,7 @@ def _is_continued(name: str, at: int) -> bool:
 
 def get_extension(name: str) -> str:
     """Return the last suffix in lowercase without its dot, or ""."""
-    _, dot, suffix = name.rpartition(".")
-    return suffix.lower() if dot else ""
+    return name.lower().rpartition(".")[2] if "." in name else ""
 
 
 def active_suffixes(name: str) -> list[str]:
@@ -110,8 +109,7 @@ def stored_name(name: str, *, now: datetime) -> str:
     """Return a unique `<ascii stem>_<yyyymmdd>_<128 random bits>.<ext>` in lowercase, alphabet [a-z0-9._-]."""
     suffix = _ascii(get_extension(name))[:_EXTENSION_LENGTH]
     stem = _ascii(name.rpartition(".")[0] or name)[:_STEM_LENGTH].strip("-_") or "file"
-    unique = f"{stem}_{now:%Y%m%d}_{secrets.token_hex(16)}"
-    return f"{unique}.{suffix}" if suffix else unique
+    return f"{stem}_{now:%Y%m%d}_{secrets.token_hex(16)}" + (f".{suffix}" if suffix else "")
 
 
 def _ascii(name: str) -> str:

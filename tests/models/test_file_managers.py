@@ -128,9 +128,9 @@ def test_an_impossible_lifetime_is_refused_when_the_manager_is_saved(key: str, s
     assert memory("M", settings={key: 604_800}).settings == {key: 604_800}
 
 
-@pytest.mark.parametrize("value", ["jpg", {"jpg": 1}, [1], [""], [None], None])
+@pytest.mark.parametrize("value", ["jpg", {"jpg": 1}, [1], [""], [None], None, ["*"], ["a,b"], ["image/"], ["*.png"]])
 @pytest.mark.parametrize("name", ["allowed_extensions", "allowed_mime_types"])
-def test_what_is_allowed_is_a_list_of_texts(name: str, value: object) -> None:
+def test_a_list_of_what_is_allowed_has_only_entries_that_can_match(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         memory("M", **{name: value})
 
