@@ -33,7 +33,7 @@ def load_offer() -> list[dict[str, Any]]:
 
 
 def get_offer_path() -> Path:
-    """Return where the demo writes what it offers."""
+    """Return the path of the file in which the demo lists its storages."""
     folder: Path = settings.VAR_DIR
     return folder / "demo-storages.json"
 

@@ -91,7 +91,7 @@ class Diagnosis:
     # What vendors add
 
     def _reach(self) -> str | None:
-        """Ask what needs no object. Return the lock that keeps every new object or "", None if that ends it all."""
+        """Make the requests that need no object. Return the lock that keeps new objects, "", or None to stop."""
         return ""
 
     def _explain(self, step: str, error: FilemanError) -> Problem:
@@ -203,7 +203,7 @@ class Diagnosis:
             self._report("upload.lost", "The storage accepts uploads, and does not have them afterwards.")
         stored = self._attempt("assemble an upload", lambda: self._backend.assemble(upload))
         if stored and stored.size != upload.size:
-            sentence = f"The storage says {stored.size} bytes of an object of {upload.size}, so no upload is accepted."
+            sentence = f"The storage reports {stored.size} bytes for an object of {upload.size}, so all uploads fail."
             self._report("upload.size", sentence)
         return stored
 

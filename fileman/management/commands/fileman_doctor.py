@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(fault)
 
     def _find_and_diagnose(self, options: Mapping[str, Any]) -> str:
-        """Return what is wrong, or ""."""
+        """Return the problems as one string, or ""."""
         subject, name, file_id = options["subject"], options["manager"], options["file"]
         if subject is not None:
             # Not repeated in the error: it may be a token.

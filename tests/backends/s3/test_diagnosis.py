@@ -231,7 +231,7 @@ STORES: dict[str, tuple[Any, dict[str, Any], Found]] = {
         alter(lambda answer: without_headers(answer, "content-disposition")), {"method": "GET", "target": SIGNED}, [
             ("download.headers", "The storage ignores the Content-Disposition that signed URLs ask for.")]),
     "describes every object as empty": (alter(as_empty), {"method": "HEAD", "target": "probe-"}, [
-        ("upload.size", f"The storage says 0 bytes of an object of {size}, so no upload is accepted.")
+        ("upload.size", f"The storage reports 0 bytes for an object of {size}, so all uploads fail.")
         for size in (13, 26)]),
     "has a region that only signatures must name": (
         refuse(400, "AuthorizationQueryParametersError"), {"target": SIGNED}, [OTHER_REGION]),
