@@ -75,7 +75,7 @@ class Backend(ABC):
         """Return a name of the place that holds the objects. File managers with equal locations share a storage."""
 
     def place_problems(self) -> list[str]:
-        """Return reasons not to store uploads here. Called when a file manager is created, moved or signed elsewhere."""
+        """Return reasons to store no uploads here. Called when a file manager is created, moved or signed elsewhere."""
         return []
 
     @abstractmethod
