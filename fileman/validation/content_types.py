@@ -102,11 +102,9 @@ def detect(head: bytes) -> str:
     start = head.replace(b"\x00", b"").lstrip(_SPACE)
     root = _PROLOG.sub(b"", start, count=1)
     for row, signature in _SIGNATURES:
-        if signature.flags & re.IGNORECASE:
-            if signature.match(root) or signature.match(start):
-                return row.name
         # Text may begin like a signature. Documents are text themselves.
-        elif signature.match(head) and (row.family == "document" or not is_text):
+        heads = [head] if row.family == "document" or not is_text else []
+        if any(map(signature.match, (root, start) if signature.flags & re.IGNORECASE else heads)):
             return row.name
     return TEXT if is_text else UNKNOWN
 
@@ -114,6 +112,8 @@ def detect(head: bytes) -> str:
 def verify(head: bytes, *, declared: str) -> str:
     """Return the detected type. Raises ContentTypeMismatch if it contradicts the declared one, see `adopt`."""
     detected, family = detect(head), find(declared).family
+    if family == "text" and detected == PDF and _is_text(head) and not head.startswith(b"%PDF-"):
+        detected = TEXT  # which quotes the header
     found = find(detected).family
     if declared == MPEG_TS and adopt(declared, detected) != declared:
         return detected

@@ -38,8 +38,8 @@ PDFS = {
     "byte order mark": b"\xef\xbb\xbf%PDF-1.7\n",
     "line break": b"\r\n %PDF-1.4\n",
     "printer language": b"\x1b%-12345X@PJL SET STRINGCODESET=UTF8\n@PJL ENTER LANGUAGE=PDF\n%PDF-1.6\n",
-    "200 bytes": b"\xff\x01" * 100 + b"%PDF-1.7\n",
-    "the last position": b"\n" * 1019 + b"%PDF-1.7",
+    "200 bytes": b"x" * 200 + b"%PDF-1.7\n",
+    "the last position": b"\xff" * 1019 + b"%PDF-1.7",
 }
 
 
