@@ -41,16 +41,16 @@ def _listed(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def test_a_key_may_be_an_object_or_a_path(key: dict[str, str], tmp_path: Path) -> None:
+def test_a_key_may_be_an_object_text_or_a_path(key: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "listed" / "key.json"
     path.write_text(json.dumps(key))
 
-    for credentials in (key, str(path)):
+    pasted = {**key, "private_key": key["private_key"].replace("\n", r"\n")}  # as environment variables have it
+    for credentials in (key, str(path), f"\n{json.dumps(key)}\n", pasted, json.dumps(pasted)):
         backend = GCSBackend(config(credentials))
         assert backend.capabilities.signs_locally is True
-        url = backend.get_url("a")
-        assert url.startswith("https://storage.googleapis.com/my-bucket/a?")
-        assert quote(EMAIL, safe="") in url
+        assert backend.get_url("a").startswith("https://storage.googleapis.com/my-bucket/a?")
+        assert quote(EMAIL, safe="") in backend.get_url("a")
 
 
 @pytest.mark.parametrize(
