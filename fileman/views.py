@@ -139,16 +139,15 @@ class ContentView(View):
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
         chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
         body = chunks if request.method == "GET" else ()
-        is_async = isinstance(request, ASGIRequest)
-        response = StreamingHttpResponse(
-            _one_by_one(body) if is_async else body, status=206 if part else 200, content_type=grant["type"]
-        )
+        stream = _one_by_one(body) if isinstance(request, ASGIRequest) else body
+        response = StreamingHttpResponse(stream, status=206 if part else 200, content_type=grant["type"])
         disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
         own = {"Content-Length": str(length), "Content-Disposition": disposition}
         for name, value in {**_SAFE_HEADERS, **validators, **own}.items():
             response[name] = value
         if grant["as"] == "inline":  # players need its origin to load its own bytes; nothing runs there
             response["Content-Security-Policy"] = _SHOWN_POLICY
+            response.xframe_options_exempt = True  # type: ignore[attr-defined]  # XFrameOptionsMiddleware reads it
         if part:
             response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
         return response
