@@ -1,7 +1,6 @@
 """Pages of another origin than the API: with the CORS rules of docs/backends, on storages that enforce them."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import FEW_BYTES, Watched, sign_in, watching
 from tests.frontend.other_origin import api_served, azure_storage, gcs_storage, page_served, s3_storage
+from tests.frontend.upload_page import random_file
 from tests.servers.buckets import Bucket
 
 pytestmark = pytest.mark.browser
@@ -94,12 +94,6 @@ def upload(page: Page, origin: str, world: World, name: str, path: Path) -> None
     expect(page.get_by_text("Signed in as demo")).to_be_visible()
     page.get_by_label("File manager").select_option(label=name)
     page.get_by_label("File", exact=True).set_input_files(path)
-
-
-def random_file(folder: Path, size: int) -> Path:
-    path = folder / "random.bin"
-    path.write_bytes(os.urandom(size))
-    return path
 
 
 def assert_downloads(page: Page, path: Path) -> None:

@@ -1,7 +1,6 @@
 """The built examples, React and Uppy, in a real browser: on every storage of the demo, under its policy."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, sign_in, throttled, watching
+from tests.frontend.upload_page import random_file
 from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import give_up
 
@@ -97,9 +97,7 @@ def digest_of_download(page: Page, link: Locator) -> tuple[str, str]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Other bytes each time, so that no two tests can be content with each other's."""
-    path = tmp_path / f"{os.urandom(6).hex()}.bin"
-    path.write_bytes(os.urandom(SIZE))
-    return path
+    return random_file(tmp_path, SIZE)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

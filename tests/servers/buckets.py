@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
+from botocore.config import Config
 
 from tests.servers.endpoints import AzureServer, S3Server
 from tests.servers.gcs import GoogleServer
@@ -27,15 +29,21 @@ class Bucket:
     """Returns the names of all objects, sorted; on Azure also of those that are not committed."""
 
 
-def create_s3_bucket(server: S3Server, name: str, cors: Rules) -> Bucket:
-    keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
-    client = boto3.client(
+@cache
+def client_of(server: S3Server) -> Any:
+    return boto3.client(
         "s3",
         endpoint_url=server.endpoint_url,
-        region_name=server.region_name,
         aws_access_key_id=server.access_key_id,
         aws_secret_access_key=server.secret_access_key,
+        region_name=server.region_name,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
     )
+
+
+def create_s3_bucket(server: S3Server, name: str, cors: Rules) -> Bucket:
+    keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
+    client = client_of(server)
     client.create_bucket(Bucket=name)
     client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors})
     return Bucket(

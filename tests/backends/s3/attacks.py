@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import Upload, UploadRequest
 from fileman.errors import FilemanError
-from tests.backends.s3.stores import PART_BYTES, Store, client_of, status_of
+from tests.backends.s3.stores import PART_BYTES, Store, status_of
 from tests.backends.uploads import BODY, checksum_of, part_of, send, upload_of
+from tests.servers.buckets import client_of
 
 OTHER_BODY = BODY[::-1]
 PARTS_BODY = bytes(PART_BYTES) + BODY

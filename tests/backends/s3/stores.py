@@ -2,12 +2,9 @@
 
 import uuid
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from fileman.backends.base import Backend
@@ -15,6 +12,7 @@ from fileman.backends.s3.backend import S3Backend
 from fileman.backends.values import StoredObject, Upload
 from tests.backends import uploads
 from tests.backends.uploads import BODY, PREFIX, make_backend, upload_of
+from tests.servers.buckets import client_of
 from tests.servers.endpoints import S3Server
 
 PART_BYTES = 5 * 1024**2
@@ -62,18 +60,6 @@ class Store:
         except self.client.exceptions.NoSuchUpload:  # from rclone, if there are none
             return []
         return [entry["Key"] for entry in listed]
-
-
-@cache
-def client_of(server: S3Server) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint_url,
-        aws_access_key_id=server.access_key_id,
-        aws_secret_access_key=server.secret_access_key,
-        region_name=server.region_name,
-        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-    )
 
 
 def status_of(error: ClientError) -> int:

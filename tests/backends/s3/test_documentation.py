@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from tests.backends.documents import fixes_of
 from tests.backends.s3.refusals import PAGE
-from tests.backends.s3.stores import PART_BYTES, Store, client_of, new_store, on, status_of, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, new_store, on, status_of, uploaded
 from tests.backends.uploads import BODY, upload_of
+from tests.servers.buckets import client_of
 from tests.servers.radosgw import RadosGateway
 from tests.uploads.driver import configured
 
