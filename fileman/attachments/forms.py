@@ -38,7 +38,7 @@ class AttachmentField(forms.Field):
         self.user, self.kept = user, ""
 
     def get_bound_field(self, form: Any, field_name: str) -> Any:
-        self.kept = _get_key(form.get_initial_for_field(self, field_name))
+        self.kept = _get_key(getattr(vars(form).get("instance"), self.model_field.attname, None))  # never of the URL
         return super().get_bound_field(form, field_name)
 
     def prepare_value(self, value: Any) -> File | None:

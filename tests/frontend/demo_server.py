@@ -10,11 +10,11 @@ from tests.servers.process import Program, answers_http, free_port, running
 
 
 @contextmanager
-def demo_served(folder: Path, *, with_clouds: bool = True, **environment: str) -> Iterator[int]:
-    """Run the demo in a folder and yield its port. `environment`: variables that are set otherwise."""
+def demo_served(folder: Path, *arguments: str, with_clouds: bool = True, **environment: str) -> Iterator[int]:
+    """Run the demo in a folder and yield its port, with more arguments, and variables that are set otherwise."""
     port = free_port()
     module = "tests.servers.demo" if with_clouds else "tests.servers.demo_site"
-    program = demo_program(folder, "-m", module, "--port", str(port), **environment)
+    program = demo_program(folder, "-m", module, "--port", str(port), *arguments, **environment)
     with running(program, ready=lambda: answers_http(port)):
         yield port
 
