@@ -12,7 +12,7 @@ MAX_UNITS = 255
 _STEM_LENGTH = 60
 _EXTENSION_LENGTH = 16
 # Characters that compatibility normalization or a reader takes for a slash, and the colon of Windows' streams.
-_LOOKALIKES = dict.fromkeys(map(ord, "\u2044\u2215\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c:"), "_")
+_LOOKALIKES = dict.fromkeys(map(ord, "\u2044\u2215\u2216\u2571\u2572\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c:"), "_")
 # Unicode categories: control, surrogate, line and paragraph separator. Unassigned ones pass: emoji come every year.
 _REFUSED = {"Cc", "Cs", "Zl", "Zp"}
 # Invisible, though Unicode does not call them format characters.

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Batch
+from fileman.uploads import Batch, DeclaredFile
 from tests.statements import extra_inserts
 from tests.uploads.driver import configured, declared, file_of, finish, initiate, send, token_of
 from tests.uploads.faults import at_once
@@ -30,6 +30,13 @@ def test_the_same_key_with_another_input_is_refused(user: User, manager: FileMan
         initiate(user, declared(**{"filename": "a.txt", **other}), idempotency_key="k")
     assert refusal.value.field == ("idempotencyKey",)
     assert File.objects.count() == 1
+
+
+def test_a_key_of_an_earlier_release_finds_its_uploads(user: User, manager: FileManager) -> None:
+    """A client repeats its call after an upgrade. The fingerprint is that of fileman 0.1."""
+    initiate(user, DeclaredFile(filename="a.png", size=1), idempotency_key="k")
+    fingerprint = File.objects.get().idempotency_fingerprint
+    assert fingerprint == "fc8d4ea629b7a661e9645f305ec2b2790e93cb96abda41c25a7127c0cff5129f"
 
 
 def test_keys_of_different_users_do_not_meet(user: User, other_user: User, manager: FileManager) -> None:

@@ -48,7 +48,7 @@ MENDED = [
     ("x.jpg::$DATA", "x.jpg__$DATA"), ("a:b.txt", "a_b.txt"),
     # Look-alikes of the slash.
     ("2024\uff0f05\uff0f01 請求書.pdf", "2024_05_01 請求書.pdf"), ("1\u20442 cup.pdf", "1_2 cup.pdf"),
-    ("AC\u2215DC\u29f5\u29f8\u29f9\ufe68\uff3c.pdf", "AC_DC_____.pdf"),
+    ("AC\u2215DC\u2216\u2571\u2572\u29f5\u29f8\u29f9\ufe68\uff3c.pdf", "AC_DC________.pdf"),
     # Direction marks, overrides, zero-width characters, fillers, byte-order marks.
     ("Chat - \u202a+49 151\u202c.pdf", "Chat - +49 151.pdf"), ("\u200fשלום\u200e.pdf", "שלום.pdf"),  # noqa: RUF001
     ("photo\u202egpj.exe", "photogpj.exe"), ("a\u2066b\u2069\u200b\u2060\u00ad\u3164\u2800\uffa0.txt", "ab.txt"),
