@@ -201,7 +201,7 @@ def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> l
     problems = [f"Unknown setting {key!r}. Known settings: {names}." for key in given if key not in known]
     for name, spec in known.items():
         if name in given:
-            if not _fits(given[name], hints[name]):
+            if not any(_fits_one(given[name], get_origin(one) or one, get_args(one)) for one in _options(hints[name])):
                 problems.append(f"Setting {name!r} must be {_describe(hints[name])}.")
         elif spec.default is MISSING and spec.default_factory is MISSING:
             problems.append(f"Setting {name!r} is missing.")
@@ -210,10 +210,6 @@ def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> l
 
 def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    return any(_fits_one(value, get_origin(option) or option, get_args(option)) for option in _options(hint))
 
 
 def _fits_one(value: object, kind: Any, arguments: tuple[Any, ...]) -> bool:

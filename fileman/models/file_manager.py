@@ -117,8 +117,10 @@ class FileManager(models.Model):
         """Let the backend mark its storage, if the oldest file is there. Return the problem, if there is one."""
         stored = type(self).objects.filter(location=self.location, files__upload_status="completed")
         oldest = stored.order_by("files__created").values_list("files__file_path", flat=True)[:1]
+        queued = type(self).objects.filter(location=self.location, deletions__isnull=False).order_by("-deletions__path")
+        known = oldest or queued.values_list("deletions__path", flat=True)[:1]  # without files, what is to be deleted
         try:
-            backend_class(self.backend_type)(build_config(self)).mark_place(cast("Iterable[str]", oldest))
+            backend_class(self.backend_type)(build_config(self)).mark_place(cast("Iterable[str]", known))
         except StorageError as error:
             return [error.message]
         return []

@@ -71,8 +71,8 @@ def test_on_an_unmounted_disk_nothing_counts_as_deleted(user: User, disk: FileMa
 
     assert clean_up(days=2) == 2
     rows = StorageDeletion.objects.all()
-    assert len(rows) == 2
-    assert all(f"There is no file {MARKER} in {root}/" in row.last_error for row in rows)
+    assert [f"There is no file {MARKER} in {root}/" in row.last_error for row in rows] == [True, True]
+    assert (len(diagnose_manager(disk)), markers(root)) == (1, [])
 
     mount(root)
     assert clean_up(days=4) == 0
