@@ -1,10 +1,13 @@
-"""The samples and tables of docs/backends/<vendor>.md."""
+"""The samples and tables of docs/backends/<vendor>.md, and preflights to storages that have the sample's rules."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import requests
+
+ORIGIN = "https://app.example.com"
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "backends"
 
 
@@ -32,3 +35,9 @@ def table(vendor: str, first_heading: str) -> dict[str, str]:
     assert found, first_heading
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
     return {row[0]: row[1] for row in rows}
+
+
+def preflight(url: str, *, origin: str = ORIGIN, method: str = "PUT", headers: str = "content-type") -> int:
+    """Return the status of a preflight as browsers send it."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    return requests.options(url, headers=asked, timeout=10).status_code

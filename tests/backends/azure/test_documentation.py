@@ -7,18 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import requests
 from azure.storage.blob import BlobServiceClient
 
 from fileman import conf
 from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.stores import Store, make_upload
-from tests.backends.documents import fixes_of, samples, table
+from tests.backends.documents import ORIGIN, fixes_of, preflight, samples, table
 from tests.servers.buckets import build_azure_rule
 from tests.uploads.driver import configured
-
-ORIGIN = "https://app.example.com"
 
 
 @pytest.fixture
@@ -27,14 +24,6 @@ def _rules_of_the_page(azure_service: BlobServiceClient, store: Store) -> Iterat
     azure_service.set_service_properties(cors=[build_azure_rule(given) for given in rules])
     yield
     azure_service.set_service_properties(cors=[])
-
-
-def _preflight(url: str, headers: str, *, origin: str = ORIGIN, method: str = "PUT") -> int:
-    """Send a preflight as browsers do, which leave the last header out if there is none to name."""
-    asked = {"Origin": origin, "Access-Control-Request-Method": method}
-    if headers:
-        asked["Access-Control-Request-Headers"] = headers
-    return requests.options(url, headers=asked, timeout=10).status_code
 
 
 @pytest.mark.usefixtures("_rules_of_the_page")
@@ -51,7 +40,7 @@ class TestCors:
         upload = make_upload(backend)
         [request] = backend.instructions(upload, list(upload.slices()))
 
-        assert _preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
+        assert preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
 
     def test_the_diagnosis_accepts_the_rules_and_advises_them(
         self, store: Store, azure_service: BlobServiceClient

@@ -10,15 +10,13 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.backends.documents import fixes_of
+from tests.backends.documents import ORIGIN, fixes_of, preflight
 from tests.backends.s3.refusals import PAGE
 from tests.backends.s3.stores import PART_BYTES, Store, new_store, on, status_of, uploaded
 from tests.backends.uploads import BODY, upload_of
 from tests.servers.buckets import client_of
 from tests.servers.radosgw import RadosGateway
 from tests.uploads.driver import configured
-
-ORIGIN = "https://app.example.com"
 
 
 def document(name: str, bucket: str = "my-bucket") -> Any:
@@ -86,11 +84,6 @@ def test_the_documented_permissions_allow_nothing_else(
         getattr(limited.client, operation)(**{"Bucket": owned.bucket, **arguments})
 
     assert status_of(refused.value) == 403
-
-
-def preflight(url: str, *, origin: str = ORIGIN, method: str = "PUT", headers: str = "content-type") -> int:
-    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
-    return requests.options(url, headers=asked, timeout=10).status_code
 
 
 @pytest.fixture
