@@ -52,8 +52,6 @@ class Diagnosis:
 
     ignored_variables: ClassVar[Sequence[str]] = ()
     """Variables of the environment that name an endpoint for other programs."""
-    copies: ClassVar[str] = ".uploads/"
-    """Folder that test objects are copied to."""
     sentences: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Code of the storage: id and sentence of the problem, with {place} for the place."""
     permissions: ClassVar[Mapping[str, str]] = {}
@@ -162,7 +160,7 @@ class Diagnosis:
     def _new_upload(self, strategy: Strategy) -> Upload:
         """Return an upload of a few bytes, in two parts where the storage takes small ones."""
         name, prefix, manager_id = f"probe-{uuid4()}", self._backend.prefix, self._backend.config.manager_id
-        path, copies = f"{self._folder}{manager_id}/{name}", f"{prefix}{self.copies}{name}-"
+        path, copies = f"{self._folder}{manager_id}/{name}", f"{prefix}uploads/{name}-"  # where files are published
         in_two = strategy is Strategy.PARTS and self._backend.capabilities.part_min_bytes <= len(PROBE)
         size = len(PROBE) * (1 if strategy is Strategy.SINGLE else 2)
         plan = PartPlan(strategy=strategy, part_size=len(PROBE) if in_two else size, total_parts=1 + in_two)

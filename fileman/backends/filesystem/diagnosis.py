@@ -25,7 +25,6 @@ _SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "
 
 class FilesystemDiagnosis(Diagnosis):
     _settings: FilesystemSettings
-    copies = "uploads/"  # .uploads may be on another device
 
     def _reach(self) -> str | None:
         root, wrong_url = self._settings.root, base_url_problems(self._settings.base_url)

@@ -16,7 +16,7 @@ RULE = {
 }
 HEADERS = "content-type, x-goog-content-length-range, x-goog-hash"
 LACKING = "The credentials lack the permission {}."
-PROBE = "/o/tenant/.uploads/.*probe"
+PROBE = "/o/tenant/.?uploads/.*probe"
 
 
 def allow(store: Store, **changes: Any) -> Store:
