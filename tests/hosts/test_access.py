@@ -100,16 +100,17 @@ def test_a_page_of_orders_takes_two_statements_optimized(user: User, manager: Fi
     assert len(statements) == 2
 
 
-def test_hundreds_of_orders_with_download_urls_take_five_statements(
+def test_a_thousand_orders_with_download_urls_take_five_statements(
     user: User, manager: FileManager, other_user: User
 ) -> None:
     """Who may see the order may see its file, which somebody else has uploaded."""
-    files = save_files(manager, other_user, 500)
+    count = 500 if connection.vendor == "sqlite" else 1000  # Django prefetches with an OR for each key there
+    files = save_files(manager, other_user, count)
     Order.objects.bulk_create([Order(customer=user, invoice=file) for file in files])
     api = HostApi(client=Client(), view=VIEWS["stock"](schema=SCHEMAS["optimizer"]), user=user)
 
     with configured(ACCESS_POLICY="tests.shop.policy.OrderPolicy"), CaptureQueriesContext(connection) as captured:
         orders = api.call("{ orders { invoice { downloadUrl } } }")["orders"]
 
-    assert (len(orders), all(order["invoice"]["downloadUrl"] for order in orders)) == (500, True)
+    assert (len(orders), all(order["invoice"]["downloadUrl"] for order in orders)) == (count, True)
     assert len([one for one in captured.captured_queries if 'FROM "auth_user"' not in one["sql"]]) <= 5
