@@ -12,9 +12,8 @@ from django.test import Client
 from strawberry.django.views import GraphQLView
 
 from fileman.models import FileManager
-from tests import shop
 from tests.attachments.uploads import PDF, handle_of
-from tests.hosts.shop import HostApi
+from tests.hosts.shop import HostApi, name_shop
 from tests.repository.test_documentation import ROOT, run, samples
 from tests.shop import models
 
@@ -23,11 +22,7 @@ MODELS, ADMIN, FORM, SCHEMA, SERIALIZER = samples("docs/attachments.md")
 
 @pytest.fixture(autouse=True)
 def host(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Make the app that the samples name `shop`."""
-    schema = ModuleType("shop.schema")
-    for name, module in {"shop": shop, "shop.models": models, "shop.schema": schema}.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    return schema
+    return name_shop(monkeypatch)
 
 
 def test_its_models_are_those_that_the_tests_prove() -> None:

@@ -1,10 +1,13 @@
 """The schema of a host project: our fields beside its own, without a setting, and the views that may serve it."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
+import pytest
 import strawberry
 import strawberry_django
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -22,8 +25,17 @@ from fileman.graphql import GraphQLView, Mutation, Query
 from fileman.graphql.types import File, FileManager
 from fileman.models import File as FileRow
 from schema.users import viewer
+from tests import shop
 from tests.api import Api
 from tests.shop import models
+
+
+def name_shop(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Make the app that the samples of the documentation name `shop`. Return its empty module `schema`."""
+    schema = ModuleType("shop.schema")
+    for name, module in {"shop": shop, "shop.models": models, "shop.schema": schema}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return schema
 
 
 @strawberry_django.type(models.Order)

@@ -1,6 +1,5 @@
 """The samples of docs/host-schema.md work as written."""
 
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -13,10 +12,8 @@ from fileman import conf
 from fileman.graphql import DocumentLimits, Mutation, Query
 from fileman.graphql.http.bodies import MAX_BODY_BYTES
 from fileman.models import FileManager
-from tests import shop
-from tests.hosts.shop import HostApi
+from tests.hosts.shop import HostApi, name_shop
 from tests.repository.test_documentation import ROOT, run, samples
-from tests.shop import models
 
 PAGE = "docs/host-schema.md"
 COMPLETE, PICKED, STOCK, ASYNC, OURS, TYPES, SETTINGS = samples(PAGE)
@@ -24,11 +21,7 @@ COMPLETE, PICKED, STOCK, ASYNC, OURS, TYPES, SETTINGS = samples(PAGE)
 
 @pytest.fixture(autouse=True)
 def host(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Make the app that the samples name `shop`."""
-    schema = ModuleType("shop.schema")
-    for name, module in {"shop": shop, "shop.models": models, "shop.schema": schema}.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    return schema
+    return name_shop(monkeypatch)
 
 
 def field_names(schema: Any) -> set[str]:
