@@ -12,7 +12,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from fileman.graphql.errors import RequestErrorCode
-from fileman.graphql.http.query_limits import DocumentLimits, find_excess, has_more_values
+from fileman.graphql.http.query_limits import DocumentLimits, Variable, find_excess, find_variables, has_more_values
 
 # Errors per document. Each may quote all of it, so a hundred of them take a second and 25 MB.
 MAX_ERRORS: Final = 10
@@ -31,7 +31,7 @@ class LimitedValidation(SchemaExtension):
 
     def __init__(self, limits: DocumentLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._known: list[DocumentNode] = []
+        self._known: list[tuple[DocumentNode, list[Variable]]] = []
 
     def on_operation(self) -> Iterator[None]:
         context = self.execution_context
@@ -45,16 +45,16 @@ class LimitedValidation(SchemaExtension):
         if context.query and len(context.query) <= CACHED_CHARACTERS:
             self._known = _get_place(context.query, (context.schema, self._limits, tuple(context.validation_rules)))
         if self._known:
-            (context.graphql_document,) = self._known
+            ((context.graphql_document, _),) = self._known
         yield
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         document = context.graphql_document
         assert document is not None
-        errors = [] if document in self._known else self._find_errors(document)
-        if not errors:
-            self._known[:] = [document]
+        errors = [] if self._known else self._find_errors(document)
+        if not errors and not self._known:
+            self._known[:] = [(document, find_variables(document, self._limits.values))]
         context.pre_execution_errors = errors or self._find_errors_of_request(document)
         yield
 
@@ -72,12 +72,13 @@ class LimitedValidation(SchemaExtension):
         name = context._provided_operation_name  # noqa: SLF001 - the public one falls back to the first
         if len(operations) > 1 and name is None:
             return [GraphQLError("The document has several operations. Pass operationName.")]
-        if has_more_values(most, document, context.variables or {}, context.schema._schema):  # noqa: SLF001
+        ((_, declared),) = self._known
+        if has_more_values(most, declared, context.variables or {}, context.schema._schema):  # noqa: SLF001
             return [GraphQLError(f"The variables may have at most {most} values.", extensions=TOO_COMPLEX)]
         return []
 
 
 @lru_cache(maxsize=CACHED_DOCUMENTS)
-def _get_place(_text: str, _checked_against: Hashable) -> list[DocumentNode]:
-    """Return where the cache keeps the document: an empty list until it has proven to be valid."""
+def _get_place(_text: str, _checked_against: Hashable) -> list[tuple[DocumentNode, list[Variable]]]:
+    """Return where the cache keeps the document and its variables: an empty list until it has proven to be valid."""
     return []

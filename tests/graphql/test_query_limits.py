@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from graphql import DocumentNode, get_introspection_query, parse
+from graphql import get_introspection_query, parse
 from pytest_django import Settings
 
 from fileman.conf import BATCH_CAP
@@ -14,7 +14,7 @@ from fileman.graphql.extensions import DEFAULT_LIMITS
 from fileman.graphql.http.query_limits import DocumentLimits, find_excess
 from tests.api import Api
 
-Caches = list[list[DocumentNode]]
+Caches = list[list[Any]]
 
 
 def code_and_message(query: str, variables: dict[str, Any] | None = None) -> tuple[str, str]:
@@ -245,7 +245,7 @@ def caches(monkeypatch: pytest.MonkeyPatch) -> Caches:
     places: Caches = []
     new = extensions._get_place.__wrapped__
 
-    def get_place(*given: Any) -> list[DocumentNode]:
+    def get_place(*given: Any) -> list[Any]:
         places.append(new(*given))
         return places[-1]
 

@@ -1,7 +1,7 @@
 """Limits on documents and variables, measured before validation, which takes quadratic time, and before coercion."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ class DocumentLimits:
     values: int = 1000
     """Values in the variables of all operations, as often as each is used: items of lists, and fields of input objects,
     absent ones too. A JSON scalar is one value, whatever is in it."""
+
+
+Variable = tuple[str, graphql.TypeNode, int]
 
 
 @dataclass(kw_only=True)
@@ -106,17 +109,24 @@ def find_excess(document: graphql.DocumentNode, limits: DocumentLimits) -> str |
     return None
 
 
+def find_variables(document: graphql.DocumentNode, most: int) -> list[Variable]:
+    """Return name, type and number of uses of the variables of each operation, counted up to so many fields."""
+    bodies, operations = _split(document)
+    found: list[Variable] = []
+    for operation in operations:
+        uses = _measure(operation, bodies, most).uses
+        declared = [(one.variable.name.value, one.type) for one in operation.variable_definitions or ()]
+        found += [(name, kind, max(1, uses[name])) for name, kind in declared]
+    return found
+
+
 def has_more_values(
-    most: int, document: graphql.DocumentNode, variables: Mapping[str, Any], schema: graphql.GraphQLSchema
+    most: int, declared: Sequence[Variable], variables: Mapping[str, Any], schema: graphql.GraphQLSchema
 ) -> bool:
     """Return True if coercion would meet more values than that. Looks no further."""
-    bodies, operations = _split(document)
-    pending: list[Any] = []
-    for operation in operations if variables else ():
-        uses = _measure(operation, bodies, most).uses
-        for one in operation.variable_definitions or ():
-            name = one.variable.name.value
-            pending.append((graphql.type_from_ast(schema, one.type), variables.get(name), max(1, uses[name])))
+    pending: list[Any] = [
+        (graphql.type_from_ast(schema, kind), variables.get(name), uses) for name, kind, uses in declared if variables
+    ]
     count = len(pending)
     while pending and count <= most:
         kind, value, uses = pending.pop()
