@@ -59,8 +59,9 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     """Reserve uploads for a batch of files.
 
     The errors of single files are in their tickets. Errors of the whole request are raised: Unauthenticated,
-    TooManyFiles, RateLimited, NotFound, NoFileManager, FileManagerInactive, InvalidMetadata, InvalidInput,
-    IdempotencyKeyReused, TooManyPending, QuotaExceeded, StorageMisconfigured.
+    TooManyFiles, RateLimited, PermissionDenied for a slot that is not valid, NotFound, NoFileManager,
+    FileManagerInactive, InvalidMetadata, InvalidInput, IdempotencyKeyReused, TooManyPending, QuotaExceeded,
+    StorageMisconfigured.
     """
     access.require_signed_in(caller)
     _check_batch_size(request)
@@ -68,8 +69,6 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     slot = tokens.unsign(tokens.SLOT, request.slot, now=now) if request.slot else {}
     ids = {"file_manager_id": request.file_manager_id, "group_id": request.group_id}
     manager, owner = destination.choose(caller, **ids, name=slot.get("manager", ""))
-    narrowed = copy(manager)
-    vars(narrowed).update(slot.get("limits", {}))
     get_backend(manager)
     plan = _Plan(
         caller=caller,
@@ -77,7 +76,7 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
         manager=manager,
         owner_group_id=owner,
         slot=slot.get("field", ""),
-        limits=[narrowed, manager] if slot else [manager],
+        limits=[_narrow(manager, slot["limits"]), manager] if slot else [manager],
         replay=idempotency.find_replay(caller, request),
         shared_metadata=json_metadata.clean(request.metadata, field=("metadata",)),
         now=now,
@@ -101,6 +100,13 @@ def _process(plan: _Plan) -> Batch:
             errors = _begin_all(plan, tickets)
             tickets = [_instruct(plan, ticket, errors) for ticket in tickets]
     return Batch(tickets=tuple(tickets), file_manager=plan.manager)
+
+
+def _narrow(manager: FileManager, limits: Mapping[str, Any]) -> FileManager:
+    """Return a copy of the file manager with the limits of a slot in place of its own."""
+    narrowed = copy(manager)
+    vars(narrowed).update(limits)
+    return narrowed
 
 
 def _check_batch_size(request: InitiateRequest) -> None:

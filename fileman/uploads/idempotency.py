@@ -38,7 +38,7 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
         return Replay(digest="", fingerprint="", files={})
     if not 1 <= len(key) <= KEY_LENGTH:
         raise InvalidInput(f"idempotencyKey must have 1 to {KEY_LENGTH} characters.", field=("idempotencyKey",))
-    # Without what is absent, so that a field which a later release adds does not change it.
+    # fileman 0.1 had no slot. Without one the fingerprint is as there, so a call repeated after an upgrade matches.
     given = {name: value for name, value in asdict(request).items() if name != "slot" or value is not None}
     digest, fingerprint = _sha256(key), _sha256(json.dumps(given, sort_keys=True, default=str))
     rows = File.objects.filter(uploaded_by=caller.user, idempotency_digest=digest)
