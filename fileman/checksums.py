@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -28,13 +28,6 @@ class _Crc32c:
 
     def hexdigest(self) -> str:
         return f"{self._value:08x}"
-
-
-_HASHERS: dict[str, Callable[[], Hasher]] = {
-    "sha256": hashlib.sha256,
-    "md5": lambda: hashlib.md5(usedforsecurity=False),
-    "crc32c": _Crc32c,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +60,7 @@ class Checksum:
 
 def hasher(algorithm: str) -> Hasher:
     """Return a new incremental hasher for one of HEX_DIGITS."""
-    return _HASHERS[algorithm]()
+    return _Crc32c() if algorithm == "crc32c" else hashlib.new(algorithm, usedforsecurity=False)
 
 
 def base64_to_hex(value: str) -> str:

@@ -56,6 +56,7 @@ class FilemanError(Exception):
     message: str = "The request was refused."
     retryable: ClassVar[bool] = False
     """True if the same call may succeed later, unchanged."""
+    retry_after_seconds: int | None = None
 
     def __init_subclass__(cls, *, code: ErrorCode | None = None) -> None:
         if code is not None:
@@ -67,7 +68,7 @@ class FilemanError(Exception):
         self.message = message or self.message
         self.field = tuple(field)
         """Path into the input, list positions included: ("files", "2", "size")."""
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = retry_after_seconds or self.retry_after_seconds
         super().__init__(self.message)
 
     @property
@@ -209,9 +210,7 @@ class UploadInProgress(UploadStateError, code=ErrorCode.UPLOAD_IN_PROGRESS):
 
     message = "The upload is being verified. Call finalizeUpload again in a moment."
     retryable = True
-
-    def __init__(self, *, retry_after_seconds: int = 2) -> None:
-        super().__init__(retry_after_seconds=retry_after_seconds)
+    retry_after_seconds = 2
 
 
 class StorageError(FilemanError):
@@ -223,9 +222,7 @@ class StorageUnavailable(StorageError, code=ErrorCode.STORAGE_UNAVAILABLE):
 
     message = "The storage is unavailable. Try again in a moment."
     retryable = True
-
-    def __init__(self, message: str | None = None, *, retry_after_seconds: int = 2) -> None:
-        super().__init__(message, retry_after_seconds=retry_after_seconds)
+    retry_after_seconds = 2
 
 
 class OutOfTime(StorageUnavailable):

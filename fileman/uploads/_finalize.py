@@ -55,7 +55,7 @@ def finalize(
     attempt_id = transitions.claim(file, now=now)
     if attempt_id is None:
         return _current_outcome(caller, upload_token, now=now)
-    claimed = Attempt.begin(file, attempt_id, claims=claims, metadata=merged, now=now)
+    claimed = Attempt(file=file, attempt_id=attempt_id, claims=claims, metadata=merged, now=now)
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
         error = attempt.run(claimed)
         outcome = _current_outcome(caller, upload_token, now=now)

@@ -25,7 +25,7 @@ from fileman.uploads.attempt import Attempt
 from fileman.uploads.instructions import build_upload
 from fileman.uploads.lookup import WITH_RELATED
 from fileman.uploads.state import UploadState
-from fileman.uploads.verification import UNKNOWN_CLAIMS
+from fileman.uploads.verification import Claims
 
 logger = logging.getLogger("fileman.lifecycle")
 FIRST_LOOK = timedelta(minutes=5)
@@ -88,7 +88,7 @@ def _finalize(file: File, now: datetime) -> bool:
     attempt_id = transitions.claim(file, now=now)
     if attempt_id is None:
         return False
-    claimed = Attempt.begin(file, attempt_id, claims=UNKNOWN_CLAIMS, metadata=None, now=now)
+    claimed = Attempt(file=file, attempt_id=attempt_id, claims=Claims(are_unknown=True), now=now)
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
         error = attempt.run(claimed)
     if isinstance(error, UploadInProgress):

@@ -9,14 +9,14 @@ all, the next attempt finds its object, verifies it and takes it.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from fileman import errors
-from fileman.backends import Backend, get_backend
-from fileman.backends.values import StoredObject, Upload
+from fileman.backends import get_backend
+from fileman.backends.values import StoredObject
 from fileman.models import File
 from fileman.signals import file_completed
 from fileman.uploads import disposal, transitions, verification
@@ -33,39 +33,22 @@ FORGETFUL = (errors.NotUploaded, errors.PartsMissing, errors.FileMissing, errors
 
 @dataclass(kw_only=True)
 class Attempt:
-    """One finalize call that holds the lease."""
+    """One finalize call that has just claimed the upload. It goes on from where earlier ones broke off."""
 
     file: File
-    state: UploadState
-    progress: Progress
-    upload: Upload
-    backend: Backend
     attempt_id: UUID
     claims: Claims
-    metadata: dict[str, Any] | None
+    metadata: dict[str, Any] | None = None
     """None: unchanged."""
     now: datetime
-    has_tried: bool = False
+    has_tried: bool = field(default=False, init=False)
     """True once this attempt may have sent a publishing request of its own."""
 
-    @classmethod
-    def begin(
-        cls, file: File, attempt_id: UUID, *, claims: Claims, metadata: dict[str, Any] | None, now: datetime
-    ) -> Self:
-        """Return the attempt that has just claimed the upload. It goes on from where earlier ones broke off."""
-        state = UploadState.from_file(file)
-        progress = Progress.from_json(state.progress)
-        return cls(
-            file=file,
-            state=state,
-            progress=progress,
-            upload=build_upload(file, now=now, notes=progress.notes),
-            backend=get_backend(file.file_manager),
-            attempt_id=attempt_id,
-            claims=claims,
-            metadata=metadata,
-            now=now,
-        )
+    def __post_init__(self) -> None:
+        self.state = UploadState.from_file(self.file)
+        self.progress = Progress.from_json(self.state.progress)
+        self.upload = build_upload(self.file, now=self.now, notes=self.progress.notes)
+        self.backend = get_backend(self.file.file_manager)
 
 
 def run(attempt: Attempt) -> errors.FilemanError | None:
@@ -88,12 +71,9 @@ def run(attempt: Attempt) -> errors.FilemanError | None:
 
 def _release(attempt: Attempt) -> None:
     progress = attempt.progress.to_json()
+    changed = None if progress == attempt.state.progress else progress
     transitions.release(
-        attempt.file,
-        attempt.attempt_id,
-        has_tried=attempt.has_tried,
-        now=attempt.now,
-        progress=None if progress == attempt.state.progress else progress,
+        attempt.file, attempt.attempt_id, has_tried=attempt.has_tried, now=attempt.now, progress=changed
     )
 
 
@@ -103,9 +83,8 @@ def _fail(attempt: Attempt, mismatch: errors.MismatchError) -> errors.FilemanErr
         _question_storage(attempt)
     except errors.StorageError as error:
         return _break_off(attempt, error)
-    file, now = attempt.file, attempt.now
-    logger.info("file %s: %s", file.pk, mismatch.message)
-    reason = mismatch.message
+    file, now, reason = attempt.file, attempt.now, mismatch.message
+    logger.info("file %s: %s", file.pk, reason)
     if transitions.fail(file, attempt.attempt_id, reason=reason, has_tried=attempt.has_tried, now=now):
         disposal.drop_soon(file, now=now)
     return mismatch

@@ -27,9 +27,6 @@ class Claims:
     """True if the client is gone: it may state them after completion."""
 
 
-UNKNOWN_CLAIMS = Claims(are_unknown=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Verified:
     stored: StoredObject
