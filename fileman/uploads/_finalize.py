@@ -1,6 +1,6 @@
 """Finalize: verify what the storage holds and publish it.
 
-No transaction is open between the claim and the commit. `attempt` is the work in between.
+No transaction is open between the claim and the commit. `Attempt` is the work in between.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.checksums import Checksum
 from fileman.models import File
-from fileman.uploads import attempt, transitions, verification
+from fileman.uploads import transitions, verification
 from fileman.uploads.attempt import Attempt
 from fileman.uploads.instructions import find_missing, instruct
 from fileman.uploads.lookup import get_own_upload
@@ -57,7 +57,7 @@ def finalize(
         return _current_outcome(caller, upload_token, now=now)
     claimed = Attempt(file=file, attempt_id=attempt_id, claims=claims, metadata=merged, now=now)
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
-        error = attempt.run(claimed)
+        error = claimed.run()
         outcome = _current_outcome(caller, upload_token, now=now)
         if outcome.file.upload_status == File.COMPLETED or error is None:
             return outcome

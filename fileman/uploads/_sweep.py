@@ -20,7 +20,7 @@ from fileman.backends.values import Slice
 from fileman.caller import Caller
 from fileman.errors import StorageUnavailable, UploadInProgress
 from fileman.models import File, FileManager
-from fileman.uploads import attempt, transitions
+from fileman.uploads import transitions
 from fileman.uploads.attempt import Attempt
 from fileman.uploads.instructions import build_upload
 from fileman.uploads.lookup import WITH_RELATED
@@ -90,7 +90,7 @@ def _finalize(file: File, now: datetime) -> bool:
         return False
     claimed = Attempt(file=file, attempt_id=attempt_id, claims=Claims(are_unknown=True), now=now)
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
-        error = attempt.run(claimed)
+        error = claimed.run()
     if isinstance(error, UploadInProgress):
         File.objects.filter(pk=file.pk).update(look_at=now)  # the next run goes on
     return error is None

@@ -50,162 +50,148 @@ class Attempt:
         self.upload = build_upload(self.file, now=self.now, notes=self.progress.notes)
         self.backend = get_backend(self.file.file_manager)
 
-
-def run(attempt: Attempt) -> errors.FilemanError | None:
-    """Work under the lease and give it up in every case: completed, failed, or pending again."""
-    file, now = attempt.file, attempt.now
-    try:
-        facts = _verify_and_publish(attempt)
-    except errors.MismatchError as error:
-        return _fail(attempt, error)
-    except (errors.UploadInProgress, errors.NotUploaded, errors.PartsMissing, errors.StorageError) as error:
-        return _break_off(attempt, error)
-    except BaseException:
-        _release(attempt)
-        raise
-    if not transitions.complete(file, attempt.attempt_id, facts, has_tried=attempt.has_tried, now=now):
-        return errors.UploadInProgress()
-    file_completed.send_robust(sender=File, file_id=file.pk)
-    return None
-
-
-def _release(attempt: Attempt) -> None:
-    progress = attempt.progress.to_json()
-    changed = None if progress == attempt.state.progress else progress
-    transitions.release(
-        attempt.file, attempt.attempt_id, has_tried=attempt.has_tried, now=attempt.now, progress=changed
-    )
-
-
-def _fail(attempt: Attempt, mismatch: errors.MismatchError) -> errors.FilemanError:
-    """End the upload for good, if the storage itself contradicts it and not something that answers in its place."""
-    try:
-        _question_storage(attempt)
-    except errors.StorageError as error:
-        return _break_off(attempt, error)
-    file, now, reason = attempt.file, attempt.now, mismatch.message
-    logger.info("file %s: %s", file.pk, reason)
-    if transitions.fail(file, attempt.attempt_id, reason=reason, has_tried=attempt.has_tried, now=now):
-        disposal.drop_soon(file, now=now)
-    return mismatch
-
-
-def _break_off(attempt: Attempt, error: errors.FilemanError) -> errors.FilemanError:
-    """Make the upload pending again, and return the client's error."""
-    if isinstance(error, errors.UploadInProgress | errors.OutOfTime):
-        _release(attempt)
-        return errors.UploadInProgress()
-    logger.warning("file %s: finalize broke off: %s", attempt.file.pk, error.message)
-    if isinstance(error, FORGETFUL):
-        attempt.progress.forget()
-    _release(attempt)
-    return errors.NotUploaded() if isinstance(error, errors.FileMissing) else error
-
-
-def _question_storage(attempt: Attempt) -> None:
-    """Raise StorageUnavailable unless the storage knows that an invented path is empty and repeats the object's facts.
-
-    A maintenance page or a captive portal finds an object at every path; one response of theirs is not repeated.
-    """
-    progress, backend = attempt.progress, attempt.backend
-    if progress.stored is None:
-        return
-    if not progress.is_questioned:
-        if backend.find(f"{attempt.upload.upload_path}.absent"):
-            progress.forget()
-            raise errors.StorageUnavailable
-        progress.is_questioned = True
-    again = backend.stat(progress.stored.path)
-    if (again.etag, again.size) != (progress.stored.etag, progress.stored.size):
-        raise errors.ObjectChanged
-
-
-def _verify_and_publish(attempt: Attempt) -> Facts:
-    verified = _verify_earlier_try(attempt) or _verify(attempt, _get_assembled(attempt))
-    if verified.stored.path == attempt.upload.upload_path:
-        verified = _publish(attempt, verified)
-    return Facts(**vars(verified), metadata=attempt.metadata, awaits_claims=attempt.claims.are_unknown)
-
-
-def _verify(attempt: Attempt, stored: StoredObject) -> Verified:
-    stored = _add_written_checksums(stored, attempt.state)
-    return verification.verify(
-        attempt.file, attempt.upload, stored, attempt.claims, backend=attempt.backend, progress=attempt.progress
-    )
-
-
-def _verify_earlier_try(attempt: Attempt) -> Verified | None:
-    """Return the facts of an object that an earlier attempt has published after all, without knowing it.
-
-    Each try is looked at once between two publishing requests. One whose object is refused is passed over.
-    """
-    progress, file = attempt.progress, attempt.file
-    if progress.try_number is not None:
-        return None
-    first = 0 if file.file_path is not None else 1  # a row of fileman 0.1 may have published to its only path
-    for number in range(max(first, progress.next_look), file.tries):
-        path = file.get_try_path(number)
-        at_hand = progress.stored if progress.stored and progress.stored.path == path else None
-        stored = at_hand or attempt.backend.find(path)
-        if stored is not None:
-            try:
-                return _verify(attempt, stored)
-            except errors.MismatchError as error:
-                logger.info("file %s: try %s is not the upload: %s", file.pk, number, error.message)
-                progress.forget()
-        progress.next_look = number + 1
-    return None
-
-
-def _get_assembled(attempt: Attempt) -> StoredObject:
-    """Return the object of the upload: known from an earlier call, assembled earlier, or assembled now.
-
-    Raises FileMissing, PartsMissing or UploadLost if slices are missing.
-    """
-    if attempt.progress.stored is not None:
-        return attempt.progress.stored
-    if attempt.state.needs_begin:
-        raise errors.UploadLost
-    stored = attempt.backend.assemble(attempt.upload)
-    attempt.progress.notes.clear()  # from now on they are those of publish
-    return stored
-
-
-def _publish(attempt: Attempt, verified: Verified) -> Verified:
-    """Publish the verified object to the path of this try, or go on with the try that has begun."""
-    progress, backend = attempt.progress, attempt.backend
-    number = progress.try_number or attempt.file.tries
-    served, path = content_types.served(verified.content_type), attempt.file.get_try_path(number)
-    upload = replace(attempt.upload, file_path=path, content_type=served)
-    attempt.has_tried = number == attempt.file.tries
-    try:
-        published = backend.publish(upload, verified.stored)
-    except BaseException as error:
-        if progress.notes:
-            progress.try_number = number
-        else:
-            attempt.has_tried = attempt.has_tried and not isinstance(error, errors.OutOfTime)  # which sends no request
-            progress.try_number, progress.next_look = None, 0
-        raise
-    return _compare(attempt, published, verified)
-
-
-def _compare(attempt: Attempt, published: StoredObject, verified: Verified) -> Verified:
-    """Return the facts of the published object. Raises ObjectChanged unless it is the verified one."""
-    published = _add_written_checksums(published, attempt.state)
-    same = verification.is_same(published, verified.stored)
-    if same is None and not attempt.backend.capabilities.pins_copies:
+    def run(self) -> errors.FilemanError | None:
+        """Work under the lease and give it up in every case: completed, failed, or pending again."""
         try:
-            return _verify(attempt, published)
+            facts = self._verify_and_publish()
         except errors.MismatchError as error:
-            raise errors.ObjectChanged from error
-    if same is False:
-        raise errors.ObjectChanged
-    return replace(verified, stored=published)
+            return self._fail(error)
+        except (errors.UploadInProgress, errors.NotUploaded, errors.PartsMissing, errors.StorageError) as error:
+            return self._break_off(error)
+        except BaseException:
+            self._release()
+            raise
+        if not transitions.complete(self.file, self.attempt_id, facts, has_tried=self.has_tried, now=self.now):
+            return errors.UploadInProgress()
+        file_completed.send_robust(sender=File, file_id=self.file.pk)
+        return None
 
+    def _release(self) -> None:
+        progress = self.progress.to_json()
+        changed = None if progress == self.state.progress else progress
+        transitions.release(self.file, self.attempt_id, has_tried=self.has_tried, now=self.now, progress=changed)
 
-def _add_written_checksums(stored: StoredObject, state: UploadState) -> StoredObject:
-    """Add the checksums that were computed while these very bytes came through our view."""
-    if state.written is None or state.written.etag != stored.etag:
+    def _fail(self, mismatch: errors.MismatchError) -> errors.FilemanError:
+        """End the upload for good, if the storage itself contradicts it and not something that answers in its place."""
+        try:
+            self._question_storage()
+        except errors.StorageError as error:
+            return self._break_off(error)
+        reason = mismatch.message
+        logger.info("file %s: %s", self.file.pk, reason)
+        if transitions.fail(self.file, self.attempt_id, reason=reason, has_tried=self.has_tried, now=self.now):
+            disposal.drop_soon(self.file, now=self.now)
+        return mismatch
+
+    def _break_off(self, error: errors.FilemanError) -> errors.FilemanError:
+        """Make the upload pending again, and return the client's error."""
+        if isinstance(error, errors.UploadInProgress | errors.OutOfTime):
+            self._release()
+            return errors.UploadInProgress()
+        logger.warning("file %s: finalize broke off: %s", self.file.pk, error.message)
+        if isinstance(error, FORGETFUL):
+            self.progress.forget()
+        self._release()
+        return errors.NotUploaded() if isinstance(error, errors.FileMissing) else error
+
+    def _question_storage(self) -> None:
+        """Raise StorageUnavailable unless the storage has nothing at an invented path and repeats the object's facts.
+
+        A maintenance page or a captive portal finds an object at every path; one response of theirs is not repeated.
+        """
+        progress, backend = self.progress, self.backend
+        if progress.stored is None:
+            return
+        if not progress.is_questioned:
+            if backend.find(f"{self.upload.upload_path}.absent"):
+                progress.forget()
+                raise errors.StorageUnavailable
+            progress.is_questioned = True
+        again = backend.stat(progress.stored.path)
+        if (again.etag, again.size) != (progress.stored.etag, progress.stored.size):
+            raise errors.ObjectChanged
+
+    def _verify_and_publish(self) -> Facts:
+        verified = self._verify_earlier_try() or self._verify(self._get_assembled())
+        if verified.stored.path == self.upload.upload_path:
+            verified = self._publish(verified)
+        return Facts(**vars(verified), metadata=self.metadata, awaits_claims=self.claims.are_unknown)
+
+    def _verify(self, stored: StoredObject) -> Verified:
+        stored = self._add_written_checksums(stored)
+        return verification.verify(
+            self.file, self.upload, stored, self.claims, backend=self.backend, progress=self.progress
+        )
+
+    def _verify_earlier_try(self) -> Verified | None:
+        """Return the facts of an object that an earlier attempt has published after all, without knowing it.
+
+        Each try is looked at once between two publishing requests. One whose object is refused is passed over.
+        """
+        progress, file = self.progress, self.file
+        if progress.try_number is not None:
+            return None
+        first = 0 if file.file_path is not None else 1  # a row of fileman 0.1 may have published to its only path
+        for number in range(max(first, progress.next_look), file.tries):
+            path = file.get_try_path(number)
+            at_hand = progress.stored if progress.stored and progress.stored.path == path else None
+            stored = at_hand or self.backend.find(path)
+            if stored is not None:
+                try:
+                    return self._verify(stored)
+                except errors.MismatchError as error:
+                    logger.info("file %s: try %s is not the upload: %s", file.pk, number, error.message)
+                    progress.forget()
+            progress.next_look = number + 1
+        return None
+
+    def _get_assembled(self) -> StoredObject:
+        """Return the object of the upload: known from an earlier call, assembled earlier, or assembled now.
+
+        Raises FileMissing, PartsMissing or UploadLost if slices are missing.
+        """
+        if self.progress.stored is not None:
+            return self.progress.stored
+        if self.state.needs_begin:
+            raise errors.UploadLost
+        stored = self.backend.assemble(self.upload)
+        self.progress.notes.clear()  # from now on they are those of publish
         return stored
-    return replace(stored, checksums={**state.written.checksums, **stored.checksums})
+
+    def _publish(self, verified: Verified) -> Verified:
+        """Publish the verified object to the path of this try, or go on with the try that has begun."""
+        progress = self.progress
+        number = progress.try_number or self.file.tries
+        served, path = content_types.served(verified.content_type), self.file.get_try_path(number)
+        upload = replace(self.upload, file_path=path, content_type=served)
+        self.has_tried = number == self.file.tries
+        try:
+            published = self.backend.publish(upload, verified.stored)
+        except BaseException as error:
+            if progress.notes:
+                progress.try_number = number
+            else:
+                self.has_tried = self.has_tried and not isinstance(error, errors.OutOfTime)  # which sends no request
+                progress.try_number, progress.next_look = None, 0
+            raise
+        return self._compare(published, verified)
+
+    def _compare(self, published: StoredObject, verified: Verified) -> Verified:
+        """Return the facts of the published object. Raises ObjectChanged unless it is the verified one."""
+        published = self._add_written_checksums(published)
+        same = verification.is_same(published, verified.stored)
+        if same is None and not self.backend.capabilities.pins_copies:
+            try:
+                return self._verify(published)
+            except errors.MismatchError as error:
+                raise errors.ObjectChanged from error
+        if same is False:
+            raise errors.ObjectChanged
+        return replace(verified, stored=published)
+
+    def _add_written_checksums(self, stored: StoredObject) -> StoredObject:
+        """Add the checksums that were computed while these very bytes came through our view."""
+        written = self.state.written
+        if written is None or written.etag != stored.etag:
+            return stored
+        return replace(stored, checksums={**written.checksums, **stored.checksums})
