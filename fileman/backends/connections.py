@@ -17,8 +17,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from urllib3.util import Retry
 
 from fileman import conf
-from fileman.backends.addresses import is_reachable, resolve
-from fileman.backends.endpoints import parsed, private_problem
+from fileman.backends.endpoints import is_reachable, parsed, private_problem, resolve
 from fileman.backends.values import UploadRequest
 from fileman.errors import StorageMisconfigured, StorageUnavailable
 

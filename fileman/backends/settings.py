@@ -9,7 +9,6 @@ from urllib.parse import SplitResult
 
 from fileman import conf
 from fileman.backends import endpoints
-from fileman.backends.addresses import is_reachable, resolve
 
 _PLAIN_PATH = re.compile(r"(/(?!\.)[\w.~-]+)*/?", re.ASCII)
 
@@ -60,11 +59,9 @@ class BackendSettings:
             for key in ("upload_expires_in", "download_expires_in")
             if not 0 < getattr(self, key) <= conf.URL_LIFETIME_CAP_SECONDS
         ]
-        found = [
-            self._endpoint_problem(endpoints.parsed(url), name=name, own=self.has_credentials)
-            for name, url in self.endpoints.items()
-        ]
-        return problems + [problem for problem in found if problem]
+        for name, url in self.endpoints.items():
+            problems.append(self._endpoint_problem(endpoints.parsed(url), name=name, own=self.has_credentials))
+        return list(filter(None, problems))
 
     def location_problems(self, backend_url: str) -> list[str]:
         """Return the problems of `backend_url`, alone and beside the settings. Only called with well-typed settings."""
@@ -79,7 +76,7 @@ class BackendSettings:
         if not endpoints.has_plain_host(url) or url.query or not _PLAIN_PATH.fullmatch(url.path):
             return f'{name} must look like "https://host" or "https://host:port".'
         is_secure = url.scheme == "https" or endpoints.is_trusted(url, as_origin=True)
-        if not endpoints.is_trusted(url) and not is_reachable(url.hostname or ""):
+        if not endpoints.is_trusted(url) and not endpoints.is_reachable(url.hostname or ""):
             return endpoints.private_problem(url, name=name)
         if not is_secure and not conf.insecure_endpoints_allowed():
             return f"{name} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
@@ -91,11 +88,12 @@ class BackendSettings:
     def name_problems(self) -> list[str]:
         """Return a sentence for each endpoint whose name leads to an address that is not public. Asks the network."""
         problems = []
-        for name, url in self.endpoints.items():
-            host = endpoints.parsed(url).hostname or ""
+        for name, text in self.endpoints.items():
+            url = endpoints.parsed(text)
             with suppress(OSError):
-                if not self.trusts(endpoints.parsed(url)) and not all(map(is_reachable, resolve(host))):
-                    problems.append(endpoints.private_problem(endpoints.parsed(url), name=name))
+                addresses = [] if self.trusts(url) else endpoints.resolve(url.hostname or "")
+                if not all(map(endpoints.is_reachable, addresses)):
+                    problems.append(endpoints.private_problem(url, name=name))
         return problems
 
 

@@ -2,8 +2,9 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final
 
+from fileman.backends.base import Backend
 from fileman.backends.values import StoredObject
 from fileman.checksums import hasher
 from fileman.errors import SizeMismatch, StorageUnavailable
@@ -11,21 +12,15 @@ from fileman.errors import SizeMismatch, StorageUnavailable
 CHUNK_BYTES: Final = 1024**2  # read at once from a client or a storage
 
 
-class ReadableStorage(Protocol):
-    """The part of a Backend that an ObjectReader uses."""
-
-    def read(self, path: str, *, start: int, length: int | None, etag: str | None) -> Iterator[bytes]: ...
-
-
 def read_exactly(
-    storage: ReadableStorage, stored: StoredObject, *, start: int = 0, length: int | None = None
+    backend: Backend, stored: StoredObject, *, start: int = 0, length: int | None = None
 ) -> Iterator[bytes]:
     """Yield bytes start to start + length of an object, pinned to its etag.
 
     Raises StorageUnavailable if the storage sends more or fewer: a response that broke off may look whole.
     """
     left = min(stored.size - start, stored.size if length is None else length)
-    for chunk in storage.read(stored.path, start=start, length=length, etag=stored.etag):
+    for chunk in backend.read(stored.path, start=start, length=length, etag=stored.etag):
         left -= len(chunk)
         if left < 0:
             raise StorageUnavailable
@@ -40,8 +35,8 @@ class ObjectReader(io.RawIOBase):
     Reading raises FileMissing if the object is gone, ObjectChanged if it was replaced, and StorageError.
     """
 
-    def __init__(self, storage: ReadableStorage, path: str, *, size: int, etag: str) -> None:
-        self._storage = storage
+    def __init__(self, backend: Backend, path: str, *, size: int, etag: str) -> None:
+        self._backend = backend
         self._stored = StoredObject(path=path, size=size, etag=etag)
         self._position = 0
 
@@ -71,7 +66,7 @@ class ObjectReader(io.RawIOBase):
         length = min(length, max(0, self._stored.size - self._position))
         if length == 0:
             return b""
-        data = b"".join(read_exactly(self._storage, self._stored, start=self._position, length=length))
+        data = b"".join(read_exactly(self._backend, self._stored, start=self._position, length=length))
         self._position += length
         return data
 

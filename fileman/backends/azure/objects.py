@@ -29,7 +29,7 @@ _BATCHES_UNSUPPORTED = {400, 404, 405, 501}
 
 
 class AzureObjects(Backend):
-    """The part of the backend that reads and deletes blobs. Only `AzureUploads` and `AzurePublisher` write them."""
+    """The part of the backend that reads and deletes blobs. Its subclasses write them."""
 
     settings_class = AzureSettings
     settings: AzureSettings

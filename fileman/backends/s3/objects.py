@@ -182,14 +182,11 @@ def computed_checksums(head: Mapping[str, Any]) -> dict[str, str]:
     etag, claimed = unquoted(head["ETag"]), head.get("Metadata", {}).get(MD5_METADATA, "")
     if not has_key and _MD5.fullmatch(etag):
         checksums["md5"] = etag
-    elif not has_key and _MD5.fullmatch(claimed) and etag == _etag_of_one_part(claimed):
-        checksums["md5"] = claimed
+    elif not has_key and _MD5.fullmatch(claimed):
+        # The ETag of an object in one part proves the MD5 of the bytes, whoever claims it.
+        of_one_part = hashlib.md5(bytes.fromhex(claimed), usedforsecurity=False).hexdigest() + "-1"
+        checksums |= {"md5": claimed} if etag == of_one_part else {}
     return checksums
-
-
-def _etag_of_one_part(md5: str) -> str:
-    """Return the ETag of an object in one part. It proves the MD5 of the bytes, whoever claims it."""
-    return f"{hashlib.md5(bytes.fromhex(md5), usedforsecurity=False).hexdigest()}-1"
 
 
 def _chunks(body: Any) -> Iterator[bytes]:
