@@ -3,7 +3,7 @@
 #   make run [PORT=8000]   run the demo: page, GraphiQL, admin, local disk and stand-ins for the clouds
 #   make test              run all tests on SQLite and in Chromium, and those that may depend on the database on PostgreSQL
 #   make test-long         run the slow tests
-#   make check             check format, lint, types, import contracts, size gates, migrations and the exported SDL
+#   make check             check format, lint, types, import contracts, the documentation site, size gates, migrations, the SDL
 #   make bench             run the benchmarks; each prints a ratio within one run
 #   make screenshots       update the screenshots of the README
 #   make schema            export the SDL after a change of the API
@@ -41,6 +41,7 @@ check: .venv/.installed-dev frontends
 	$(BIN)/ruff check .
 	$(BIN)/mypy fileman schema project tests docs/deployment
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -f .ci/mkdocs.yml
 	$(BIN)/python .ci/gates.py
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py export_schema schema | diff -u schema/schema.graphql - || (echo "The exported SDL is out of date. Run make schema." && false)

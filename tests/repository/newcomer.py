@@ -7,23 +7,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-SETTINGS, URLS, FILE_MANAGER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[:3]
+README, TUTORIAL = ((ROOT / page).read_text() for page in ("README.md", "docs/tutorial.md"))
 (MUTATION,) = re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)
-(KEY_COMMAND,) = re.findall(r"# A key: python -c '(.*)'", SETTINGS)
-# The sample is for S3.
-ON_DISK = re.sub(
-    r'backend_type="s3",\n.*\n.*\n',
-    'backend_type="file", settings={"base_path": os.path.abspath("files")},\n',
-    FILE_MANAGER,
-)
 USE = f"""
-import django; django.setup()
-import os
 from urllib.parse import urlsplit
 from django.contrib.auth import get_user_model
 from django.test import Client
-{ON_DISK}
 client = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
 abort = {{"query": 'mutation {{ abortUpload(input: {{uploadToken: "x"}}) {{ errors {{ code }} }} }}'}}
 refused = Client(SERVER_NAME="localhost").post("/graphql", abort, content_type="application/json").json()
@@ -71,7 +60,7 @@ def build(target: str, folder: Path, source: Path = ROOT) -> Path:
 class Newcomer:
     """A project of `django-admin startproject`, run by any Python. Warnings are errors."""
 
-    def __init__(self, folder: Path, python: str, library: Path | None = None) -> None:
+    def __init__(self, folder: Path, python: str, library: Path | None = None, page: str = README) -> None:
         self.folder = folder
         self.python = python
         self.environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "shop.settings"}
@@ -79,10 +68,13 @@ class Newcomer:
             self.environment["PYTHONPATH"] = str(library)
         folder.mkdir()
         self.run("-m", "django", "startproject", "shop", ".")
-        self.environment["FILEMAN_KEY"] = self.run("-c", KEY_COMMAND).strip()
-        settings = folder / "shop" / "settings.py"
-        settings.write_text(settings.read_text() + SETTINGS.replace("[...", "[*INSTALLED_APPS"))
-        (folder / "shop" / "urls.py").write_text(URLS)
+        (key_command,) = re.findall(r"export FILEMAN_KEY=.*python -c '(.*)'", page)
+        self.environment["FILEMAN_KEY"] = self.run("-c", key_command).strip()
+        for name, text in re.findall(r'```\w+ title="([^"]*)"\n(.*?)```', page, re.DOTALL):
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text((path.read_text() if name.endswith("settings.py") else "") + text)
+        (self.file_manager,) = re.findall(r"```python\n([^`]*?backend_type=\"file\".*?)```", page, re.DOTALL)
 
     def run(self, *arguments: str) -> str:
         """Run Python in the project and return its output."""
@@ -96,4 +88,4 @@ class Newcomer:
     def upload(self, before: str = "") -> str:
         """Migrate, upload a file through the API and download it. Return its state and whether the bytes are equal."""
         self.run("manage.py", "migrate")
-        return self.run("-c", before + USE)
+        return self.run("-c", f"{before}\nimport django; django.setup()\n{self.file_manager}\n{USE}")

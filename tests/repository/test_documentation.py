@@ -1,8 +1,12 @@
 """The samples of README.md and docs/ work as written, and their links lead to files."""
 
+import json
 import os
 import re
+import shutil
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,6 +15,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import RequestFactory
 from django.urls import resolve
+from graphql import build_schema, parse, validate
 from strawberry.relay import to_base64
 
 from fileman import conf, tokens
@@ -30,7 +35,7 @@ PAGES = sorted(
 
 
 def samples(page: str, language: str = "python") -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    return re.findall(rf"```{language}(?: title=.*?)?\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 def run(sample: str, **given: Any) -> dict[str, Any]:
@@ -43,16 +48,16 @@ class TestReadme:
     def test_its_settings_are_accepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(os.environ, "FILEMAN_KEY", FILEMAN_SETTINGS["ENCRYPTION_KEYS"][0])
 
-        names = run(samples("README.md")[0])
+        names = run(samples("README.md")[0], INSTALLED_APPS=[])
 
-        assert names["INSTALLED_APPS"] == [..., "fileman"]
+        assert names["INSTALLED_APPS"] == ["fileman"]
         assert conf.find_problems(names["FILEMAN_SETTINGS"]) == []
 
-    def test_its_file_manager_takes_uploads(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_bucket_of_the_tutorial_takes_uploads(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the server's own credentials, because the sample has none."""
         monkeypatch.setitem(os.environ, "AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "EXAMPLEKEY")
-        run(samples("README.md")[2])
+        run(samples("docs/tutorial.md")[-1])
 
         (ticket,) = initiate(user, declared("report.pdf", 1024)).tickets
 
@@ -74,7 +79,7 @@ class TestReadme:
         (mount,) = [sample for sample in samples("README.md") if "urlpatterns" in sample]
         mounts = re.findall(r'path\("([^"]*)"', mount)
 
-        assert mounts == ["fileman/", "graphql"]
+        assert mounts == ["admin/", "fileman/", "graphql"]
         assert resolve("/fileman/csrf/").view_name == "fileman:csrf"
         assert resolve("/graphql").view_name == "graphql"
 
@@ -176,3 +181,50 @@ def test_links_and_paths_lead_to_files(page: Path) -> None:
     ]
 
     assert [str(path) for path in links + paths if not path.exists()] == []
+
+
+def _check_graphql(sample: str) -> None:
+    assert validate(build_schema((ROOT / "schema/schema.graphql").read_text()), parse(sample)) == []
+
+
+def _check_script(sample: str) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is not installed.")
+    checked = subprocess.run([node, "--input-type=module", "--check", "-"], input=sample, text=True, check=False)
+    assert checked.returncode == 0
+
+
+CHECKS: dict[str, Callable[[str], object]] = {
+    "python": lambda sample: compile(sample, "sample", "exec"),
+    "json": json.loads,
+    "graphql": _check_graphql,
+    "js": _check_script,
+    "sh": lambda sample: subprocess.run(["bash", "-n", "-c", sample], check=True),
+    "html": lambda sample: _check_script(sample.partition('<script type="module">')[2].partition("</script>")[0]),
+    "mermaid": lambda sample: re.match("sequenceDiagram|stateDiagram-v2", sample),
+    "text": lambda _: True,
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_samples_are_of_their_language(page: Path) -> None:
+    for language, sample in re.findall(r"^```(\w+).*?\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        CHECKS[language](sample)
+
+
+def test_the_sample_test_of_the_testing_page_passes(tmp_path: Path) -> None:
+    (tmp_path / "test_sample.py").write_text(samples("docs/testing.md")[0])
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "pyproject.toml",
+        f"--rootdir={ROOT}",
+    ]
+    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.newcomer import ROOT, Newcomer, build
+from tests.repository.newcomer import ROOT, TUTORIAL, Newcomer, build
 
 FRESH_PROJECT = """
 SECRET_KEY = "fresh"
@@ -126,6 +126,13 @@ def test_a_brand_new_project_uploads_with_nothing_but_the_package(tmp_path: Path
     assert contents == sources | {uploader / path.name for path in (ROOT / "frontend_examples/uploader").glob("*.js")}
     assert newcomer.run("-c", "import fileman; print(fileman.__file__)").startswith(str(tmp_path / "library"))
     assert newcomer.upload() == "COMPLETED True\n"
+
+
+def test_the_tutorial_ends_in_a_project_that_uploads(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path / "project", sys.executable, ROOT, page=TUTORIAL)
+
+    assert newcomer.upload() == "COMPLETED True\n"
+    assert "fileman/uploader/file-uploader.js" in (newcomer.folder / "templates/upload.html").read_text()
 
 
 def test_a_project_without_the_sdks_has_everything_but_the_clouds(tmp_path: Path) -> None:
