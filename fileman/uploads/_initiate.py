@@ -30,7 +30,7 @@ from fileman.models import File, FileManager
 from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
-from fileman.uploads.instructions import begin, build_upload, instruct, plan_parts
+from fileman.uploads.instructions import begin, instruct, plan_parts
 from fileman.uploads.state import UploadState
 from fileman.uploads.values import Batch, InitiateRequest, Ticket
 from fileman.validation import acceptance, filenames, json_metadata, validators
@@ -245,8 +245,7 @@ def _instruct(plan: _Plan, ticket: Ticket, errors: Mapping[UUID, StorageError]) 
     try:
         if file.id in errors:
             raise errors[file.id]
-        missing = list(build_upload(file, now=plan.now).slices())
-        instructions = instruct(file, missing, caller=plan.caller, now=plan.now, batch_size=len(plan.request.files))
+        instructions = instruct(file, caller=plan.caller, now=plan.now, batch_size=len(plan.request.files))
         return replace(ticket, instructions=instructions)
     except StorageError as error:
         if not ticket.replayed:  # the upload of an earlier call may hold bytes already: the same key finds it again

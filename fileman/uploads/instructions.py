@@ -111,13 +111,14 @@ def _serves_another_origin(file: File, caller: Caller) -> bool:
 
 
 def instruct(
-    file: File, missing: Sequence[Slice], *, caller: Caller, now: datetime, batch_size: int = 1
+    file: File, missing: Sequence[Slice] | None = None, *, caller: Caller, now: datetime, batch_size: int = 1
 ) -> UploadInstructions:
-    """Sign the first window of the missing slices. `batch_size`: number of files that share the double window."""
+    """Sign the first window of the missing slices, by default all. `batch_size`: files that share the double window."""
     settings = conf.settings()
     upload, backend = build_upload(file, now=now), get_backend(file.file_manager)
     if backend.config.supports_direct_upload:
         upload = replace(upload, expires_in=max(1, min(upload.expires_in, backend.signing_seconds(now))))
+    missing = list(upload.slices()) if missing is None else missing
     window = missing[: max(1, min(settings.REQUEST_WINDOW, 2 * settings.REQUEST_WINDOW // batch_size))]
     requests = backend.instructions(upload, window)
     ordered = upload.plan.strategy is Strategy.SESSION

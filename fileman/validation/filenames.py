@@ -48,7 +48,7 @@ def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
     """
     if "/" in given or "\\" in given:
         raise InvalidFilename("The filename must not contain a path. Send the name alone.", field=field)
-    if any(unicodedata.category(c) in _REFUSED for c in given):
+    if not given.isprintable() and any(unicodedata.category(c) in _REFUSED for c in given):
         raise InvalidFilename("The filename contains control characters or line breaks.", field=field)
     name = search_term(given).strip().rstrip(". ")
     if not unicodedata.normalize("NFKC", name).strip("._ \u3002"):
@@ -60,6 +60,8 @@ def display_name(given: str, *, field: tuple[str, ...] = ()) -> str:
 
 def search_term(given: str) -> str:
     """Return a part of a name as `display_name` would keep it."""
+    if given.isascii():
+        return given.translate(_LOOKALIKES)
     parts = _REGION_FLAG.split(unicodedata.normalize("NFC", given).translate(_LOOKALIKES))
     visible = "".join(part if index % 2 else _drop_invisible(part) for index, part in enumerate(parts))
     return unicodedata.normalize("NFC", _STRAY_JOINERS.sub("", visible))

@@ -42,8 +42,8 @@ def clean(given: object, *, field: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any], *, field: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return both objects in one; top-level keys of `over` win. The result has the same limits as each."""
-    return clean({**under, **over}, field=field)
+    """Return two checked objects in one; top-level keys of `over` win. The result has the same limits as each."""
+    return clean({**under, **over}, field=field) if under and over else dict(under or over)
 
 
 def is_deeper_than(levels: int, value: object) -> bool:

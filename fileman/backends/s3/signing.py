@@ -1,21 +1,24 @@
-"""Sign requests without the SDK's client: the same bytes as boto3 in a fraction of the time.
+"""Sign requests without the SDK: the same bytes as boto3 in a fraction of the time.
 
+By AWS: "Authenticating Requests: Using Query Parameters" and "Browser-Based Uploads Using POST".
 `tests/backends/s3/test_signing.py` compares the two.
 """
 
 import base64
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from botocore.auth import SIGV4_TIMESTAMP, S3SigV4PostAuth, S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
+from django.utils.functional import cached_property
 
 from fileman.backends.s3.client import S3Client
 
-SERVICE = "s3"
+_ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class S3Signer:
@@ -29,47 +32,62 @@ class S3Signer:
         self, method: str, key: str, *, query: dict[str, Any], headers: dict[str, str], expires_in: int, now: datetime
     ) -> str:
         """Return a URL for one kind of request, which must have exactly these `headers`."""
-        made = self._client.connection
-        url = f"{self._client.bucket_url.rstrip('/')}/{quote(key, safe='/~')}"
-        request = AWSRequest(method=method, url=url, headers=headers, params=query)
-        _QueryAuth(self._client.credentials(), SERVICE, made.region, expires=expires_in).sign(request, now)
-        return str(request.url)
+        origin, folder, host = self._bucket
+        values = {name.lower(): " ".join(value.split()) for name, value in headers.items()} | {"host": host}
+        names = ";".join(sorted(values))
+        details = {"X-Amz-Expires": str(expires_in), "X-Amz-SignedHeaders": names}
+        secret, scope, own = self._authorize(now, details)
+        path = f"{folder}/{quote(key, safe='/~')}"
+        pairs = [f"{name}={quote(str(value), safe='')}" for name, value in {**query, **own}.items()]
+        lines = [f"{name}:{values[name]}" for name in sorted(values)]
+        request = "\n".join([method, path, "&".join(sorted(pairs)), *lines, "", names, "UNSIGNED-PAYLOAD"])
+        hashed = sha256(request.encode()).hexdigest()
+        signature = _sign("\n".join([_ALGORITHM, own["X-Amz-Date"], scope, hashed]), secret=secret, scope=scope)
+        return f"{origin}{path}?{'&'.join(pairs)}&X-Amz-Signature={signature}"
 
     def post(
         self, key: str, *, fields: Mapping[str, str], conditions: Sequence[Any], expires_in: int, now: datetime
     ) -> tuple[str, dict[str, str]]:
         """Return the URL and the form of a POST upload. Signs the values of `fields`, and further `conditions`."""
-        made, credentials, request = self._client.connection, self._client.credentials(), AWSRequest()
-        auth = S3SigV4PostAuth(credentials, SERVICE, made.region)
-        request.context["timestamp"] = _timestamp(now)
-        own = {
-            "x-amz-algorithm": "AWS4-HMAC-SHA256",
-            "x-amz-credential": auth.scope(request),
-            "x-amz-date": request.context["timestamp"],
-        }
-        if credentials.token is not None:
-            own["x-amz-security-token"] = credentials.token
+        secret, scope, own = self._authorize(now, {})
+        own = {name.lower(): value for name, value in own.items()}
         signed = [*_exactly(fields), *conditions, {"bucket": self._bucket_name}, {"key": key}, *_exactly(own)]
         expires_at = (now.astimezone(UTC) + timedelta(seconds=expires_in)).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = json.dumps({"expiration": expires_at, "conditions": signed})
         policy = base64.b64encode(text.encode()).decode()
-        signature = auth.signature(policy, request)
+        signature = _sign(policy, secret=secret, scope=scope)
         return self._client.bucket_url, {**fields, "key": key, **own, "policy": policy, "x-amz-signature": signature}
 
+    def _authorize(self, now: datetime, details: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
+        """Return the secret and the scope of a signature, and the parameters that describe it in boto3's order."""
+        credentials, time = self._client.credentials(), now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{time[:8]}/{self._client.connection.region}/s3/aws4_request"
+        own = {"X-Amz-Algorithm": _ALGORITHM, "X-Amz-Credential": f"{credentials.access_key}/{scope}"}
+        own |= {"X-Amz-Date": time, **details}
+        if credentials.token is not None:
+            own["X-Amz-Security-Token"] = credentials.token
+        return credentials.secret_key, scope, own
 
-class _QueryAuth(S3SigV4QueryAuth):  # type: ignore[misc]
-    """Signs one request for a given time, without logging it as the SDK does."""
-
-    def sign(self, request: Any, now: datetime) -> None:
-        request.context["timestamp"] = _timestamp(now)
-        self._modify_request_before_signing(request)
-        text = self.string_to_sign(request, self.canonical_request(request))
-        self._inject_signature_to_request(request, self.signature(text, request))
+    @cached_property
+    def _bucket(self) -> tuple[str, str, str]:
+        """The origin and the path of the bucket, and the Host header of requests to it."""
+        url = urlsplit(self._client.bucket_url.rstrip("/"))
+        usual_port = ":443" if url.scheme == "https" else ":80"
+        return f"{url.scheme}://{url.netloc}", url.path, url.netloc.lower().removesuffix(usual_port)
 
 
 def _exactly(fields: Mapping[str, str]) -> list[dict[str, str]]:
     return [{name: value} for name, value in fields.items()]
 
 
-def _timestamp(now: datetime) -> str:
-    return now.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
+def _sign(text: str, *, secret: str, scope: str) -> str:
+    return hmac.digest(_derive_key(secret, scope), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=64)
+def _derive_key(secret: str, scope: str) -> bytes:
+    """Return the key of one day and region. Credentials that are renewed have another secret, and so another key."""
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -22,6 +22,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "spaces": SPACES,
     "spaces by host": {**SPACES, "addressing_style": "virtual"},
     "another port": {"endpoint_url": "http://127.0.0.1:9000"},
+    "the usual port": {"endpoint_url": "https://[2A00::80]:443"},
     "capitals": {"endpoint_url": "https://store.example.com", "bucket_name": "My_Bucket.1"},
     "a path": {"region_name": "eu-central-1", "endpoint_url": "https://abc.supabase.co/storage/v1/s3"},
 }
@@ -54,7 +55,7 @@ def test_urls_are_signed_as_boto3_signs_them(place: dict[str, Any]) -> None:
     sha256 = checksum_of(BODY, "sha256")
     single = upload_of(10, content_type="text/plain; charset=utf-8", checksum=sha256, now=NOW)
     parts = upload_of(6, part_size=4, now=NOW, begun={"upload_id": "2~a/b+c d"})
-    keys = ["tenant/uploads/a.txt", "tenant/ü +~%/(a)&b='c'.txt"]
+    keys = ["tenant/uploads/a.txt", "tenant/ü +~%/(a)&b='c'?#.txt"]
     serve_as = ServeAs(filename='a "b".txt', content_type="text/plain")
     of_put = {
         "ContentType": "text/plain; charset=utf-8",
@@ -144,8 +145,7 @@ def test_clients_get_no_secret(place: dict[str, Any], upload_method: str) -> Non
     given = [sign(backend, single), sign(backend, parts), backend.get_url("tenant/a", now=NOW)]
 
     for shown in (unquote(str(item)) for item in given):
-        assert SECRET not in shown
-        assert KEY in shown
+        assert (KEY in shown, SECRET in shown) == (True, False)
 
 
 @pytest.mark.parametrize(
