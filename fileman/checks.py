@@ -25,7 +25,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     problems = conf.find_problems(given)
     if problems:
         return [Error(problem, hint="See fileman.conf.FilemanSettings.", id="fileman.E001") for problem in problems]
-    return [*check_lease(), *_check_encryption_keys(given), *_check_dotted_paths(given)]
+    return [*check_lease(), *_check_encryption_keys(given), *_check_dotted_paths()]
 
 
 def check_lease() -> list[CheckMessage]:
@@ -50,27 +50,22 @@ def _check_encryption_keys(given: Mapping[str, Any]) -> list[CheckMessage]:
     return [Error(problem, hint=hint, id="fileman.E003") for problem in problems]
 
 
-def _check_dotted_paths(given: Mapping[str, Any]) -> list[CheckMessage]:
-    """Return fileman.E004 for each validator, policy or backend that cannot be imported."""
-    named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in given.get(key, ())]
-    named += [("ACCESS_POLICY", given["ACCESS_POLICY"])] if "ACCESS_POLICY" in given else []
-    named += [("BACKENDS", path) for path in given.get("BACKENDS", {}).values()]
-    found: list[CheckMessage] = []
+def _check_dotted_paths() -> Iterator[CheckMessage]:
+    """Yield fileman.E004 for each validator, policy or backend that cannot be imported."""
+    settings = conf.settings()
+    named = [(key, path) for key in ("UPLOAD_VALIDATORS", "CONTENT_VALIDATORS") for path in getattr(settings, key)]
+    named += [("ACCESS_POLICY", settings.ACCESS_POLICY), *(("BACKENDS", path) for path in settings.BACKENDS.values())]
     for key, path in named:
         try:
             import_string(path)
         except ImportError as error:
-            message = f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {error}"
-            found.append(Error(message, id="fileman.E004"))
-    return found
+            yield Error(f"FILEMAN_SETTINGS[{key!r}]: {path!r} cannot be imported: {error}", id="fileman.E004")
 
 
 def _is_fernet_key(key: str) -> bool:
-    try:
-        Fernet(key)
-    except (TypeError, ValueError):
-        return False
-    return True
+    with suppress(TypeError, ValueError):
+        return bool(Fernet(key))
+    return False
 
 
 @register("fileman")
@@ -108,8 +103,7 @@ def check_file_managers(databases: Sequence[str] | None = None, **_: Any) -> lis
 def check_foreign_keys(**_: Any) -> list[CheckMessage]:
     """Return fileman.W001 for each foreign key of the host project that deletes its row together with a file."""
     relations = apps.get_model("fileman", "File")._meta.get_fields(include_hidden=True)  # noqa: SLF001
-    pointing = [relation for relation in relations if isinstance(relation, ForeignObjectRel)]
-    fields = [relation.field for relation in pointing if relation.on_delete is CASCADE]
+    fields = [one.field for one in relations if isinstance(one, ForeignObjectRel) and one.on_delete is CASCADE]
     hint = "Use PROTECT or RESTRICT, so that a file in use cannot be deleted, or SET_NULL."
     return [
         checks.Warning(f"Deleting a file deletes rows of {field}.", hint=hint, obj=field, id="fileman.W001")

@@ -111,9 +111,9 @@ def _work_manager(
 ) -> Task:
     mine = StorageDeletion.objects.filter(file_manager=manager)
     while rows := _claim(mine, now=now or timezone.now()):
-        failures: _Failures = yield partial(_delete, manager, [row.path for row in rows])
+        failures, is_of_manager = yield partial(_delete, manager, [row.path for row in rows])
         on_batch(_settle(rows, failures, now=now or timezone.now()))
-        if failures.is_of_manager:
+        if is_of_manager:
             on_failure(manager)
             return
 
@@ -122,7 +122,8 @@ def work_now(file: File, *, now: datetime) -> None:
     """Delete this upload's queued objects; cleanup retries failures."""
     rows = _claim(StorageDeletion.objects.filter(file_id=file.pk), now=now)
     if rows:
-        _settle(rows, _delete(file.file_manager, [row.path for row in rows]), now=now)
+        failures, _ = _delete(file.file_manager, [row.path for row in rows])
+        _settle(rows, failures, now=now)
 
 
 def _claim(rows: StorageDeletionQuerySet, *, now: datetime) -> list[StorageDeletion]:
@@ -134,39 +135,32 @@ def _claim(rows: StorageDeletionQuerySet, *, now: datetime) -> list[StorageDelet
     return taken
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Failures:
-    reasons: Mapping[str, str]
-    """Path -> reason for the objects not deleted."""
-    is_of_manager: bool = False
-    """True if the storage or its file manager fails as a whole."""
+def _delete(manager: FileManager, paths: Sequence[str]) -> tuple[dict[str, str], bool]:
+    """Delete objects. Whatever goes wrong is a failure of this file manager alone.
 
-
-def _delete(manager: FileManager, paths: Sequence[str]) -> _Failures:
-    """Delete objects. Whatever goes wrong is a failure of this file manager alone."""
+    Return path -> reason for the objects not deleted, and True if the storage or its file manager fails as a whole.
+    """
     try:
         failures = get_backend(manager).delete(paths)
     except Exception as error:  # noqa: BLE001 - a backend of the host project may raise anything
-        return _Failures(reasons=dict.fromkeys(paths, str(error)), is_of_manager=True)
-    return _Failures(reasons={failure.path: failure.reason for failure in failures})
+        return dict.fromkeys(paths, str(error)), True
+    return {failure.path: failure.reason for failure in failures}, False
 
 
-def _settle(rows: Sequence[StorageDeletion], failures: _Failures, *, now: datetime) -> Worked:
-    gone = [row for row in rows if row.path not in failures.reasons]
-    done = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone], watch_until__lte=now)
-    done.delete()  # by the row as it is now: it may have been queued again meanwhile
-    again = StorageDeletion.objects.filter(pk__in=[row.pk for row in gone])
-    again.update(due_at=F("watch_until"), attempts=0, last_error="")
+def _settle(rows: Sequence[StorageDeletion], failures: Mapping[str, str], *, now: datetime) -> Worked:
+    gone = StorageDeletion.objects.filter(pk__in=[row.pk for row in rows if row.path not in failures])
+    gone.filter(watch_until__lte=now).delete()  # by the row as it is now: it may have been queued again meanwhile
+    gone.update(due_at=F("watch_until"), attempts=0, last_error="")
+    failing = [row for row in rows if row.path in failures]
     failed: dict[tuple[int, str], list[StorageDeletion]] = {}
-    for row in rows:
-        if row.path in failures.reasons:
-            failed.setdefault((row.attempts + 1, failures.reasons[row.path][:500]), []).append(row)
+    for row in failing:
+        failed.setdefault((row.attempts + 1, failures[row.path][:500]), []).append(row)
     for (attempts, reason), alike in failed.items():  # mostly one statement for a whole batch
         log_once(alike[0].file_manager_id, f"deletion of {len(alike)} objects failed", reason)
         due_at = now + min(RETRY_AFTER * 2 ** min(attempts - 1, 9), timedelta(days=1))
         keys = [row.pk for row in alike]
         StorageDeletion.objects.filter(pk__in=keys).update(due_at=due_at, attempts=attempts, last_error=reason)
-    return Worked(deleted=len(gone), failed=len(rows) - len(gone))
+    return Worked(deleted=len(rows) - len(failing), failed=len(failing))
 
 
 def log_once(manager_id: UUID, what: str, reason: str) -> None:

@@ -135,25 +135,18 @@ def update(
     file = find(caller, file_id)
     if not access.policy().may_update(caller, file):
         raise errors.PermissionDenied
-    changes = _checked_changes(caller, file, original_filename, metadata, is_public)
-    File.objects.filter(pk=file.pk).update(**changes, modified=now)
-    return find(caller, file_id)
-
-
-def _checked_changes(
-    caller: Caller, file: File, original_filename: str | None, new_metadata: object, is_public: bool | None
-) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"modified": now}
     if original_filename is not None:
         changes["original_filename"] = _checked_name(file, original_filename, field=("originalFilename",))
-    if new_metadata is not UNCHANGED:
-        changes["metadata"] = json_metadata.clean(new_metadata, field=("metadata",))
+    if metadata is not UNCHANGED:
+        changes["metadata"] = json_metadata.clean(metadata, field=("metadata",))
     if is_public is not None:
         allowed = access.policy().may_publish(caller) or file.file_manager.is_public_default
         if is_public and not file.is_public and not allowed:
             raise errors.PermissionDenied("You do not have permission to make files public.", field=("isPublic",))
         changes["is_public"] = is_public
-    return changes
+    File.objects.filter(pk=file.pk).update(**changes)
+    return find(caller, file_id)
 
 
 def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
@@ -252,12 +245,11 @@ def download_url(
     If signing needs the network, return the stable link instead. `expires_in`: see `signed_download`. What
     `displays_inline` denies is an attachment, what may do harm one without its type. Raises RateLimited.
     """
-    if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
+    link = permalink(caller=caller, file=file)
+    if link is None:
         return None
     rates.count_download_url(caller, now=now)
-    backend = get_backend(file.file_manager)
-    if not backend.capabilities.signs_locally:
-        link = permalink(caller=caller, file=file)
+    if not get_backend(file.file_manager).capabilities.signs_locally:
         return f"{link}?inline=1" if disposition == "inline" else link
     url = signed_download(file, viewer=caller, expires_in=expires_in, disposition=disposition, now=now)
     return urljoin(caller.site_url, url)

@@ -1,7 +1,7 @@
 """manage.py cleanup_expired_uploads: expire overdue uploads and delete what ended ones stored."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        self._listing = options["verbose"]
+        self._list: Callable[[str], None] = self.stdout.write if options["verbose"] else lambda _: None
         if options["apply"] and not options["reconcile"]:
             raise CommandError("--apply belongs to --reconcile.")
         if options["reconcile"]:
@@ -93,7 +93,7 @@ class Command(BaseCommand):
             older_than=options["hours"],
             statuses=(options["status"],) if options["status"] else cleanup.CLEANABLE,
             dry_run=options["dry_run"],
-            on_file=self._show_file,
+            on_file=lambda file, verb: self._list(f"{verb} {_describe(file)}"),
             on_batch=self._show_progress,
         )
         report = cleanup.run(request)
@@ -126,8 +126,7 @@ class Command(BaseCommand):
             raise CommandError(f"{lost} files have lost their object, {failed} file managers could not be compared.")
 
     def _show_orphan(self, stored: StoredObject) -> None:
-        if self._listing:
-            self.stdout.write(f"  no row: {stored.path} ({stored.size} bytes)")
+        self._list(f"  no row: {stored.path} ({stored.size} bytes)")
 
     def _show_lost(self, file: File) -> None:
         self.stdout.write(f"  no object: {file.pk} {file.original_filename} ({file.file_size} bytes)")
@@ -146,7 +145,7 @@ class Command(BaseCommand):
         )
 
     def _show_given_up(self, file: File) -> None:
-        self.stdout.write(f"  lost: {file.pk} {file.upload_status} {file.original_filename} ({file.file_size} bytes)")
+        self.stdout.write(f"  lost: {_describe(file)}")
 
     def _assign_ownerless(self, username: str, *, dry_run: bool) -> None:
         users = get_user_model()
@@ -154,16 +153,9 @@ class Command(BaseCommand):
             user = users.objects.get_by_natural_key(username)
         except users.DoesNotExist:
             raise CommandError(f"No user is named {username!r}.") from None
-        if dry_run:
-            count = File.objects.filter(uploaded_by=None).count()
-            self.stdout.write(f"Would assign {count} files to {username}.")
-        else:
-            self.stdout.write(f"Assigned {cleanup.assign_ownerless(user, now=timezone.now())} files to {username}.")
-
-    def _show_file(self, file: File, verb: str) -> None:
-        if self._listing:
-            line = f"{verb} {file.pk} {file.upload_status} {file.original_filename} ({file.file_size} bytes)"
-            self.stdout.write(line)
+        ownerless = File.objects.filter(uploaded_by=None)
+        count = ownerless.count() if dry_run else cleanup.assign_ownerless(user, now=timezone.now())
+        self.stdout.write(f"{'Would assign' if dry_run else 'Assigned'} {count} files to {username}.")
 
     def _show_progress(self, report: Report) -> None:
         if self.stderr.isatty():
@@ -181,6 +173,10 @@ class Command(BaseCommand):
             f"{_by_status(report, (*File.ENDED, 'completed'))}, {delete} {report.deleted} queued objects; "
             f"{report.failed} failed{f', {report.in_use} in use' if report.in_use else ''}."
         )
+
+
+def _describe(file: File) -> str:
+    return f"{file.pk} {file.upload_status} {file.original_filename} ({file.file_size} bytes)"
 
 
 def _by_status(report: Report, statuses: Sequence[str]) -> str:
