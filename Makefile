@@ -1,6 +1,6 @@
 # All commands of this repository. They install what they need, except Python 3.11 and Node 20.19 (for the built examples).
 #
-#   make run [PORT=8000]   run the demo: page, GraphiQL, admin, local disk and stand-ins for the clouds
+#   make run [PORT=8000]   run the demo: page, GraphiQL, admin, local disk and stand-ins for the clouds; RESET=1 empties it
 #   make test              run all tests on SQLite and in Chromium, and those that may depend on the database on PostgreSQL
 #   make test-long         run the slow tests
 #   make check             check format, lint, types, import contracts, the documentation site, size gates, migrations, the SDL
@@ -23,7 +23,7 @@ export DEBUG ?= 1
 
 run: .venv/.installed-project frontends
 	@.ci/install demo azurite
-	@exec $(BIN)/python -m tests.servers.demo --port $(PORT)
+	@exec $(BIN)/python -m tests.servers.demo --port $(PORT) $(if $(RESET),--reset)
 
 test: .venv/.installed-dev frontends
 	.ci/install

@@ -14,11 +14,13 @@ STORAGE_ORIGINS    comma-separated origins of the storages that the project's ow
 PUBLIC_URL         base of absolute URLs if it is not the request's host
 TRUSTED_ENDPOINTS  comma-separated hosts or origins of storages in private networks: https://minio.internal:9000,...
 CREDENTIALS_FOLDERS  comma-separated folders with key files that GCS file managers may name
+FILEMAN_SETTINGS   more keys of FILEMAN_SETTINGS as JSON, durations in seconds: {"USER_QUOTA_BYTES": 1000000, "LEASE": 90}
 KMS_KEY_ID         for S3 file managers that use aws:kms encryption without a key of their own
 HSTS_SECONDS       for this host; default one year, 0 under DEBUG. HSTS_INCLUDE_SUBDOMAINS and HSTS_PRELOAD: default 0
 LOG_LEVEL          of the logger "fileman"; default INFO
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -149,6 +151,9 @@ FILEMAN_SETTINGS = {
     "CREDENTIALS_FOLDERS": env.list("CREDENTIALS_FOLDERS", default=[]),
     "GRAPHQL_USER_TYPE": "schema.users.User",
 }
+for key, value in env.json("FILEMAN_SETTINGS", default={}).items():
+    is_duration = key.endswith(("_DEADLINE", "_GRACE", "_LIFETIME", "LEASE"))
+    FILEMAN_SETTINGS[key] = timedelta(seconds=value) if is_duration else value
 
 LOGGING = {
     "version": 1,

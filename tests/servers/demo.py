@@ -1,17 +1,22 @@
-"""The demo with stand-ins for the clouds: `python -m tests.servers.demo [--port PORT]`. This is what `make run` runs.
+"""The demo with stand-ins for the clouds: `python -m tests.servers.demo [--port PORT] [--reset]`. `make run` runs it.
 
 It starts the stand-ins, passes their descriptions to `demo_site` as JSON,
-and ends with it. The site and the stand-ins end with this process, also after `kill -9`.
+and ends with it. The site and the stand-ins end with this process, also after `kill -9`. One demo runs in a folder.
 """
 
 import argparse
+import fcntl
 import json
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from tests.servers import ServerFailed, ServerMissing, azurite, gcs, s3
@@ -63,17 +68,42 @@ STORAGES: tuple[tuple[str, str, StartStorage], ...] = (
 )
 
 
-def main(port: int) -> int:
-    """Run the demo until it ends or is told to; return its exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+def main(port: int, *, reset: bool = False) -> int:
+    """Run the demo until it ends or is told to; return its exit status. `reset`: delete the data of earlier ones."""
     site = f"http://localhost:{port}"
+    folder = Path(os.environ.get("VAR_DIR", REPOSITORY / "var"))
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        # Before anything is changed: a second demo would replace the file managers of the first.
+        _lock(stack.enter_context((folder / "demo.lock").open("w")), folder)
+        _require_free(port)
+        for path in [*folder.glob("db.sqlite3*"), folder / "media"] if reset else []:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _end)
+        sys.stdout.write("Starting the stand-ins for S3, Azure and Google Cloud: about ten seconds.\n")
+        sys.stdout.flush()
         storages = [
             {"name": name, "backend_type": backend_type, **_start(stack, start, site)}
             for name, backend_type, start in STORAGES
         ]
         return _serve(port, storages)
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"Another demo is running with the data in {folder}. Stop it, or choose another folder with VAR_DIR.")
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            sys.exit(f"Port {port} cannot be used: {error.strerror}. Choose another one: make run PORT={port + 1}")
 
 
 def _start(stack: ExitStack, start: StartStorage, origin: str) -> dict[str, Any]:
@@ -106,4 +136,6 @@ def _end(*_signal: object) -> NoReturn:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.servers.demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
-    sys.exit(main(parser.parse_args().port))
+    parser.add_argument("--reset", action="store_true", help="delete the database and the files of earlier demos")
+    given = parser.parse_args()
+    sys.exit(main(given.port, reset=given.reset))
