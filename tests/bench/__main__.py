@@ -1,18 +1,41 @@
-"""All benchmarks: `python -m tests.bench`. Each prints ratios between two ways in the same run."""
+"""All figures, or those that are named: `python -m tests.bench [NUMBER...]`, with PostgreSQL as in tests/servers.
+
+Each compares two ways in the same run, by turns, and prints the median and the spread of their ratio and whether the
+target is met. The server has one core, everything else another. `DATABASE_URL` may name the server of PostgreSQL.
+"""
 
 import os
+import sys
+from importlib import import_module
 
-import django
+FIGURES = {
+    "1": "bench_api:run_batch",
+    "2": "bench_api:run_one",
+    "3": "bench_api:run_page",
+    "5": "bench_s3_signing:main",
+    "publish": "bench_publish:main",
+}
 
 
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    django.setup()
-    from tests.bench import bench_publish, bench_receiving, bench_s3_signing
+def main(numbers: list[str]) -> None:
+    from tests.bench import machine
+    from tests.servers.postgres import serve
 
-    for module in (bench_s3_signing, bench_receiving, bench_publish):
-        module.main()
+    machine.pin(machine.OTHER_CORE)
+    with serve() as server, machine.new_database(server.database_url) as database_url:
+        os.environ |= {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "tests.bench.site"}
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        for number in numbers or FIGURES:
+            module, _, function = FIGURES[number].partition(":")
+            getattr(import_module(f"tests.bench.{module}"), function)()
+        from django.db import connections
+
+        connections.close_all()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
