@@ -5,5 +5,5 @@ try:
 except ImportError:  # the memory backend works without pytest, the contract does not
     pass
 else:
-    modules = ("case", "configuration", "objects", "publishing", "server_uploads", "uploads")
+    modules = ("case", "configuration", "objects", "publishing", "uploads")
     pytest.register_assert_rewrite(*(f"fileman.testing.{name}" for name in modules))

@@ -87,22 +87,22 @@ def new_upload(size: int, *, plan: PartPlan, prefix: str = "", owner: str = "man
     """Return a new upload that has not begun, below a prefix."""
     file_id = uuid4()
     folder = f"{prefix}uploads/{file_id}/"
-    values = {
-        "file_id": file_id,
-        "upload_path": f"{prefix}.uploads/{owner}/{file_id}",
-        "file_path": f"{folder}1/picture_20260102.png",
-        "parts_path": f"{folder}0/picture_20260102.png",
-        "folder": folder,
-        "filename": "picture.png",
-        "size": size,
-        "content_type": TYPE,
-        "checksum": None,
-        "plan": plan,
-        "begun": {},
-        "now": timezone.now(),
-        "expires_in": 600,
-    }
-    return Upload(**{**values, **changes})
+    upload = Upload(
+        file_id=file_id,
+        upload_path=f"{prefix}.uploads/{owner}/{file_id}",
+        file_path=f"{folder}1/picture_20260102.png",
+        parts_path=f"{folder}0/picture_20260102.png",
+        folder=folder,
+        filename="picture.png",
+        size=size,
+        content_type=TYPE,
+        checksum=None,
+        plan=plan,
+        begun={},
+        now=timezone.now(),
+        expires_in=600,
+    )
+    return replace(upload, **changes)
 
 
 def reopened(backend: Backend, **changes: Any) -> Backend:
@@ -142,23 +142,19 @@ class ContractCase:
     def part_size(self, backend: Backend) -> int:
         return max(backend.capabilities.part_min_bytes, SMALL_PART_BYTES)
 
-    def size(self, backend: Backend, *, large: bool) -> int:
-        """Return the size of a small upload, or that of two whole parts and a rest."""
-        return 2 * self.part_size(backend) + SPARE_BYTES if large else SIZE
-
-    def make_upload(self, backend: Backend, size: int, *, large: bool = False, **changes: Any) -> Upload:
-        """Return a new upload of `size` bytes. `large`: with the storage's strategy for large files."""
-        path = {"prefix": backend.prefix, "owner": str(backend.config.manager_id)}
-        return new_upload(size, plan=self._plan(backend, size, large=large), **{**path, **changes})
-
     def _plan(self, backend: Backend, size: int, *, large: bool) -> PartPlan:
         strategy = backend.capabilities.large_strategy if large else Strategy.SINGLE
         part_size = self.part_size(backend) if strategy is Strategy.PARTS else size
         return PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size))
 
     def begin(self, backend: Backend, size: int = 0, *, large: bool = False, **changes: Any) -> Upload:
-        """Return an upload that the storage has begun, by default of `self.size`."""
-        upload = self.make_upload(backend, size or self.size(backend, large=large), large=large, **changes)
+        """Return an upload that the storage has begun: by default small, or of two whole parts and a rest.
+
+        `large`: with the storage's strategy for large files.
+        """
+        size = size or (2 * self.part_size(backend) + SPARE_BYTES if large else SIZE)
+        plan, owner = self._plan(backend, size, large=large), str(backend.config.manager_id)
+        upload = new_upload(size, plan=plan, prefix=backend.prefix, owner=owner, **changes)
         return replace(upload, begun=backend.begin(upload, origin=ORIGIN))
 
     # Sending
@@ -186,18 +182,17 @@ class ContractCase:
         assert grant["file"] == str(upload.file_id), "instructions() must sign the file_id of the upload."
         return Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
 
-    def send_slice(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
+    def send_slice(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> None:
         """Send the slice of `data`, the whole file, that a request is for."""
         part = request.slice
         sent = self.send(backend, upload, request, data[part.offset : part.offset + part.length])
         assert sent.status in request.success_status, "The storage rejected a request that instructions() signed."
-        return sent
 
-    def send_all(self, backend: Backend, upload: Upload, data: bytes) -> Sent:
-        """Send all missing slices. Return the result of the last request."""
-        sent = [self.send_slice(backend, upload, request, data) for request in self.requests(backend, upload)]
+    def send_all(self, backend: Backend, upload: Upload, data: bytes) -> None:
+        """Send all missing slices."""
+        for request in self.requests(backend, upload):
+            self.send_slice(backend, upload, request, data)
         assert backend.missing(upload) == [], "missing() must be empty after all slices were sent."
-        return sent[-1]
 
     # Publishing
 

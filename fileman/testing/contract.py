@@ -15,8 +15,7 @@ from fileman.testing.case import Reduction
 from fileman.testing.configuration import ConfigurationCases
 from fileman.testing.objects import ObjectCases
 from fileman.testing.publishing import PublishingCases
-from fileman.testing.server_uploads import ServerUploadCases
-from fileman.testing.uploads import UploadCases
+from fileman.testing.uploads import ServerUploadCases, UploadCases
 
 __all__ = ["BackendContract", "Reduction"]
 

@@ -17,7 +17,7 @@ from fileman.backends import get_backend
 from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Slice
-from fileman.caller import Caller
+from fileman.caller import ANONYMOUS, Caller
 from fileman.errors import StorageUnavailable, UploadInProgress
 from fileman.models import File, FileManager
 from fileman.uploads import transitions
@@ -50,8 +50,9 @@ def sweep(*, now: datetime | None = None) -> int:
 
 def _sweep_manager(manager: FileManager, now: datetime, on_completed: Callable[[File], None]) -> Task:
     for file in _claim(manager, now):
-        caller = Caller(user=file.uploaded_by)
-        if UploadState.from_file(file).needs_begin or not _may_continue(caller, file):
+        caller = Caller(user=file.uploaded_by) if file.uploaded_by else ANONYMOUS
+        may_continue = caller.is_signed_in and access.policy().may_continue(caller, file)
+        if UploadState.from_file(file).needs_begin or not may_continue:
             continue
         missing: list[Slice] | Exception = yield partial(_find_missing, file, now)
         if isinstance(missing, StorageUnavailable):
@@ -70,10 +71,6 @@ def _claim(manager: FileManager, now: datetime) -> list[File]:
             file.look_at = now + max(FIRST_LOOK, now - file.created)
         File.objects.bulk_update(files, ["look_at"])
     return files
-
-
-def _may_continue(caller: Caller, file: File) -> bool:
-    return file.uploaded_by is not None and caller.is_signed_in and access.policy().may_continue(caller, file)
 
 
 def _find_missing(file: File, now: datetime) -> list[Slice] | Exception:

@@ -119,9 +119,7 @@ class Attempt:
 
     def _verify(self, stored: StoredObject) -> Verified:
         stored = self._add_written_checksums(stored)
-        return verification.verify(
-            self.file, self.upload, stored, self.claims, backend=self.backend, progress=self.progress
-        )
+        return verification.verify(self.file, self.upload, stored, self.claims, progress=self.progress)
 
     def _verify_earlier_try(self) -> Verified | None:
         """Return the facts of an object that an earlier attempt has published after all, without knowing it.

@@ -47,14 +47,12 @@ _HashKey = tuple[str, str, frozenset[str]]
 _partial_hashes: dict[_HashKey, _PartialHash] = {}
 
 
-def verify(
-    file: File, upload: Upload, stored: StoredObject, claims: Claims, *, backend: Backend, progress: Progress
-) -> Verified:
+def verify(file: File, upload: Upload, stored: StoredObject, claims: Claims, *, progress: Progress) -> Verified:
     """Return the verified facts. Raises the MismatchError of the first difference, ObjectChanged if it was swapped.
 
     What one call has established is in `progress`, also if it breaks off, and the next call does not repeat it.
     """
-    stored = progress.examine(stored)
+    backend, stored = get_backend(file.file_manager), progress.examine(stored)
     _check_size(upload, stored, claims)
     _check_form(file, upload, stored)
     checksum = _check_checksums(upload, stored, claims, backend=backend, progress=progress)
