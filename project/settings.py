@@ -14,7 +14,7 @@ STORAGE_ORIGINS    comma-separated origins of the storages that the project's ow
 PUBLIC_URL         base of absolute URLs if it is not the request's host
 TRUSTED_ENDPOINTS  comma-separated hosts or origins of storages in private networks: https://minio.internal:9000,...
 CREDENTIALS_FOLDERS  comma-separated folders with key files that GCS file managers may name
-FILEMAN_SETTINGS   more keys of FILEMAN_SETTINGS as JSON, durations in seconds: {"USER_QUOTA_BYTES": 1000000, "LEASE": 90}
+FILEMAN_SETTINGS   more keys of FILEMAN_SETTINGS as JSON, durations in seconds: {"USER_QUOTA_BYTES": 1000, "LEASE": 90}
 KMS_KEY_ID         for S3 file managers that use aws:kms encryption without a key of their own
 HSTS_SECONDS       for this host; default one year, 0 under DEBUG. HSTS_INCLUDE_SUBDOMAINS and HSTS_PRELOAD: default 0
 LOG_LEVEL          of the logger "fileman"; default INFO
