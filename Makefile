@@ -71,15 +71,17 @@ clean:
 	rm -rf frontend_examples/node_modules frontend_examples/*/node_modules frontend_examples/*/dist tests/servers/node_modules
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fileman needs Python 3.11 or newer")'
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fileman needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv .venv
 
 .venv/.installed-project: requirements.lock | .venv/bin/python
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Installing the Python packages of the project: 190 MB, about 30 seconds."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock | .venv/bin/python
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Installing the Python packages of the tests and checks: 700 MB, about a minute."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/.installed-project
 
 ifeq ($(NODE_OK),true)
@@ -90,5 +92,6 @@ frontends:
 endif
 
 frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
-	cd frontend_examples && npm ci --silent && npm run --silent build
+	@echo "Installing and building GraphiQL and the examples: 320 MB, about 30 seconds."
+	@cd frontend_examples && npm ci --silent && npm run --silent build >/dev/null
 	@touch $@
