@@ -35,6 +35,8 @@ class FilemanSettings:
     """The same for signed download URLs. Clients may ask for less, not for more."""
     RECHECK_DOWNLOADS: bool = False
     """True: downloads through this server need a file that its reader may still see, not only a valid URL."""
+    SENDFILE: Literal["", "X-Accel-Redirect", "X-Sendfile"] = ""
+    """Header by which the proxy sends downloads from the local disk. See docs/backends/filesystem.md."""
     INLINE_TYPES: Sequence[str] = ()
     """Types that browsers may show on request, besides raster images: INLINE_CHOICES or some of them."""
     CLEANUP_EXPIRED_UPLOADS: bool = True

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -44,8 +45,8 @@ _STATUS = {
     ErrorCode.STORAGE_MISCONFIGURED: 503,
 }
 _ONE_RANGE = re.compile(r"(?i)bytes=([0-9]{0,100})-([0-9]{0,100})")
+_SENDFILE_PREFIX = {"X-Accel-Redirect": "/fileman-files", "X-Sendfile": ""}
 _SAFE_HEADERS = {
-    "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -116,8 +117,11 @@ class ContentView(View):
             if conf.settings().RECHECK_DOWNLOADS and grant["viewer"] is not None:
                 files.require_visible(manager_id=manager.pk, path=grant["path"], viewer=grant["viewer"])
             backend = get_backend(manager)
-            stored = backend.stat(grant["path"])
-            return self._serve(request, grant, stored, backend)
+            stored, header = backend.stat(grant["path"]), conf.settings().SENDFILE
+            if not header or not backend.local_root:
+                return self._serve(request, grant, stored, backend)
+            path = f"{_SENDFILE_PREFIX[header]}{backend.local_root}/{stored.path}"
+            return _protect(HttpResponse(headers={header: quote(path)}), grant)
         except errors.FileMissing:
             return _error(errors.NotFound())
         except FilemanError as error:
@@ -140,17 +144,22 @@ class ContentView(View):
         chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
         body = chunks if request.method == "GET" else ()
         stream = _one_by_one(body) if isinstance(request, ASGIRequest) else body
-        response = StreamingHttpResponse(stream, status=206 if part else 200, content_type=grant["type"])
-        disposition = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
-        own = {"Content-Length": str(length), "Content-Disposition": disposition}
-        for name, value in {**_SAFE_HEADERS, **validators, **own}.items():
-            response[name] = value
-        if grant["as"] == "inline":  # players need its origin to load its own bytes; nothing runs there
-            response["Content-Security-Policy"] = _SHOWN_POLICY
-            response.xframe_options_exempt = True  # type: ignore[attr-defined]  # XFrameOptionsMiddleware reads it
+        headers = {**validators, "Accept-Ranges": "bytes", "Content-Length": str(length)}
         if part:
-            response["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
-        return response
+            headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
+        return _protect(StreamingHttpResponse(stream, status=206 if part else 200, headers=headers), grant)
+
+
+def _protect(response: HttpResponseBase, grant: dict[str, Any]) -> HttpResponseBase:
+    """Add the headers that make a response with the bytes safe in a browser."""
+    response["Content-Type"] = grant["type"]
+    response["Content-Disposition"] = ServeAs(disposition=grant["as"], filename=grant["name"]).content_disposition
+    for name, value in _SAFE_HEADERS.items():
+        response[name] = value
+    if grant["as"] == "inline":  # players need its origin to load its own bytes; nothing runs there
+        response["Content-Security-Policy"] = _SHOWN_POLICY
+        response.xframe_options_exempt = True  # type: ignore[attr-defined]  # XFrameOptionsMiddleware reads it
+    return response
 
 
 async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:

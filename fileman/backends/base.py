@@ -39,6 +39,8 @@ class Backend(ABC):
     """An instance of `settings_class`; a subclass annotates it with its own class."""
     capabilities: Capabilities
     """The limits and abilities of the storage. An instance may narrow them by its configuration."""
+    local_root = ""
+    """The folder of this server that has each object as a plain file at its path, if there is one."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Guard the public methods that the class defines, or takes from a class that is no backend."""

@@ -6,12 +6,14 @@ import http.client
 import os
 import socket
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from unittest.mock import patch
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -19,18 +21,21 @@ from django.test import override_settings
 from django.utils import timezone
 
 from fileman import tokens
-from fileman.models import File
+from fileman.backends import get_backend
+from fileman.backends.filesystem.backend import FilesystemBackend
+from fileman.models import File, FileManager
 from tests.backends.filesystem.folder import failing
-from tests.flows.conftest import storage_of
+from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Json, Site, content, fetch, sha256
-from tests.flows.storages import MIB, Storage
+from tests.flows.storages import MIB, Storage, file_storage
+from tests.servers import ServerMissing, nginx
+from tests.servers.fixtures import give_up
 
 DATA = bytes(range(100))
 CHUNKED = b"64\r\n" + DATA + b"\r\n0\r\n\r\n"
 OUTSIDE = ("bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 40 + "-")
 SEVERAL_OR_NONSENSE = ("bytes=0-1,5-6", "bytes=5-2", "bytes=-", "bytes=a-b", "bits=0-1", "bytes=--5")
 HARMLESS = {
-    "Accept-Ranges": "bytes",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Referrer-Policy": "no-referrer",
@@ -189,6 +194,51 @@ def shown(local: Storage, site: Site) -> Json:
     return file
 
 
+@pytest.fixture(params=["this server", "nginx"])
+def served(
+    request: pytest.FixtureRequest, shown: Json, local: Storage, site: Site, configure: Configure
+) -> Iterator[Json]:
+    """The same file, whoever sends its bytes."""
+    if request.param == "this server":
+        yield shown
+        return
+    configure(SENDFILE="X-Accel-Redirect")
+    with nginx_before(site, local.manager) as url:
+        yield {**shown, "downloadUrl": shown["downloadUrl"].replace(site.url, url)}
+
+
+@contextmanager
+def nginx_before(site: Site, manager: FileManager) -> Iterator[str]:
+    """Yield the URL of an nginx that sends the files of a manager, or skip the test."""
+    with ExitStack() as stack:
+        try:
+            upstream = int(site.url.rpartition(":")[2])
+            port = stack.enter_context(nginx.serve(upstream, base_path=manager.settings["base_path"]))
+        except ServerMissing as missing:
+            give_up(str(missing))
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_nginx_sends_exactly_the_checked_file(site: Site, tmp_path: Path, configure: Configure) -> None:
+    """Whatever characters its path has, without following a link, and only if our view says so."""
+    folder, name = tmp_path / "ü %41 +#;&", "uploads/%2e%2e ö+#;&'.txt"
+    manager = file_storage(folder).manager
+    (folder / name).write_bytes(DATA)
+    configure(SENDFILE="X-Accel-Redirect")
+    with nginx_before(site, manager) as url:
+        signed = get_backend(manager).get_url(name)
+        sent = fetch(f"{url}{signed}").content
+        unsigned = fetch(f"{url}/fileman-files{quote(f'{folder}/{name}')}").status_code
+        checked = get_backend(manager).stat(name)
+        (folder / name).unlink()
+        (folder / name).symlink_to(__file__)
+        linked = fetch(f"{url}{signed}").status_code
+        with patch.object(FilesystemBackend, "stat", return_value=checked):  # replaced after the check
+            replaced = fetch(f"{url}{signed}").status_code
+
+    assert (sent, unsigned, linked, replaced) == (DATA, 404, 503, 403)
+
+
 class TestContent:
     """GET /fileman/content/<signed>."""
 
@@ -212,9 +262,9 @@ class TestContent:
         assert (answer.status_code, answer.headers.get("Content-Range"), answer.content) == (status, said, content)
         assert answer.headers["Content-Length"] == str(len(content))
 
-    def test_an_interrupted_download_goes_on_only_with_the_same_object(self, shown: Json) -> None:
+    def test_an_interrupted_download_goes_on_only_with_the_same_object(self, served: Json) -> None:
         """RFC 9110, section 13: validators, and what each condition does with them."""
-        whole = fetch(shown["downloadUrl"]).headers
+        whole = fetch(served["downloadUrl"]).headers
         etag, modified = whole["ETag"], whole["Last-Modified"]
         cases = [
             ({"If-Range": etag, "Range": "bytes=5-"}, 206, DATA[5:]),
@@ -227,14 +277,15 @@ class TestContent:
             ({"If-Match": '"other"'}, 412, b""),
             ({"If-Unmodified-Since": "Fri, 01 Jan 1971 00:00:00 GMT"}, 412, b""),
         ]
-        answers = [fetch(shown["downloadUrl"], **headers) for headers, _, _ in cases]
+        answers = [fetch(served["downloadUrl"], **headers) for headers, _, _ in cases]
 
-        assert [(answer.status_code, answer.content) for answer in answers] == [case[1:] for case in cases]
+        seen = [(answer.status_code, answer.content if answer.ok else b"") for answer in answers]
+        assert seen == [case[1:] for case in cases]
         assert {answer.headers["ETag"] for answer in answers if answer.status_code != 412} == {etag}
 
-    def test_the_answer_can_do_no_harm_in_a_browser(self, shown: Json) -> None:
-        answers = [fetch(shown["downloadUrl"]), fetch(shown["downloadUrl"], Range="bytes=0-1")]
-        answers.append(requests.head(shown["downloadUrl"], timeout=30))
+    def test_the_answer_can_do_no_harm_in_a_browser(self, served: Json) -> None:
+        answers = [fetch(served["downloadUrl"]), fetch(served["downloadUrl"], Range="bytes=0-1")]
+        answers.append(requests.head(served["downloadUrl"], timeout=30))
 
         for answer in answers:
             assert {name: answer.headers[name] for name in HARMLESS} == HARMLESS
@@ -242,6 +293,7 @@ class TestContent:
             assert "Set-Cookie" not in answer.headers
             assert answer.headers["Content-Disposition"] == 'attachment; filename="notes.txt"'
         assert (answers[2].status_code, answers[2].content, answers[2].headers["Content-Length"]) == (200, b"", "100")
+        assert answers[2].headers["Accept-Ranges"] == "bytes"
 
     def test_an_address_that_was_edited_or_has_expired_or_is_for_uploads_is_refused(self, shown: Json) -> None:
         base, _, signed = shown["downloadUrl"].rpartition("/")

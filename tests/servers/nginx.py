@@ -19,10 +19,11 @@ http {{
 
 
 @contextmanager
-def serve(upstream: int) -> Iterator[int]:
-    """Yield the port of a proxy in front of a loopback port."""
+def serve(upstream: int, *, base_path: object = "/nowhere") -> Iterator[int]:
+    """Yield the port of a proxy in front of a loopback port. `base_path`: of the files that nginx sends itself."""
     program, port = from_system("nginx", debian_package="nginx"), free_port()
     site = (REPOSITORY / "docs" / "deployment" / "nginx.conf").read_text()
+    site = site.replace("/srv/fileman/var/uploads/", f"{base_path}/")
     for shipped, ours in (
         ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),

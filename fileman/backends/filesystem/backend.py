@@ -71,6 +71,7 @@ class FilesystemBackend(Backend):
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self._tree = Tree(self.settings)
+        self.local_root = self.settings.root
 
     # Configuration
 
