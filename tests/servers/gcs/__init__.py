@@ -8,8 +8,8 @@ checks nothing.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -18,14 +18,14 @@ from google.oauth2 import service_account
 
 from tests.servers.availability import from_servers_environment
 from tests.servers.gcs.front import Front
-from tests.servers.gcs.http import Listener
+from tests.servers.gcs.http import to_answer, to_request
 from tests.servers.gcs.signing import TOKEN_PATH
 from tests.servers.gcs.store import Store
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
+from tests.servers.proxy import answering
 
 PROJECT = "fileman-tests"
 EMAIL = f"uploader@{PROJECT}.iam.gserviceaccount.com"
-_STOP_POLL_SECONDS = 0.02
 _FRONTS: dict[str, Front] = {}
 """Endpoint -> the front that runs there, in a thread of this process."""
 
@@ -73,26 +73,16 @@ class GcsServer(GoogleServer):
 def serve() -> Iterator[GcsServer]:
     """Run the stand-in on a free port, empty; each call generates its own account."""
     key = new_key()
-    with Listener() as listener:
-        host = f"{LOOPBACK}:{listener.server_address[1]}"
-        front = Front(Store(host), client_email=EMAIL, public_key=key.public_key())
-        listener.serve_request = front.respond
-        thread = Thread(target=listener.serve_forever, args=[_STOP_POLL_SECONDS], name="gcs", daemon=True)
-        thread.start()
-        server = GcsServer(
+    with answering(lambda exchange: to_answer(front.respond(to_request(exchange)))) as listener:
+        front = Front(Store(urlsplit(listener.url).netloc), client_email=EMAIL, public_key=key.public_key())
+        _FRONTS[listener.url] = front
+        yield GcsServer(
             name="gcs",
-            endpoint=f"http://{host}",
+            endpoint=listener.url,
             project_id=PROJECT,
-            service_account_info=account_info(key, f"http://{host}{TOKEN_PATH}"),
+            service_account_info=account_info(key, f"{listener.url}{TOKEN_PATH}"),
             client_email=EMAIL,
         )
-        _FRONTS[server.endpoint] = front
-        try:
-            yield server
-        finally:
-            del _FRONTS[server.endpoint]
-            listener.shutdown()
-            thread.join()
 
 
 @contextmanager

@@ -1,18 +1,13 @@
-"""HTTP/1.1 on loopback, one thread a connection: requests and responses."""
+"""Requests and responses, and how they come and go over HTTP."""
 
 import json
-import socket
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-_IDLE_SECONDS = 60
-_STATUS_PHRASES = {308: "Resume Incomplete", 499: "Client Closed Request"}
+from tests.servers.proxy import Answer, Exchange
 
 Resource: TypeAlias = dict[str, Any]
 """JSON of an object or a bucket."""
@@ -66,44 +61,15 @@ def json_response(value: Resource, *, status: int = 200) -> Response:
     return Response(status=status, headers=headers, body=json.dumps(value).encode())
 
 
-class Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    serve_request: Callable[[Request], Response]
-    """Set by the starter once the port is known."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """A client that hangs up is no error of the server."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+def to_request(exchange: Exchange) -> Request:
+    handler = exchange._handler
+    path, _, query = handler.path.partition("?")
+    is_cut = len(exchange.body) < int(handler.headers.get("Content-Length", "0"))
+    return Request(
+        method=handler.command, path=path, query=query, headers=handler.headers, body=exchange.body, is_cut=is_cut
+    )
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = _IDLE_SECONDS
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Be silent."""
-
-    def _serve(self) -> None:
-        path, _, query = self.path.partition("?")
-        length = int(self.headers.get("Content-Length", "0"))
-        body = self.rfile.read(length)
-        is_cut = len(body) < length
-        self.close_connection |= is_cut
-        response = cast("Listener", self.server).serve_request(
-            Request(method=self.command, path=path, query=query, headers=self.headers, body=body, is_cut=is_cut)
-        )
-        self.send_response(response.status, _STATUS_PHRASES.get(response.status))
-        for name, value in response.headers.items():
-            self.send_header(name, value.encode().decode("latin-1"))
-        if response.status != 204:
-            self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        self.wfile.write(response.body)
-
-    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  http.server's names
+def to_answer(response: Response) -> Answer:
+    headers = ((name, value.encode().decode("latin-1")) for name, value in response.headers.items())
+    return Answer(status=response.status, headers=tuple(headers), body=response.body)
