@@ -10,9 +10,8 @@ from fileman.backends.filesystem.entries import MARKER
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.backends.s3.stores import new_store
-from tests.frontend.other_origin import DOCUMENTED_ORIGIN, documented_rules
 from tests.servers import AzureServer, S3Server
-from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket
+from tests.servers.buckets import DOCUMENTED_ORIGIN, Bucket, create_azure_container, create_gcs_bucket, documented_rules
 from tests.servers.gcs import GoogleServer
 
 MIB = 1024**2
@@ -84,13 +83,11 @@ def s3_storage(server: S3Server, *, direct: bool = True, origin: str = DOCUMENTE
 
 
 def azure_storage(server: AzureServer, *, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
-    rules = documented_rules("azure", origin)["cors"]["corsRules"]
-    return _cloud_storage(create_azure_container(server, uuid4().hex, rules), settings)
+    return _cloud_storage(create_azure_container(server, uuid4().hex, origin), settings)
 
 
 def gcs_storage(server: GoogleServer, *, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
-    rules = documented_rules("gcs", origin)
-    return _cloud_storage(create_gcs_bucket(server, f"bucket-{uuid4().hex}", rules), settings)
+    return _cloud_storage(create_gcs_bucket(server, f"bucket-{uuid4().hex}", origin), settings)
 
 
 def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:

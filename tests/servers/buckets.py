@@ -1,6 +1,8 @@
 """New buckets on the servers, each with what a file manager needs to use it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,11 +11,11 @@ import boto3
 from azure.storage.blob import BlobServiceClient, CorsRule
 from botocore.config import Config
 
+from tests.servers.availability import REPOSITORY
 from tests.servers.endpoints import AzureServer, S3Server
 from tests.servers.gcs import GoogleServer
 
-# CORS rules, as the documentation of each storage writes them in JSON.
-Rules = Sequence[Mapping[str, Any]]
+DOCUMENTED_ORIGIN = "https://app.example.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,15 @@ class Bucket:
     """Returns the names of all objects, sorted; on Azure also of those that are not committed."""
 
 
+def documented_rules(backend: str, origin: str) -> Any:
+    """Return the JSON below the heading CORS of the backend's page, with our origin for the example's."""
+    text = (REPOSITORY / "docs" / "backends" / f"{backend}.md").read_text().partition("\n## CORS\n")[2]
+    found = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    assert DOCUMENTED_ORIGIN in found[1]
+    return json.loads(found[1].replace(DOCUMENTED_ORIGIN, origin))
+
+
 @cache
 def client_of(server: S3Server) -> Any:
     return boto3.client(
@@ -41,11 +52,11 @@ def client_of(server: S3Server) -> Any:
     )
 
 
-def create_s3_bucket(server: S3Server, name: str, cors: Rules) -> Bucket:
+def create_s3_bucket(server: S3Server, name: str, origin: str) -> Bucket:
     keys = {"access_key_id": server.access_key_id, "secret_access_key": server.secret_access_key}
     client = client_of(server)
     client.create_bucket(Bucket=name)
-    client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": cors})
+    client.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": documented_rules("s3", origin)})
     return Bucket(
         backend_type="s3",
         backend_url=f"s3://{name}/",
@@ -55,12 +66,12 @@ def create_s3_bucket(server: S3Server, name: str, cors: Rules) -> Bucket:
     )
 
 
-def create_azure_container(server: AzureServer, name: str, cors: Rules = ()) -> Bucket:
-    """The CORS rules are those of the whole service; none leaves them as they are."""
+def create_azure_container(server: AzureServer, name: str, origin: str) -> Bucket:
+    """The CORS rules are those of the whole service."""
     service = BlobServiceClient.from_connection_string(server.connection_string)
     container = service.create_container(name)
-    if cors:
-        service.set_service_properties(cors=[build_azure_rule(rule) for rule in cors])
+    rules = documented_rules("azure", origin)["cors"]["corsRules"]
+    service.set_service_properties(cors=[build_azure_rule(rule) for rule in rules])
     return Bucket(
         backend_type="azure",
         backend_url=f"azure://{name}/",
@@ -80,10 +91,10 @@ def build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
     )
 
 
-def create_gcs_bucket(server: GoogleServer, name: str, cors: Rules = ()) -> Bucket:
+def create_gcs_bucket(server: GoogleServer, name: str, origin: str) -> Bucket:
     client = server.client()
     bucket = client.create_bucket(name)
-    bucket.cors = list(cors)
+    bucket.cors = documented_rules("gcs", origin)
     bucket.patch()
     return Bucket(
         backend_type="gcs",

@@ -30,34 +30,20 @@ POLL_SECONDS = 0.2
 
 @contextmanager
 def _s3(origin: str) -> Iterator[Bucket]:
-    rule = {"AllowedOrigins": [origin], "AllowedMethods": ["GET", "POST", "PUT"], "AllowedHeaders": ["content-type"]}
     with s3.moto() as server:
-        yield create_s3_bucket(server, NAME, [rule])
+        yield create_s3_bucket(server, NAME, origin)
 
 
 @contextmanager
 def _azure(origin: str) -> Iterator[Bucket]:
-    rule = {
-        "allowedOrigins": [origin],
-        "allowedMethods": ["GET", "PUT"],
-        "allowedHeaders": ["content-type", "x-ms-*"],
-        "exposedHeaders": [],
-        "maxAgeInSeconds": 600,
-    }
     with azurite.serve() as server:
-        yield create_azure_container(server, NAME, [rule])
+        yield create_azure_container(server, NAME, origin)
 
 
 @contextmanager
 def _gcs(origin: str) -> Iterator[Bucket]:
-    rule = {
-        "origin": [origin],
-        "method": ["GET", "PUT"],
-        "responseHeader": ["Content-Type", "Range", "x-goog-content-length-range", "x-goog-hash"],
-        "maxAgeSeconds": 600,
-    }
     with gcs.serve() as server:
-        yield create_gcs_bucket(server, NAME, [rule])
+        yield create_gcs_bucket(server, NAME, origin)
 
 
 StartStorage = Callable[[str], AbstractContextManager[Bucket]]
