@@ -19,9 +19,7 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "gcs": {"bucket_name": "my-bucket"},
 }
 ENDPOINT = {"s3": "endpoint_url", "azure": "endpoint", "gcs": "endpoint"}
-ENDPOINT_SHAPE = {
-    vendor: f'{name} must look like "https://host" or "https://host:port".' for vendor, name in ENDPOINT.items()
-}
+ENDPOINT_SHAPE = 'must look like "https://host" or "https://host:port".'
 Rules = Mapping[str, Sequence[tuple[Mapping[str, Any], str]]]
 UrlRules = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -92,7 +90,7 @@ SETTINGS: Rules = {
         ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
         ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
         ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
-        ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, ENDPOINT_SHAPE["azure"]),
+        ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, f"endpoint {ENDPOINT_SHAPE}"),
         ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
         *[({"connection_string": f"{more}SharedAccessSignature=sig=canary"}, AZURE_SAS) for more in ("", AZURE_PLACE)],
         ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS),

@@ -47,14 +47,26 @@ NOT_PLAIN = [
 ]  # fmt: skip
 
 
+MALFORMED_URLS = [
+    "host.example.com", "ftp://host", "file:///etc/passwd", "https://", "https://[", "https://user@host",
+    "https://user:canary@host", "https://host?x=canary", "https://host:port", "https://host:0", "https://host#a",
+    "https://host/../a",
+]  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def _nothing_trusted() -> Iterator[None]:
     with configured(TRUSTED_ENDPOINTS=(), ALLOW_INSECURE_ENDPOINTS=False):
         yield
 
 
-def settings_for(vendor: str, endpoint: str) -> dict[str, Any]:
-    return {ENDPOINT[vendor]: endpoint, **(S3_KEYS if vendor == "s3" else {})}
+# Of each type the setting that names the storage, and the one for what clients are sent to.
+BOTH = [(vendor, name) for vendor in ENDPOINT for name in (ENDPOINT[vendor], "public_endpoint_url")]
+each_setting = pytest.mark.parametrize(("vendor", "name"), BOTH)
+
+
+def settings_for(vendor: str, endpoint: str, name: str = "") -> dict[str, Any]:
+    return {name or ENDPOINT[vendor]: endpoint, **(S3_KEYS if vendor == "s3" else {})}
 
 
 def not_public(name: str, origin: str) -> str:
@@ -63,25 +75,28 @@ def not_public(name: str, origin: str) -> str:
 
 
 class TestWhatMayBeNamed:
-    @pytest.mark.parametrize("vendor", ENDPOINT)
+    @each_setting
     @pytest.mark.parametrize("scheme", ["https", "http"])
     def test_an_address_that_is_not_public_is_refused_with_the_line_that_allows_it(
-        self, scheme: str, vendor: str
+        self, scheme: str, vendor: str, name: str
     ) -> None:
         urls = [f"{scheme}://{host}:9000" for host in NOT_PUBLIC]
-        refused = {url: [not_public(ENDPOINT[vendor], url.lower())] for url in urls}
+        refused = {url: [not_public(name, url.lower())] for url in urls}
 
-        assert {url: problems(vendor, settings_for(vendor, url)) for url in urls} == refused
+        assert {url: problems(vendor, settings_for(vendor, url, name)) for url in urls} == refused
         with configured(TRUSTED_ENDPOINTS=[url.lower() for url in urls]):
-            assert [url for url in urls if problems(vendor, settings_for(vendor, url))] == []
+            assert [url for url in urls if problems(vendor, settings_for(vendor, url, name))] == []
 
-    @pytest.mark.parametrize("vendor", ENDPOINT)
+    @each_setting
     @pytest.mark.parametrize("debug", [False, True])
-    def test_an_unusual_spelling_of_a_host_is_refused(self, debug: bool, vendor: str) -> None:
+    def test_a_malformed_url_or_an_unusual_spelling_of_a_host_is_refused(
+        self, debug: bool, vendor: str, name: str
+    ) -> None:
+        urls = [*MALFORMED_URLS, *(f"https://{host}" for host in NOT_PLAIN)]
         with override_settings(DEBUG=debug):
-            found = {host: problems(vendor, settings_for(vendor, f"https://{host}")) for host in NOT_PLAIN}
+            found = {url: problems(vendor, settings_for(vendor, url, name))[0] for url in urls}
 
-        assert found == {host: [ENDPOINT_SHAPE[vendor]] for host in NOT_PLAIN}
+        assert found == dict.fromkeys(urls, f"{name} {ENDPOINT_SHAPE}")
 
     def test_public_hosts_are_accepted(self) -> None:
         """The last one is a public address behind NAT64"""
@@ -90,10 +105,12 @@ class TestWhatMayBeNamed:
         assert [host for host in hosts if problems("s3", settings_for("s3", f"https://{host}"))] == []
 
     @override_settings(DEBUG=True)
-    def test_under_debug_this_machine_is_reachable_and_nothing_else(self) -> None:
+    @pytest.mark.parametrize("name", ["endpoint_url", "public_endpoint_url"])
+    def test_under_debug_this_machine_is_reachable_and_nothing_else(self, name: str) -> None:
         allowed = ["127.0.0.1", "localhost", "LOCALHOST", "sub.localhost", "[::1]"]
+        given = {host: settings_for("s3", f"https://{host}", name) for host in NOT_PUBLIC}
 
-        assert [host for host in NOT_PUBLIC if not problems("s3", settings_for("s3", f"https://{host}"))] == allowed
+        assert [host for host, settings in given.items() if not problems("s3", settings)] == allowed
 
     @pytest.mark.parametrize(
         ("entry", "trusted"),
