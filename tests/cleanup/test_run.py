@@ -110,33 +110,19 @@ def test_an_attempt_that_is_alive_is_left_alone(user: User, manager: FileManager
         assert cleanup.run(AT_ONCE, now=late + timedelta(seconds=60)).expired == 1
 
 
-def test_a_lapsed_upload_leaves_nothing_behind(user: User, manager: FileManager) -> None:
-    """Row, object, queue and reservation."""
-    send(start(user))
-    assert stored_paths(manager) != []
-    cleanup.run(AT_ONCE, now=DEADLINE + SWEEP_GRACE + MICROSECOND)
-    assert (statuses(), stored_paths(manager)) == (["expired"], [])
-    assert StorageUsage.objects.get().bytes == 0
-    cleanup.run(AT_ONCE, now=LONG_AFTER)
-    assert (File.objects.count(), StorageDeletion.objects.count()) == (0, 0)
-
-
 @pytest.mark.parametrize("status", cleanup.CLEANABLE)
 def test_only_the_named_status_is_touched(user: User, manager: FileManager, status: cleanup.CleanableStatus) -> None:
+    """And a completed file never."""
     made = one_of_each(user)
     report = run(now=LONG_AFTER, statuses=[status])
     assert report.by_status == {status: 1}
     others = {name: file for name, file in made.items() if name != status}
     for name, file in others.items():
         assert File.objects.get(pk=file.pk).upload_status == name
-
-
-def test_completed_files_are_never_touched(user: User, manager: FileManager) -> None:
-    file = upload(user)
-    for statuses_ in (cleanup.CLEANABLE, *[[status] for status in cleanup.CLEANABLE]):
-        run(now=NOW + 10_000 * DAY, older_than=timedelta(0), statuses=statuses_)
-    assert File.objects.get(pk=file.pk).upload_status == "completed"
-    assert stored_paths(manager) == [file.file_path]
+    for later in (10_000, 10_001):
+        run(now=NOW + later * DAY, older_than=timedelta(0))
+    assert File.objects.get() == made["completed"]
+    assert stored_paths(manager) == [made["completed"].file_path]
 
 
 def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:

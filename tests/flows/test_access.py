@@ -333,19 +333,6 @@ def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manage
     assert nobody.client.get("/" + seen["permalink"].split("/", 3)[3]).status_code == 404
 
 
-def test_a_public_file_at_initiate_needs_the_permission(api: Api, user: User, manager: FileManager) -> None:
-    declared = {"filename": "a.txt", "size": 1, "isPublic": True}
-
-    payload = api.initiate(declared)
-
-    assert [(e["code"], e["field"]) for e in payload["files"][0]["errors"]] == [
-        ("PERMISSION_DENIED", ["files", "0", "isPublic"])
-    ]
-    assert not File.objects.exists()
-    grant(user, "publish_file")
-    assert api.initiate(declared)["files"][0]["file"]["isPublic"] is True
-
-
 @pytest.mark.parametrize("is_rechecked", [False, True])
 @pytest.mark.parametrize("happened", ["nothing", "left the group", "deactivated", "withdrawn", "row deleted"])
 def test_a_download_url_and_what_has_happened_since(

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from fileman import files
 from fileman.models import File, StorageUsage
 from tests.flows.conftest import Configure
-from tests.flows.http_client import Json, Site, content, counted_bodies, fetch, send, send_all, sha256, slice_of
+from tests.flows.http_client import Json, Site, content, counted_bodies, fetch, send_all, sha256
 from tests.flows.storages import MIB, Storage
 
 PDF = b"%PDF-1.7\n"
@@ -74,42 +74,6 @@ def _check_reply(file: Json, initiated: Json, data: bytes) -> None:
     assert file["metadata"] == {"source": "web", "ok": True}
     assert datetime.fromisoformat(file["created"]).tzinfo is not None
     assert file["expiresAt"] is None
-
-
-@in_one_or_many
-def test_an_aborted_upload_leaves_nothing_behind(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
-    """What was sent before the abort is gone, begun multipart uploads too."""
-    ticket = _start(site, data)
-    first = ticket["instructions"]["requests"][0]
-    assert send(first, slice_of(first, data)) in first["successStatus"]
-
-    payload = site.abort(ticket["uploadToken"])
-
-    assert (payload["success"], payload["file"]["uploadStatus"]) == (True, "ABORTED")
-    assert storage.everything() == []
-    assert StorageUsage.objects.get().bytes == 0
-    assert [e["code"] for e in site.finalize(ticket["uploadToken"])["errors"]] == ["UPLOAD_ABORTED"]
-    assert [e["code"] for e in site.refresh(uploadToken=ticket["uploadToken"])["errors"]] == ["UPLOAD_ABORTED"]
-
-
-@pytest.mark.parametrize("in_parts", [True], ids=["parts"])
-def test_parts_in_any_order_and_only_the_missing_again(
-    storage: Storage, site: Site, data: bytes, in_parts: bool
-) -> None:
-    ticket = _start(site, data)
-    token = ticket["uploadToken"]
-    asked = ticket["instructions"]["requests"]
-    assert send(asked[-1], slice_of(asked[-1], data)) in asked[-1]["successStatus"]
-
-    again = site.refresh(uploadToken=token)
-
-    assert again["success"]
-    missing = again["instructions"]["requests"] if again["instructions"] else []
-    assert [request["partNumber"] for request in missing] == [request["partNumber"] for request in asked[:-1]]
-    for request in reversed(missing):
-        assert send(request, slice_of(request, data)) in request["successStatus"]
-    assert site.refresh(uploadToken=token)["instructions"] is None
-    assert fetch(site.finalize(token)["file"]["downloadUrl"]).content == data
 
 
 @pytest.mark.parametrize("size", [300_000, 5 * MIB + 1000])

@@ -23,6 +23,7 @@ REFUSALS: list[tuple[str, str, Json, Json]] = [
     ("CONTENT_TYPE_MISMATCH", "contentType", {}, {"filename": "page.html", "contentType": "image/png"}),
     ("INVALID_CHECKSUM", "checksum", {}, {"checksum": "md5:123"}),
     ("INVALID_METADATA", "metadata", {}, {"metadata": {"k": "a\0"}}),
+    ("PERMISSION_DENIED", "isPublic", {}, {"isPublic": True}),
 ]
 
 

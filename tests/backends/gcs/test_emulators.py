@@ -10,17 +10,15 @@ import requests
 
 from fileman.backends.base import Backend
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.values import PartPlan, StoredObject, Upload
+from fileman.backends.values import PartPlan, Upload
 from fileman.errors import FileMissing
 from fileman.testing.contract import BackendContract, Reduction
 from tests.backends.uploads import BODY, ORIGIN, begun, find_problems, make_backend, send, upload_of, uploaded
 from tests.servers.gcs import GoogleServer, serve_emulator
 from tests.servers.process import LOOPBACK
-from tests.servers.proxy import Proxy, proxy_to
 from tests.uploads.driver import configured
 
 BUCKET = "shared-bucket"
-OTHER = BODY.swapcase()
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +40,9 @@ def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
         yield server
 
 
-def backend_of(server: GoogleServer, *, direct: bool = True, endpoint: str = "") -> GCSBackend:
-    keys = {"credentials": server.service_account_info, "endpoint": endpoint or server.endpoint}
-    return make_backend(GCSBackend, {"bucket_name": BUCKET, **keys}, f"gs://{BUCKET}/{uuid.uuid4()}/", direct=direct)
+def backend_of(server: GoogleServer) -> GCSBackend:
+    keys = {"credentials": server.service_account_info, "endpoint": server.endpoint}
+    return make_backend(GCSBackend, {"bucket_name": BUCKET, **keys}, f"gs://{BUCKET}/{uuid.uuid4()}/")
 
 
 def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
@@ -70,53 +68,8 @@ class TestContract(BackendContract):
         return super()._plan(backend, size, large=False)
 
 
-@pytest.fixture
-def proxy(server: GoogleServer) -> Iterator[Proxy]:
-    with proxy_to(server.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def backend(server: GoogleServer, proxy: Proxy) -> GCSBackend:
-    """A backend that reaches fake-gcs-server through the proxy."""
-    return backend_of(server, endpoint=proxy.url)
-
-
-@pytest.fixture
-def upload(proxy: Proxy, backend: GCSBackend) -> Upload:
-    return uploaded_past(proxy, backend, upload_for(backend))
-
-
-@pytest.fixture
-def verified(backend: GCSBackend, upload: Upload) -> StoredObject:
-    return backend.assemble(upload)
-
-
-def uploaded_past(proxy: Proxy, backend: GCSBackend, upload: Upload, body: bytes = BODY) -> Upload:
-    """Send the bytes past the proxy, because it serves signed URLs of its own address only."""
-    (request,) = backend.instructions(upload, list(upload.slices()))
-    url = request.url.replace(proxy.url, f"http://{proxy.upstream}")
-    assert send(request, body, url=url).status_code == 200
-    return upload
-
-
-def test_it_ignores_the_preconditions_of_a_copy(
-    proxy: Proxy, backend: GCSBackend, upload: Upload, verified: StoredObject
-) -> None:
-    """A rewrite to a path that is taken overwrites it: no path of ours is written twice for this reason."""
-    taken = backend.publish(upload, verified)
-    uploaded_past(proxy, backend, upload, OTHER)
-    source, target = (backend._client.bucket.blob(path).path for path in (upload.upload_path, upload.file_path))
-    pins = {"ifSourceGenerationMatch": "1", "ifGenerationMatch": "0"}
-
-    answer = requests.post(f"{proxy.url}/storage/v1{source}/rewriteTo{target}", params=pins, timeout=10)
-
-    assert answer.status_code == 200
-    assert backend.stat(upload.file_path).etag != taken.etag
-    assert b"".join(backend.read(upload.file_path)) == OTHER
-
-
-def test_a_session_that_is_sent_whole_is_finished(backend: GCSBackend) -> None:
+def test_a_session_that_is_sent_whole_is_finished(server: GoogleServer) -> None:
+    backend = backend_of(server)
     upload = begun(backend, upload_for(backend, session=True))
     (request,) = backend.instructions(upload, list(upload.slices()))
 
@@ -126,23 +79,14 @@ def test_a_session_that_is_sent_whole_is_finished(backend: GCSBackend) -> None:
     assert backend.publish(upload, backend.assemble(upload)).size == len(BODY)
 
 
-def test_a_session_does_not_survive_a_question(backend: GCSBackend) -> None:
+def test_a_session_does_not_survive_a_question(server: GoogleServer) -> None:
     """Asked for its offset, it becomes an object of the bytes that have arrived. The docs say so."""
+    backend = backend_of(server)
     upload = begun(backend, upload_for(backend, session=True))
 
     backend.missing(upload)
 
     assert backend.stat(upload.upload_path).size == 0
-
-
-def test_it_deletes_although_it_reads_no_batch(proxy: Proxy, backend: GCSBackend, upload: Upload) -> None:
-    """It answers the batches of Google's library with none of their parts, so objects are deleted one by one."""
-    other = uploaded_past(proxy, backend, upload_for(backend))
-
-    assert backend.delete([upload.upload_path, "absent", other.upload_path]) == []
-
-    assert list(backend.list_objects(backend.prefix)) == []
-    assert [seen.method for seen in proxy.seen if seen.method == "DELETE"] == ["DELETE"] * 3
 
 
 # gcp-storage-emulator without our front

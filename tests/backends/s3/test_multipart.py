@@ -32,8 +32,7 @@ def send_parts(backend: Backend, upload: Upload, *numbers: int) -> None:
 
 
 @everywhere
-def test_a_part_of_another_size_counts_as_missing(store: Store) -> None:
-    backend = store.backend()
+def test_a_part_of_another_size_counts_as_missing(store: Store, backend: S3Backend) -> None:
     upload = begun(backend)
     send_parts(backend, upload, 1)
     named = {"Bucket": store.bucket, "Key": upload.parts_path, "UploadId": upload.begun["upload_id"]}
@@ -46,9 +45,8 @@ def test_a_part_of_another_size_counts_as_missing(store: Store) -> None:
 
 
 @on("radosgw", "ministack")
-def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Store) -> None:
+def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Store, backend: S3Backend) -> None:
     """And what an earlier `begin` has left is looked for once. Here pages have two parts."""
-    backend = store.backend()
     upload = upload_of(5 * PART_BYTES, part_size=PART_BYTES)
     forgotten = [backend.begin(upload, origin=None)["upload_id"] for _ in range(2)]
     upload = replace(upload, begun=backend.begin(upload, origin=None))
@@ -90,9 +88,8 @@ def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Sto
 
 
 @on("radosgw")
-def test_a_noted_list_is_of_one_multipart_upload(store: Store) -> None:
+def test_a_noted_list_is_of_one_multipart_upload(store: Store, backend: S3Backend) -> None:
     """The upload was begun again after the notes were made."""
-    backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
     with time_limit(0), pytest.raises(OutOfTime):
@@ -107,9 +104,8 @@ def test_a_noted_list_is_of_one_multipart_upload(store: Store) -> None:
 
 
 @everywhere
-def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
+def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store, backend: S3Backend) -> None:
     """As after the lifecycle rule for unfinished uploads."""
-    backend = store.backend()
     upload = begun(backend)
     store.client.abort_multipart_upload(Bucket=store.bucket, Key=upload.parts_path, UploadId=upload.begun["upload_id"])
 
@@ -127,10 +123,9 @@ def test_an_upload_that_the_store_has_forgotten_is_lost(store: Store) -> None:
     "remove", [S3Backend.abort, lambda backend, upload: backend.delete([upload.folder])], ids=["abort", "delete"]
 )
 def test_the_multipart_upload_of_an_unfinished_copy_is_found(
-    store: Store, remove: Callable[[S3Backend, Upload], object]
+    store: Store, backend: S3Backend, remove: Callable[[S3Backend, Upload], object]
 ) -> None:
     """By abort, and by the deletion of the file's folder."""
-    backend = store.backend()
     upload, other = uploaded(backend), begun(backend)
     verified = backend.assemble(upload)
     with time_limit(0), pytest.raises(OutOfTime):
@@ -143,9 +138,8 @@ def test_the_multipart_upload_of_an_unfinished_copy_is_found(
 
 
 @everywhere
-def test_abort_finds_an_upload_of_the_former_version(store: Store) -> None:
+def test_abort_finds_an_upload_of_the_former_version(store: Store, backend: S3Backend) -> None:
     """It lies beside the folders of files, and the path of another one may begin with its path."""
-    backend = store.backend()
     upload = upload_of(len(BODY), part_size=PART_BYTES)
     old = replace(upload, parts_path="tenant/uploads/notes_20260102.txt")
     longer = replace(upload_of(len(BODY), part_size=PART_BYTES), parts_path=f"{old.parts_path}.gz")
@@ -158,9 +152,8 @@ def test_abort_finds_an_upload_of_the_former_version(store: Store) -> None:
 
 
 @on("radosgw", "ministack", "moto", quick=2)
-def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store) -> None:
+def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store, backend: S3Backend) -> None:
     """Between the list of parts and its use. The next call lists them again."""
-    backend = store.backend()
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)
     late = backend.instructions(upload, [upload.slice(2)])[0]
@@ -182,10 +175,9 @@ def test_a_part_that_is_sent_again_during_completion_is_retryable(store: Store) 
 
 @on("ministack", "moto")
 def test_a_crc32c_over_the_whole_object_is_requested_from_aws_and_no_other_is_trusted(
-    store: Store, server_name: str
+    store: Store, backend: S3Backend, server_name: str
 ) -> None:
     """Ministack returns a checksum of checksums; moto computes a CRC-32 over the whole object, and calls it CRC32C."""
-    backend = store.backend()
     trusting = as_on_aws(backend)
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
     upload = replace(upload, begun=trusting.begin(upload, origin=None))

@@ -33,9 +33,10 @@ def refuse(
 
 @on("ministack")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest")])
-def test_an_object_is_copied_whole_if_parts_cannot_be_copied(store: Store, status: int, code: str) -> None:
+def test_an_object_is_copied_whole_if_parts_cannot_be_copied(
+    store: Store, backend: S3Backend, status: int, code: str
+) -> None:
     """The copy is pinned to the ETag, and the multipart upload that was begun for it is aborted."""
-    backend = store.backend()
     first, second = uploaded(backend), uploaded(backend)
     refuse(backend, "UploadPartCopy", status=status, code=code)
 
@@ -48,9 +49,10 @@ def test_an_object_is_copied_whole_if_parts_cannot_be_copied(store: Store, statu
 
 
 @on("ministack")
-def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(store: Store) -> None:
+def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(
+    store: Store, backend: S3Backend
+) -> None:
     """The next call goes on with aborting, and the one after it copies to a path of its own."""
-    backend = store.backend()
     upload, verified = assembled(backend)
     refuse(backend, "UploadPartCopy")
     for expected, kept in ((OutOfTime, True), (OutOfTime, True), (UploadInProgress, False)):
@@ -94,10 +96,11 @@ def test_no_byte_is_read_while_the_store_does_not_say_what_it_supports(store: St
 
 @on("ministack", "radosgw")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest"), (403, "AccessDenied")])
-def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(store: Store, status: int, code: str) -> None:
+def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(
+    store: Store, backend: S3Backend, status: int, code: str
+) -> None:
     """With all their versions."""
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
-    backend = store.backend()
     first, second = uploaded(backend), uploaded(backend)
     refuse(backend, "DeleteObjects", status=status, code=code)
 
@@ -108,8 +111,7 @@ def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(store: Stor
 
 
 @on("ministack")
-def test_a_failed_deletion_is_reported_with_its_path(store: Store) -> None:
-    backend = store.backend()
+def test_a_failed_deletion_is_reported_with_its_path(store: Store, backend: S3Backend) -> None:
     upload = uploaded(backend)
     refuse(backend, "DeleteObjects")
     refuse(backend, "DeleteObject", status=403, code="AccessDenied")
@@ -121,8 +123,7 @@ def test_a_failed_deletion_is_reported_with_its_path(store: Store) -> None:
 
 
 @on("ministack")
-def test_parts_are_begun_without_an_unsupported_crc32c(store: Store) -> None:
-    backend = store.backend()
+def test_parts_are_begun_without_an_unsupported_crc32c(store: Store, backend: S3Backend) -> None:
     trusting = as_on_aws(backend)
     refuse(backend, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
@@ -133,8 +134,7 @@ def test_parts_are_begun_without_an_unsupported_crc32c(store: Store) -> None:
 
 
 @on("ministack")
-def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store) -> None:
-    backend = store.backend()
+def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store, backend: S3Backend) -> None:
     upload = uploaded(backend, part_size=PART_BYTES)
     refuse(backend, "ListMultipartUploads")
 
@@ -144,9 +144,8 @@ def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store) -> No
 
 
 @on("ministack")
-def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(store: Store) -> None:
+def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(store: Store, backend: S3Backend) -> None:
     """As with thousands of parts: the store continues on its own."""
-    backend = store.backend()
     upload = uploaded(backend, part_size=PART_BYTES)
 
     def time_out(request: AWSPreparedRequest, **_: Any) -> None:

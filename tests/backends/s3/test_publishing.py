@@ -20,8 +20,7 @@ OTHER_BODY = BODY[::-1]
 
 
 @on("radosgw", "ministack", "rclone")
-def test_publishing_a_deleted_upload_finds_nothing(store: Store) -> None:
-    backend = store.backend()
+def test_publishing_a_deleted_upload_finds_nothing(store: Store, backend: S3Backend) -> None:
     upload, verified = assembled(backend)
     backend.delete([upload.upload_path])
 
@@ -82,25 +81,6 @@ def test_kms_encrypts_what_clients_send(store: Store, upload_method: str) -> Non
     assert store.backend(server_side_encryption="aws:kms", direct=False).validate_configuration() == (True, [])
 
 
-@on("ministack", "moto")
-@pytest.mark.parametrize(
-    ("encryption", "key", "checksums"), [("AES256", None, {"md5"}), ("aws:kms", "testkey-1", set())]
-)
-@WITH_PROJECT_KEY
-def test_encryption_is_requested_for_the_upload_and_for_the_copy(
-    store: Store, encryption: str, key: str | None, checksums: set[str]
-) -> None:
-    backend = store.backend(server_side_encryption=encryption, upload_method="put")
-    upload = uploaded(backend)
-
-    published = backend.publish(upload, backend.assemble(upload))
-
-    for path in (upload.upload_path, upload.file_path):
-        head = store.head(path) or {}
-        assert (head["ServerSideEncryption"], head.get("SSEKMSKeyId")) == (encryption, key)
-    assert published.checksums.keys() == checksums
-
-
 @on("ministack")
 @WITH_PROJECT_KEY
 def test_the_copy_on_aws_sends_every_condition_and_property(store: Store, proxy: Proxy) -> None:
@@ -128,9 +108,8 @@ def test_the_copy_on_aws_sends_every_condition_and_property(store: Store, proxy:
 
 
 @on("radosgw", "ministack", "moto", quick=2)
-def test_deletion_removes_every_version(store: Store) -> None:
+def test_deletion_removes_every_version(store: Store, backend: S3Backend) -> None:
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
-    backend = store.backend()
     upload = uploaded(backend)
     send(backend.instructions(upload, [upload.slice(1)])[0], OTHER_BODY)
     kept = f"{upload.upload_path}-longer"
@@ -145,10 +124,9 @@ def test_deletion_removes_every_version(store: Store) -> None:
 
 
 @on("seaweedfs")
-def test_a_deletion_is_not_confirmed_if_the_versions_are_not_listed(store: Store) -> None:
+def test_a_deletion_is_not_confirmed_if_the_versions_are_not_listed(store: Store, backend: S3Backend) -> None:
     """SeaweedFS lists none in folders named .uploads, where the bytes of a deleted object stay."""
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
-    backend = store.backend()
     upload, verified = assembled(backend)
     published = backend.publish(upload, verified)
 
