@@ -1,6 +1,5 @@
 """The SDK's clients of one file manager, created on first use and shared by all threads."""
 
-from threading import Lock
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -8,6 +7,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, LinearRetry
+from django.utils.functional import cached_property
 from urllib3.util import Retry
 
 from fileman import conf
@@ -34,29 +34,21 @@ class AzureClient:
         """The URL of the account for clients."""
         self._trusts = settings.trusts
         self.container_name = settings.container_name
-        self._lock = Lock()
-        self._service: BlobServiceClient | None = None
 
-    @property
+    @cached_property
     def service(self) -> BlobServiceClient:
-        if self._service is None:
-            with self._lock, azure_errors():
-                self._service = self._service or BlobServiceClient(
-                    self.account.url, credential=self._build_credential(), **self.options
-                )
-        return self._service
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of every SDK client. Its default retries would wait 15 seconds."""
+        """The SDK's client of the account. Its default retries would wait 15 seconds."""
         session = new_session(Retry(total=False, redirect=False, raise_on_status=False), self._trusts)
-        return {
-            "retry_policy": AzureRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
-            "transport": AzureTransport(session=session, **_timeouts()),
-            "permit_redirects": False,
-            "max_single_get_size": CHUNK_BYTES,
-            "max_chunk_get_size": CHUNK_BYTES,
-        }
+        with azure_errors():
+            return BlobServiceClient(
+                self.account.url,
+                self._build_credential(),
+                retry_policy=AzureRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
+                transport=AzureTransport(session=session, **_timeouts()),
+                permit_redirects=False,
+                max_single_get_size=CHUNK_BYTES,
+                max_chunk_get_size=CHUNK_BYTES,
+            )
 
     @property
     def container(self) -> ContainerClient:

@@ -103,15 +103,12 @@ class AzureObjects(Backend):
             if get_status_and_code(error)[0] in _BATCHES_UNSUPPORTED and not has_code(error, "ContainerNotFound"):
                 return batch
             raise
-        codes = [response.headers.get("x-ms-error-code", "") for response in responses]
-        if "ContainerNotFound" in codes:
+        outcomes = [(response.status_code, response.headers.get("x-ms-error-code", "")) for response in responses]
+        if any(code == "ContainerNotFound" for _, code in outcomes):
             raise StorageMisconfigured
-        done = [
-            response.status_code in _DELETED or (response.status_code, code) == _ABSENT
-            for response, code in zip(responses, codes, strict=True)
-        ]
+        are_gone = all(status in _DELETED or (status, code) == _ABSENT for status, code in outcomes)
         # Azure rejects a whole batch with a single response.
-        return [] if len(done) == len(batch) and all(done) else batch
+        return [] if len(outcomes) == len(batch) and are_gone else batch
 
     def _delete_one(self, path: str) -> DeleteFailure | None:
         """Delete a blob, even one that is protected by a lease or by a pending copy."""

@@ -74,8 +74,7 @@ class AzureSigner:
         try:
             with azure_errors():
                 return self._client.service.get_user_delegation_key(starts_at, ends_at), ends_at
-        except OutOfTime:  # nothing was asked
-            raise
         except StorageError as error:
-            self._failure = error, now + FAILURE_LIFETIME
+            if not isinstance(error, OutOfTime):  # then nothing was asked
+                self._failure = error, now + FAILURE_LIFETIME
             raise

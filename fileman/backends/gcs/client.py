@@ -79,9 +79,9 @@ class GCSClient:
         with gcs_errors():
             return self.request(method, target if "://" in target else f"{self._settings.base_url}{target}", **options)
 
-    def upload(self, kind: str, path: str, *, create_only: bool = True, **options: Any) -> requests.Response:
+    def upload(self, kind: str, path: str, **options: Any) -> requests.Response:
         """Begin an upload of Google's type "media" or "resumable". Raises ObjectChanged if the object exists."""
-        query = {"uploadType": kind, "name": path} | ({"ifGenerationMatch": "0"} if create_only else {})
+        query = {"uploadType": kind, "name": path, "ifGenerationMatch": "0"}
         return self.send("POST", f"/upload/storage/v1{self.bucket.path}/o", params=query, **options)
 
     def send_bare(

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import requests
@@ -28,22 +29,22 @@ NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError)
 """What Google's libraries and our own reading raise for a response that Google would not send, such as a web page."""
 
 
+@dataclass(eq=False, repr=False)
 class Refused(Exception):
     """An unsuccessful response of Google. Its text holds no URL: that of a session is a secret."""
 
-    def __init__(
-        self, status: int, reason: str = "", message: str = "", *, is_googles: bool = True, names_object: bool = True
-    ) -> None:
-        self.status = status
-        self.reason = reason
-        """Google's word for it, such as "conditionNotMet"; empty if the response holds none."""
-        self.message = message
-        """Google's sentence. It names the bucket, the object and the account: not for clients."""
-        self.is_googles = is_googles
-        """False for a response that is not an error in Google's JSON, such as a web page."""
-        self.names_object = names_object
-        """True if the request was about one object, so that a 404 tells that it is absent."""
-        super().__init__(f"{status} {reason}")
+    status: int
+    reason: str = ""
+    """Google's word for it, such as "conditionNotMet"; empty if the response holds none."""
+    message: str = ""
+    """Google's sentence. It names the bucket, the object and the account: not for clients."""
+    is_googles: bool = True
+    """False for a response that is not an error in Google's JSON, such as a web page."""
+    names_object: bool = True
+    """True if the request was about one object, so that a 404 tells that it is absent."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"
 
     @classmethod
     def from_response(cls, response: requests.Response, *, names_object: bool) -> Self:
@@ -61,7 +62,8 @@ class Refused(Exception):
     def from_details(cls, status: int, details: Any, *, names_object: bool = True) -> Self:
         """Read the list of errors in Google's JSON, of which the first counts."""
         first = details[0] if details and isinstance(details[0], dict) else {}
-        return cls(status, str(first.get("reason", "")), str(first.get("message", "")), names_object=names_object)
+        reason, message = str(first.get("reason", "")), str(first.get("message", ""))
+        return cls(status, reason=reason, message=message, names_object=names_object)  # keywords are not in `args`
 
     @property
     def is_no_bucket(self) -> bool:

@@ -82,16 +82,17 @@ class GCSObjects(Backend):
             notes.clear()
             raise errors.ObjectChanged
         while True:
-            answer = self._rewrite_step(upload, verified, notes.get("rewrite_token"))
+            response = self._rewrite_step(upload, verified, notes.get("rewrite_token"))
             with gcs_errors():
+                answer = response.json()
                 if answer["done"]:
                     copy = self._bucket.blob(upload.file_path)
                     copy._set_properties(answer["resource"])  # noqa: SLF001  as the library does
                     return to_stored_object(copy)
                 notes.update(source=verified.etag, rewrite_token=str(answer["rewriteToken"]))
 
-    def _rewrite_step(self, upload: Upload, source: StoredObject, token: str | None) -> dict[str, Any]:
-        """Send one request that is never repeated by itself, and return Google's answer to it."""
+    def _rewrite_step(self, upload: Upload, source: StoredObject, token: str | None) -> requests.Response:
+        """Send one request that is never repeated by itself."""
         origin, target = self._bucket.blob(source.path), self._bucket.blob(upload.file_path)
         query = {
             "sourceGeneration": source.etag,  # some emulators honour it, and no precondition
@@ -113,9 +114,7 @@ class GCSObjects(Backend):
         if response.status_code in _TOKEN_REFUSED:
             upload.progress.clear()
             raise errors.UploadInProgress
-        with gcs_errors():
-            answer: dict[str, Any] = response.json()
-            return answer
+        return response
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         """Delete objects, their noncurrent versions too. Absent objects count as deleted."""
@@ -136,32 +135,29 @@ class GCSObjects(Backend):
         for first in range(0, len(versions), DELETE_BATCH):
             batch = versions[first : first + DELETE_BATCH]
             try:
-                refusals = self._send_batch(batch)
+                failures += self._send_batch(batch)
             except errors.StorageError as error:
                 cause = error.__cause__
                 is_no_batch = isinstance(cause, Refused) and cause.status in _NO_BATCH
                 if not is_no_batch and not isinstance(cause, NOT_UNDERSTOOD):
                     raise
                 failures += self._delete_singly(batch)  # nothing is known to be deleted
-                continue
-            failures += [
-                DeleteFailure(path=path, reason=str(refused))
-                for (path, _), refused in zip(batch, refusals, strict=True)
-                if refused and not isinstance(refused.to_storage_error(), errors.FileMissing)
-            ]
         return failures
 
-    def _send_batch(self, versions: Sequence[Version]) -> list[Refused | None]:
-        """Delete by one request. Return one refusal, or None for a success, for each of the objects."""
+    def _send_batch(self, versions: Sequence[Version]) -> list[DeleteFailure]:
+        """Delete by one request. Raises StorageError if it is not known what became of each object."""
+        failures = []
         with gcs_errors():
             with self._bucket.client.batch(raise_exception=False) as batch:
                 for path, generation in versions:
                     self._bucket.delete_blob(path, generation=generation, **self._client.limits)
             # Only here does the library keep what became of each call, in the order of the calls.
             responses: list[requests.Response] = batch._responses  # noqa: SLF001
-            return [
-                None if response.ok else Refused.from_response(response, names_object=True) for response in responses
-            ]
+            for (path, _), response in zip(versions, responses, strict=True):
+                refused = None if response.ok else Refused.from_response(response, names_object=True)
+                if refused and not isinstance(refused.to_storage_error(), errors.FileMissing):
+                    failures.append(DeleteFailure(path=path, reason=str(refused)))
+        return failures
 
     def _delete_singly(self, versions: Sequence[Version]) -> list[DeleteFailure]:
         """Delete by one request for each object: emulators answer batches in ways of their own, or not at all.

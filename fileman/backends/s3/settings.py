@@ -26,6 +26,9 @@ _BUCKET_PROBLEM = "bucket_name must be 3 to 63 lowercase letters, digits, dots a
 # Some compatible stores have the names of old buckets of AWS.
 _LOOSE_BUCKET_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){1,253}[A-Za-z0-9]")
 _LOOSE_BUCKET_PROBLEM = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
+_SINGLE_REQUEST_PROBLEM = (
+    "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."
+)
 _IP_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _REGION_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # AWS: "Amazon S3 endpoints and quotas", in every partition. Other hosts below these domains are rented to anyone.
@@ -74,24 +77,18 @@ class S3Settings(BucketSettings):
         return any(BackendSettings.trusts(self, url._replace(netloc=host)) for host in hosts)
 
     def problems(self) -> list[str]:
-        key, secret = self.access_key_id, self.secret_access_key
-        contradictions = {
+        key, secret, region = self.access_key_id, self.secret_access_key, self.region_name
+        has_stray_kms_key = self.kms_key_id and self.server_side_encryption != "aws:kms"
+        is_too_large = conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES
+        found = {
             "access_key_id is set without secret_access_key: set both or neither.": key and not secret,
             "secret_access_key is set without access_key_id: set both or neither.": secret and not key,
             "session_token requires access_key_id and secret_access_key.": self.session_token and not key,
-            'kms_key_id requires server_side_encryption to be "aws:kms".': self.kms_key_id
-            and self.server_side_encryption != "aws:kms",
-            "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once.": (
-                conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES
-            ),
-            "region_name must be letters, digits and hyphens.": self.region_name
-            and not _REGION_NAME.fullmatch(self.region_name),
+            'kms_key_id requires server_side_encryption to be "aws:kms".': has_stray_kms_key,
+            _SINGLE_REQUEST_PROBLEM: is_too_large,
+            "region_name must be letters, digits and hyphens.": region and not _REGION_NAME.fullmatch(region),
         }
-        return [
-            *super().problems(),
-            *self._bucket_problems(),
-            *(problem for problem, is_present in contradictions.items() if is_present),
-        ]
+        return [*super().problems(), *self._bucket_problems(), *(problem for problem in found if found[problem])]
 
     def object_arguments(self, path: str) -> dict[str, str]:
         """Return the SDK's arguments that name an object."""
