@@ -76,7 +76,7 @@ class S3Backend(S3Uploads):
 
     def signing_seconds(self, now: datetime) -> int:
         is_temporary = self._client.credentials().token is not None  # this renews those that end soon
-        ends_at = getattr(self._client.connection.credentials, "_expiry_time", None)  # it has no public name
+        ends_at = getattr(self._client.session.get_credentials(), "_expiry_time", None)  # it has no public name
         longest = SESSION_SECONDS if is_temporary else super().signing_seconds(now)
         return min(longest, int((ends_at - now).total_seconds())) if ends_at else longest
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -25,17 +24,6 @@ ATTEMPTS = 2
 _LOADER = create_loader()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Connection:
-    """What the SDK finds out once, without the network unless it looks for temporary credentials."""
-
-    session: Any
-    credentials: Any
-    """The SDK's credentials, which renew themselves if they are temporary."""
-    region: str
-    """The region that requests are signed for."""
-
-
 _SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", re.IGNORECASE)
 
 
@@ -55,7 +43,7 @@ class S3Client:
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._lock = Lock()
-        self._made: Connection | None = None
+        self._session: Any = None
         self._sdks: dict[tuple[int, bool, str | None], Any] = {}
 
     @property
@@ -74,11 +62,12 @@ class S3Client:
         return self._get_sdk(attempts=1, sign_bodies=False)
 
     @property
-    def connection(self) -> Connection:
-        if self._made is None:
+    def session(self) -> Any:
+        """The SDK's session, with credentials, which renew themselves, and the region that requests are signed for."""
+        if self._session is None:
             with self._lock, s3_errors():
-                self._made = self._made or self._connect()
-        return self._made
+                self._session = self._session or self._open_session()
+        return self._session
 
     @cached_property
     def bucket_url(self) -> str:
@@ -90,9 +79,10 @@ class S3Client:
     def credentials(self) -> Any:
         """Return the current key, secret and token. Renewing temporary ones uses the network."""
         with s3_errors():
-            return self.connection.credentials.get_frozen_credentials()
+            return self.session.get_credentials().get_frozen_credentials()
 
-    def _connect(self) -> Connection:
+    def _open_session(self) -> Any:
+        """Find credentials and the region, without the network unless they are temporary ones of a machine."""
         settings, core = self._settings, Session()
         core.register_component("data_loader", _LOADER)
         session = boto3.Session(
@@ -100,23 +90,22 @@ class S3Client:
             aws_access_key_id=settings.access_key_id or None,
             aws_secret_access_key=settings.secret_access_key or None,
             aws_session_token=settings.session_token or None,
-            region_name=settings.region_name or None,
+            region_name=settings.region_name or core.get_config_variable("region") or DEFAULT_REGION,
         )
-        credentials = session.get_credentials()
-        if credentials is None:
+        if session.get_credentials() is None:
             raise StorageMisconfigured(
                 "No S3 credentials found: set access_key_id and secret_access_key, or provide them in the environment."
             )
-        return Connection(session=session, credentials=credentials, region=session.region_name or DEFAULT_REGION)
+        return session
 
     def _get_sdk(self, *, attempts: int = ATTEMPTS, sign_bodies: bool = True, endpoint: str | None = None) -> Any:
-        made, kind = self.connection, (attempts, sign_bodies, endpoint or self._settings.endpoint_url or None)
+        session, kind = self.session, (attempts, sign_bodies, endpoint or self._settings.endpoint_url or None)
         with self._lock, s3_errors():
             if kind not in self._sdks:
-                self._sdks[kind] = self._build_sdk(made, *kind)
+                self._sdks[kind] = self._build_sdk(session, *kind)
             return self._sdks[kind]
 
-    def _build_sdk(self, made: Connection, attempts: int, sign_bodies: bool, endpoint: str | None) -> Any:
+    def _build_sdk(self, session: Any, attempts: int, sign_bodies: bool, endpoint: str | None) -> Any:
         config = Config(
             signature_version="s3v4",
             s3={
@@ -132,7 +121,7 @@ class S3Client:
             # One from the environment would send this manager's secrets to a host that its settings do not name.
             ignore_configured_endpoint_urls=True,
         )
-        sdk = made.session.client("s3", region_name=made.region, endpoint_url=endpoint, config=config)
+        sdk = session.client("s3", endpoint_url=endpoint, config=config)
         check_addresses(sdk._endpoint.http_session._manager, self._settings.trusts)  # noqa: SLF001 - no public way
         sdk.meta.events.register("before-call.s3", _start_call)
         sdk.meta.events.register("before-parse.s3", require_own_response)

@@ -61,7 +61,7 @@ class S3Signer:
     def _authorize(self, now: datetime, details: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
         """Return the secret and the scope of a signature, and the parameters that describe it in boto3's order."""
         credentials, time = self._client.credentials(), now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{time[:8]}/{self._client.connection.region}/s3/aws4_request"
+        scope = f"{time[:8]}/{self._client.session.region_name}/s3/aws4_request"
         own = {"X-Amz-Algorithm": _ALGORITHM, "X-Amz-Credential": f"{credentials.access_key}/{scope}"}
         own |= {"X-Amz-Date": time, **details}
         if credentials.token is not None:
