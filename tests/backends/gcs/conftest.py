@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from fileman.backends.gcs.backend import GCSBackend
 from tests.backends.gcs.stores import Store
 from tests.servers.gcs import GcsServer
 from tests.servers.proxy import Proxy, proxy_to
@@ -28,6 +29,11 @@ def store(gcs_server: GcsServer, sdk_client: Any) -> Iterator[Store]:
 
 @pytest.fixture
 def proxy(store: Store) -> Iterator[Proxy]:
-    """A proxy before the stand-in: `store.backend(endpoint=proxy.url)`."""
     with proxy_to(store.server.endpoint) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def backend(store: Store, proxy: Proxy) -> GCSBackend:
+    """A backend that reaches the stand-in through the proxy."""
+    return store.backend(endpoint=proxy.url)

@@ -69,10 +69,9 @@ def test_one_token_serves_many_requests(store: Store, proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("call", [lambda backend: backend.stat("a"), lambda backend: list(backend.read("a"))])
-def test_a_token_that_google_revokes_is_replaced(store: Store, proxy: Proxy, call: Any) -> None:
+def test_a_token_that_google_revokes_is_replaced(store: Store, proxy: Proxy, backend: GCSBackend, call: Any) -> None:
     """By one more request, and not for the rest of its hour."""
     store.put("a")
-    backend = store.backend(endpoint=proxy.url)
     call(backend)
     old = backend._client.credentials.token
     proxy.disturb(answer_with(401), target="/o/a|/a$")
@@ -82,10 +81,9 @@ def test_a_token_that_google_revokes_is_replaced(store: Store, proxy: Proxy, cal
     assert backend._client.credentials.token != old
 
 
-def test_a_copy_with_a_revoked_token_is_not_sent_again(store: Store, proxy: Proxy) -> None:
+def test_a_copy_with_a_revoked_token_is_not_sent_again(store: Store, proxy: Proxy, backend: GCSBackend) -> None:
     """A publishing request is never repeated; the next one has a new token."""
     store.put("a")
-    backend = store.backend(endpoint=proxy.url)
     source = backend.stat("a")
     proxy.disturb(answer_with(401), target="/rewriteTo/")
 
@@ -95,10 +93,9 @@ def test_a_copy_with_a_revoked_token_is_not_sent_again(store: Store, proxy: Prox
     assert backend.publish(upload_of(), source).size == source.size
 
 
-def test_a_token_is_fetched_by_a_call_of_its_own_where_time_is_short(store: Store) -> None:
+def test_a_token_is_fetched_by_a_call_of_its_own_where_time_is_short(store: Store, backend: GCSBackend) -> None:
     """The next call has it, so each call makes progress."""
     store.put("a")
-    backend = store.backend()
     backend._client.credentials.token = None
 
     with time_limit(0), pytest.raises(OutOfTime):

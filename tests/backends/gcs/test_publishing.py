@@ -1,7 +1,6 @@
 """Publish: one rewrite a step, pinned to the verified generation, to a path that no other request writes."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -19,7 +18,7 @@ from fileman.errors import (
 )
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, next_try, send, upload_of, uploaded
-from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, cut, lose, proxy_to, reset
+from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, cut, lose, reset
 
 OTHER = BODY.swapcase()
 REWRITE = "/rewriteTo/"
@@ -62,11 +61,9 @@ class Publishing:
 
 
 @pytest.fixture
-def case(store: Store) -> Iterator[Publishing]:
-    with proxy_to(store.server.endpoint) as proxy:
-        backend = store.backend(endpoint=proxy.url)
-        upload = uploaded(backend, upload_of())
-        yield Publishing(store, proxy, backend, upload, backend.assemble(upload))
+def case(store: Store, proxy: Proxy, backend: Backend) -> Publishing:
+    upload = uploaded(backend, upload_of())
+    return Publishing(store, proxy, backend, upload, backend.assemble(upload))
 
 
 def test_publish_copies_bytes_and_type_and_nothing_else(case: Publishing) -> None:

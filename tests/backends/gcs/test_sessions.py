@@ -21,11 +21,6 @@ BIG = bytes(range(256)) * 4 * 1000
 
 
 @pytest.fixture
-def backend(store: Store) -> GCSBackend:
-    return store.backend()
-
-
-@pytest.fixture
 def upload(backend: Backend) -> Upload:
     """A begun upload of BIG."""
     return begun(backend, upload_of(len(BIG), session=True))
@@ -77,9 +72,7 @@ def test_another_origin_gets_no_session(backend: Backend, origin: str) -> None:
         begun(backend, upload_of(session=True), origin=origin)
 
 
-def test_a_session_that_cannot_be_cancelled_now_is_tried_again(store: Store, proxy: Proxy) -> None:
-    backend = store.backend(endpoint=proxy.url)
-    upload = begun(backend, upload_of(session=True))
+def test_a_session_that_cannot_be_cancelled_now_is_tried_again(proxy: Proxy, backend: Backend, upload: Upload) -> None:
     proxy.disturb(answer_with(503), method="DELETE", target="upload_id=", times=2)
 
     with pytest.raises(StorageUnavailable):
@@ -105,9 +98,9 @@ def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
-def test_every_status_of_a_session_that_is_gone_means_lost(store: Store, proxy: Proxy, status: int) -> None:
-    backend = store.backend(endpoint=proxy.url)
-    upload = begun(backend, upload_of(session=True))
+def test_every_status_of_a_session_that_is_gone_means_lost(
+    proxy: Proxy, backend: Backend, upload: Upload, status: int
+) -> None:
     error = {"error": {"errors": [{"reason": "gone", "message": "It is gone."}]}}
     proxy.disturb(answer_with(json_answer(error, status=status)), method="PUT", target="upload_id=")
 
