@@ -1,6 +1,7 @@
-"""Requests that the proxy carries out late. What its other faults do shows in the tests of the storages."""
+"""The proxy does to a request what each fault says, and nothing to the others."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -29,8 +30,51 @@ def proxy(arrived: list[bytes]) -> Iterator[Proxy]:
         yield proxy
 
 
-def put(proxy: Proxy, body: bytes, *, timeout: float = PATIENCE_SECONDS) -> int:
+def put(proxy: Proxy, body: bytes = b"", *, timeout: float = PATIENCE_SECONDS) -> int:
     return requests.put(proxy.url, data=body, timeout=timeout).status_code
+
+
+def test_a_rule_takes_requests_by_method_path_header_and_number(proxy: Proxy) -> None:
+    rule = {"method": "PUT", "target": r"^/a b\?part=2$", "header": "x-copy"}
+    proxy.disturb(faults.answer_with(503), **rule, skip=1, times=2)
+
+    def send(method: str, path: str, *headers: str) -> int:
+        asked = f"{proxy.url}{path}"
+        return requests.request(method, asked, headers=dict.fromkeys(headers, "1"), timeout=10).status_code
+
+    others = (
+        send("GET", "/a%20b?part=2", "X-Copy"),
+        send("PUT", "/a%20b?part=20", "X-Copy"),
+        send("PUT", "/a%20b?part=2"),
+    )
+    assert others == (200, 200, 200)
+    assert [send("PUT", "/a%20b?part=2", "X-Copy") for _ in range(4)] == [200, 503, 503, 200]
+
+
+@pytest.mark.parametrize(
+    ("fault", "effects", "outcome"),
+    [
+        (faults.hang, 0, requests.Timeout),
+        (faults.reset, 0, requests.ConnectionError),
+        (faults.answer_with(429), 0, 429),
+        (faults.answer_with(429, after_effect=True), 1, 429),
+        (faults.delay(10), 1, requests.Timeout),
+        (faults.lose, 1, requests.ConnectionError),
+        (faults.cut("status"), 1, requests.ConnectionError),
+    ],
+)
+def test_what_the_client_and_the_server_see_of_a_disturbed_request(
+    fault: Fault, effects: int, outcome: Any, proxy: Proxy, arrived: list[bytes]
+) -> None:
+    proxy.disturb(fault)
+
+    if isinstance(outcome, int):
+        assert put(proxy) == outcome
+    else:
+        with pytest.raises(outcome):
+            put(proxy, timeout=IMPATIENCE_SECONDS)
+
+    assert len(arrived) == effects
 
 
 @pytest.mark.parametrize("fault", [faults.hold, faults.defer])

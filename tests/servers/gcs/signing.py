@@ -1,7 +1,6 @@
 """Signatures of the test account: of V4 signed URLs, and of the assertions that buy access tokens.
 
-V4 (GOOG4-RSA-SHA256) follows https://cloud.google.com/storage/docs/authentication/signatures. test_gcs_signing.py tests
-it against Google's published vectors.
+V4 (GOOG4-RSA-SHA256) follows https://cloud.google.com/storage/docs/authentication/signatures.
 """
 
 import json
@@ -25,6 +24,7 @@ from tests.servers.gcs.http import Refused, Request, Resource, Response, json_re
 _ALGORITHM = "GOOG4-RSA-SHA256"
 _PARAMETERS = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 _MAX_EXPIRES_SECONDS = 7 * 24 * 60 * 60
+_DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _CLOCK_SKEW = timedelta(minutes=15)
 TOKEN_PATH = "/_front/token"
 _TOKEN_LIFETIME_SECONDS = 3600
@@ -36,8 +36,6 @@ class SignatureVerifier:
     client_email: str
     """The only account whose signatures count."""
     public_key: RSAPublicKey
-    date_format: str = "%Y%m%dT%H%M%SZ"
-    """How X-Goog-Date is written. Only the published vectors differ from the default."""
 
     def verify(self, request: Request, *, now: datetime) -> None:
         """Raise Refused with Google's status and code unless the request is signed."""
@@ -66,7 +64,7 @@ class SignatureVerifier:
         ):
             raise Refused(400, "InvalidArgument", "X-Goog-Expires is not between one second and seven days")
         try:
-            return datetime.strptime(fields["Date"], self.date_format).replace(tzinfo=UTC)
+            return datetime.strptime(fields["Date"], _DATE_FORMAT).replace(tzinfo=UTC)
         except ValueError:
             raise Refused(400, "InvalidArgument", "X-Goog-Date is malformed") from None
 
@@ -134,9 +132,8 @@ def _check_signed_headers(request: Request, signed_headers: list[str]) -> None:
 def _canonical_request(request: Request, signed_headers: list[str]) -> str:
     query = sorted(f"{_encoded(name)}={_encoded(value)}" for name, value in request.pairs if name != "X-Goog-Signature")
     headers = [f"{name}:{_header(request, name)}" for name in signed_headers]
-    hashed = "x-goog-content-sha256" in signed_headers  # only in Google's vectors
-    payload = _header(request, "x-goog-content-sha256") if hashed else "UNSIGNED-PAYLOAD"
-    return "\n".join([request.method, request.path, "&".join(query), *headers, "", ";".join(signed_headers), payload])
+    signed = ";".join(signed_headers)
+    return "\n".join([request.method, request.path, "&".join(query), *headers, "", signed, "UNSIGNED-PAYLOAD"])
 
 
 def _header(request: Request, name: str) -> str:
