@@ -20,7 +20,9 @@ def assign_ownerless(user: Any, *, now: datetime) -> int:
         with transaction.atomic():
             rows = File.objects.select_for_update().filter(pk__in=batch, uploaded_by=None)
             sizes = {file.pk: file.file_size for file in rows if file.upload_status not in File.ENDED}
-            StorageUsage.objects.reserve(user, sum(sizes.values()), limit=None)
+            usage, _ = StorageUsage.objects.select_for_update().get_or_create(user=user)
+            usage.bytes, usage.pending = usage.bytes + sum(sizes.values()), None
+            usage.save()
             # Idempotency keys are the uploader's: those of the deleted user must not meet the new one's.
             assigned += rows.update(uploaded_by=user, idempotency_digest="", modified=now)
     return assigned

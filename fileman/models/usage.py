@@ -1,4 +1,4 @@
-"""StorageUsage: bytes stored by a user, unfinished uploads included."""
+"""StorageUsage: bytes stored by a user, unfinished uploads included, and how many uploads those are at most."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,24 +9,10 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from fileman.errors import QuotaExceeded
 from fileman.models.file import File
 
 
 class StorageUsageQuerySet(models.QuerySet["StorageUsage"]):
-    def reserve(self, user: Any, size: int, *, limit: int | None) -> None:
-        """Add bytes, in the transaction that inserts the rows. Raises QuotaExceeded above the limit."""
-        rows = self.filter(user=user)
-        if limit is not None:
-            rows = rows.filter(bytes__lte=limit - size)
-        if rows.update(bytes=F("bytes") + size):
-            return
-        if limit is not None and size > limit:
-            raise QuotaExceeded
-        _, made = self.get_or_create(user=user, defaults={"bytes": size})
-        if not made and not rows.update(bytes=F("bytes") + size):
-            raise QuotaExceeded
-
     def release(self, user_id: Any, size: int) -> None:
         """Subtract bytes on abort, expiry, failure and deletion."""
         if user_id is not None:
@@ -44,10 +30,11 @@ class StorageUsageQuerySet(models.QuerySet["StorageUsage"]):
 
 
 class StorageUsage(models.Model):
-    """Changed only by conditional updates, so that parallel requests together cannot exceed a quota."""
+    """Changed only by conditional updates, so that parallel requests together cannot exceed a limit."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     bytes = models.BigIntegerField(default=0)
+    pending = models.IntegerField(null=True, help_text="No less than the unfinished uploads; null: not counted yet.")
 
     objects = StorageUsageQuerySet.as_manager()
 

@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
 
 from fileman import access, conf, tokens
 from fileman.access import rates
@@ -25,7 +24,7 @@ from fileman.backends import get_backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.caller import Caller
-from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, TooManyPending, UploadAborted
+from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, UploadAborted
 from fileman.models import File, FileManager
 from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
@@ -184,9 +183,7 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     with transaction.atomic():
         File.objects.bulk_update(renewed, ["upload_token"])
         if new:
-            total = sum(file.file_size for file in new)
-            quota.reserve(plan.caller.user, total)
-            _check_pending(plan, len(new))  # after reserve: the user's usage row makes their parallel calls wait
+            quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
             File.objects.bulk_create(new)
     for file in new:
         logger.info("file %s: %s", file.pk, File.PENDING.value)
@@ -199,20 +196,6 @@ def _with_token(ticket: Ticket) -> Ticket:
         return ticket
     token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
     return replace(ticket, upload_token=token)
-
-
-def _check_pending(plan: _Plan, more: int) -> None:
-    """Raise TooManyPending for too many unfinished uploads, or ten times as many that ended within a day."""
-    most = conf.settings().MAX_PENDING_UPLOADS
-    counts = File.objects.filter(uploaded_by=plan.caller.user, upload_status__in=File.INCOMPLETE).aggregate(
-        unfinished=Count("pk", filter=Q(upload_status__in=File.UNFINISHED)),
-        ended=Count("pk", filter=Q(upload_status__in=File.ENDED, modified__gt=plan.now - timedelta(days=1))),
-    )
-    if counts["unfinished"] + more > most:
-        raise TooManyPending
-    if counts["ended"] >= 10 * most:
-        message = "Too many of your uploads failed, expired or were aborted. Try again in an hour."
-        raise TooManyPending(message, retry_after_seconds=3600)
 
 
 def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageError]:

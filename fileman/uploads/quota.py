@@ -1,13 +1,15 @@
 """What a user's files and unfinished uploads hold of the quota."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Q, Sum
 from django.template.defaultfilters import filesizeformat
 
 from fileman import conf
-from fileman.errors import QuotaExceeded
+from fileman.errors import QuotaExceeded, TooManyPending
 from fileman.models import File, StorageUsage
 
 
@@ -34,15 +36,50 @@ def get_usage(user: Any) -> Usage:
     )
 
 
-def reserve(user: Any, size: int) -> None:
-    """Reserve bytes within USER_QUOTA_BYTES. Raises QuotaExceeded, which names unfinished uploads that hold some."""
-    limit = conf.settings().USER_QUOTA_BYTES
-    try:
-        StorageUsage.objects.reserve(user, size, limit=limit)
-    except QuotaExceeded:
-        usage = get_usage(user)
-        held = f"{filesizeformat(usage.unfinished_bytes)} of that ({usage.unfinished_uploads})"
-        used = filesizeformat(usage.used_bytes)
-        message = f"This upload would exceed your storage quota: {used} of {filesizeformat(limit or 0)} are used."
-        advice = f" Unfinished uploads hold {held}: finish or abort them, or delete files."
-        raise QuotaExceeded(message + (advice if usage.unfinished_uploads else " Delete files.")) from None
+def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:
+    """Reserve the bytes and places of new uploads, in the transaction that inserts their rows.
+
+    One statement, as long as the user's row says that they fit. It counts every new upload and no end, so that only a
+    number which reaches the limit must be counted again. Raises QuotaExceeded, which names unfinished uploads that hold
+    some, and TooManyPending.
+    """
+    size, uploads = sum(sizes), len(sizes)
+    limit, most = conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
+    fits = Q(user=user, pending__lte=most - uploads)
+    if limit is not None:
+        fits &= Q(bytes__lte=limit - size)
+    if StorageUsage.objects.filter(fits).update(bytes=F("bytes") + size, pending=F("pending") + uploads):
+        return
+    row, _ = StorageUsage.objects.select_for_update().get_or_create(user=user)  # makes their parallel calls wait
+    if limit is not None and row.bytes + size > limit:
+        raise _build_quota_error(user, limit)
+    row.bytes, row.pending = row.bytes + size, _count_uploads(user, uploads, most, now=now)
+    row.save()
+
+
+def _count_uploads(user: Any, more: int, most: int, *, now: datetime) -> int:
+    """Return the number of uploads to go on from, with `more`. It reaches `most` before either of the two limits.
+
+    Raises TooManyPending for too many unfinished uploads, and for ten times as many that ended within a day: else
+    initiate and abort, in a loop, would make rows without end.
+    """
+    counts = File.objects.filter(uploaded_by=user, upload_status__in=File.INCOMPLETE).aggregate(
+        unfinished=Count("pk", filter=Q(upload_status__in=File.UNFINISHED)),
+        ended=Count("pk", filter=Q(upload_status__in=File.ENDED, modified__gt=now - timedelta(days=1))),
+    )
+    unfinished, ended = int(counts["unfinished"]), int(counts["ended"])
+    if unfinished + more > most:
+        raise TooManyPending
+    if ended >= 10 * most:
+        message = "Too many of your uploads failed, expired or were aborted. Try again in an hour."
+        raise TooManyPending(message, retry_after_seconds=3600)
+    return unfinished + max(0, ended - 9 * most) + more
+
+
+def _build_quota_error(user: Any, limit: int) -> QuotaExceeded:
+    usage = get_usage(user)
+    used = filesizeformat(usage.used_bytes)
+    message = f"This upload would exceed your storage quota: {used} of {filesizeformat(limit)} are used."
+    held = f"{filesizeformat(usage.unfinished_bytes)} of that ({usage.unfinished_uploads})"
+    advice = f" Unfinished uploads hold {held}: finish or abort them, or delete files."
+    return QuotaExceeded(message + (advice if usage.unfinished_uploads else " Delete files."))

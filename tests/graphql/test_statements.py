@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
-from tests.api import Api
+from tests.api import FINALIZE, Api
 from tests.graphql.rows import save_file, save_files
 from tests.statements import extra_inserts
 
@@ -23,11 +23,11 @@ RIGHTS = "filePath viewerCanUpdate viewerCanDelete"
 
 
 def statements(api: Api, document: str, variables: dict[str, Any] | None = None) -> int:
-    """Return the number of statements, without the two that find the session and its user."""
+    """Return the number of statements, without savepoints and the two that find the session and its user."""
     with CaptureQueriesContext(connection) as captured:
         api.call(document, variables)
-    signing_in = ('FROM "django_session"', 'FROM "auth_user" WHERE')
-    return len([one for one in captured.captured_queries if not any(part in one["sql"] for part in signing_in)])
+    left_out = ('FROM "django_session"', 'FROM "auth_user" WHERE', "SAVEPOINT")
+    return len([one for one in captured.captured_queries if not any(part in one["sql"] for part in left_out)])
 
 
 def build_page(count: int, node: str = NODE, beside: str = "") -> str:
@@ -96,14 +96,18 @@ def test_a_public_file_takes_one_statement_signed_out(anonymous: Api, user: User
 
 
 @pytest.mark.parametrize("count", [1, 50])
-def test_initiate_takes_four_statements_for_one_file_and_for_many(count: int, api: Api, manager: FileManager) -> None:
-    """The file manager, the usage, the unfinished uploads and the insert, beside those of the transaction."""
+def test_initiate_takes_three_statements_for_one_file_and_for_many(count: int, api: Api, manager: FileManager) -> None:
+    """The file manager, the usage and the insert."""
     document = "mutation ($files: [UploadFileInput!]!) { initiateUpload(input: {files: $files}) { success } }"
     variables = {"files": [{"filename": "a.png", "size": 10, "contentType": "image/png"}] * count}
     api.call(document, variables)  # which makes the row of the usage
 
-    with CaptureQueriesContext(connection) as captured:
-        api.call(document, variables)
+    assert statements(api, document, variables) == 3 + extra_inserts(count)
 
-    named = [one["sql"] for one in captured.captured_queries if "SAVEPOINT" not in one["sql"]]
-    assert len(named) == 2 + 4 + extra_inserts(count)
+
+def test_finalize_takes_six_statements(api: Api, manager: FileManager) -> None:
+    """The upload, the claim, the progress, the commit, the deletion queue, and the upload again."""
+    ticket = api.start(b"hello")
+    api.send(ticket["instructions"], b"hello")
+
+    assert statements(api, FINALIZE, {"input": {"uploadToken": ticket["uploadToken"]}}) == 6

@@ -16,12 +16,12 @@ from django.db.migrations.executor import MigrationExecutor
 from fileman import deletion_queue, files, uploads
 from fileman.backends import get_backend
 from fileman.deletion_queue import Worked
-from fileman.errors import NotFound
-from fileman.models import File, FileManager, StorageDeletion
+from fileman.errors import NotFound, TooManyPending
+from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.uploads import Outcome, Ticket
 from fileman.uploads.instructions import build_upload
 from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import caller_of, send, stored_paths
+from tests.uploads.driver import caller_of, configured, send, start, stored_paths
 from tests.uploads.faults import at_once
 
 Insert = Callable[..., Any]
@@ -131,6 +131,19 @@ def test_a_completed_file_is_read_and_deleted(insert: Insert, user: User, manage
         assert stream.read() == b"hello"
     delete_twice(user, file_id)
     assert stored_paths(manager) == []
+
+
+def test_unfinished_uploads_are_counted_by_the_next_one(insert: Insert, user: User) -> None:
+    for token in ("one", "another"):
+        insert("File", upload_token=token, file_path=token)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO fileman_storageusage (user_id, bytes) VALUES (%s, 10)", [user.pk])
+    upgrade()
+    with configured(MAX_PENDING_UPLOADS=3):
+        start(user)
+        with pytest.raises(TooManyPending):
+            start(user)
+    assert StorageUsage.objects.values_list("bytes", "pending").get() == (15, 3)
 
 
 @pytest.mark.parametrize("in_parts", [False, True], ids=["one request", "parts"])

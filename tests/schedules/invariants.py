@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -41,14 +42,14 @@ class Invariants:
     def __init__(self) -> None:
         self.files = _sql(File.objects.values_list(*COLUMNS).order_by("id"))
         self.deletions = _sql(StorageDeletion.objects.values_list("path"))
-        self.usage = _sql(StorageUsage.objects.values_list("user", "bytes"))
+        self.usage = _sql(StorageUsage.objects.values_list("user", "bytes", "pending"))
 
     def check(self, world: World) -> None:
         """Raise AssertionError unless everything holds that must always hold."""
         rows = {UUID(str(row[0])): row for row in self._fetch(self.files)}
         queued = {path for (path,) in self._fetch(self.deletions)}
-        used: dict[Any, int] = dict(self._fetch(self.usage))
-        problems = [*world.problems, *self._find_wrong_usage(rows, used), *self._find_strays(world, rows, queued)]
+        counters = self._fetch(self.usage)
+        problems = [*world.problems, *self._find_wrong_usage(rows, counters), *self._find_strays(world, rows, queued)]
         for one in world.tracked:
             problems += self._find_wrong(world, one, rows.get(one.id))
         assert not problems, "\n".join(problems)
@@ -58,13 +59,17 @@ class Invariants:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-    def _find_wrong_usage(self, rows: dict[UUID, Row], used: dict[Any, int]) -> Iterator[str]:
-        sums = dict.fromkeys(used, 0)
+    def _find_wrong_usage(self, rows: dict[UUID, Row], counters: list[Row]) -> Iterator[str]:
+        used = {user: size for user, size, _ in counters}
+        sums, unfinished = dict.fromkeys(used, 0), Counter[Any]()
         for _, status, _, _, size, user, *_ in rows.values():
             if status not in File.ENDED:
                 sums[user] = sums.get(user, 0) + size
+            unfinished[user] += status in File.UNFINISHED
         if sums != used:
             yield f"usage is {used}, the rows have {sums}"
+        if any(pending < unfinished[user] for user, _, pending in counters):
+            yield f"usage is {counters}, the rows have {unfinished} unfinished uploads"
 
     def _find_strays(self, world: World, rows: dict[UUID, Row], queued: set[str]) -> Iterator[str]:
         for path in world.storage.objects.keys() - queued - world.too_late:
@@ -160,7 +165,7 @@ class Invariants:
     def _check_nothing_is_left(self, world: World) -> None:
         assert self._fetch(self.files) == [], "rows are left"
         assert self._fetch(self.deletions) == [], "the queue is not empty"
-        assert {used for _, used in self._fetch(self.usage)} <= {0}, "usage is left"
+        assert {used for _, used, _ in self._fetch(self.usage)} <= {0}, "usage is left"
         assert {*world.storage.objects, *world.storage.remains()} <= world.too_late, "objects are left"
 
 

@@ -7,12 +7,12 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from fileman import files, uploads
-from fileman.errors import ErrorCode, FilemanError
+from fileman.errors import ErrorCode, FilemanError, TooManyPending
 from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import acceptance
 from fileman.validation.acceptance import AcceptedFile, DeclaredFile
 from tests.uploads.clock import DAY, MICROSECOND, NOW
-from tests.uploads.driver import caller_of, configured, declared, file_of, initiate, start, token_of
+from tests.uploads.driver import caller_of, configured, declared, file_of, initiate, start, token_of, upload
 from tests.uploads.faults import at_once
 
 MIB, GIB = 1024**2, 1024**3
@@ -162,26 +162,47 @@ def test_unfinished_uploads_of_a_user_are_limited(user: User, other_user: User, 
     assert initiate(other_user, declared()).success
 
 
-@configured(MAX_PENDING_UPLOADS=1)
-def test_ended_uploads_of_a_user_are_limited(user: User, other_user: User, manager: FileManager) -> None:
+@pytest.mark.parametrize("most", [1, 3])
+def test_ended_uploads_of_a_user_are_limited(user: User, other_user: User, manager: FileManager, most: int) -> None:
     """Otherwise initiate and abort, in a loop, would make rows without end."""
-    for _ in range(10):
-        uploads.abort(caller=caller_of(user), upload_token=token_of(start(user)), now=NOW)
-    with pytest.raises(FilemanError) as caught:
-        initiate(user, declared(), now=NOW + DAY - MICROSECOND)
-    assert (caught.value.code, caught.value.retry_after_seconds) == ("TOO_MANY_PENDING", 3600)
-    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (10, 0)
-    assert initiate(user, declared(), now=NOW + DAY).success
-    assert initiate(other_user, declared()).success
+    with configured(MAX_PENDING_UPLOADS=most):
+        for _ in range(10 * most):
+            uploads.abort(caller=caller_of(user), upload_token=token_of(start(user)), now=NOW)
+        with pytest.raises(FilemanError) as caught:
+            initiate(user, declared(), now=NOW + DAY - MICROSECOND)
+        assert (caught.value.code, caught.value.retry_after_seconds) == ("TOO_MANY_PENDING", 3600)
+        assert (File.objects.count(), StorageUsage.objects.get().bytes) == (10 * most, 0)
+        assert initiate(user, declared(), now=NOW + DAY).success
+        assert initiate(other_user, declared()).success
+
+
+@configured(MAX_PENDING_UPLOADS=3)
+def test_uploads_are_counted_again_only_when_their_number_may_have_reached_the_limit(
+    user: User, manager: FileManager
+) -> None:
+    """Completed ones, and rows that nothing told fileman of, are forgotten by that."""
+    left = file_of(start(user))
+    for number in (2, 3, 2, 3, 2):
+        upload(user)
+        assert StorageUsage.objects.get().pending == number
+    File.objects.filter(pk=left.pk)._raw_delete(File.objects.db)
+    assert initiate(user, declared(), declared(), declared()).success
+    assert StorageUsage.objects.get().pending == File.objects.unfinished().count() == 3
+    with configured(MAX_PENDING_UPLOADS=2), pytest.raises(TooManyPending):
+        start(user)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_calls_cannot_exceed_the_limit_together(user: User, manager: FileManager) -> None:
+@pytest.mark.parametrize("pending", ["no row", None, 0])
+def test_concurrent_calls_cannot_exceed_the_limit_together(user: User, manager: FileManager, pending: Any) -> None:
     """The quota gets back the reservations of all but three."""
+    if pending != "no row":
+        StorageUsage.objects.create(user=user, pending=pending)
     with configured(MAX_PENDING_UPLOADS=3):
         answers: list[Any] = at_once(12, lambda _: initiate(User.objects.get(pk=user.pk), declared()))
     assert sorted(type(answer).__name__ for answer in answers) == ["Batch"] * 3 + ["TooManyPending"] * 9
-    assert (File.objects.count(), StorageUsage.objects.get().bytes) == (3, 3 * 5)
+    usage = StorageUsage.objects.get()
+    assert (File.objects.count(), usage.pending, usage.bytes) == (3, 3, 3 * 5)
 
 
 @pytest.mark.parametrize(
