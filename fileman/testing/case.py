@@ -45,15 +45,6 @@ class Reduction(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
-    """The result of one request."""
-
-    status: int
-    stored: StoredObject | None = None
-    """Return value of `write`, if the bytes go through this server."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Served:
     """A download as a browser sees it."""
 
@@ -163,30 +154,32 @@ class ContractCase:
         """Return signed requests for all missing slices."""
         return backend.instructions(upload, backend.missing(upload))
 
-    def send(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> Sent:
-        """Send `data` by a request: over HTTP, or to `write` as the upload view does."""
+    def send(
+        self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes
+    ) -> tuple[int, StoredObject | None]:
+        """Send `data` by a request: over HTTP, or to `write` as the upload view does.
+
+        Return the status, and the return value of `write`, if the bytes go through this server.
+        """
         if not request.url.startswith("/"):
             from fileman.backends.connections import send_slice  # needs urllib3
 
-            return Sent(status=send_slice(request, data, backend.settings.trusts).status)
-        part = self._read_grant(upload, request.url)
-        try:
-            return Sent(status=201, stored=backend.write(upload, part, io.BytesIO(data)))
-        except UploadInProgress:
-            return Sent(status=409)
-        except SizeMismatch:
-            return Sent(status=400)
-
-    def _read_grant(self, upload: Upload, url: str) -> Slice:
-        grant = tokens.unsign(tokens.UPLOAD, url.rpartition("/")[2], now=upload.now)
+            return send_slice(request, data, backend.settings.trusts).status, None
+        grant = tokens.unsign(tokens.UPLOAD, request.url.rpartition("/")[2], now=upload.now)
         assert grant["file"] == str(upload.file_id), "instructions() must sign the file_id of the upload."
-        return Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
+        part = Slice(part_number=grant["part"], offset=grant["offset"], length=grant["length"])
+        try:
+            return 201, backend.write(upload, part, io.BytesIO(data))
+        except UploadInProgress:
+            return 409, None
+        except SizeMismatch:
+            return 400, None
 
     def send_slice(self, backend: Backend, upload: Upload, request: UploadRequest, data: bytes) -> None:
         """Send the slice of `data`, the whole file, that a request is for."""
         part = request.slice
-        sent = self.send(backend, upload, request, data[part.offset : part.offset + part.length])
-        assert sent.status in request.success_status, "The storage rejected a request that instructions() signed."
+        status, _ = self.send(backend, upload, request, data[part.offset : part.offset + part.length])
+        assert status in request.success_status, "The storage rejected a request that instructions() signed."
 
     def send_all(self, backend: Backend, upload: Upload, data: bytes) -> None:
         """Send all missing slices."""

@@ -131,10 +131,10 @@ class PublishingCases(ContractCase):
             declared = Checksum(algorithm=algorithm, hexdigest=digest(algorithm, content(SIZE)))
             upload = self.begin(backend, checksum=declared)
             request = self.requests(backend, upload)[0]
-            sent = self.send(backend, upload, request, data)
-            is_taken = sent.status in request.success_status
+            status, written = self.send(backend, upload, request, data)
+            is_taken = status in request.success_status
             assert is_taken or seed != "first", "The storage must take bytes of the declared checksum."
-            stored = sent.stored or self.assemble(backend, upload) if is_taken else None
+            stored = written or self.assemble(backend, upload) if is_taken else None
             assert stored is None or stored.checksums.get(algorithm) == digest(algorithm, data), (
                 "`checksums` must contain a declared checksum whose algorithm is in single_checksums. "
                 "It must be computed from the stored bytes, never repeat the declared checksum."

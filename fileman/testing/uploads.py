@@ -114,9 +114,9 @@ class UploadCases(ContractCase):
         upload = self.begin(backend, large=large)
         request = self.requests(backend, upload)[0]
 
-        sent = self.send(backend, upload, request, content(request.slice.length - 1))
+        status, _ = self.send(backend, upload, request, content(request.slice.length - 1))
 
-        assert sent.status not in request.success_status, "A body that is shorter than signed must be rejected."
+        assert status not in request.success_status, "A body that is shorter than signed must be rejected."
         assert request.slice in backend.missing(upload), "missing() must return a slice whose body was rejected."
 
     @each_size
