@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO, StringIO
+from io import BytesIO
 from itertools import count
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.utils import timezone
 
 from fileman import cleanup
 from fileman.backends import get_backend
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads.instructions import build_upload
+from tests.management.test_cleanup_command import run
 from tests.uploads.clock import NOW
 from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
 from tests.uploads.faults import break_storage
@@ -102,12 +103,6 @@ def test_files_that_have_lost_their_object_are_named(user: User, manager: FileMa
 
     assert (findings.lost, [file.pk for file in lost]) == (1, [files[1].pk])
     assert File.objects.count() == 3
-
-
-def run(*arguments: str) -> str:
-    output = StringIO()
-    call_command("cleanup_expired_uploads", *arguments, stdout=output, stderr=StringIO())
-    return output.getvalue()
 
 
 def test_the_command_compares_every_storage(

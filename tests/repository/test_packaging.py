@@ -38,7 +38,7 @@ MIDDLEWARE = [
 ]
 WITHOUT_SDKS = """
 import sys
-for name in ("boto3", "botocore", "azure", "google", "requests", "urllib3"):
+for name in ("boto3", "botocore", "azure", "google", "requests", "urllib3", "pytest"):
     sys.modules[name] = None
 """
 EVERY_MODULE = """
@@ -52,15 +52,17 @@ for path in root.rglob("*.py"):
     clouds = [f"fileman.backends.{module}" for module in ("s3", "azure", "gcs", "connections")]
     if not name.startswith((*clouds, "fileman.testing")):
         import_module(name.removesuffix(".__init__"))
+import_module("fileman.testing.memory")
 """
 SAVE_CLOUD = """
 import django; django.setup()
 from django.core.exceptions import ValidationError
 from fileman.models import FileManager
-try:
-    FileManager.objects.create(name="Cloud", backend_type="s3", settings={"bucket_name": "my-bucket"})
-except ValidationError as error:
-    print(*error.message_dict["backend_type"])
+for backend_type in ("s3", "azure", "gcs"):
+    try:
+        FileManager.objects.create(name="Cloud", backend_type=backend_type, settings={"bucket_name": "my-bucket"})
+    except ValidationError as error:
+        print(*error.message_dict["backend_type"])
 """
 
 
@@ -136,13 +138,16 @@ def test_the_tutorial_ends_in_a_project_that_uploads(tmp_path: Path) -> None:
 
 
 def test_a_project_without_the_sdks_has_everything_but_the_clouds(tmp_path: Path) -> None:
+    """The backend in memory too, without pytest."""
     newcomer = Newcomer(tmp_path / "project", sys.executable, ROOT)
+    needed = {"s3": "boto3", "azure": "azure-storage-blob and azure-identity", "gcs": "google-cloud-storage"}
 
     assert newcomer.upload(before=WITHOUT_SDKS) == "COMPLETED True\n"
     assert newcomer.run("-c", WITHOUT_SDKS + EVERY_MODULE) == ""
-    assert newcomer.run("-c", WITHOUT_SDKS + SAVE_CLOUD) == (
-        "Backend 's3' needs boto3: pip install 'django-fileman-graphql[s3]'.\n"
-    )
+    assert newcomer.run("-c", WITHOUT_SDKS + SAVE_CLOUD).splitlines() == [
+        f"Backend {vendor!r} needs {packages}: pip install 'django-fileman-graphql[{vendor}]'."
+        for vendor, packages in needed.items()
+    ]
 
 
 def test_an_editable_install_runs_the_checkout(project: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_environment_sets_keys_of_fileman(tmp_path: Path) -> None:
     code = (
         "from project.settings import FILEMAN_SETTINGS as s; from fileman import conf; print(conf.find_problems(s))\n"
     )
-    code += "print(s['USER_QUOTA_BYTES'], s['LEASE'], s['UPLOAD_DEADLINE'], s['INLINE_TYPES'])"
-    environment = {**os.environ, "DEBUG": "1", "VAR_DIR": str(tmp_path), "FILEMAN_SETTINGS": given}
+    code += "print(s['USER_QUOTA_BYTES'], s['LEASE'], s['UPLOAD_DEADLINE'], s['INLINE_TYPES'], s['KMS_KEY_ID'])"
+    environment = {**os.environ, "DEBUG": "1", "VAR_DIR": str(tmp_path), "FILEMAN_SETTINGS": given, "KMS_KEY_ID": "key"}
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True)
-    assert done.stdout == "[]\n1000 0:01:30 1:00:00 ['video/*']\n"
+    assert done.stdout == "[]\n1000 0:01:30 1:00:00 ['video/*'] key\n"

@@ -1,8 +1,6 @@
 """Features of the memory backend beyond the contract: faults on demand and separate stores."""
 
 import io
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -108,19 +106,3 @@ def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) ->
 
     assert list(backend.list_objects("")) == []
     assert MemoryBackend.faults == []
-
-
-def test_the_memory_backend_works_without_pytest() -> None:
-    """In a process of its own, because pytest is loaded in this one."""
-    code = """
-import sys
-sys.modules["pytest"] = None
-import django
-django.setup()
-from fileman.backends import backend_class
-print(backend_class("memory").__name__)
-"""
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout == "MemoryBackend\n"
