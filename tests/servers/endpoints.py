@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
-    """A running server of the S3 protocol. tests/backends/s3/refusals.json records what each refuses."""
+    """A running server of the S3 protocol. docs/backends/s3.md shows what each refuses."""
 
     name: str
     """The product: `moto`, `radosgw`, `ministack`, `rclone` or `seaweedfs`."""

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -254,8 +254,3 @@ ATTACKS: dict[str, Attack] = {
     "Download: used to write": _download_used_to_write,
     "Authorization header: another secret": _other_secret,
 }
-
-
-def possible_on(store: Store) -> Iterator[str]:
-    """Names of the attacks that make sense on a server."""
-    return (name for name in ATTACKS if store.server.takes_post or not name.startswith("POST"))
