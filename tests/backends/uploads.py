@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import requests
@@ -84,6 +85,10 @@ def uploaded(backend: Backend, upload: Upload, body: bytes = BODY) -> Upload:
     for request in backend.instructions(upload, backend.missing(upload)):
         assert send(request, part_of(body, request)).status_code in request.success_status
     return upload
+
+
+def query_of(url: str) -> dict[str, str]:
+    return {name: value for name, [value] in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
 
 
 def read(backend: Backend, path: str) -> bytes:

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman.checksums import hasher
 from fileman.models import File, StorageUsage
+from fileman.testing.case import digest
 from tests.api import Api
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Json, Site, content, send_all, sha256, slice_of
@@ -81,17 +81,11 @@ def test_missing_parts_come_back_and_no_others(api: Api, memory: Storage, config
     assert b"".join(api.download(file["downloadUrl"])) == DATA
 
 
-def checksum_of(algorithm: str, data: bytes) -> str:
-    made = hasher(algorithm)
-    made.update(data)
-    return f"{algorithm}:{made.hexdigest()}"
-
-
 @pytest.mark.parametrize(
     "claim",
     [
         *({"fileSize": size} for size in (0, len(DATA) - 1, len(DATA) + 1, 2**53 - 1)),
-        *({"checksum": checksum_of(algorithm, OTHER)} for algorithm in ALGORITHMS),
+        *({"checksum": f"{algorithm}:{digest(algorithm, OTHER)}"} for algorithm in ALGORITHMS),
     ],
 )
 def test_a_lie_about_size_or_checksum_fails_the_upload(claim: Json, api: Api, memory: Storage, sent: str) -> None:
@@ -104,11 +98,11 @@ def test_a_lie_about_size_or_checksum_fails_the_upload(claim: Json, api: Api, me
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_true_checksum_is_verified_and_shown(algorithm: str, api: Api, sent: str) -> None:
-    truth = checksum_of(algorithm, DATA)
+    truth = digest(algorithm, DATA)
 
-    file = api.finalize(sent, checksum=f"{algorithm}:{truth.partition(':')[2].upper()}")["file"]
+    file = api.finalize(sent, checksum=f"{algorithm}:{truth.upper()}")["file"]
 
-    assert (file["checksum"], file["checksumVerified"]) == (truth, True)
+    assert (file["checksum"], file["checksumVerified"]) == (f"{algorithm}:{truth}", True)
 
 
 def test_a_checksum_that_nobody_computed_is_not_verified(api: Api, memory: Storage, configure: Configure) -> None:

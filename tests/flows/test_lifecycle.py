@@ -14,30 +14,24 @@ from tests.flows.http_client import Json, Site, content, counted_bodies, fetch, 
 from tests.flows.storages import MIB, Storage
 
 PDF = b"%PDF-1.7\n"
-in_one_or_many = pytest.mark.parametrize("in_parts", [False, True], ids=["one_request", "parts"])
 
 
-@pytest.fixture
-def data(storage: Storage, in_parts: bool, configure: Configure) -> bytes:
+@pytest.fixture(params=["one_request", "parts"])
+def data(request: pytest.FixtureRequest, storage: Storage, configure: Configure) -> bytes:
     """A document of one request, or of two parts and a half."""
-    if not in_parts:
+    if request.param == "one_request":
         return content(100_000, head=PDF)
     configure(SINGLE_REQUEST_MAX_BYTES=50_000, PART_SIZE_BYTES=storage.part_bytes)
     return content(storage.part_bytes * 2 + 1000, head=PDF)
 
 
-def _start(site: Site, data: bytes) -> Json:
-    return site.start(data, "Report 2026.PDF", contentType="application/pdf", metadata={"source": "web"})
-
-
-@in_one_or_many
-def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data: bytes, in_parts: bool) -> None:
+def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data: bytes) -> None:
     """One algorithm, every storage.
 
     Bodies are counted as they come in; what goes to a cloud never reaches this server.
     """
     with counted_bodies() as seen:
-        ticket = _start(site, data)
+        ticket = site.start(data, "Report 2026.PDF", contentType="application/pdf", metadata={"source": "web"})
         send_all(ticket["instructions"], data)
         payload = site.finalize(ticket["uploadToken"], fileSize=len(data), checksum=sha256(data), metadata={"ok": True})
 

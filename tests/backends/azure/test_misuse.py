@@ -1,7 +1,6 @@
 """What a write signature allows beyond the upload never completes, and never keeps fileman from deleting."""
 
 import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from fileman.errors import ErrorCode
 from fileman.models import File, FileManager
+from fileman.testing.case import digest
 from fileman.uploads import Outcome, Ticket
 from tests.backends.azure.stores import Store
 from tests.uploads.driver import configured, file_of, finish, start
@@ -124,10 +124,6 @@ def refused(django_capture_on_commit_callbacks: Any) -> Callable[[Grant, ErrorCo
     return check
 
 
-def _md5(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
-
-
 Attack = tuple[Callable[[Grant], object], ErrorCode]
 CONTENT_TYPE, SIZE, CHECKSUM = ErrorCode.CONTENT_TYPE_MISMATCH, ErrorCode.SIZE_MISMATCH, ErrorCode.CHECKSUM_MISMATCH
 BY_ONE_REQUEST: dict[str, Attack] = {
@@ -162,7 +158,7 @@ def test_what_a_signature_allows_beyond_the_upload(
     parts: bool, name: str, grant: Callable[..., Grant], refused: Callable[..., None]
 ) -> None:
     attack, code = (BY_BLOCKS if parts else BY_ONE_REQUEST)[name]
-    granted = grant(f"md5:{_md5(BODY)}", parts=parts)
+    granted = grant(f"md5:{digest('md5', BODY)}", parts=parts)
 
     attack(granted)
 
@@ -172,11 +168,11 @@ def test_what_a_signature_allows_beyond_the_upload(
 
 def test_a_forged_md5_is_no_evidence(grant: Callable[..., Grant], refused: Callable[..., None]) -> None:
     """Azure stores whatever MD5 a block list states"""
-    granted = grant(f"md5:{_md5(OTHER)}", parts=True)
-    stated = base64.b64encode(bytes.fromhex(_md5(OTHER))).decode()
+    granted = grant(f"md5:{digest('md5', OTHER)}", parts=True)
+    stated = base64.b64encode(bytes.fromhex(digest("md5", OTHER))).decode()
     granted.commit("00001", "00002", headers={**TYPED, "x-ms-blob-content-md5": stated})
     kept = granted.store.blob(file_of(granted.ticket).upload_path).get_blob_properties().content_settings.content_md5
-    assert bytes(kept or b"").hex() == _md5(OTHER)
+    assert bytes(kept or b"").hex() == digest("md5", OTHER)
 
     refused(granted, ErrorCode.CHECKSUM_MISMATCH)
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
@@ -16,6 +15,7 @@ from fileman.backends.values import ServeAs, Slice
 from fileman.errors import StorageError, StorageMisconfigured, StorageUnavailable
 from tests.backends import uploads
 from tests.backends.azure.stores import make_upload
+from tests.backends.uploads import query_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GOOD = {"account_name": "acmefiles", "account_key": "Y2FuYXJ5", "container_name": "documents"}
@@ -27,10 +27,6 @@ def make_backend(settings: Mapping[str, Any]) -> AzureBackend:
     return uploads.make_backend(AzureBackend, settings, "azure://documents/a b/")
 
 
-def said(url: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
-
-
 class TestUploads:
     def test_one_request_may_create_one_blob(self) -> None:
         """For this blob alone, to create it, over https, until the upload expires"""
@@ -39,7 +35,7 @@ class TestUploads:
 
         [request] = backend.instructions(upload, list(upload.slices()))
 
-        grant = said(request.url)
+        grant = query_of(request.url)
         assert (grant["sr"], grant["sp"], grant["spr"]) == ("b", "c", "https")
         assert grant["se"] == "2026-01-02T03:14:05Z"
         assert grant.keys() == {"se", "sp", "spr", "sv", "sr", "sig"}
@@ -61,9 +57,9 @@ class TestUploads:
 
         first, final = backend.instructions(upload, [upload.slice(1), last])
 
-        assert (said(first.url)["comp"], said(first.url)["blockid"]) == ("block", "MDAwMDE=")
-        assert said(final.url)["blockid"] == "NTAwMDA="
-        assert (said(first.url)["sr"], said(first.url)["sp"]) == ("b", "w")
+        assert (query_of(first.url)["comp"], query_of(first.url)["blockid"]) == ("block", "MDAwMDE=")
+        assert query_of(final.url)["blockid"] == "NTAwMDA="
+        assert (query_of(first.url)["sr"], query_of(first.url)["sp"]) == ("b", "w")
         assert first.headers == ()
 
     def test_one_hundred_parts_are_one_signature(self) -> None:
@@ -74,7 +70,7 @@ class TestUploads:
         requests = backend.instructions(upload, parts)
 
         assert len(requests) == 100
-        assert len({said(request.url)["sig"] for request in requests}) == 1
+        assert len({query_of(request.url)["sig"] for request in requests}) == 1
 
 
 class TestDownloads:
@@ -83,7 +79,7 @@ class TestDownloads:
 
         url = make_backend(GOOD).get_url("uploads/one", expires_in=3600, serve_as=serve_as, now=NOW)
 
-        grant = said(url)
+        grant = query_of(url)
         assert (grant["sr"], grant["sp"], grant["spr"], grant["rsct"]) == ("b", "r", "https", "application/pdf")
         assert grant["rscd"] == "attachment; filename=\"Ubersicht.pdf\"; filename*=UTF-8''%C3%9Cbersicht.pdf"
         assert grant["se"] == "2026-01-02T04:04:05Z"
@@ -92,7 +88,7 @@ class TestDownloads:
         url = make_backend({**GOOD, "endpoint": "HTTPS://ACMEfiles.blob.core.windows.net"}).get_url("uploads/one")
 
         assert url.startswith("https://acmefiles.blob.core.windows.net/documents/")
-        assert said(url)["spr"] == "https"
+        assert query_of(url)["spr"] == "https"
 
 
 class Keys:
@@ -123,7 +119,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
 
 class TestByUserDelegation:
     def test_the_signature_names_the_key_and_not_the_account_key(self, keys: Keys) -> None:
-        grant = said(make_backend(BY_TOKEN).get_url("uploads/one", 60, now=NOW))
+        grant = query_of(make_backend(BY_TOKEN).get_url("uploads/one", 60, now=NOW))
 
         assert (grant["skoid"], grant["sktid"], grant["sks"], grant["spr"]) == ("oid", "tid", "b", "https")
         assert grant["ske"] == "2026-01-09T02:59:05Z"
@@ -159,7 +155,7 @@ class TestByUserDelegation:
         assert len(keys.asked) == 1
 
         keys.error = None
-        grant = said(backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=30)))
+        grant = query_of(backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=30)))
         assert (len(keys.asked), grant["se"]) == (2, "2026-01-02T04:04:35Z")
 
     def test_a_key_that_would_expire_first_is_renewed(self, keys: Keys) -> None:
@@ -168,7 +164,7 @@ class TestByUserDelegation:
         backend.get_url("uploads/one", 3600, now=NOW)
         late = NOW + timedelta(days=6, hours=23, minutes=30)
 
-        grant = said(backend.get_url("uploads/one", 3600, now=late))
+        grant = query_of(backend.get_url("uploads/one", 3600, now=late))
 
         assert len(keys.asked) == 2
         assert grant["se"] == "2026-01-09T03:34:05Z"
@@ -177,7 +173,7 @@ class TestByUserDelegation:
         """At most a quarter of an hour of a week is lost, and not every URL costs a new key"""
         backend = make_backend(BY_TOKEN)
 
-        grants = [said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(minutes=m))) for m in (0, 5, 10)]
+        grants = [query_of(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(minutes=m))) for m in (0, 5, 10)]
 
         assert len(keys.asked) == 1
         assert [grant["se"] for grant in grants] == [f"2026-01-09T02:{m}:05Z" for m in (49, 54, 59)]
@@ -187,7 +183,7 @@ class TestByUserDelegation:
         backend = make_backend(BY_TOKEN)
         backend.get_url("uploads/one", WEEK, now=NOW)
 
-        grant = said(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(days=1)))
+        grant = query_of(backend.get_url("uploads/one", WEEK, now=NOW + timedelta(days=1)))
 
         assert len(keys.asked) == 2
         assert grant["se"] == "2026-01-10T02:49:05Z"

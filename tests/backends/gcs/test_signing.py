@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 from google.cloud.storage import _signing as google_signing
@@ -14,13 +14,9 @@ from fileman.backends.base import Backend
 from fileman.backends.gcs.settings import GOOGLE
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.gcs.stores import Store
-from tests.backends.uploads import BODY, checksum_of, only_request, upload_of
+from tests.backends.uploads import BODY, checksum_of, only_request, query_of, upload_of
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
-
-
-def query_of(url: str) -> dict[str, str]:
-    return {name: value for name, [value] in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
 
 
 def signed_by_google(store: Store, method: str, name: str, expires_in: int, **signed: Any) -> str:
