@@ -21,8 +21,12 @@ _BUILT_IN = {
     "azure": "fileman.backends.azure.backend.AzureBackend",
     "gcs": "fileman.backends.gcs.backend.GCSBackend",
 }
-# Backend type, which is also the name of the extra -> the packages of its SDK.
-_SDKS = {"s3": "boto3", "azure": "azure-storage-blob and azure-identity", "gcs": "google-cloud-storage"}
+# Backend type -> the packages of its SDK, and the command that installs them.
+_SDKS = {
+    "s3": "boto3: pip install 'django-fileman-graphql[s3]'",
+    "azure": "azure-storage-blob and azure-identity: pip install 'django-fileman-graphql[azure]'",
+    "gcs": "google-cloud-storage: pip install 'django-fileman-graphql[gcs]'",
+}
 
 
 class Configured(Protocol):
@@ -51,17 +55,11 @@ def backend_class(backend_type: str) -> type[Backend]:
     try:
         found: type[Backend] = getattr(import_module(module), name)
     except ImportError as error:
-        raise StorageMisconfigured(_describe_missing_package(backend_type, error)) from error
+        needed = _SDKS.get(backend_type, f"the package {error.name!r}")
+        raise StorageMisconfigured(f"Backend {backend_type!r} needs {needed}.") from error
     except AttributeError as error:
         raise StorageMisconfigured(f"Backend {backend_type!r} is set to {path}, which does not exist.") from error
     return found
-
-
-def _describe_missing_package(backend_type: str, error: ImportError) -> str:
-    if backend_type not in _SDKS:
-        return f"Backend {backend_type!r} needs the package {error.name!r}."
-    install = f"pip install 'django-fileman-graphql[{backend_type}]'"
-    return f"Backend {backend_type!r} needs {_SDKS[backend_type]}: {install}."
 
 
 def build_config(file_manager: Configured) -> BackendConfig:

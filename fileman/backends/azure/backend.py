@@ -94,9 +94,12 @@ class AzureBackend(AzureUploads):
 
     def _start(self, upload: Upload, verified: StoredObject) -> None:
         """Send the copy. If its response is lost, nothing is noted, and the next call has another path."""
+        source = self._client.url(verified.path)
+        if not self._client.account.key:  # with a key, Azure needs no signature to read within the account
+            source += f"?{self._signer.query(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)}"
         with azure_errors():
             started = self._client.blob(upload.file_path).start_copy_from_url(
-                self._build_source_url(upload, verified),
+                source,
                 metadata={UNPUBLISHED: "1"},  # without metadata Azure would copy the uploader's
                 source_etag=f'"{verified.etag}"',
                 source_match_condition=MatchConditions.IfNotModified,
@@ -105,13 +108,6 @@ class AzureBackend(AzureUploads):
             )
             following = _HEADERS if started["copy_status"] == "success" else _WAIT
             upload.progress.update({"copy": started["copy_id"], "etag": started["etag"], "next": following})
-
-    def _build_source_url(self, upload: Upload, verified: StoredObject) -> str:
-        """Return the source of a copy. With an account key, Azure needs no signature to read within the account."""
-        url = self._client.url(verified.path)
-        if self._client.account.key:
-            return url
-        return f"{url}?{self._signer.query(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)}"
 
     def _wait(self, upload: Upload, verified: StoredObject) -> None:
         """Wait for the end of the copy, and note how far it has been published."""

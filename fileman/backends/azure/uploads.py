@@ -75,13 +75,16 @@ class AzureUploads(AzureObjects):
 
     def _missing_parts(self, upload: Upload) -> list[Slice]:
         """Return the parts whose block is absent or has the wrong length."""
-        try:
-            sizes = self._block_sizes(upload.upload_path)
-        except FileMissing:
-            return list(upload.slices())
-        # A page or append blob has no blocks. Finalize rejects it.
-        if sizes is None:
-            return []
+        with azure_errors():
+            try:
+                committed, uncommitted = self._client.blob(upload.upload_path).get_block_list("all")
+            except HttpResponseError as error:
+                if has_code(error, "BlobNotFound"):
+                    return list(upload.slices())
+                if has_code(error, "InvalidBlobType"):  # a page or append blob has no blocks; finalize rejects it
+                    return []
+                raise
+        sizes = {block.id: block.size for block in [*committed, *uncommitted]}  # of the latest block of each id
         return [part for part in upload.slices() if sizes.get(_block_id(part)) != part.length]
 
     def assemble(self, upload: Upload) -> StoredObject:
@@ -134,17 +137,6 @@ class AzureUploads(AzureObjects):
                     raise
                 return None
         return str(committed["etag"]).strip('"')
-
-    def _block_sizes(self, path: str) -> dict[str, int] | None:
-        """Return block id -> bytes, the latest block of each id; None for a blob of another type."""
-        with azure_errors():
-            try:
-                committed, uncommitted = self._client.blob(path).get_block_list("all")
-            except HttpResponseError as error:
-                if has_code(error, "InvalidBlobType"):
-                    return None
-                raise
-        return {block.id: block.size for block in [*committed, *uncommitted]}
 
 
 def _put_block(url: str, part: Slice) -> UploadRequest:

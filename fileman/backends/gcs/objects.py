@@ -1,7 +1,7 @@
 """The objects of one bucket: stat, list and batches in Google's library, reading and rewriting by our own requests."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -190,12 +190,10 @@ class GCSObjects(Backend):
     def _keeps_versions(self) -> bool:
         """True if the bucket keeps deleted objects as noncurrent versions. False without the permission to ask."""
         bucket = self._bucket.client.bucket(self._bucket.name)
-        try:
-            with gcs_errors():
-                bucket.reload(**self._client.limits)
-                return bool(bucket.versioning_enabled)
-        except errors.StorageMisconfigured:
-            return False
+        with suppress(errors.StorageMisconfigured), gcs_errors():
+            bucket.reload(**self._client.limits)
+            return bool(bucket.versioning_enabled)
+        return False
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, page by page."""

@@ -90,11 +90,10 @@ class GCSSettings(BucketSettings):
         """True if URLs can be signed without the network. Reads one file at most."""
         if self.credentials is not None:
             return True
-        try:
+        with suppress(*_UNUSABLE):
             info = json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text())
             return bool(info["type"] == "service_account")
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        return False
 
     @property
     def base_url(self) -> str:

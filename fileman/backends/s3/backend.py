@@ -12,9 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fileman import errors
-from fileman.backends.s3.diagnosis import S3Diagnosis
+from fileman.backends.s3.diagnosis import LatePartProbe, S3Diagnosis
 from fileman.backends.s3.errors import is_unsupported, s3_errors
-from fileman.backends.s3.late_parts import LatePartProbe
 from fileman.backends.s3.multipart import PART_MAX_BYTES, PART_MIN_BYTES, PARTS_MAX
 from fileman.backends.s3.objects import CHECKSUM_FIELDS, MD5_METADATA, unquoted
 from fileman.backends.s3.settings import SINGLE_COPY_MAX_BYTES

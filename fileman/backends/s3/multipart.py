@@ -1,6 +1,7 @@
 """Files in parts. A multipart upload names the path of the file, and S3 rejects its id once it is completed."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -106,12 +107,8 @@ class S3Multipart(S3Objects):
 
     def _abort_one(self, named: Mapping[str, str]) -> None:
         """Abort a multipart upload. One that does not exist is no error."""
-        with s3_errors():
-            try:
-                self._client.sdk.abort_multipart_upload(**named)
-            except ClientError as error:
-                if not is_gone(error):
-                    raise
+        with suppress(FileMissing), s3_errors():
+            self._client.sdk.abort_multipart_upload(**named)
 
     def _upload_arguments(self, upload: Upload) -> dict[str, Any]:
         """Return the SDK's arguments that name the multipart upload. Raises UploadLost if its id was never saved."""
@@ -131,15 +128,13 @@ class S3Multipart(S3Objects):
             notes.clear()
             notes.update(upload_id=named["UploadId"], parts=[])
         parts: list[str] = notes["parts"]
-        with s3_errors():
-            try:
+        try:
+            with s3_errors():
                 while len(parts) < upload.plan.total_parts:
                     parts.extend(self._list_page(upload, named, after=len(parts)))
-            except ClientError as error:
-                if not is_gone(error):
-                    raise
-                notes.clear()
-                return None
+        except FileMissing:
+            notes.clear()
+            return None
         if not all(parts):
             notes.clear()
         return parts
