@@ -71,26 +71,22 @@ class AzureBackend(AzureUploads):
 
     def publish(self, upload: Upload, verified: StoredObject) -> StoredObject:
         """Copy the verified object to the file path, or continue with the copy in the progress."""
-        if not upload.progress:
+        progress, blob = upload.progress, self._client.blob(upload.file_path)
+        headers = ContentSettings(content_type=upload.content_type, content_disposition=upload.content_disposition)
+        if not progress:
             self._start(upload, verified)
         try:
-            published = self._finish(upload, verified)
+            if progress["next"] == _WAIT:
+                self._wait(upload, verified)
+            if progress["next"] == _HEADERS:
+                self._change(progress, blob.set_http_headers, headers, following=_MARK)
+            if progress["next"] == _MARK:
+                self._change(progress, blob.set_blob_metadata, {}, following=_NOTHING)
+            published = self.stat(upload.file_path)
         except (FileMissing, ObjectChanged) as error:  # the copy was deleted, or is another one
-            upload.progress.clear()
+            progress.clear()
             raise ObjectChanged from error
         return replace(published, checksums={**verified.checksums, **published.checksums})
-
-    def _finish(self, upload: Upload, verified: StoredObject) -> StoredObject:
-        """Take the steps that are left, in order."""
-        progress, blob = upload.progress, self._client.blob(upload.file_path)
-        if progress["next"] == _WAIT:
-            self._wait(upload, verified)
-        if progress["next"] == _HEADERS:
-            headers = ContentSettings(content_type=upload.content_type, content_disposition=upload.content_disposition)
-            self._change(progress, blob.set_http_headers, headers, following=_MARK)
-        if progress["next"] == _MARK:
-            self._change(progress, blob.set_blob_metadata, {}, following=_NOTHING)
-        return self.stat(upload.file_path)
 
     def _start(self, upload: Upload, verified: StoredObject) -> None:
         """Send the copy. If its response is lost, nothing is noted, and the next call has another path."""
