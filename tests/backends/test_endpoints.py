@@ -4,7 +4,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from functools import cache, partial
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from fileman.errors import StorageError, StorageMisconfigured
 from fileman.models import FileManager
 from tests.backends.settings_rules import ABSENT, AZURE_KEY, BY_STRING, ENDPOINT, ENDPOINT_SHAPE, S3_KEYS
 from tests.backends.test_settings import make, problems
-from tests.backends.uploads import BODY, begun, upload_of
+from tests.backends.uploads import CALLS, begun, upload_of
 from tests.servers.gcs import account_info, new_key
 from tests.servers.proxy import Answer, Exchange, Proxy, Seen, answering, json_answer
 from tests.uploads.driver import configured
@@ -302,13 +301,7 @@ def make_at(vendor: str, url: str) -> Backend:
     return make(vendor, changes[vendor])
 
 
-CALLS: dict[str, Callable[[Backend], object]] = {
-    "stat": lambda backend: backend.stat("a"),
-    "read": lambda backend: list(backend.read("a")),
-    "write": lambda backend: backend.write(upload_of(), next(upload_of().slices()), BytesIO(BODY)),
-    "list": lambda backend: list(backend.list_objects("")),
-    "delete": lambda backend: backend.delete(["a"]),
-}
+each_call = pytest.mark.parametrize("call", ["stat", "read", "write", "list", "delete"])
 
 
 @pytest.mark.parametrize("vendor", ENDPOINT)
@@ -326,7 +319,7 @@ class TestConnections:
         assert report == (False, [not_public(NAME, server.url)])
         assert refusal.value.message == not_public(NAME, server.url)
 
-    @pytest.mark.parametrize("call", CALLS)
+    @each_call
     @pytest.mark.parametrize("variable", ["", "HTTP_PROXY", "ALL_PROXY"])
     def test_no_call_connects_to_a_name_that_leads_inside(
         self, variable: str, call: str, vendor: str, network: Network, server: Proxy, monkeypatch: pytest.MonkeyPatch
@@ -336,7 +329,7 @@ class TestConnections:
             monkeypatch.setenv(variable or "UNUSED", proxy.url)
             backend = make_at(vendor, server.url)
             with suppress(StorageError):
-                assert CALLS[call](backend)  # deletion returns its failures
+                assert CALLS[call][1](backend, upload_of())  # deletion returns its failures
 
         assert server.seen == []
         assert proxy.seen or NAME in network.looked_up
@@ -360,7 +353,7 @@ class TestConnections:
         assert network.looked_up == [NAME, PUBLIC] * len(looks)
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
-    @pytest.mark.parametrize("call", CALLS)
+    @each_call
     def test_no_call_follows_a_redirect(
         self, vendor: str, call: str, status: int, server: Proxy, network: Network
     ) -> None:
@@ -370,7 +363,7 @@ class TestConnections:
         trusted = configured(TRUSTED_ENDPOINTS=["127.0.0.1", NAME], ALLOW_INSECURE_ENDPOINTS=True)
         redirect = Answer(status=status, headers=tuple(marks))
         with trusted, answer_all(redirect) as redirecting, time_limit(60), suppress(StorageError):
-            assert CALLS[call](make_at(vendor, redirecting.url))  # deletion returns its failures
+            assert CALLS[call][1](make_at(vendor, redirecting.url), upload_of())  # deletion returns its failures
 
         assert server.seen == []
         assert len({seen.target for seen in asked(redirecting)}) == len(asked(redirecting)) > 0

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -70,8 +70,7 @@ def create_azure_container(server: AzureServer, name: str, origin: str) -> Bucke
     """The CORS rules are those of the whole service."""
     service = BlobServiceClient.from_connection_string(server.connection_string)
     container = service.create_container(name)
-    rules = documented_rules("azure", origin)["cors"]["corsRules"]
-    service.set_service_properties(cors=[build_azure_rule(rule) for rule in rules])
+    set_azure_rules(service, origin)
     return Bucket(
         backend_type="azure",
         backend_url=f"azure://{name}/",
@@ -81,14 +80,19 @@ def create_azure_container(server: AzureServer, name: str, origin: str) -> Bucke
     )
 
 
-def build_azure_rule(rule: Mapping[str, Any]) -> CorsRule:
-    return CorsRule(
-        rule["allowedOrigins"],
-        rule["allowedMethods"],
-        allowed_headers=rule["allowedHeaders"],
-        exposed_headers=rule["exposedHeaders"],
-        max_age_in_seconds=rule["maxAgeInSeconds"],
-    )
+def set_azure_rules(service: BlobServiceClient, origin: str) -> None:
+    """Set the CORS rules of the documentation, for the whole service."""
+    rules = [
+        CorsRule(
+            rule["allowedOrigins"],
+            rule["allowedMethods"],
+            allowed_headers=rule["allowedHeaders"],
+            exposed_headers=rule["exposedHeaders"],
+            max_age_in_seconds=rule["maxAgeInSeconds"],
+        )
+        for rule in documented_rules("azure", origin)["cors"]["corsRules"]
+    ]
+    service.set_service_properties(cors=rules)
 
 
 def create_gcs_bucket(server: GoogleServer, name: str, origin: str) -> Bucket:

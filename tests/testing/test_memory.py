@@ -6,20 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from fileman.backends.time_limit import time_limit
-from fileman.backends.values import PartPlan, Strategy, Upload
+from fileman.backends.values import Upload
 from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
-from fileman.testing.case import new_upload
 from fileman.testing.memory import Fault, MemoryBackend
-from tests.backends.uploads import make_backend
+from tests.backends.uploads import make_backend, upload_of
 
 
 def make() -> MemoryBackend:
     return make_backend(MemoryBackend, {}, direct=False)
-
-
-def upload_of(backend: MemoryBackend, size: int) -> Upload:
-    plan = PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1)
-    return new_upload(size, plan=plan, owner=str(backend.config.manager_id))
 
 
 def put(backend: MemoryBackend, upload: Upload, data: bytes) -> None:
@@ -33,7 +27,7 @@ def backend() -> Iterator[MemoryBackend]:
 
 
 def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBackend) -> None:
-    upload = upload_of(backend, 3)
+    upload = upload_of(3)
     calls: list[tuple[str, str, str]] = []
     MemoryBackend.faults.append(lambda operation, path, when: calls.append((operation, path, when)))
 
@@ -57,7 +51,7 @@ def test_a_fault_prevents_an_operation_or_hides_that_it_has_happened(
     backend: MemoryBackend, moment: str, is_written: bool
 ) -> None:
     """As if the request of a storage were lost, or its response."""
-    upload = upload_of(backend, 3)
+    upload = upload_of(3)
     MemoryBackend.faults.append(_unavailable(moment))
 
     with pytest.raises(StorageUnavailable):
@@ -77,7 +71,7 @@ def _unavailable(moment: str) -> Fault:
 
 def test_every_operation_is_a_call_that_the_time_limit_counts(backend: MemoryBackend) -> None:
     """As with a cloud: after the first call, none starts that might not end in time."""
-    upload = upload_of(backend, 3)
+    upload = upload_of(3)
 
     with time_limit(0):
         put(backend, upload, b"abc")
@@ -89,7 +83,7 @@ def test_every_operation_is_a_call_that_the_time_limit_counts(backend: MemoryBac
 
 def test_file_managers_do_not_see_each_other() -> None:
     mine, yours = make(), make()
-    upload = upload_of(mine, 3)
+    upload = upload_of(3)
 
     put(mine, upload, b"abc")
 
@@ -99,7 +93,7 @@ def test_file_managers_do_not_see_each_other() -> None:
 
 
 def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) -> None:
-    put(backend, upload_of(backend, 3), b"abc")
+    put(backend, upload_of(3), b"abc")
     MemoryBackend.faults.append(_unavailable("never"))
 
     MemoryBackend.forget_all()

@@ -1,22 +1,16 @@
-"""`store` is a new container of Azurite, with the CORS rules that a good configuration has."""
+"""`store` is a new container of Azurite, with the CORS rules of the documentation."""
 
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from azure.storage.blob import BlobServiceClient, CorsRule
+from azure.storage.blob import BlobServiceClient
 
 from fileman.backends.azure.backend import AzureBackend
 from tests.backends.azure.stores import Store
 from tests.servers import AzureServer
+from tests.servers.buckets import DOCUMENTED_ORIGIN, set_azure_rules
 from tests.servers.proxy import Proxy, proxy_to
-
-CORS = CorsRule(
-    ["https://app.example.com"],
-    ["GET", "PUT"],
-    allowed_headers=["content-type", "x-ms-blob-content-type", "x-ms-blob-type"],
-    max_age_in_seconds=3600,
-)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +21,7 @@ def azure_service(azurite_server: AzureServer) -> Iterator[BlobServiceClient]:
 
 @pytest.fixture
 def store(azurite_server: AzureServer, azure_service: BlobServiceClient) -> Store:
-    azure_service.set_service_properties(cors=[CORS])
+    set_azure_rules(azure_service, DOCUMENTED_ORIGIN)
     return Store(server=azurite_server, container=azure_service.create_container(uuid4().hex))
 
 

@@ -1,7 +1,6 @@
 """The samples of docs/backends/azure.md work as printed."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -14,19 +13,9 @@ from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.stores import Store, make_upload
 from tests.backends.documents import ORIGIN, fixes_of, preflight, samples, table
-from tests.servers.buckets import build_azure_rule
 from tests.uploads.driver import configured
 
 
-@pytest.fixture
-def _rules_of_the_page(azure_service: BlobServiceClient, store: Store) -> Iterator[None]:
-    rules = samples("azure")[0]["cors"]["corsRules"]
-    azure_service.set_service_properties(cors=[build_azure_rule(given) for given in rules])
-    yield
-    azure_service.set_service_properties(cors=[])
-
-
-@pytest.mark.usefixtures("_rules_of_the_page")
 class TestCors:
     """tests/frontend/test_cors.py uploads with these rules from the page's origin, and from another one in vain."""
 

@@ -6,14 +6,11 @@ import pytest
 
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import ORIGIN, Found, find_problems
+from tests.servers.buckets import documented_rules
 from tests.servers.proxy import MAINTENANCE_PAGE, Answer, Fault, Proxy, answer_with, json_answer
 from tests.uploads.driver import configured
 
-RULE = {
-    "origin": ["https://app.example.com"],
-    "method": ["PUT", "GET"],
-    "responseHeader": ["Content-Type", "x-goog-content-length-range", "x-goog-hash"],
-}
+(RULE,) = documented_rules("gcs", ORIGIN)
 HEADERS = "content-type, x-goog-content-length-range, x-goog-hash"
 LACKING = "The credentials lack the permission {}."
 PROBE = "/o/tenant/.?uploads/.*probe"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.s3.stores import Store, create_locked_bucket, new_store, on
+from tests.backends.s3.stores import Store, create_locked_bucket, on
 from tests.backends.uploads import ORIGIN, Found, find_problems
 from tests.servers.process import free_port
 from tests.servers.proxy import Answer, Exchange, Proxy, answer_with, reset
@@ -40,12 +40,6 @@ def grant_all_but(store: Store, user: S3User, lacking: str) -> None:
 def remains(store: Store) -> list[Any]:
     listed = store.client.list_object_versions(Bucket=store.bucket)
     return [*listed.get("Versions", []), *listed.get("DeleteMarkers", []), *store.unfinished_uploads()]
-
-
-@pytest.fixture
-def open_store(radosgw_server: RadosGateway) -> Store:
-    """A bucket of the strict server."""
-    return new_store(radosgw_server)
 
 
 @pytest.fixture

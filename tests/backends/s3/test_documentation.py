@@ -11,7 +11,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.backends.documents import ORIGIN, fixes_of, page_of, preflight
-from tests.backends.s3.stores import PART_BYTES, Store, new_store, on, status_of, uploaded
+from tests.backends.s3.stores import PART_BYTES, Store, on, status_of, uploaded
 from tests.backends.uploads import BODY, upload_of
 from tests.servers.buckets import client_of
 from tests.servers.radosgw import RadosGateway
@@ -26,21 +26,16 @@ def document(name: str, bucket: str = "my-bucket") -> Any:
 
 
 @pytest.fixture
-def owned(radosgw_server: RadosGateway) -> Store:
-    return new_store(radosgw_server)
-
-
-@pytest.fixture
-def limited(radosgw_server: RadosGateway, owned: Store) -> Store:
+def limited(radosgw_server: RadosGateway, open_store: Store) -> Store:
     """The bucket for a user with the documented permissions and no other."""
     user = radosgw_server.create_user(f"user-{uuid.uuid4().hex}")
-    policy = document("iam", owned.bucket)
+    policy = document("iam", open_store.bucket)
     for statement in policy["Statement"]:
         statement["Principal"] = {"AWS": [user.arn]}
-    owned.client.put_bucket_policy(Bucket=owned.bucket, Policy=json.dumps(policy))
-    owned.client.put_bucket_cors(Bucket=owned.bucket, CORSConfiguration={"CORSRules": document("cors")})
+    open_store.client.put_bucket_policy(Bucket=open_store.bucket, Policy=json.dumps(policy))
+    open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": document("cors")})
     server = replace(radosgw_server, access_key_id=user.access_key_id, secret_access_key=user.secret_access_key)
-    return replace(owned, server=server, client=client_of(server))
+    return replace(open_store, server=server, client=client_of(server))
 
 
 def test_the_documented_permissions_suffice_for_the_whole_life_of_a_file(limited: Store) -> None:
@@ -74,24 +69,24 @@ def test_the_documented_permissions_suffice_for_the_whole_life_of_a_file(limited
     ],
 )
 def test_the_documented_permissions_allow_nothing_else(
-    owned: Store, limited: Store, operation: str, arguments: dict[str, Any]
+    open_store: Store, limited: Store, operation: str, arguments: dict[str, Any]
 ) -> None:
-    owned.client.put_object(Bucket=owned.bucket, Key="theirs", Body=BODY)
-    owned.client.create_bucket(Bucket="bucket-of-others")
+    open_store.client.put_object(Bucket=open_store.bucket, Key="theirs", Body=BODY)
+    open_store.client.create_bucket(Bucket="bucket-of-others")
 
     with pytest.raises(ClientError) as refused:
-        getattr(limited.client, operation)(**{"Bucket": owned.bucket, **arguments})
+        getattr(limited.client, operation)(**{"Bucket": open_store.bucket, **arguments})
 
     assert status_of(refused.value) == 403
 
 
 @pytest.fixture
-def put_url(owned: Store) -> str:
+def put_url(open_store: Store) -> str:
     """URL for browsers, with the documented CORS rules in force."""
     upload = upload_of(len(BODY))
-    url = owned.backend(upload_method="put").instructions(upload, [upload.slice(1)])[0].url
+    url = open_store.backend(upload_method="put").instructions(upload, [upload.slice(1)])[0].url
     assert preflight(url) == 403
-    owned.client.put_bucket_cors(Bucket=owned.bucket, CORSConfiguration={"CORSRules": document("cors")})
+    open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": document("cors")})
     return url
 
 
@@ -121,11 +116,13 @@ def test_the_page_shows_what_the_doctor_advises(store: Store) -> None:
     assert document("cors") == [{**problems[0].fix[0], "AllowedMethods": ["GET", "POST", "PUT"]}]
 
 
-def test_the_lifecycle_rules_are_accepted_and_remove_unfinished_uploads(owned: Store) -> None:
+def test_the_lifecycle_rules_are_accepted_and_remove_unfinished_uploads(open_store: Store) -> None:
     """Parts are aborted and `.uploads/` is emptied after the deadline of 7 days, and nothing else is touched."""
-    owned.client.put_bucket_lifecycle_configuration(Bucket=owned.bucket, LifecycleConfiguration=document("lifecycle"))
+    open_store.client.put_bucket_lifecycle_configuration(
+        Bucket=open_store.bucket, LifecycleConfiguration=document("lifecycle")
+    )
 
-    aborting, expiring = owned.client.get_bucket_lifecycle_configuration(Bucket=owned.bucket)["Rules"]
+    aborting, expiring = open_store.client.get_bucket_lifecycle_configuration(Bucket=open_store.bucket)["Rules"]
 
     if "Expiration" in aborting:
         aborting, expiring = expiring, aborting
