@@ -47,7 +47,6 @@ check: .venv/.installed-dev frontends
 	$(BIN)/python manage.py export_schema schema | diff -u schema/schema.graphql - || (echo "The exported SDL is out of date. Run make schema." && false)
 ifeq ($(NODE_OK),true)
 	cd frontend_examples && npm run --silent typecheck
-	cd frontend_examples/uploader && npm ci --silent && npm run --silent typecheck
 endif
 
 screenshots: .venv/.installed-dev frontends

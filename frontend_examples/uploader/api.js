@@ -1,4 +1,4 @@
-/** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord} from "./types.js" */
+/** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord, UploadOptions} from "./types.js" */
 import { DOCUMENTS } from "./documents.js";
 import { httpError, UploadError } from "./errors.js";
 import { Patience, settle, wait } from "./retry.js";
@@ -109,6 +109,19 @@ export class Api {
       } else if (pause > LONGEST_PAUSE_SECONDS) throw error;
       else await patience.wait(error, patienceSeconds, signal, pause);
     }
+  }
+
+  /** @param {{file: File, checksum?: string | null}[]} uploads @param {UploadOptions} options @param {CallOptions} [call] */
+  initiate(uploads, { fileManagerId, groupId, metadata, atomic, isPublic }, call) {
+    const ofFile = typeof metadata === "function" ? metadata : undefined;
+    const files = uploads.map(({ file, checksum }) => {
+      const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
+      const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
+      return { filename, contentType, size, checksum: checksum ?? undefined, metadata: own, isPublic };
+    });
+    // 128 random bits; randomUUID is missing where a page is not served securely.
+    const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    return this.call("initiateUpload", { files, fileManagerId, groupId, metadata: ofFile ? undefined : metadata, atomic, idempotencyKey }, call);
   }
 
   /** Another user may have signed in meanwhile. The server knows an upload by its token only for the user who began it. */

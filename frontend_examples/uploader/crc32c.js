@@ -42,7 +42,7 @@ export class Crc32c {
   }
 
   /** Eight hexadecimal digits, the highest byte first. */
-  hex() {
+  digest() {
     return (~this.#state >>> 0).toString(16).padStart(8, "0");
   }
 }

@@ -4,11 +4,7 @@
 const LOST = /^(Failed to fetch|fetch failed|Load failed|network|terminated|The \w+ connection)/i;
 const MISTAKE = /^(Type|Reference|Range|Syntax)Error$/;
 
-/**
- * The one error the uploader throws. `code` is the API's, or one of: NETWORK_ERROR, HTTP_ERROR, GRAPHQL_ERROR,
- * STORAGE_REFUSED, NO_PROGRESS, FILE_CHANGED, FILE_MISMATCH, CHECKSUM_UNAVAILABLE, BATCH_REFUSED, CANCELLED, and
- * CLIENT_ERROR for a mistake in the page's own functions, which is in `cause`.
- */
+/** The one error the uploader throws. */
 export class UploadError extends Error {
   /** @param {UploadErrorFacts} facts @param {unknown} [cause] */
   constructor({ code, message, field = null, retryable = false, retryAfterSeconds = null, status = null }, cause) {

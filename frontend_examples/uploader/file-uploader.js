@@ -1,4 +1,4 @@
-/** @import {FileUploaderOptions, RemoteFile, Unfinished, UploadOptions, UploadResult, UploadTicket} from "./types.js" */
+/** @import {FileUploaderOptions, Payload, RemoteFile, Ticket, Unfinished, UploadHandle, UploadOptions, UploadResult} from "./types.js" */
 /** @import {Engine} from "./sender.js" */
 import { Api, fetchRequest } from "./api.js";
 import { UploadError } from "./errors.js";
@@ -12,10 +12,10 @@ import { Upload } from "./upload.js";
 export { fetchRequest } from "./api.js";
 export { UploadError } from "./errors.js";
 export { sendRequest } from "./transport.js";
-export { Upload } from "./upload.js";
 
 /** Browsers open six connections to a host with HTTP/1.1: the API, where it is the same host, needs some of them. */
 const REQUESTS_PER_HOST = 4;
+const FILES_AT_ONCE = 3;
 
 /**
  * Uploads files straight to the storage that the server names, whatever its kind.
@@ -35,10 +35,20 @@ export class FileUploader {
   /** @param {string | FileUploaderOptions} options  a CSRF token alone is enough */
   constructor(options = {}) {
     const settings = typeof options === "string" ? { csrfToken: options } : options;
-    const { request = fetchRequest(settings), send = sendRequest, storage, filesAtOnce = 3, requestsPerHost = REQUESTS_PER_HOST, patienceSeconds = 300 } = settings;
+    const { request = fetchRequest(settings), send = sendRequest, storage, filesAtOnce = FILES_AT_ONCE, requestsPerHost = REQUESTS_PER_HOST } = settings;
+    const { patienceSeconds = 300, createWorker } = settings;
     this.#api = new Api(request);
     this.#memory = new Memory(storage);
-    this.#engine = { api: this.#api, send, files: new Places(filesAtOnce), placesOf: placesByHost(requestsPerHost), patienceSeconds };
+    this.#engine = {
+      api: this.#api,
+      send,
+      files: new Places(filesAtOnce),
+      hashes: new Places(FILES_AT_ONCE),
+      farewells: new Places(REQUESTS_PER_HOST),
+      placesOf: placesByHost(requestsPerHost),
+      patienceSeconds,
+      createWorker,
+    };
   }
 
   /** All files together since nothing was on its way: never goes backwards. */
@@ -46,9 +56,22 @@ export class FileUploader {
     return overall(this.#uploads);
   }
 
-  /** The uploads behind `progress`, to pause or cancel all of them. */
+  /** The uploads behind `progress`. @returns {UploadHandle[]} */
   get uploads() {
     return [...this.#uploads];
+  }
+
+  pauseAll() {
+    this.#uploads.forEach((upload) => upload.pause());
+  }
+
+  resumeAll() {
+    this.#uploads.forEach((upload) => upload.resume());
+  }
+
+  /** Stops all at once and tells the server, a few at a time. */
+  async cancelAll() {
+    await Promise.all(this.uploads.map((upload) => upload.cancel()));
   }
 
   /**
@@ -71,52 +94,41 @@ export class FileUploader {
     fresh.forEach((upload) => this.#uploads.add(upload));
     uploads.forEach((upload, index) => options.onUpload?.(upload, index));
     options.signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()), { once: true });
-    const tickets = new Tickets(fresh, {
-      options,
-      api: this.#api,
-      memory: this.#memory,
-      initiate: (batch, log) =>
-        this.initiateUpload(batch.map(({ file }) => file), { ...options, checksums: batch.map(({ checksum }) => checksum) }, { log }),
-    });
+    const tickets = new Tickets(fresh, options, this.#engine, this.#memory);
     for (const upload of fresh) upload.settled = this.#process(upload, options, tickets);
     await Promise.all(uploads.map(({ settled }) => settled));
     if (tickets.refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw tickets.refusal;
-    return uploads.map(({ remoteFile, error }) => /** @type {UploadResult} */ ({ file: error ? null : remoteFile, error }));
+    return uploads.map(({ state, remoteFile, error }) => /** @type {UploadResult} */ ({ status: state, file: error ? null : remoteFile, error }));
   }
 
   /**
    * Reserves the uploads: one ticket per file, in order, each with instructions or errors. Throws when all are refused
    * as a whole. Safe to repeat by itself, not by calling it again.
    * @param {File[]} files
-   * @param {UploadOptions & {checksums?: (string | undefined)[]}} [options]
-   * @param {{log?: Upload["log"]}} [observer]
+   * @param {UploadOptions} [options]
+   * @returns {Promise<Payload>}
    */
-  initiateUpload(files, { fileManagerId, groupId, metadata, atomic, isPublic, checksums } = {}, observer) {
-    const ofFile = typeof metadata === "function" ? metadata : undefined;
-    const input = {
-      files: files.map((file, index) => {
-        const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
-        const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
-        return { filename, contentType, size, checksum: checksums?.[index], metadata: own, isPublic };
-      }),
-      fileManagerId,
-      groupId,
-      metadata: ofFile ? undefined : metadata,
-      atomic,
-      idempotencyKey: randomKey(),
-    };
-    return this.#api.call("initiateUpload", input, observer);
+  initiateUpload(files, options = {}) {
+    return this.#api.initiate(files.map((file) => ({ file })), options, { signal: options.signal });
   }
 
-  /** Sends the bytes of one file as its ticket says, until nothing is missing. Throws what was refused. @param {File} file @param {UploadTicket} ticket */
-  async uploadFile(file, ticket) {
+  /**
+   * Sends the bytes of one file as its ticket says, until nothing is missing. Throws what was refused.
+   * @param {File} file @param {Ticket} ticket @param {Pick<UploadOptions, "signal" | "onUpload">} [options]  onUpload: for its progress
+   */
+  async uploadFile(file, ticket, { signal, onUpload } = {}) {
     if (ticket.errors.length) throw new UploadError(ticket.errors[0]);
     const upload = new Upload(file, this.#engine);
+    const stop = () => upload.stop(signal?.reason);
     upload.adopt(ticket);
+    onUpload?.(upload, 0);
+    signal?.addEventListener("abort", stop);
     try {
+      signal?.throwIfAborted();
       if (ticket.instructions) await upload.sender.send(ticket.instructions);
     } finally {
       upload.rest();
+      signal?.removeEventListener("abort", stop);
     }
   }
 
@@ -124,10 +136,10 @@ export class FileUploader {
    * Has the upload verified and published. Throws when it is refused; `instructions` in the answer tell what is missing.
    * @param {string} uploadToken
    * @param {{size: number}} file
-   * @param {{checksum?: string, metadata?: Record<string, unknown>}} [facts]
+   * @param {{checksum?: string, metadata?: Record<string, unknown>, signal?: AbortSignal}} [facts]
    */
-  finalizeUpload(uploadToken, file, facts) {
-    return this.#api.call("finalizeUpload", { uploadToken, fileSize: file.size, ...facts });
+  finalizeUpload(uploadToken, file, { signal, ...facts } = {}) {
+    return this.#api.call("finalizeUpload", { uploadToken, fileSize: file.size, ...facts }, { signal });
   }
 
   /** What this browser may go on with when the same file is chosen again. @returns {Unfinished[]} */
@@ -135,13 +147,16 @@ export class FileUploader {
     return this.#memory.list().map(([, unfinished]) => unfinished);
   }
 
-  /** Finishes those whose bytes are all stored, which needs no file. Resolves with what is completed now. @returns {Promise<RemoteFile[]>} */
-  async finishStored() {
+  /**
+   * Finishes those whose bytes are all stored, which needs no file. Resolves with what is completed now.
+   * @param {Pick<UploadOptions, "signal">} [options] @returns {Promise<RemoteFile[]>}
+   */
+  async finishStored({ signal } = {}) {
     const completed = [];
     for (const [key, unfinished] of this.#memory.list()) {
       if (!unfinished.isStored || this.#running.has(key)) continue;
       try {
-        const { file, instructions } = await this.finalizeUpload(unfinished.uploadToken, { size: unfinished.fileSize });
+        const { file, instructions } = await this.finalizeUpload(unfinished.uploadToken, { size: unfinished.fileSize }, { signal });
         if (file && !instructions) completed.push(file);
         if (instructions) this.#memory.keep(key, { ...unfinished, isStored: false });
         else this.#memory.forget(key, unfinished.uploadToken);
@@ -169,6 +184,7 @@ export class FileUploader {
     const key = keyOf(upload.file, options);
     this.#running.set(key, upload);
     try {
+      await tickets.prepare(upload);
       await upload.turn();
       const { instructions } = await tickets.take(upload);
       if (upload.ended) return;
@@ -182,9 +198,4 @@ export class FileUploader {
       if (this.#running.get(key) === upload) this.#running.delete(key);
     }
   }
-}
-
-/** 128 random bits; randomUUID is missing where a page is not served securely. */
-function randomKey() {
-  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

@@ -28,6 +28,7 @@ export class Meter {
   #moved = 0;
   #reported = -Infinity;
   #reached = 0;
+  hashedBytes = 0;
   /** As of the last update: reading it changes nothing. @type {Readonly<Progress>} */
   progress;
 
@@ -82,6 +83,7 @@ export class Meter {
     this.#reached = Math.max(this.#reached, loadedBytes);
     const bytesPerSecond = this.#speed(now, loadedBytes);
     return {
+      hashedBytes: this.hashedBytes,
       loadedBytes,
       reachedBytes: this.#reached,
       totalBytes: this.#size,

@@ -3,7 +3,7 @@ import { settle } from "./retry.js";
 /** Places for what runs at once. Who asked first comes first. */
 export class Places {
   #free;
-  /** @type {{signal: AbortSignal, enter: (leave: () => void) => void}[]} */
+  /** @type {{signal?: AbortSignal, enter: (leave: () => void) => void}[]} */
   #waiting = [];
 
   /** @param {number} limit */
@@ -11,7 +11,7 @@ export class Places {
     this.#free = limit;
   }
 
-  /** Resolves, once there is room, with the function that gives the place back. @param {AbortSignal} signal @returns {Promise<() => void>} */
+  /** Resolves, once there is room, with the function that gives the place back. @param {AbortSignal} [signal] @returns {Promise<() => void>} */
   take(signal) {
     return settle(signal, (enter) => {
       this.#waiting.push({ signal, enter });
@@ -22,7 +22,7 @@ export class Places {
   #fill() {
     while (this.#free && this.#waiting.length) {
       const [{ signal, enter }] = this.#waiting.splice(0, 1);
-      if (signal.aborted) continue;
+      if (signal?.aborted) continue;
       this.#free--;
       enter(() => {
         this.#free++;

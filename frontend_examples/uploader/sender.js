@@ -1,14 +1,19 @@
 /** @import {Api} from "./api.js" */
 /** @import {Places} from "./queue.js" */
-/** @import {SendRequest, UploadInstructions, UploadRequest} from "./types.js" */
+/** @import {SendRequest, UploadErrorFacts, UploadInstructions, UploadRequest} from "./types.js" */
 /** @import {Upload} from "./upload.js" */
 import { mayPass, UploadError } from "./errors.js";
 import { Meter } from "./progress.js";
 import { inParallel, Patience } from "./retry.js";
 
-/** What uploads share. @typedef {{api: Api, send: SendRequest, files: Places, placesOf: (url: string) => Places, patienceSeconds: number}} Engine */
+/**
+ * What uploads share.
+ * @typedef {{api: Api, send: SendRequest, files: Places, hashes: Places, farewells: Places, placesOf: (url: string) => Places,
+ *   patienceSeconds: number, createWorker?: () => Worker}} Engine
+ */
 
 const PAUSED = new UploadError({ code: "PAUSED", message: "Paused.", retryable: true });
+/** @type {UploadErrorFacts} */
 const NO_PROGRESS = { code: "NO_PROGRESS", message: "The storage kept nothing.", retryable: true };
 
 /** Brings the bytes of one upload to the storage, window after window, and has them verified. */
@@ -147,14 +152,13 @@ export class Sender {
   #flow(request, sentBytes) {
     this.#hasFlowed ||= sentBytes > 0;
     this.meter.sent(request, sentBytes);
-    if (this.meter.isDue(performance.now())) this.#upload.changed();
+    this.#upload.moved();
   }
 
   /** A file that stands still leaves its place to others until its next request. */
   #tick() {
-    if (this.#upload.state !== "uploading" || !this.meter.isDue(performance.now())) return;
-    this.#upload.changed();
-    if (this.#upload.progress.isWaiting) this.#upload.rest();
+    const upload = this.#upload;
+    if (upload.state === "uploading" && upload.moved() && upload.progress.isWaiting) upload.rest();
   }
 
   /** @param {Parameters<Api["call"]>[0]} name @param {Record<string, unknown>} input */

@@ -1,4 +1,4 @@
-/** @import {RemoteFile, RequestRecord, UploadState} from "./types.js" */
+/** @import {RemoteFile, RequestRecord, Ticket, UploadHandle, UploadState, UploadTarget} from "./types.js" */
 /** @import {Engine} from "./sender.js" */
 import { UploadError } from "./errors.js";
 import { Sender } from "./sender.js";
@@ -6,13 +6,12 @@ import { Sender } from "./sender.js";
 /** @type {UploadState[]} */
 const ENDED = ["completed", "failed", "cancelled"];
 
-/**
- * One file on its way. Fires `change` at every new state and, while it is uploading, at most ten times and at least once a
- * second; and `request` (a CustomEvent whose detail is a RequestRecord) after every request made for it.
- */
-export class Upload extends EventTarget {
+const Target = /** @type {new () => UploadTarget & Pick<EventTarget, "dispatchEvent">} */ (/** @type {unknown} */ (EventTarget));
+
+/** One file on its way, with what only the engine may do. @implements {UploadHandle} */
+export class Upload extends Target {
   #engine;
-  #cancelled = new AbortController();
+  #stopped = new AbortController();
   /** @type {UploadState} */
   #phase = "queued";
   /** @type {Promise<void> | null} */
@@ -28,9 +27,9 @@ export class Upload extends EventTarget {
   remoteFile = null;
   /** @type {UploadError | null} */
   error = null;
-  /** @type {string | undefined} */
+  /** Undefined before it is known; null: none is wanted. @type {string | null | undefined} */
   checksum;
-  /** Resolves once it has ended. @type {Promise<void>} */
+  /** @type {Promise<void>} */
   settled = Promise.resolve();
 
   /** @param {File} file @param {Engine} engine */
@@ -50,22 +49,19 @@ export class Upload extends EventTarget {
     return this.#gate !== null;
   }
 
-  /** True once it is completed, failed or cancelled. */
   get ended() {
     return ENDED.includes(this.#phase);
   }
 
-  /** The same object until it changes. */
   get progress() {
     return this.sender.meter.progress;
   }
 
-  /** Aborts with the cancelling error. */
+  /** Aborts with the error that stops it. */
   get signal() {
-    return this.#cancelled.signal;
+    return this.#stopped.signal;
   }
 
-  /** Takes no further part; running ones finish, so that none is sent twice. What is one request only stops at once. */
   pause() {
     if (this.isPaused || this.ended || this.#phase === "verifying") return;
     this.#gate = new Promise((resolve) => (this.#open = resolve));
@@ -80,14 +76,17 @@ export class Upload extends EventTarget {
     this.changed();
   }
 
-  /** Stops at once and tells the server. Resolves when the server has answered. */
   async cancel() {
     if (this.ended) return;
-    const error = new UploadError({ code: "CANCELLED", message: "Cancelled." });
-    this.fail(error);
-    this.#cancelled.abort(error);
-    this.#open();
+    this.stop(new UploadError({ code: "CANCELLED", message: "Cancelled." }));
     await this.#abandon();
+  }
+
+  /** Stops at once; the server is not told. @param {unknown} reason */
+  stop(reason) {
+    this.fail(reason);
+    this.#stopped.abort(reason);
+    this.#open();
   }
 
   /** @param {UploadState} state */
@@ -97,22 +96,28 @@ export class Upload extends EventTarget {
     this.changed();
   }
 
-  /** Ends it with that error, unless it has ended. @param {unknown} cause @returns {UploadError}  the error it ended with */
+  /** Ends it with that error, unless it has ended. @param {unknown} cause */
   fail(cause) {
     this.error ??= UploadError.from(cause);
     this.enter(this.error.code === "CANCELLED" ? "cancelled" : "failed");
-    return this.error;
   }
 
   /** @type {(record: RequestRecord) => void} */
-  log = (record) => void this.dispatchEvent(new CustomEvent("request", { detail: record }));
+  log = (record) => void this.dispatchEvent(new CustomEvent("debug", { detail: record }));
 
   changed() {
     this.sender.meter.update(performance.now());
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Takes over what the server reserved. @param {{uploadToken?: string | null, file?: RemoteFile | null}} reserved */
+  /** Bytes have moved, or time has passed without. Returns true where that is told. */
+  moved() {
+    const isDue = this.sender.meter.isDue(performance.now());
+    if (isDue) this.changed();
+    return isDue;
+  }
+
+  /** Takes over what the server reserved. @param {Partial<Ticket>} reserved */
   adopt({ uploadToken, file }) {
     this.uploadToken = uploadToken ?? this.uploadToken;
     this.remoteFile = file ?? this.remoteFile;
@@ -141,7 +146,10 @@ export class Upload extends EventTarget {
 
   /** What the server does not hear of lapses by itself at its deadline. */
   async #abandon() {
-    if (!this.uploadToken) return;
-    await this.#engine.api.call("abortUpload", { uploadToken: this.uploadToken }, { log: this.log }).catch(() => {});
+    const { uploadToken, log } = this;
+    if (!uploadToken) return;
+    const leave = await this.#engine.farewells.take();
+    await this.#engine.api.call("abortUpload", { uploadToken }, { log }).catch(() => {});
+    leave();
   }
 }

@@ -20,7 +20,7 @@ export class Announcer {
     while (this.#region.childElementCount > KEPT) this.#region.firstElementChild?.remove();
   }
 
-  /** @param {import("../uploader/file-uploader.js").Upload} upload */
+  /** @param {import("../uploader/types.js").UploadHandle} upload */
   follow(upload) {
     const { name } = upload.file;
     /** @type {import("../uploader/types.js").UploadState} */

@@ -33,7 +33,7 @@ function start(files, row) {
     resumeFileId: row?.fileId ?? undefined,
     filesPerRequest: storages?.chosen?.maxFilesPerBatch,
     checksum: lab.checksum ?? (isChecksumWanted ? (/** @type {File} */ file) => server.checksumFor(fileManagerId, file.size) : undefined),
-    onUpload: (/** @type {import("../uploader/file-uploader.js").Upload} */ upload) => {
+    onUpload: (/** @type {import("../uploader/types.js").UploadHandle} */ upload) => {
       // The same file, chosen twice: it has its row.
       if (list.shows(upload)) return;
       announcer.follow(upload);

@@ -1,4 +1,5 @@
-/** @import {FileUploader, Upload} from "../uploader/file-uploader.js" */
+/** @import {FileUploader} from "../uploader/file-uploader.js" */
+/** @import {UploadHandle} from "../uploader/types.js" */
 /** @import {Action} from "./row.js" */
 /** @import {ListedFile, Server} from "./server.js" */
 import { UploadError } from "../uploader/file-uploader.js";
@@ -53,12 +54,12 @@ export class FileList {
     for (const row of this.#rows) if (ids.includes(row.fileId ?? "")) await this.#settle(row);
   }
 
-  /** True if a row shows that upload. @param {Upload} upload */
+  /** True if a row shows that upload. @param {UploadHandle} upload */
   shows(upload) {
     return [...this.#rows].some((row) => row.upload === upload);
   }
 
-  /** @param {Upload} upload @param {string | undefined} fileManagerId @param {FileRow} [row]  of an earlier try */
+  /** @param {UploadHandle} upload @param {string | undefined} fileManagerId @param {FileRow} [row]  of an earlier try */
   add(upload, fileManagerId, row = this.#row(upload.file.name)) {
     row.fileManagerId = fileManagerId;
     if (!row.element.isConnected) this.#list.prepend(row.element);
@@ -126,7 +127,7 @@ export class FileList {
     try {
       await navigator.clipboard.writeText(link);
     } catch (cause) {
-      throw new UploadError({ code: "NO_CLIPBOARD", message: `The browser did not allow copying. The link is ${link}` }, cause);
+      throw new Error(`The browser did not allow copying. The link is ${link}`, { cause });
     }
     this.#say(`${name}: link copied.`);
   }

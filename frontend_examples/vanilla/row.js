@@ -1,5 +1,4 @@
-/** @import {Upload} from "../uploader/file-uploader.js" */
-/** @import {UploadState} from "../uploader/types.js" */
+/** @import {UploadHandle, UploadState} from "../uploader/types.js" */
 /** @import {ListedFile} from "./server.js" */
 import { Details } from "./details.js";
 import { element, setText } from "./dom.js";
@@ -46,7 +45,7 @@ export class FileRow {
   #details;
   #pictureUrl = "";
   element = element("li", { class: "file", tabIndex: -1 });
-  /** @type {Upload | null} */
+  /** @type {UploadHandle | null} */
   upload = null;
   /** @type {string | null} */
   fileId = null;
@@ -74,11 +73,11 @@ export class FileRow {
     this.element.append(this.#thumb, text, actions, this.#details.element);
   }
 
-  /** Follows an upload that this page makes. @param {Upload} upload */
+  /** Follows an upload that this page makes. @param {UploadHandle} upload */
   follow(upload) {
     this.upload = upload;
     if (RASTER.test(upload.file.type)) this.#showPicture(URL.createObjectURL(upload.file));
-    upload.addEventListener("request", (event) => this.#details.add(/** @type {CustomEvent} */ (event).detail));
+    upload.addEventListener("debug", ({ detail }) => this.#details.add(detail));
     upload.addEventListener("change", () => this.#showUpload(upload));
     this.#showUpload(upload);
   }
@@ -109,7 +108,7 @@ export class FileRow {
     return neighbour instanceof HTMLElement ? neighbour : null;
   }
 
-  /** @param {Upload} upload */
+  /** @param {UploadHandle} upload */
   #showUpload(upload) {
     const { state, progress, remoteFile, error } = upload;
     this.fileId = remoteFile?.id ?? this.fileId;
@@ -145,11 +144,11 @@ export class FileRow {
   }
 }
 
-/** @param {Upload} upload */
+/** @param {UploadHandle} upload */
 function uploadSentence({ state, progress, error, file }) {
   const waiting = /** @type {Partial<Record<UploadState, string>>} */ ({
     queued: `Waiting. ${bytesText(file.size)}`,
-    hashing: "Computing the checksum…",
+    hashing: `Computing the checksum… ${percent(progress.hashedBytes, progress.totalBytes)} %`,
     starting: "Asking the server…",
     verifying: "Sent. The server is checking it…",
     completed: `Uploaded. ${bytesText(file.size)}`,

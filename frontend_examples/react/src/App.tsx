@@ -1,8 +1,8 @@
 import { useEffect } from 'react';
+import { useUploads } from '../../uploader/react.js';
 import type { Client } from './client';
 import { Files } from './Files';
 import { Uploads } from './Uploads';
-import { useFileUploads } from './use-file-uploads';
 import { useFiles } from './use-files';
 
 /** Asks before the page is left while bytes are on their way. */
@@ -16,11 +16,11 @@ function useLeaveGuard(isBusy: boolean) {
 }
 
 function Workspace({ client }: { client: Client }) {
-  const uploads = useFileUploads(client.uploader);
+  const uploads = useUploads(client.uploader);
   const completed = uploads.uploads.filter(({ state }) => state === 'completed').length;
   const running = uploads.uploads.filter(({ state }) => !['completed', 'failed', 'cancelled'].includes(state));
   const files = useFiles(client, completed);
-  useLeaveGuard(running.length > 0);
+  useLeaveGuard(uploads.isUploading);
   return (
     <>
       <Uploads uploads={uploads} />

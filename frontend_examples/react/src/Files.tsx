@@ -17,7 +17,9 @@ function FileItem({ file, onDelete }: { file: FileRow; onDelete: () => void }) {
   const when = new Date(created).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
   return (
     <li className="item">
-      <div className="item-name">{name}</div>
+      <div className="item-name">
+        <bdi>{name}</bdi>
+      </div>
       <div className="item-facts">
         {formatBytes(fileSize)}, {when}, {STATUS_TEXT[uploadStatus]}
       </div>

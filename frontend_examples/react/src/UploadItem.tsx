@@ -1,6 +1,6 @@
+import { memo, useRef } from 'react';
+import type { UploadActions, UploadSnapshot } from '../../uploader/react.js';
 import { formatBytes, formatSeconds } from './format';
-import type { UploadSnapshot } from './upload-list';
-import type { FileUploads } from './use-file-uploads';
 
 const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
   queued: 'Waiting',
@@ -15,7 +15,8 @@ const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
 };
 
 function describe({ state, progress }: UploadSnapshot): string {
-  const { loadedBytes, totalBytes, bytesPerSecond, secondsLeft, isWaiting, partsDone, partsTotal } = progress;
+  const { hashedBytes, loadedBytes, totalBytes, bytesPerSecond, secondsLeft, isWaiting, partsDone, partsTotal } = progress;
+  if (state === 'hashing') return `${STATE_TEXT.hashing}, ${formatBytes(hashedBytes)} of ${formatBytes(totalBytes)}`;
   if (state !== 'uploading' && state !== 'paused') return `${STATE_TEXT[state]}, ${formatBytes(totalBytes)}`;
   const facts = [`${STATE_TEXT[state]} ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`];
   if (partsTotal > 1) facts.push(`part ${partsDone} of ${partsTotal}`);
@@ -28,54 +29,58 @@ function describe({ state, progress }: UploadSnapshot): string {
 
 type Action = { label: string; run: () => void };
 
-function actionsOf({ id, state, error }: UploadSnapshot, uploads: FileUploads, remove: () => void): Action[] {
+function actionsOf({ id, state, error }: UploadSnapshot, actions: UploadActions, remove: () => void): Action[] {
   switch (state) {
     case 'completed':
       return [{ label: 'Remove from list', run: remove }];
     case 'failed':
     case 'cancelled': {
       const canRetry = state === 'cancelled' || error?.retryable === true;
-      const retry = { label: 'Try again', run: () => uploads.retry(id) };
+      const retry = { label: 'Try again', run: () => actions.retry(id) };
       return [...(canRetry ? [retry] : []), { label: 'Remove from list', run: remove }];
     }
     case 'paused':
       return [
-        { label: 'Resume', run: () => uploads.resume(id) },
-        { label: 'Cancel', run: () => uploads.cancel(id) },
+        { label: 'Resume', run: () => actions.resume(id) },
+        { label: 'Cancel', run: () => actions.cancel(id) },
       ];
     case 'verifying':
       return [];
     default:
       return [
-        { label: 'Pause', run: () => uploads.pause(id) },
-        { label: 'Cancel', run: () => uploads.cancel(id) },
+        { label: 'Pause', run: () => actions.pause(id) },
+        { label: 'Cancel', run: () => actions.cancel(id) },
       ];
   }
 }
 
 interface UploadItemProps {
   upload: UploadSnapshot;
-  uploads: FileUploads;
-  /** Called after the item took itself off the list. */
-  onRemoved: () => void;
+  actions: UploadActions;
+  /** Called after the item took itself off the list, with the one beside it. */
+  onRemoved: (neighbour: HTMLElement | null) => void;
 }
 
-/** One upload: its name, its bar, its state in words and what can be done about it. */
-export function UploadItem({ upload, uploads, onRemoved }: UploadItemProps) {
+/** One upload: its name, its bar, its state in words and what can be done about it. Drawn anew only when it changes. */
+export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved }: UploadItemProps) {
   const { file, state, progress, error } = upload;
   const { name } = file;
+  const item = useRef<HTMLLIElement>(null);
   const remove = () => {
-    uploads.remove(upload.id);
-    onRemoved();
+    const neighbour = item.current?.nextElementSibling ?? item.current?.previousElementSibling;
+    actions.remove(upload.id);
+    onRemoved(neighbour instanceof HTMLElement ? neighbour : null);
   };
   return (
-    <li className="item" data-state={state}>
-      <div className="item-name">{name}</div>
+    <li className="item" data-state={state} ref={item} tabIndex={-1}>
+      <div className="item-name">
+        <bdi>{name}</bdi>
+      </div>
       <progress aria-label={`Upload of ${name}`} max={progress.totalBytes || 1} value={progress.loadedBytes} />
       <div className="item-facts">{describe(upload)}</div>
       {state === 'failed' && error && <p className="problem">{error.message}</p>}
       <div className="item-actions">
-        {actionsOf(upload, uploads, remove).map(({ label, run }) => (
+        {actionsOf(upload, actions, remove).map(({ label, run }) => (
           <button key={label} type="button" aria-label={`${label}: ${name}`} onClick={run}>
             {label}
           </button>
@@ -83,4 +88,4 @@ export function UploadItem({ upload, uploads, onRemoved }: UploadItemProps) {
       </div>
     </li>
   );
-}
+});

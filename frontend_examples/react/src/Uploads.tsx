@@ -1,7 +1,6 @@
-import { useRef, useState, type ChangeEvent, type DragEvent } from 'react';
+import { useCallback, useRef, useState, type ChangeEvent, type DragEvent } from 'react';
+import type { UploadActions, UploadSnapshot, UploadsSnapshot } from '../../uploader/react.js';
 import { UploadItem } from './UploadItem';
-import type { UploadSnapshot } from './upload-list';
-import type { FileUploads } from './use-file-uploads';
 
 /** Changes only when a count changes, so that a screen reader is not told of every percent. */
 function summarize(uploads: readonly UploadSnapshot[]): string {
@@ -39,18 +38,19 @@ function DropZone({ onFiles }: { onFiles: (files: FileList) => void }) {
 }
 
 /** Where files are chosen, and the list of those on their way. */
-export function Uploads({ uploads }: { uploads: FileUploads }) {
+export function Uploads({ uploads: { uploads, actions } }: { uploads: UploadsSnapshot & { actions: UploadActions } }) {
   const heading = useRef<HTMLHeadingElement>(null);
+  const focusOn = useCallback((neighbour: HTMLElement | null) => (neighbour ?? heading.current)?.focus(), []);
   return (
     <section aria-labelledby="upload-heading">
       <h2 id="upload-heading" ref={heading} tabIndex={-1}>
         Upload
       </h2>
-      <DropZone onFiles={(files) => uploads.add(files)} />
-      <p role="status">{summarize(uploads.uploads)}</p>
+      <DropZone onFiles={(files) => actions.add(files)} />
+      <p role="status">{summarize(uploads)}</p>
       <ul className="list">
-        {uploads.uploads.map((upload) => (
-          <UploadItem key={upload.id} upload={upload} uploads={uploads} onRemoved={() => heading.current?.focus()} />
+        {uploads.map((upload) => (
+          <UploadItem key={upload.id} upload={upload} actions={actions} onRemoved={focusOn} />
         ))}
       </ul>
     </section>

@@ -3,44 +3,84 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { checksumOf } from "../checksum.js";
 import { Crc32c } from "../crc32c.js";
-import { Sha256 } from "../sha256.js";
+import { createSHA256 } from "../sha256-wasm.js";
+import { turns, until } from "./at-once.js";
+import { FakeServer, file } from "./fake-server.js";
 
-function hexOf(hash, ...chunks) {
-  for (const chunk of chunks) hash.update(Buffer.from(chunk));
-  return hash.hex();
-}
-
-for (const [text, hex] of [
-  ["", "00000000"],
-  ["a", "c1d04330"],
-  ["123456789", "e3069283"],
-  ["\0".repeat(32), "8a9136aa"],
+for (const [chunks, hex] of [
+  [[""], "00000000"],
+  [["a"], "c1d04330"],
+  [["123456789"], "e3069283"],
+  [["1", "2345678", "", "9"], "e3069283"],
+  [["\0".repeat(32)], "8a9136aa"],
 ]) {
-  test(`CRC32C of ${JSON.stringify(text)} is ${hex}`, () => {
-    assert.equal(hexOf(new Crc32c(), text), hex);
+  test(`CRC32C of ${JSON.stringify(chunks)} is ${hex}`, () => {
+    const hash = new Crc32c();
+    for (const chunk of chunks) hash.update(Buffer.from(chunk));
+    assert.equal(hash.digest(), hex);
   });
 }
 
-test("CRC32C does not care how the bytes are cut", () => {
-  assert.equal(hexOf(new Crc32c(), "1", "2345678", "", "9"), "e3069283");
-});
-
-test("SHA-256 of nothing and of abc are the published ones", () => {
-  assert.equal(hexOf(new Sha256(), ""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  assert.equal(hexOf(new Sha256(), "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-});
-
-test("SHA-256 agrees with another implementation at every length around the block borders", () => {
-  for (let length = 50; length < 200; length++) {
+test("SHA-256 of hash-wasm agrees with another implementation however the bytes are cut", async () => {
+  for (const length of [0, 3, 64, 5_000_000]) {
     const bytes = randomBytes(length);
-    const cut = length % 67;
-    const expected = createHash("sha256").update(bytes).digest("hex");
-    assert.equal(hexOf(new Sha256(), bytes.subarray(0, cut), bytes.subarray(cut)), expected, `length ${length}`);
+    const hash = await createSHA256();
+    for (const part of [bytes.subarray(0, 67), bytes.subarray(67)]) hash.update(part);
+    assert.equal(hash.digest(), createHash("sha256").update(bytes).digest("hex"), `length ${length}`);
   }
 });
 
-test("a function may answer the checksum itself, or that none is wanted", async () => {
-  const { signal } = new AbortController();
-  assert.equal(await checksumOf(new File(["x"], "x"), () => "sha256:00", signal), "sha256:00");
-  assert.equal(await checksumOf(new File(["x"], "x"), async () => undefined, signal), undefined);
+/** Workers that answer when they are told to. */
+function workers() {
+  const made = [];
+  const createWorker = () => {
+    const worker = { postMessage: (asked) => Object.assign(worker, { asked }), terminate: () => (worker.isOver = true) };
+    made.push(worker);
+    return worker;
+  };
+  return { made, createWorker };
+}
+
+test("a function may answer the checksum itself, or that none is wanted, and no worker is begun", async () => {
+  const { made, createWorker } = workers();
+  assert.equal(await checksumOf(file(), () => "sha256:00", { createWorker }), "sha256:00");
+  assert.equal(await checksumOf(file(), async () => undefined, { createWorker }), undefined);
+  assert.equal(made.length, 0);
+});
+
+test("a worker that cannot be loaded is told as such", async () => {
+  const { made, createWorker } = workers();
+  const computing = checksumOf(file(), "sha256", { createWorker });
+  await until(() => made[0]?.asked);
+  made[0].onerror();
+  await assert.rejects(computing, { code: "CHECKSUM_UNAVAILABLE" });
+});
+
+test("checksums are computed beside the uploads, three at once, with progress, and declared twice", async () => {
+  const server = new FakeServer();
+  const { made, createWorker } = workers();
+  const handles = [];
+  const results = server.uploader({ createWorker, filesAtOnce: 1 }).uploadFiles(["a", "b", "c", "d"].map((name) => file(name)), {
+    checksum: ({ name }) => (name === "d" ? "crc32c:00" : "crc32c"),
+    onUpload: (upload) => handles.push(upload),
+  });
+  await until(() => made.length === 3);
+  made[0].onmessage({ data: { bytes: 4 } });
+  assert.deepEqual([handles[0].state, handles[0].progress.hashedBytes, handles[3].state], ["hashing", 4, "queued"]);
+  for (const worker of made.slice(1)) worker.onmessage({ data: { hex: worker.asked.file.name } });
+  await until(() => handles.filter(({ state }) => state === "completed").length === 3);
+  assert.equal(handles[0].state, "hashing");
+  made[0].onmessage({ data: { hex: "a" } });
+  await results;
+  const [declared, again] = [server.inputs("initiateUpload").flatMap(({ files }) => files), server.inputs("finalizeUpload")];
+  assert.deepEqual(declared.map(({ checksum }) => checksum).sort(), ["crc32c:00", "crc32c:a", "crc32c:b", "crc32c:c"]);
+  assert.deepEqual(again.map(({ checksum }) => checksum).sort(), ["crc32c:00", "crc32c:a", "crc32c:b", "crc32c:c"]);
+});
+
+test("a cancelled upload ends its worker", async () => {
+  const { made, createWorker } = workers();
+  const onUpload = (upload) => void until(() => made[0]?.asked).then(() => upload.cancel());
+  const [{ status }] = await new FakeServer().uploader({ createWorker }).uploadFiles([file()], { checksum: "sha256", onUpload });
+  await turns();
+  assert.deepEqual([status, made[0].isOver], ["cancelled", true]);
 });

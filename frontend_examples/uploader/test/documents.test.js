@@ -3,13 +3,8 @@ import { test } from "node:test";
 import { DOCUMENTS } from "../documents.js";
 
 function depthOf(document) {
-  let depth = 0;
-  let most = 0;
-  for (const brace of document.match(/[{}]/g)) {
-    depth += brace === "{" ? 1 : -1;
-    most = Math.max(most, depth);
-  }
-  return most;
+  const depths = document.match(/[{}]/g).reduce(([...all], brace) => [...all, all.at(-1) + (brace === "{" ? 1 : -1)], [0]);
+  return Math.max(...depths);
 }
 
 for (const [name, document] of Object.entries(DOCUMENTS)) {

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
-import { FileUploader } from "../file-uploader.js";
+import { test } from "node:test";
+import { until } from "./at-once.js";
 import { FakeServer, file } from "./fake-server.js";
 
-const { random } = Math;
-beforeEach(() => (Math.random = () => 0));
-test.after(() => (Math.random = random));
-
 const files = (count) => Array.from({ length: count }, (_, index) => file(`${index}.txt`));
-const until = async (isTrue) => {
-  while (!isTrue()) await new Promise(setImmediate);
-};
 
 function begin(server, count, more = {}) {
   const handles = [];
-  const uploader = new FileUploader({ request: server.request, send: server.send, storage: null, patienceSeconds: 0, ...more });
+  const uploader = server.uploader(more);
   const results = uploader.uploadFiles(files(count), { onUpload: (upload) => handles.push(upload) });
   return { uploader, handles, results, count: (wanted) => handles.filter(({ state }) => state === wanted).length };
 }
@@ -75,15 +68,35 @@ test("a cancelled file that waits for its place ends at once, and its reservatio
   await handles[1].cancel();
   await handles[1].settled;
   assert.deepEqual(server.calls.at(-1), { name: "abortUpload", input: { uploadToken: "token-2" } });
-  await Promise.all(uploader.uploads.map((upload) => upload.cancel()));
+  await uploader.cancelAll();
+});
+
+test("all can be paused and gone on with; to cancel them sends a few requests at once, and one for each file that was begun", async () => {
+  const server = new FakeServer();
+  const [telling, counts] = [new Set(), []];
+  const request = async (...call) => {
+    if (call[0].includes("abortUpload")) counts.push(telling.add(call).size);
+    await new Promise(setImmediate);
+    telling.delete(call);
+    return server.request(...call);
+  };
+  server.fault = () => new Promise(() => {});
+  const { uploader, results, count } = begin(server, 50, { request });
+  await until(() => server.running === 3);
+  uploader.pauseAll();
+  assert.deepEqual([count("paused"), uploader.uploads.length], [50, 50]);
+  uploader.resumeAll();
+  await until(() => server.running === 3);
+  await uploader.cancelAll();
+  assert.deepEqual((await results).map(({ status }) => status), Array(50).fill("cancelled"));
+  assert.deepEqual([Math.max(...counts), server.inputs("abortUpload").length, server.uploads.size], [4, 50, 0]);
 });
 
 test("a signal cancels all files of its call", async () => {
   const server = new FakeServer();
   server.fault = () => new Promise(() => {});
   const stop = new AbortController();
-  const uploader = new FileUploader({ request: server.request, send: server.send, storage: null });
-  const results = uploader.uploadFiles(files(5), { signal: stop.signal });
+  const results = server.uploader().uploadFiles(files(5), { signal: stop.signal });
   await until(() => server.running === 3);
   stop.abort();
   assert.deepEqual((await results).map(({ error }) => error.code), Array(5).fill("CANCELLED"));
@@ -104,9 +117,8 @@ for (const [what, patienceSeconds, answers, code] of [
 
 test("the finalize call of a file whose bytes are stored outlasts an outage of the server", async () => {
   const server = new FakeServer();
-  let left = 20;
   server.refuse = (name) => {
-    if (name === "finalizeUpload" && left-- > 0) throw Object.assign(new Error("Bad gateway"), { statusCode: 502 });
+    if (server.inputs("finalizeUpload").length < 20 && name === "finalizeUpload") throw Object.assign(new Error("Bad gateway"), { statusCode: 502 });
   };
   const [{ error }] = await begin(server, 1, { patienceSeconds: 300 }).results;
   assert.equal(error, null);
@@ -117,12 +129,8 @@ test("overall progress never goes backwards, whatever ends how", async () => {
   server.fault = async ({ url }) => (/token-2\/3|token-5\/1/.test(url) ? 403 : undefined);
   const { uploader, handles, results } = begin(server, 8);
   const seen = [];
-  for (const upload of handles) {
-    upload.addEventListener("change", () => {
-      const { loadedBytes, totalBytes } = uploader.progress;
-      seen.push(loadedBytes / totalBytes);
-    });
-  }
+  const note = () => seen.push(uploader.progress.loadedBytes / uploader.progress.totalBytes);
+  for (const upload of handles) upload.addEventListener("change", note);
   handles[6].cancel();
   await results;
   assert.deepEqual(seen, seen.toSorted((a, b) => a - b));

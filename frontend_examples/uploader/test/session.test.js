@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FileUploader } from "../file-uploader.js";
 import { keyOf } from "../memory.js";
+import { turns } from "./at-once.js";
 import { failure, FakeServer, file, MemoryStorage, remembered } from "./fake-server.js";
 
 const UPLOAD = { uploadToken: "token-1", file: { id: "file-1", fileSize: 10 } };
@@ -61,7 +62,6 @@ test("without AbortSignal.any and timeout a call is given up after its time all 
   t.after(() => Object.assign(AbortSignal, { any, timeout }));
   Object.assign(AbortSignal, { any: undefined, timeout: undefined });
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  t.mock.method(Math, "random", () => 0);
   let calls = 0;
   t.mock.method(globalThis, "fetch", (_, { signal }) => {
     if (calls++) return Promise.resolve(Response.json({ data: { finalizeUpload: { success: true, errors: [], ...UPLOAD } } }));
@@ -69,7 +69,7 @@ test("without AbortSignal.any and timeout a call is given up after its time all 
   });
   const finalized = new FileUploader("t").finalizeUpload("token-1", file());
   for (const milliseconds of [45_000, 0]) {
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    await turns();
     t.mock.timers.tick(milliseconds);
   }
   assert.equal((await finalized).file.id, "file-1");
@@ -78,7 +78,7 @@ test("without AbortSignal.any and timeout a call is given up after its time all 
 test("an upload that only lacks its finalize is listed, and finishes without its file", async () => {
   const server = new FakeServer();
   const storage = new MemoryStorage();
-  const open = () => new FileUploader({ request: server.request, send: server.send, storage, patienceSeconds: 0 });
+  const open = () => server.uploader({ storage });
   server.refuse = (name) => (name === "finalizeUpload" ? failure("STORAGE_UNAVAILABLE", "Later.") : null);
   await open().uploadFiles([file()]);
   const [{ fileId, filename, fileSize, isStored }] = open().unfinished();
@@ -105,8 +105,7 @@ test("what is remembered expires, and goes at sign-out with nothing else", () =>
 test("each file has metadata of its own, and the path in its folder", async () => {
   const server = new FakeServer();
   const nested = Object.defineProperty(file(), "webkitRelativePath", { value: "photos/a.txt" });
-  const uploader = new FileUploader({ request: server.request, send: server.send, storage: null });
-  await uploader.uploadFiles([file("b.txt"), nested], { metadata: ({ name }) => ({ caption: name }) });
+  await server.uploader().uploadFiles([file("b.txt"), nested], { metadata: ({ name }) => ({ caption: name }) });
   const { files, metadata } = server.calls[0].input;
   assert.deepEqual(files.map((each) => each.metadata), [{ caption: "b.txt" }, { relativePath: "photos/a.txt", caption: "a.txt" }]);
   assert.equal(metadata, undefined);

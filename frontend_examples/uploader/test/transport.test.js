@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { bodyOf, sendRequest } from "../transport.js";
+import { turns } from "./at-once.js";
 import { file } from "./fake-server.js";
 
 /** What the uploader uses of XMLHttpRequest, and nothing else: no credentials, no reading of the answer. */
@@ -44,47 +45,37 @@ function start(request, chosen = file()) {
 }
 
 test("a form has the fields in order, then the slice under the file field, byte-exact", async () => {
-  const entries = [...bodyOf(POST, file()).entries()];
-  assert.deepEqual(entries.map(([name]) => name), ["key", "policy", "file"]);
-  assert.deepEqual(entries.slice(0, 2).map(([, value]) => value), ["uploads/a", "p"]);
-  assert.deepEqual([entries[2][1].name, await entries[2][1].text()], ["a.txt", "0123456789"]);
+  const [key, policy, [name, slice]] = [...bodyOf(POST, file()).entries()];
+  assert.deepEqual([key, policy, name, slice.name, await slice.text()], [["key", "uploads/a"], ["policy", "p"], "file", "a.txt", "0123456789"]);
 });
 
-test("without fields the body is the raw slice, and brings no type of its own", async () => {
-  const body = bodyOf(PUT, file());
-  assert.deepEqual([await body.text(), body.type], ["3456", ""]);
-});
-
-test("method, address and headers are the instruction's", async () => {
+test("without fields the body is the raw slice and brings no type of its own; method, address and headers are the instruction's", async () => {
   const { sending, xhr } = start(PUT);
   xhr.answer(201);
-  assert.equal(await sending, 201);
+  assert.deepEqual([await sending, await xhr.body.text(), xhr.body.type], [201, "3456", ""]);
   assert.deepEqual([xhr.method, xhr.url, xhr.headers, xhr.withCredentials], ["PUT", PUT.url, { "Content-Type": "text/plain" }, undefined]);
 });
 
 test("progress never tells more than the slice, whatever the form adds", async () => {
   const { sending, xhr, progress } = start(POST);
-  xhr.upload.onprogress({ loaded: 6 });
-  xhr.upload.onprogress({ loaded: 400 });
+  for (const loaded of [6, 400]) xhr.upload.onprogress({ loaded });
   xhr.answer(204);
   await sending;
   assert.deepEqual(progress, [6, 10]);
 });
 
-test("a lost connection is retryable and names both causes that a browser cannot tell apart", async () => {
-  const { sending, xhr } = start(PUT);
-  xhr.onerror();
-  xhr.onloadend();
-  await assert.rejects(sending, { code: "NETWORK_ERROR", retryable: true, message: /network or CORS/ });
-});
-
-test("a file that can no longer be read is not tried again", async () => {
-  const unreadable = { name: "a", slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
-  const { sending, xhr } = start(PUT, unreadable);
-  xhr.onerror();
-  xhr.onloadend();
-  await assert.rejects(sending, { code: "FILE_CHANGED", retryable: false });
-});
+const UNREADABLE = { name: "a", slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
+for (const [what, chosen, error] of [
+  ["a lost connection is retryable and names both causes that a browser cannot tell apart", file(), { code: "NETWORK_ERROR", retryable: true, message: /network or CORS/ }],
+  ["a file that can no longer be read is not tried again", UNREADABLE, { code: "FILE_CHANGED", retryable: false }],
+]) {
+  test(what, async () => {
+    const { sending, xhr } = start(PUT, chosen);
+    xhr.onerror();
+    xhr.onloadend();
+    await assert.rejects(sending, error);
+  });
+}
 
 test("an abort ends the request with its reason", async () => {
   const { sending, controller } = start(PUT);
@@ -104,7 +95,7 @@ for (const [what, act, lastsSeconds, message] of [
     let isOver = false;
     sending.catch(() => {}).finally(() => (isOver = true));
     t.mock.timers.tick(Math.min(lastsSeconds, 3600) * 1000 - 1);
-    for (let turn = 0; turn < 9; turn++) await new Promise(setImmediate);
+    await turns();
     assert.equal(isOver, false);
     t.mock.timers.tick(1);
     if (lastsSeconds === Infinity) xhr.answer(200);

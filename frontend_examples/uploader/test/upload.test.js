@@ -1,189 +1,154 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
-import { FileUploader } from "../file-uploader.js";
+import { test } from "node:test";
+import { turns } from "./at-once.js";
 import { failure, FakeServer, file, MemoryStorage } from "./fake-server.js";
 
-const { random } = Math;
-beforeEach(() => (Math.random = () => 0));
-test.after(() => (Math.random = random));
+const partsOf = ({ sent }) => sent.map(({ partNumber }) => partNumber);
+const refusing = (server, refusal) => (name) => (name === "finalizeUpload" ? refusal(server.inputs(name).length) : null);
 
-function uploaderOf(server, storage = new MemoryStorage()) {
-  return new FileUploader({ request: server.request, send: server.send, storage, patienceSeconds: 0 });
+function begin(server, storage = null) {
+  const uploading = { records: [] };
+  const onUpload = (upload) => {
+    uploading.handle = upload;
+    upload.addEventListener("debug", ({ detail }) => uploading.records.push(detail));
+  };
+  uploading.result = server.uploader({ storage }).uploadFiles([file()], { onUpload }).then(([result]) => result);
+  return uploading;
 }
 
-async function uploadOne(server, options = {}, chosen = file()) {
-  const [result] = await uploaderOf(server).uploadFiles([chosen], options);
-  return result;
+for (const [what, shape, names, parts, running] of [
+  ["parts go out in parallel up to the server's limit, window after window", { partSize: 1, window: 4, maxConcurrency: 3 }, ["initiateUpload", "refreshUpload", "refreshUpload", "finalizeUpload"], 10, 3],
+  ["ordered requests go out one after another", { partSize: 2, ordered: true }, ["initiateUpload", "finalizeUpload"], 5, 1],
+]) {
+  test(what, async () => {
+    const server = new FakeServer(shape);
+    assert.equal((await begin(server).result).status, "completed");
+    assert.deepEqual([server.text(), server.mostRunning, server.names()], ["0123456789", running, names]);
+    assert.deepEqual(partsOf(server).toSorted((a, b) => a - b), Array.from({ length: parts }, (_, index) => index + 1));
+  });
 }
-
-test("parts go out in parallel up to the server's limit, window after window", async () => {
-  const server = new FakeServer({ partSize: 1, window: 4, maxConcurrency: 3 });
-  assert.equal((await uploadOne(server)).error, null);
-  assert.equal(server.text(), "0123456789");
-  assert.equal(server.mostRunning, 3);
-  assert.equal(server.sent.length, 10);
-  assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "refreshUpload", "finalizeUpload"]);
-});
-
-test("ordered requests go out one after another", async () => {
-  const server = new FakeServer({ partSize: 2, ordered: true });
-  await uploadOne(server);
-  assert.equal(server.mostRunning, 1);
-  assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [1, 2, 3, 4, 5]);
-});
 
 test("any status outside successStatus asks for fresh requests and sends only what is missing", async () => {
   for (const status of [403, 404, 408, 429, 503]) {
     const server = new FakeServer({ partSize: 5 });
     const answers = [status];
     server.fault = async ({ partNumber }) => (partNumber === 2 ? answers.pop() : undefined);
-    assert.equal((await uploadOne(server)).error, null, `status ${status}`);
-    assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [1, 2, 2]);
-    assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "finalizeUpload"]);
+    assert.equal((await begin(server).result).error, null, `status ${status}`);
+    assert.deepEqual([partsOf(server), server.names()], [[1, 2, 2], ["initiateUpload", "refreshUpload", "finalizeUpload"]]);
   }
 });
 
-test("five tries more without progress end the upload with the storage's last answer", async () => {
-  const server = new FakeServer();
-  server.fault = async () => 503;
-  const { error } = await uploadOne(server);
-  assert.equal(error.code, "STORAGE_REFUSED");
-  assert.equal(error.retryable, true);
-  assert.deepEqual(server.names(), ["initiateUpload", ...Array(6).fill("refreshUpload")]);
-  assert.equal(server.sent.length, 6);
-});
+for (const [what, first, later, code] of [
+  ["five tries more without progress end the upload with the storage's last answer", 503, 503, "STORAGE_REFUSED"],
+  ["a storage that says yes and keeps nothing does not hold the upload for ever", 200, 200, "NO_PROGRESS"],
+  ["nor does one that refuses first", 503, 200, "NO_PROGRESS"],
+]) {
+  test(what, async () => {
+    const server = new FakeServer();
+    server.fault = async () => (server.sent.length === 1 ? first : later);
+    const { error } = await begin(server).result;
+    assert.deepEqual([error.code, error.retryable, server.sent.length, server.calls.length], [code, true, 6, 7]);
+  });
+}
 
 test("a refresh with progress starts the count anew", async () => {
-  const server = new FakeServer({ partSize: 5 });
+  const server = new FakeServer({ partSize: 5, maxConcurrency: 1 });
   const answers = { 1: [503, 503, 503, 503], 2: [503, 503, 503, 503] };
   server.fault = async ({ partNumber }) => answers[partNumber].pop();
-  server.maxConcurrency = 1;
-  assert.equal((await uploadOne(server)).error, null);
+  assert.equal((await begin(server).result).error, null);
   assert.equal(server.text(), "0123456789");
-});
-
-test("a storage that says yes and keeps nothing does not hold the upload for ever", async () => {
-  const server = new FakeServer();
-  server.fault = async () => 200;
-  const { error } = await uploadOne(server);
-  assert.equal(error.code, "NO_PROGRESS");
-  assert.equal(server.sent.length, 6);
-
-  const answers = [503];
-  server.fault = async () => answers.pop() ?? 200;
-  assert.equal((await uploadOne(server)).error.code, "NO_PROGRESS");
 });
 
 test("finalize may send the client back to the parts that the storage lost", async () => {
   const server = new FakeServer({ partSize: 5 });
-  const { finalizeUpload } = FakeServer.prototype;
-  server.finalizeUpload = (input) => {
-    server.uploads.get(input.uploadToken).parts.delete(1);
-    server.finalizeUpload = finalizeUpload;
-    return server.finalizeUpload(input);
-  };
-  assert.equal((await uploadOne(server)).file.uploadStatus, "COMPLETED");
-  assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [1, 2, 1]);
+  server.refuse = refusing(server, (count) => void (count === 1 && server.uploads.get("token-1").parts.delete(1)));
+  assert.equal((await begin(server).result).file.uploadStatus, "COMPLETED");
+  assert.deepEqual(partsOf(server), [1, 2, 1]);
 });
 
 test("UPLOAD_IN_PROGRESS is waited out for as long as the server says, however often", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const server = new FakeServer();
-  let left = 8;
-  server.refuse = (name) => (name === "finalizeUpload" && left-- > 0 ? failure("UPLOAD_IN_PROGRESS", "Wait.", { retryable: true, retryAfterSeconds: 2 }) : null);
-  const uploading = uploadOne(server);
+  server.refuse = refusing(server, (count) => (count < 9 ? failure("UPLOAD_IN_PROGRESS", "Wait.", { retryable: true, retryAfterSeconds: 2 }) : null));
+  const { result } = begin(server);
   for (let second = 0; second < 16; second++) {
     await new Promise(setImmediate);
     t.mock.timers.tick(1000);
   }
-  assert.equal((await uploading).error, null);
-  assert.equal(server.names().filter((name) => name === "finalizeUpload").length, 9);
+  assert.equal((await result).error, null);
+  assert.equal(server.inputs("finalizeUpload").length, 9);
 });
 
 test("a rate is waited out for as long as the server says; what takes an hour is told at once", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const server = new FakeServer();
-  const pauses = [60, 3600];
-  server.refuse = (name) => (name === "finalizeUpload" ? failure("RATE_LIMITED", "Later.", { retryable: true, retryAfterSeconds: pauses.shift() }) : null);
-  const uploading = uploadOne(server);
+  server.refuse = refusing(server, (count) => failure("RATE_LIMITED", "Later.", { retryable: true, retryAfterSeconds: count === 1 ? 60 : 3600 }));
+  const { result } = begin(server);
   for (const [milliseconds, calls] of [[0, 1], [59_999, 1], [1, 2]]) {
     t.mock.timers.tick(milliseconds);
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-    assert.equal(server.names().filter((name) => name === "finalizeUpload").length, calls);
+    await turns();
+    assert.equal(server.inputs("finalizeUpload").length, calls);
   }
-  assert.equal((await uploading).error.retryAfterSeconds, 3600);
+  assert.equal((await result).error.retryAfterSeconds, 3600);
 });
 
 test("a refusal that is not retryable is final at the first answer", async () => {
   const server = new FakeServer();
-  server.refuse = (name) => (name === "finalizeUpload" ? failure("CHECKSUM_MISMATCH", "Not the same bytes.") : null);
-  const { file: stored, error } = await uploadOne(server);
-  assert.equal(stored, null);
-  assert.equal(error.code, "CHECKSUM_MISMATCH");
-  assert.equal(server.names().filter((name) => name === "finalizeUpload").length, 1);
+  server.refuse = refusing(server, () => failure("CHECKSUM_MISMATCH", "Not the same bytes."));
+  const { status, file: stored, error } = await begin(server).result;
+  assert.deepEqual([status, stored, error.code, server.inputs("finalizeUpload").length], ["failed", null, "CHECKSUM_MISMATCH", 1]);
 });
 
 test("a soft pause lets running parts finish, sends none twice and goes on where it stopped", async () => {
   const server = new FakeServer({ partSize: 2, maxConcurrency: 2 });
-  let handle;
   server.fault = async ({ partNumber }) => void (partNumber === 2 && handle.pause());
-  const uploading = uploadOne(server, { onUpload: (upload) => (handle = upload) });
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(handle.state, "paused");
-  assert.equal(server.running, 0);
-  const before = server.sent.length;
+  const { handle, result } = begin(server);
+  await turns();
+  assert.deepEqual([handle.state, server.running, partsOf(server)], ["paused", 0, [1, 2]]);
   handle.resume();
-  assert.equal((await uploading).error, null);
-  assert.ok(before < 5);
-  assert.deepEqual(server.sent.map(({ partNumber }) => partNumber), [1, 2, 3, 4, 5]);
+  assert.equal((await result).error, null);
+  assert.deepEqual(partsOf(server), [1, 2, 3, 4, 5]);
 });
 
 test("a pause stops a single request at once; resume asks what the storage holds", async () => {
   const server = new FakeServer();
-  let handle;
   server.fault = () => (server.sent.length === 1 ? new Promise(() => handle.pause()) : undefined);
-  const uploading = uploadOne(server, { onUpload: (upload) => (handle = upload) });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const { handle, result } = begin(server);
+  await turns();
   assert.deepEqual([handle.state, server.running], ["paused", 0]);
   handle.resume();
-  assert.equal((await uploading).error, null);
+  assert.equal((await result).error, null);
   assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "finalizeUpload"]);
 });
 
 test("cancel stops the requests, tells the server and forgets the file", async () => {
   const server = new FakeServer({ partSize: 1 });
   const storage = new MemoryStorage();
-  let handle;
   server.fault = () => new Promise(() => {});
-  const uploading = uploaderOf(server, storage).uploadFiles([file()], { onUpload: (upload) => (handle = upload) });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const { handle, result } = begin(server, storage);
+  await turns();
   assert.equal(storage.size, 1);
   await handle.cancel();
-  const [{ error }] = await uploading;
-  assert.deepEqual([error.code, handle.state, server.running], ["CANCELLED", "cancelled", 0]);
+  const { status, error } = await result;
+  assert.deepEqual([status, error.code, handle.state, server.running, storage.size], ["cancelled", "CANCELLED", "cancelled", 0, 0]);
   assert.deepEqual(server.calls.at(-1), { name: "abortUpload", input: { uploadToken: "token-1" } });
-  assert.equal(storage.size, 0);
 });
 
 test("a cancel while the server is still reserving aborts what it reserved", async () => {
   const server = new FakeServer();
-  let handle;
   server.refuse = (name) => void (name === "initiateUpload" && handle.cancel());
-  const { error } = await uploadOne(server, { onUpload: (upload) => (handle = upload) });
-  await new Promise(setImmediate);
-  assert.equal(error.code, "CANCELLED");
-  assert.deepEqual(server.names(), ["initiateUpload", "abortUpload"]);
-  assert.equal(server.sent.length, 0);
+  const { handle, result } = begin(server);
+  assert.equal((await result).status, "cancelled");
+  await turns();
+  assert.deepEqual([server.names(), server.sent], [["initiateUpload", "abortUpload"], []]);
 });
 
 test("every request is told, with what was asked and answered", async () => {
-  const records = [];
-  const server = new FakeServer();
-  await uploadOne(server, { onUpload: (upload) => upload.addEventListener("request", ({ detail }) => records.push(detail)) });
-  assert.deepEqual(records.map(({ kind, name, error }) => [kind, name, error]), [
-    ["graphql", "initiateUpload", null],
-    ["storage", "PUT", null],
-    ["graphql", "finalizeUpload", null],
+  const { records, result } = begin(new FakeServer());
+  await result;
+  assert.deepEqual(records.map(({ kind, name, error, status }) => [kind, name, error, status]), [
+    ["graphql", "initiateUpload", null, undefined],
+    ["storage", "PUT", null, 200],
+    ["graphql", "finalizeUpload", null, undefined],
   ]);
-  assert.equal(records[1].status, 200);
 });

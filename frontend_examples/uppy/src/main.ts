@@ -5,7 +5,14 @@ import './style.css';
 import Uppy, { type UploadResult, type Meta, type Body } from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
 import { fetchRequest, FileUploader } from '../../uploader/file-uploader.js';
-import { FilemanUpload } from './fileman-upload';
+import { FilemanUpload, restrictionsFrom } from '../../uploader/uppy.js';
+
+type Manager = Parameters<typeof restrictionsFrom>[0] & { isDefault: boolean };
+type Start = { viewer: { username: string } | null; fileManagers: { edges: { node: Manager }[] } };
+const START = `query Start {
+  viewer { username }
+  fileManagers(first: 50) { edges { node { isDefault maxFileSize allowedExtensions allowedMimeTypes } } }
+}`;
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -25,8 +32,8 @@ function describe({ successful = [], failed = [] }: UploadResult<Meta, Body>): s
   return [`${successful.length} of ${successful.length + failed.length} uploaded.`, ...problems].join(' ');
 }
 
-function showDashboard(uploader: FileUploader): void {
-  const uppy = new Uppy()
+function showDashboard(uploader: FileUploader, restrictions: ReturnType<typeof restrictionsFrom>): void {
+  const uppy = new Uppy({ restrictions })
     .use(Dashboard, {
       inline: true,
       target: element('dashboard'),
@@ -46,10 +53,12 @@ function showDashboard(uploader: FileUploader): void {
 
 async function load(): Promise<void> {
   const request = fetchRequest({ csrfToken: await fetchCsrfToken() });
-  const { viewer } = (await request('query Viewer { viewer { username } }', {})) as { viewer: { username: string } | null };
+  const { viewer, fileManagers } = (await request(START, {})) as Start;
   element('user').textContent = viewer ? `Signed in as ${viewer.username}` : '';
   element('sign-in').hidden = viewer !== null;
-  if (viewer) showDashboard(new FileUploader({ request }));
+  const manager = fileManagers.edges.find(({ node }) => node.isDefault)?.node;
+  const any = { maxFileSize: 0, allowedExtensions: [], allowedMimeTypes: [] };
+  if (viewer) showDashboard(new FileUploader({ request }), restrictionsFrom(manager ?? any));
 }
 
 const signInLink = element('sign-in').querySelector('a');

@@ -1,7 +1,7 @@
 import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type UppyFile } from '@uppy/core';
 import { filterFilesToUpload } from '@uppy/core/utils';
-import type { FileUploader, Upload } from '../../uploader/file-uploader.js';
-import type { UploadOptions } from '../../uploader/types.js';
+import type { FileUploader } from './file-uploader.js';
+import type { UploadHandle, UploadOptions } from './types.js';
 
 export interface FilemanUploadOptions extends PluginOpts {
   uploader: FileUploader;
@@ -10,7 +10,7 @@ export interface FilemanUploadOptions extends PluginOpts {
 
 /** Lets Uppy upload through the FileUploader, so to every storage the server knows, with pause, resume and cancel. */
 export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<FilemanUploadOptions, M, B> {
-  readonly #uploads = new Map<string, Upload>();
+  readonly #uploads = new Map<string, UploadHandle>();
 
   constructor(uppy: Uppy<M, B>, options: FilemanUploadOptions) {
     super(uppy, options);
@@ -21,18 +21,14 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
   override install(): void {
     this.#announceResumable(true);
     this.uppy.addUploader(this.#upload);
-    this.uppy.on('upload-pause', this.#pauseOne);
-    this.uppy.on('pause-all', this.#pauseAll);
-    this.uppy.on('resume-all', this.#resumeAll);
+    this.uppy.on('upload-pause', this.#pauseOne).on('pause-all', this.#pauseAll).on('resume-all', this.#resumeAll);
     this.uppy.on('file-removed', this.#cancel);
   }
 
   override uninstall(): void {
     this.#announceResumable(false);
     this.uppy.removeUploader(this.#upload);
-    this.uppy.off('upload-pause', this.#pauseOne);
-    this.uppy.off('pause-all', this.#pauseAll);
-    this.uppy.off('resume-all', this.#resumeAll);
+    this.uppy.off('upload-pause', this.#pauseOne).off('pause-all', this.#pauseAll).off('resume-all', this.#resumeAll);
     this.uppy.off('file-removed', this.#cancel);
   }
 
@@ -47,13 +43,13 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
     const remote = new Error('Files of other services cannot be uploaded. Download the file and choose it.');
     chosen.filter((file) => !uppyFiles.includes(file)).forEach((file) => this.uppy.emit('upload-error', file, remote));
     const files = uppyFiles.map(localFile);
-    const onUpload = (upload: Upload, index: number) => this.#follow((uppyFiles[index] as UppyFile<M, B>).id, upload);
+    const onUpload = (upload: UploadHandle, index: number) => this.#follow((uppyFiles[index] as UppyFile<M, B>).id, upload);
     // What goes wrong is told file by file, so the rejection says nothing new.
     const metadata = (file: File) => metadataOf(uppyFiles[files.indexOf(file)] as UppyFile<M, B>);
     await this.opts.uploader.uploadFiles(files, { metadata, ...this.opts.uploadOptions, onUpload }).catch(() => undefined);
   };
 
-  #follow(id: string, upload: Upload): void {
+  #follow(id: string, upload: UploadHandle): void {
     this.#uploads.set(id, upload);
     upload.addEventListener('change', () => {
       if (id in this.uppy.getState().files) this.#report(this.uppy.getFile(id), upload);
@@ -61,7 +57,7 @@ export class FilemanUpload<M extends Meta, B extends Body> extends BasePlugin<Fi
     });
   }
 
-  #report(file: UppyFile<M, B>, { state, error, progress, remoteFile }: Upload): void {
+  #report(file: UppyFile<M, B>, { state, error, progress, remoteFile }: UploadHandle): void {
     if (state === 'completed') {
       const uploadURL = remoteFile?.downloadUrl;
       const body = remoteFile as unknown as B;
@@ -95,4 +91,11 @@ function metadataOf<M extends Meta, B extends Body>({ meta }: UppyFile<M, B>): R
 function localFile<M extends Meta, B extends Body>({ data, meta, type }: UppyFile<M, B>): File {
   const lastModified = data instanceof File ? data.lastModified : Date.now();
   return new File([data as Blob], meta.name, { type, lastModified });
+}
+
+/** What a file manager of the API allows, as Uppy's restrictions, which refuse a file before it is sent. */
+export function restrictionsFrom(manager: { maxFileSize: number; allowedExtensions: string[]; allowedMimeTypes: string[] }) {
+  const extensions = manager.allowedExtensions.map((extension) => `.${extension.replace(/^\./, '')}`);
+  const types = extensions.length ? extensions : manager.allowedMimeTypes;
+  return { maxFileSize: manager.maxFileSize || null, allowedFileTypes: types.length ? types : null };
 }

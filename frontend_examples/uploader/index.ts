@@ -1,0 +1,2 @@
+export * from './file-uploader.js';
+export type * from './types.js';

@@ -1,0 +1,87 @@
+"""The npm package of the uploader, as `npm pack` makes it, installed into fresh apps with strict types."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, StorageState, expect
+
+from tests.frontend.browser_page import throttled, watching
+from tests.frontend.upload_page import IN_PARTS, MIB, random_file
+from tests.servers.availability import REPOSITORY
+from tests.servers.fixtures import give_up
+from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+
+def run(folder: Path, *command: str | Path) -> None:
+    environment = os.environ | {"NEXT_TELEMETRY_DISABLED": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None or not (REPOSITORY / "frontend_examples/node_modules").exists():
+        give_up("the front ends are not installed: make run installs them, with Node 20.19 or newer")
+    folder = tmp_path_factory.mktemp("package")
+    run(REPOSITORY / "frontend_examples/uploader", "npm", "pack", "--pack-destination", folder)
+    return next(folder.glob("fileman-uploader-*.tgz"))
+
+
+def install(app: str, package: Path, folder: Path) -> Path:
+    copy = shutil.copytree(Path(__file__).with_name("consumers") / app, folder / app)
+    run(copy, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", package)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "linter", [("publint@0.3.25", "run", "--strict"), ("@arethetypeswrong/cli@0.18.5", "--profile", "esm-only")]
+)
+def test_a_linter_of_packages_finds_nothing(package: Path, tmp_path: Path, linter: tuple[str, ...]) -> None:
+    run(tmp_path, "npx", "--yes", *linter, package)
+
+
+def test_a_vite_app_uploads_and_goes_on_after_a_reload(
+    package: Path, tmp_path: Path, browser: Browser, site: str, signed_in: StorageState
+) -> None:
+    app = install("vite", package, tmp_path)
+    run(app, "npx", "tsc")
+    run(app, "node", "without-browser.mjs")
+    run(app, "npx", "vite", "build")
+    port = free_port()
+    command = [app / "node_modules/.bin/vite", "preview", "--host", LOOPBACK, "--port", str(port), "--strictPort"]
+    path = random_file(tmp_path, IN_PARTS)
+    with (
+        running(Program(command=command, folder=app, environment={"API": site}), ready=lambda: answers_http(port)),
+        watching(browser, f"http://localhost:{port}", signed_in) as watched,
+    ):
+        page = watched.page
+        page.goto("/")
+        with throttled(page, 8 * MIB):
+            page.set_input_files("input", path)
+            page.wait_for_function("Number(document.querySelector('p')?.dataset.parts) > 0")
+            page.reload()
+        watched.requests.clear()
+        page.set_input_files("input", path)
+
+        expect(page.locator("p[data-state=completed]")).to_contain_text(
+            f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}", timeout=60_000
+        )
+        assert sum(watched.bytes_sent().values()) < IN_PARTS - MIB
+        assert watched.complaints == []
+
+
+def test_a_next_app_renders_on_the_server(package: Path, tmp_path: Path) -> None:
+    app = install("next", package, tmp_path)
+    run(app, "npx", "tsc")
+
+    run(app, "npx", "next", "build")
+
+    assert "0 uploads, idle, none of its own" in (app / ".next/server/app/index.html").read_text()
