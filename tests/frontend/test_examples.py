@@ -222,7 +222,7 @@ def readme_snippet() -> str:
     """The JavaScript of README.md, with its import made one that can run anywhere."""
     found = re.search(r"```js\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert found is not None
-    return re.sub(r'import (.*) from "\./(.*)";', r'const \1 = await import("/static/uploader/\2");', found[1])
+    return re.sub(r'import (.*) from "(.*)";', r'const \1 = await import("\2");', found[1])
 
 
 def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(watched: Watched, tmp_path: Path) -> None:

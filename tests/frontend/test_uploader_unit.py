@@ -51,13 +51,6 @@ def test_the_types_in_the_comments_hold(project: str) -> None:
     run(typescript(), "--noEmit", "--project", project)
 
 
-def test_strict_projects_can_use_the_declarations(tmp_path: Path) -> None:
-    run(typescript(), "--outDir", str(tmp_path))
-
-    options = ("--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "--types", "")
-    run(typescript(), *options, str(tmp_path / "index.d.ts"), str(tmp_path / "test" / "fake-server.d.ts"))
-
-
 def test_the_error_codes_are_those_of_the_api() -> None:
     union = (UPLOADER / "types.ts").read_text().partition("type ApiErrorCode =")[2].partition(";")[0]
     payloads = build_schema((EXAMPLES.parent / "schema/schema.graphql").read_text()).type_map["UploadErrorCode"]
