@@ -21,6 +21,11 @@ def content(size: int, *, head: bytes = b"") -> bytes:
     return head + hashlib.shake_128(b"flows").digest(size - len(head))
 
 
+def codes(holder: Json) -> list[str]:
+    """Return the codes of the errors of a payload or ticket."""
+    return [error["code"] for error in holder["errors"]]
+
+
 def sha256(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 

@@ -6,14 +6,10 @@ from django.test.utils import CaptureQueriesContext
 from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
 from tests.flows.conftest import Configure
-from tests.flows.http_client import Json
+from tests.flows.http_client import Json, codes
 
 GOOD: Json = {"filename": "good.txt", "size": 3}
 BAD: Json = {"filename": "b/ad.txt", "size": 3}
-
-
-def codes(holder: Json) -> list[str]:
-    return [error["code"] for error in holder["errors"]]
 
 
 def reserved_bytes() -> int:

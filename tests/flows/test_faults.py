@@ -15,7 +15,7 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from tests.api import Api
 from tests.flows.conftest import Configure
-from tests.flows.http_client import Json
+from tests.flows.http_client import codes
 from tests.flows.storages import Storage, memory_storage
 from tests.uploads.faults import break_storage
 
@@ -34,10 +34,6 @@ def memory(transactional_db: None, configure: Configure) -> Storage:
 
 def send_parts(configure: Configure) -> None:
     configure(SINGLE_REQUEST_MAX_BYTES=3, PART_SIZE_BYTES=10)
-
-
-def codes(payload: Json) -> list[str]:
-    return [error["code"] for error in payload["errors"]]
 
 
 def sweep(days: int = 30) -> None:

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 from unittest import mock
 from uuid import UUID
 
@@ -69,22 +69,16 @@ class Stage:
         return Pinned.disturbance.statement(execute, sql, params, many, context)
 
 
-class SameThread:
-    """An executor that runs everything at once, so that calls can interleave at any place, and always in one way."""
+class SameThread(Executor):
+    """Runs everything at once, so that calls can interleave at any place, and always in one way."""
 
     def __init__(self, *_: object) -> None:
         pass
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
         future: Future[Any] = Future()
         try:
-            future.set_result(work(*arguments))
+            future.set_result(work(*arguments, **more))
         except Exception as error:  # noqa: BLE001
             future.set_exception(error)
         return future

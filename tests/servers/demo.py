@@ -14,8 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
@@ -28,29 +28,12 @@ NAME = "fileman-demo"
 POLL_SECONDS = 0.2
 
 
-@contextmanager
-def _s3(origin: str) -> Iterator[Bucket]:
-    with s3.moto() as server:
-        yield create_s3_bucket(server, NAME, origin)
-
-
-@contextmanager
-def _azure(origin: str) -> Iterator[Bucket]:
-    with azurite.serve() as server:
-        yield create_azure_container(server, NAME, origin)
-
-
-@contextmanager
-def _gcs(origin: str) -> Iterator[Bucket]:
-    with gcs.serve() as server:
-        yield create_gcs_bucket(server, NAME, origin)
-
-
-StartStorage = Callable[[str], AbstractContextManager[Bucket]]
-STORAGES: tuple[tuple[str, str, StartStorage], ...] = (
-    ("Amazon S3 (moto)", "s3", _s3),
-    ("Azure Blob (Azurite)", "azure", _azure),
-    ("Google Cloud (emulator)", "gcs", _gcs),
+# Name, type of the file manager, server, and what makes its bucket.
+Storage = tuple[str, str, Callable[[], AbstractContextManager[Any]], Callable[[Any, str, str], Bucket]]
+STORAGES: tuple[Storage, ...] = (
+    ("Amazon S3 (moto)", "s3", s3.moto, create_s3_bucket),
+    ("Azure Blob (Azurite)", "azure", azurite.serve, create_azure_container),
+    ("Google Cloud (emulator)", "gcs", gcs.serve, create_gcs_bucket),
 )
 
 
@@ -69,11 +52,7 @@ def main(port: int, *, reset: bool = False) -> int:
             signal.signal(number, _end)
         sys.stdout.write("Starting the stand-ins for S3, Azure and Google Cloud: about ten seconds.\n")
         sys.stdout.flush()
-        storages = [
-            {"name": name, "backend_type": backend_type, **_start(stack, start, site)}
-            for name, backend_type, start in STORAGES
-        ]
-        return _serve(port, storages)
+        return _serve(port, [_start(stack, storage, site) for storage in STORAGES])
 
 
 def _lock(file: IO[str], folder: Path) -> None:
@@ -92,12 +71,14 @@ def _require_free(port: int) -> None:
             sys.exit(f"Port {port} cannot be used: {error.strerror}. Choose another one: make run PORT={port + 1}")
 
 
-def _start(stack: ExitStack, start: StartStorage, origin: str) -> dict[str, Any]:
+def _start(stack: ExitStack, storage: Storage, origin: str) -> dict[str, Any]:
+    name, backend_type, start, create = storage
+    described = {"name": name, "backend_type": backend_type}
     try:
-        bucket = stack.enter_context(start(origin))
+        bucket = create(stack.enter_context(start()), NAME, origin)
     except (ServerMissing, ServerFailed) as error:
-        return {"reason": str(error)}
-    return {"backend_url": bucket.backend_url, "settings": bucket.settings, "origin": bucket.origin}
+        return {**described, "reason": str(error)}
+    return {**described, "backend_url": bucket.backend_url, "settings": bucket.settings, "origin": bucket.origin}
 
 
 def _serve(port: int, storages: list[dict[str, Any]]) -> int:

@@ -207,7 +207,7 @@ class TestFacts:
 
 
 class TestThroughUs:
-    def test_the_storage_sees_one_block_and_one_commit(self, store: Store, proxy: Proxy, backend: Backend) -> None:
+    def test_the_storage_sees_one_block_and_one_commit(self, proxy: Proxy, backend: Backend) -> None:
         """Streamed on with its exact length, never sent chunked"""
         upload = make_upload(backend)
 

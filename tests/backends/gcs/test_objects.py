@@ -36,7 +36,7 @@ def test_the_facts_are_googles_own(store: Store, backend: Backend, upload: Uploa
     )
 
 
-def test_an_encoding_that_the_client_added_is_seen_and_not_decoded(store: Store, backend: Backend) -> None:
+def test_an_encoding_that_the_client_added_is_seen_and_not_decoded(backend: Backend) -> None:
     upload = upload_of()
 
     assert send(only_request(backend, upload), BODY, headers={"Content-Encoding": "gzip"}).status_code == 200
@@ -95,7 +95,7 @@ def test_names_with_any_character_are_deleted(store: Store, backend: Backend) ->
     assert store.names() == []
 
 
-def test_each_object_that_cannot_be_deleted_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_object_that_cannot_be_deleted_is_named(store: Store) -> None:
     """Responses are matched by position; absent objects are no failure."""
     kept = ["forbidden", "retentionPolicyNotMet", "objectUnderActiveHold"]
     refusals = ["404 Not Found\r\n\r\n{}", _refusal(404, "notFound"), "204 No Content\r\n"]

@@ -52,9 +52,7 @@ def begin_copy(backend: S3Backend, upload: Upload, verified: StoredObject, *, ca
 
 @by_parts
 @pytest.mark.parametrize("calls", [0, 3])
-def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(
-    store: Store, proxy: Proxy, backend: S3Backend, calls: int
-) -> None:
+def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(proxy: Proxy, backend: S3Backend, calls: int) -> None:
     """Also in calls with time for one request."""
     upload, verified = assembled(backend)
     proxy.seen.clear()
@@ -103,9 +101,7 @@ def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Stor
 
 @by_parts
 @pytest.mark.usefixtures("impatient")
-def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
-    store: Store, proxy: Proxy, backend: S3Backend
-) -> None:
+def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(proxy: Proxy, backend: S3Backend) -> None:
     upload, verified = assembled(backend)
     proxy.disturb(hold, header=SOURCE, times=None)
     proxy.seen.clear()
@@ -127,9 +123,7 @@ def test_a_copy_that_outlasts_the_timeout_is_found_and_completed(
     [("POST", "uploads$"), ("PUT", "partNumber=1"), ("POST", "uploadId=")],
     ids=["create", "part", "complete"],
 )
-def test_no_publishing_request_is_repeated(
-    store: Store, proxy: Proxy, backend: S3Backend, method: str, target: str
-) -> None:
+def test_no_publishing_request_is_repeated(proxy: Proxy, backend: S3Backend, method: str, target: str) -> None:
     """Not by the SDK either, which repeats other requests that the store answers with 503."""
     upload, verified = assembled(backend)
     proxy.disturb(answer_with(503), method=method, target=f"{upload.file_path}.*{target}", times=None)
@@ -144,7 +138,7 @@ def test_no_publishing_request_is_repeated(
 
 @by_parts
 def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
-    store: Store, proxy: Proxy, backend: S3Backend
+    proxy: Proxy, backend: S3Backend
 ) -> None:
     upload, verified = assembled(backend)
     proxy.disturb(answer_with(503), method="HEAD", target=upload.file_path)
@@ -172,7 +166,7 @@ def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> 
 
 @on("ministack")
 @pytest.mark.usefixtures("impatient")
-def test_a_copy_on_aws_is_sent_once_and_found_later(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+def test_a_copy_on_aws_is_sent_once_and_found_later(proxy: Proxy, backend: S3Backend) -> None:
     upload, verified = assembled(backend)
     proxy.disturb(delay(0.5), header=SOURCE)
 

@@ -10,7 +10,7 @@ from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import FileMissing, StorageUnavailable
-from tests.backends.s3.stores import PART_BYTES, Store, assembled, on, uploaded
+from tests.backends.s3.stores import PART_BYTES, assembled, on, uploaded
 from tests.backends.uploads import BODY, Call, begun, next_try, read
 from tests.servers.proxy import (
     EMPTY,
@@ -51,7 +51,7 @@ def assert_unavailable(call: Callable[[], object]) -> None:
 @on("ministack")
 @pytest.mark.parametrize(("method", "call"), LATER_REQUESTS.values(), ids=LATER_REQUESTS)
 def test_a_response_that_is_not_the_storages_is_no_fact(
-    store: Store, proxy: Proxy, backend: Backend, method: str, call: Call
+    proxy: Proxy, backend: Backend, method: str, call: Call
 ) -> None:
     """Neither UploadLost, which would begin the upload again, nor FileMissing. But a HEAD's 404 may be an absence."""
     for fault in FAULTS[: -len(NOT_FOUND)] if method == "HEAD" else FAULTS:
@@ -65,9 +65,7 @@ def test_a_response_that_is_not_the_storages_is_no_fact(
 @pytest.mark.parametrize(
     ("method", "target"), [("POST", "uploads$"), ("PUT", "partNumber="), ("POST", "uploadId=")], ids=str
 )
-def test_publishing_believes_no_other_response(
-    store: Store, proxy: Proxy, backend: Backend, method: str, target: str
-) -> None:
+def test_publishing_believes_no_other_response(proxy: Proxy, backend: Backend, method: str, target: str) -> None:
     for fault in (*FAULTS, answer_with(NO_RESULT)):
         upload, verified = assembled(backend)
         proxy.disturb(fault, method=method, target=f"{upload.file_path}.*{target}")
@@ -82,7 +80,7 @@ def test_publishing_believes_no_other_response(
 
 
 @on("ministack", "radosgw")
-def test_the_404_of_a_head_is_an_absence(store: Store, proxy: Proxy, backend: Backend) -> None:
+def test_the_404_of_a_head_is_an_absence(proxy: Proxy, backend: Backend) -> None:
     """It has no body that could say whose it is. Nothing is deleted for it."""
     upload = uploaded(backend)
     proxy.disturb(answer_with(NOT_FOUND_PAGE), method="HEAD")
@@ -92,7 +90,7 @@ def test_the_404_of_a_head_is_an_absence(store: Store, proxy: Proxy, backend: Ba
 
 
 @on("ministack", "radosgw")
-def test_a_head_that_is_cut_is_refused_or_true(store: Store, proxy: Proxy, backend: Backend) -> None:
+def test_a_head_that_is_cut_is_refused_or_true(proxy: Proxy, backend: Backend) -> None:
     upload = uploaded(backend)
     true = backend.stat(upload.upload_path)
     proxy.disturb(cut("headers"), method="HEAD")
@@ -107,7 +105,7 @@ def test_a_head_that_is_cut_is_refused_or_true(store: Store, proxy: Proxy, backe
 
 
 @on("ministack")
-def test_a_range_from_the_middle_must_be_one(store: Store, proxy: Proxy, backend: Backend) -> None:
+def test_a_range_from_the_middle_must_be_one(proxy: Proxy, backend: Backend) -> None:
     """A cache that ignores the header returns the object from its beginning."""
     upload = uploaded(backend)
     etag = (("ETag", f'"{backend.stat(upload.upload_path).etag}"'),)
@@ -118,7 +116,7 @@ def test_a_range_from_the_middle_must_be_one(store: Store, proxy: Proxy, backend
 
 
 @on("ministack", "radosgw")
-def test_a_deletion_that_is_not_confirmed_is_a_failure(store: Store, proxy: Proxy, backend: Backend) -> None:
+def test_a_deletion_that_is_not_confirmed_is_a_failure(proxy: Proxy, backend: Backend) -> None:
     first, second = uploaded(backend), uploaded(backend)
     answer = f"<DeleteResult><Deleted><Key>{first.upload_path}</Key></Deleted></DeleteResult>"
     proxy.disturb(answer_with(Answer(status=200, body=answer.encode())), method="POST", target="delete")

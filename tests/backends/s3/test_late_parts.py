@@ -72,7 +72,7 @@ def test_large_files_are_refused_in_words_and_small_ones_are_not(
 
 
 @on("radosgw", "rclone", "moto", "ministack", quick=2)
-def test_other_stores_are_asked_once(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+def test_other_stores_are_asked_once(proxy: Proxy, backend: S3Backend) -> None:
     with time_limit(60):
         begin_large(backend)
         asked = probes(proxy)
@@ -82,7 +82,7 @@ def test_other_stores_are_asked_once(store: Store, proxy: Proxy, backend: S3Back
 
 
 @on("radosgw")
-def test_aws_is_not_asked(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+def test_aws_is_not_asked(proxy: Proxy, backend: S3Backend) -> None:
     backend.settings = replace(backend.settings, endpoint_url=None)
 
     begin_large(backend)
@@ -91,7 +91,7 @@ def test_aws_is_not_asked(store: Store, proxy: Proxy, backend: S3Backend) -> Non
 
 
 @on("radosgw")
-def test_a_slow_store_is_asked_over_several_calls(store: Store, proxy: Proxy, backend: S3Backend) -> None:
+def test_a_slow_store_is_asked_over_several_calls(proxy: Proxy, backend: S3Backend) -> None:
     for expected in range(1, 7):
         with time_limit(0), pytest.raises(OutOfTime):
             begin_large(backend)
@@ -119,7 +119,7 @@ def test_a_slow_store_is_asked_over_several_calls(store: Store, proxy: Proxy, ba
     ids=["create", "part", "complete", "lost completion", "busy", "a page's refusal", "a page's success"],
 )
 def test_a_failure_is_no_verdict_and_the_next_call_asks_again(
-    store: Store, proxy: Proxy, backend: S3Backend, method: str, target: str, skip: int, fault: Fault
+    proxy: Proxy, backend: S3Backend, method: str, target: str, skip: int, fault: Fault
 ) -> None:
     proxy.disturb(fault, method=method, target=target, skip=skip)
 

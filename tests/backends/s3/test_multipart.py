@@ -88,7 +88,7 @@ def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Sto
 
 
 @on("radosgw")
-def test_a_noted_list_is_of_one_multipart_upload(store: Store, backend: S3Backend) -> None:
+def test_a_noted_list_is_of_one_multipart_upload(backend: S3Backend) -> None:
     """The upload was begun again after the notes were made."""
     upload = begun(backend)
     send_parts(backend, upload, 1, 2)

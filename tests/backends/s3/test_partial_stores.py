@@ -123,7 +123,7 @@ def test_a_failed_deletion_is_reported_with_its_path(store: Store, backend: S3Ba
 
 
 @on("ministack")
-def test_parts_are_begun_without_an_unsupported_crc32c(store: Store, backend: S3Backend) -> None:
+def test_parts_are_begun_without_an_unsupported_crc32c(backend: S3Backend) -> None:
     trusting = as_on_aws(backend)
     refuse(backend, "CreateMultipartUpload", "x-amz-checksum-type", status=400, code="InvalidArgument")
     upload = upload_of(len(BODY), part_size=PART_BYTES, checksum=checksum_of(BODY, "crc32c"))
@@ -144,7 +144,7 @@ def test_abort_uses_the_saved_id_if_uploads_cannot_be_listed(store: Store, backe
 
 
 @on("ministack")
-def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(store: Store, backend: S3Backend) -> None:
+def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(backend: S3Backend) -> None:
     """As with thousands of parts: the store continues on its own."""
     upload = uploaded(backend, part_size=PART_BYTES)
 
