@@ -13,18 +13,9 @@ from fileman.models import File, FileManager
 from fileman.testing.case import get_filename
 from tests.api import Api
 from tests.flows.conftest import Configure, storage_of
-from tests.flows.http_client import Json, Site, fetch, send_all
+from tests.flows.http_client import Site, fetch, send_all
 
 DATA = bytes(range(100))
-
-
-@pytest.fixture
-def shown(transactional_db: None, manager: FileManager, site: Site) -> Json:
-    """A completed file with DATA in it."""
-    ticket = site.start(DATA)
-    send_all(ticket["instructions"], DATA)
-    file: Json = site.finalize(ticket["uploadToken"])["file"]
-    return file
 
 
 SCRIPTS = ["application/ecmascript", "application/x-ecmascript", "text/jscript", "text/livescript"]
@@ -143,8 +134,10 @@ def test_the_stable_link_shows_a_picture_on_request_only(api: Api, manager: File
     assert {answer["Content-Type"] for answer in shown} == {"image/png"}
 
 
-def test_the_stable_link_redirects_and_tells_nobody_from_where(shown: Json, site: Site) -> None:
+def test_the_stable_link_redirects_and_tells_nobody_from_where(site: Site, manager: FileManager) -> None:
     """The signed address is in no Referer and in no cache."""
+    shown = site.upload(DATA)
+
     answer = site.get(shown["permalink"])
 
     assert (answer.status_code, answer.headers["Referrer-Policy"]) == (302, "no-referrer")

@@ -36,7 +36,6 @@ def serve(certificate: Path | None = None, private_key: Path | None = None) -> I
         )  # fmt: skip
         with running(program, ready=lambda: accepts_connections(port)):
             yield AzureServer(
-                name="azurite",
                 endpoint_url=endpoint,
                 account_name=ACCOUNT,
                 account_key=key,

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from tests.servers.availability import REPOSITORY
 from tests.servers.endpoints import AzureServer, S3Server
-from tests.servers.gcs import GoogleServer
+from tests.servers.gcs import PROJECT, GoogleServer
 
 DOCUMENTED_ORIGIN = "https://app.example.com"
 
@@ -105,7 +105,7 @@ def create_gcs_bucket(server: GoogleServer, name: str, origin: str) -> Bucket:
         backend_url=f"gs://{name}/",
         settings={
             "bucket_name": name,
-            "project_id": server.project_id,
+            "project_id": PROJECT,
             "credentials": server.service_account_info,
             "endpoint": server.endpoint,
         },

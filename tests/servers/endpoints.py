@@ -7,8 +7,6 @@ from dataclasses import dataclass
 class S3Server:
     """A running server of the S3 protocol. docs/backends/s3.md shows what each refuses."""
 
-    name: str
-    """The product: `moto`, `radosgw`, `ministack`, `rclone` or `seaweedfs`."""
     endpoint_url: str
     """`http://127.0.0.1:<port>`, without a trailing slash; buckets are addressed by path."""
     access_key_id: str
@@ -27,8 +25,6 @@ class S3Server:
 class AzureServer:
     """A running server of the Azure Blob protocol."""
 
-    name: str
-    """The product: `azurite`."""
     endpoint_url: str
     """`http://127.0.0.1:<port>/<account name>`, without a trailing slash."""
     account_name: str
@@ -43,7 +39,5 @@ class AzureServer:
 class PostgresServer:
     """A running PostgreSQL server, or the one that `DATABASE_URL` names."""
 
-    name: str
-    """`postgres`."""
     database_url: str
     """`postgres://user:password@host:port/database`; the user may create databases."""

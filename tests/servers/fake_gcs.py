@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.availability import SERVERS_ENVIRONMENT, ServerMissing, from_servers_environment
-from tests.servers.gcs import EMAIL, PROJECT, GoogleServer, account_info, new_key
+from tests.servers.gcs import GoogleServer, account_info, new_key
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
 from tests.servers.proxy import answering, json_answer
 
@@ -25,11 +25,7 @@ def serve() -> Iterator[GoogleServer]:
         program = Program(command=[_find_program(), *options, *names], folder=folder)
         with running(program, ready=lambda: answers_http(port)):
             yield GoogleServer(
-                name="fake_gcs",
-                endpoint=f"http://{host}",
-                project_id=PROJECT,
-                service_account_info=account_info(new_key(), f"{tokens.url}/token"),
-                client_email=EMAIL,
+                endpoint=f"http://{host}", service_account_info=account_info(new_key(), f"{tokens.url}/token")
             )
 
 

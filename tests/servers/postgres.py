@@ -28,10 +28,10 @@ def serve() -> Iterator[PostgresServer]:
     """Run PostgreSQL on a free port with a new password, unless `DATABASE_URL` names a PostgreSQL server."""
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith(("postgres://", "postgresql://")):
-        yield PostgresServer(name="postgres", database_url=given)
+        yield PostgresServer(database_url=given)
         return
     with temporary_folder("postgres") as folder, _embedded(folder) as database_url:
-        yield PostgresServer(name="postgres", database_url=database_url)
+        yield PostgresServer(database_url=database_url)
 
 
 @contextmanager

@@ -84,8 +84,6 @@ rgw crypt s3 kms encryption keys = {kms_key_id}={kms_key}
 class S3User:
     """A user of the gateway who may use only their own buckets."""
 
-    user_id: str
-    """The name of the user."""
     arn: str
     """The principal in a bucket policy."""
     access_key_id: str
@@ -105,7 +103,7 @@ class RadosGateway(S3Server):
         """Add a user, for the tests of bucket policies; a name can be given once."""
         key, secret = secrets.token_hex(10), secrets.token_hex(20)
         _create_user(self.folder, user_id, key, secret)
-        return S3User(user_id=user_id, arn=f"arn:aws:iam:::user/{user_id}", access_key_id=key, secret_access_key=secret)
+        return S3User(arn=f"arn:aws:iam:::user/{user_id}", access_key_id=key, secret_access_key=secret)
 
 
 @contextmanager
@@ -118,7 +116,6 @@ def serve() -> Iterator[RadosGateway]:
         _start(cluster, folder, port)
         _create_user(folder, "test", key, secret)
         yield RadosGateway(
-            name="radosgw",
             endpoint_url=f"http://{LOOPBACK}:{port}",
             access_key_id=key,
             secret_access_key=secret,

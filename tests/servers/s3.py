@@ -25,7 +25,7 @@ def moto() -> Iterator[S3Server]:
     """For pages of any origin. `POST /moto-api/reset` empties it."""
     port = free_port()
     with _started("moto_server", ["-H", LOOPBACK, "-p", str(port)], port=port, MOTO_PORT=str(port)):
-        yield _described("moto", port, "moto", "moto", verifies_signatures=False, takes_post=True)
+        yield _described(port, "moto", "moto", verifies_signatures=False, takes_post=True)
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def ministack() -> Iterator[S3Server]:
     port = free_port()
     # Without BIND_HOST it listens on every network.
     with _started("ministack", [], port=port, GATEWAY_PORT=str(port), BIND_HOST=LOOPBACK):
-        yield _described("ministack", port, "test", "test", verifies_signatures=False, takes_post=True)
+        yield _described(port, "test", "test", verifies_signatures=False, takes_post=True)
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def rclone() -> Iterator[S3Server]:
     port, key, secret = free_port(), secrets.token_hex(10), secrets.token_hex(20)
     words = ["serve", "s3", "--config", "", "--addr", f"{LOOPBACK}:{port}", "--auth-key", f"{key},{secret}"]
     with temporary_folder("buckets") as buckets, _started("rclone", [*words, buckets], port=port):
-        yield _described("rclone", port, key, secret, verifies_signatures=True, takes_post=False)
+        yield _described(port, key, secret, verifies_signatures=True, takes_post=False)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def seaweedfs() -> Iterator[S3Server]:
         )
         try:
             with running(program, ready=lambda: answers_http(port)):
-                yield _described("seaweedfs", port, key, secret, verifies_signatures=True, takes_post=True)
+                yield _described(port, key, secret, verifies_signatures=True, takes_post=True)
         finally:
             for server, (_, grpc) in ports.items():
                 Path(f"/tmp/seaweedfs-{server}-grpc-{grpc}.sock").unlink(missing_ok=True)
@@ -84,9 +84,8 @@ def _started(program: str, words: list[str | Path], *, port: int, **environment:
             yield
 
 
-def _described(name: str, port: int, key: str, secret: str, *, verifies_signatures: bool, takes_post: bool) -> S3Server:
+def _described(port: int, key: str, secret: str, *, verifies_signatures: bool, takes_post: bool) -> S3Server:
     return S3Server(
-        name=name,
         endpoint_url=f"http://{LOOPBACK}:{port}",
         access_key_id=key,
         secret_access_key=secret,

@@ -7,7 +7,7 @@ import requests
 
 from fileman.backends.gcs.backend import GCSBackend
 from tests.backends.uploads import BODY, PREFIX, make_backend
-from tests.servers.gcs import GcsServer
+from tests.servers.gcs import PROJECT, GcsServer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Store:
         """The settings of a file manager for this bucket; None removes a key."""
         settings = {
             "bucket_name": self.bucket.name,
-            "project_id": self.server.project_id,
+            "project_id": PROJECT,
             "credentials": self.server.service_account_info,
             "endpoint": self.server.endpoint,
         } | more

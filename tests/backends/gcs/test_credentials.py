@@ -22,6 +22,7 @@ from fileman.models import FileManager
 from tests.api import Api
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, only_request, send, upload_of
+from tests.servers.gcs import EMAIL
 from tests.servers.proxy import Answer, Exchange, Headers, Proxy, answering, hang, json_answer
 
 
@@ -87,7 +88,7 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
             token = {"access_token": account.token, "expires_in": 3600, "token_type": "Bearer"}
             return json_answer(token, headers=flavor)
         if "/service-accounts/" in asked.seen.target:
-            named = {"email": store.server.client_email, "scopes": [], "aliases": ["default"]}
+            named = {"email": EMAIL, "scopes": [], "aliases": ["default"]}
             return json_answer(named, headers=flavor)
         return Answer(status=200, body=b"my-project", headers=(("Content-Type", "text/plain"), *flavor))
 
@@ -118,10 +119,10 @@ def test_on_a_machine_without_a_key_the_iam_service_signs(
     assert type(machine).capabilities.signs_locally is True
     assert send(only_request(machine, upload), BODY).status_code == 200
     assert requests.get(machine.get_url(upload.upload_path), timeout=10).content == BODY
-    assert signed_blobs == [f"/v1/projects/-/serviceAccounts/{store.server.client_email}:signBlob"] * 2
+    assert signed_blobs == [f"/v1/projects/-/serviceAccounts/{EMAIL}:signBlob"] * 2
     query = parse_qs(urlsplit(machine.get_url("a", 604_800)).query)
     assert query["X-Goog-Expires"] == ["43200"]  # Google changes the keys that it keeps itself
-    assert query["X-Goog-Credential"][0].startswith(f"{store.server.client_email}/")
+    assert query["X-Goog-Credential"][0].startswith(f"{EMAIL}/")
 
 
 @pytest.mark.django_db(transaction=True)

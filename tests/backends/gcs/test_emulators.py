@@ -33,7 +33,7 @@ def server(fake_gcs_server: GoogleServer) -> GoogleServer:
 def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
     """gcp-storage-emulator without our front, with an account of the other emulator's."""
     with serve_emulator() as port:
-        server = replace(fake_gcs_server, name="emulator", endpoint=f"http://{LOOPBACK}:{port}")
+        server = replace(fake_gcs_server, endpoint=f"http://{LOOPBACK}:{port}")
         client = server.client()
         client.create_bucket(BUCKET)
         client.close()

@@ -15,6 +15,7 @@ from fileman.backends.gcs.settings import GOOGLE
 from fileman.backends.values import ServeAs, Upload
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, checksum_of, only_request, query_of, upload_of
+from tests.servers.gcs import EMAIL
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
 
@@ -113,7 +114,7 @@ def test_a_grant_holds_no_secret(store: Store) -> None:
     upload = upload_of()
     shown = repr(only_request(backend, upload))
 
-    assert store.server.client_email in unquote(shown)
+    assert EMAIL in unquote(shown)
     assert backend._client.credentials.token not in shown
     assert "PRIVATE KEY" not in shown
     assert upload.file_path not in unquote(shown)

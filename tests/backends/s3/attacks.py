@@ -23,16 +23,8 @@ OTHER_BODY = BODY[::-1]
 PARTS_BODY = bytes(PART_BYTES) + BODY
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The result of one misuse."""
-
-    status: int
-    """Of the server's response."""
-    took_effect: bool
-    """Something was stored or read that was not granted."""
-
-
+Outcome = tuple[int, bool]
+"""Status of the server's response; True if something was stored or read that was not granted."""
 Attack = Callable[[Store], Outcome]
 
 
@@ -51,7 +43,7 @@ class Grant:
     def sent(self, body: bytes = BODY, *, key: str | None = None, **changes: Any) -> Outcome:
         """Send it with these changes; `key` is the object that the attack aims at."""
         status = send(self.request, body, **changes).status_code
-        return Outcome(status=status, took_effect=self.store.has(key or self.upload.upload_path))
+        return status, self.store.has(key or self.upload.upload_path)
 
     def used_to(self, method: str) -> requests.Response:
         """Send it, then use its URL with another method."""
@@ -107,7 +99,7 @@ def _post_other_bucket(grant: Grant) -> Outcome:
     other = replace(store, bucket=f"{store.bucket[:-1]}z")
     store.client.create_bucket(Bucket=other.bucket)
     status = send(grant.request, BODY, url=grant.request.url.replace(store.bucket, other.bucket)).status_code
-    return Outcome(status=status, took_effect=other.has(grant.upload.upload_path))
+    return status, other.has(grant.upload.upload_path)
 
 
 def _post_other_policy(grant: Grant) -> Outcome:
@@ -124,17 +116,17 @@ def _post_unsigned(grant: Grant) -> Outcome:
 def _post_file_first(grant: Grant) -> Outcome:
     parts = [("file", ("file", BODY)), *((name, (None, value)) for name, value in grant.request.fields)]
     status = requests.post(grant.request.url, files=parts, timeout=10).status_code  # type: ignore[arg-type]
-    return Outcome(status=status, took_effect=grant.store.has(grant.upload.upload_path))
+    return status, grant.store.has(grant.upload.upload_path)
 
 
 def _put_read(grant: Grant) -> Outcome:
     response = grant.used_to("GET")
-    return Outcome(status=response.status_code, took_effect=response.content == BODY)
+    return response.status_code, response.content == BODY
 
 
 def _put_delete(grant: Grant) -> Outcome:
     status = grant.used_to("DELETE").status_code
-    return Outcome(status=status, took_effect=not grant.store.has(grant.upload.upload_path))
+    return status, not grant.store.has(grant.upload.upload_path)
 
 
 def _begun_part(store: Store, *, is_expired: bool = False) -> tuple[Upload, UploadRequest]:
@@ -156,7 +148,7 @@ def _part(
             arrived = number not in [part.part_number for part in _backend(store).missing(upload)]
         except FilemanError:
             arrived = False
-        return Outcome(status=status, took_effect=arrived or store.has(upload.parts_path))
+        return status, arrived or store.has(upload.parts_path)
 
     return attack
 
@@ -168,7 +160,7 @@ def _part_after_completion(store: Store) -> Outcome:
         send(each, part_of(PARTS_BODY, each))
     whole = backend.assemble(upload)
     status = send(request, OTHER_BODY).status_code
-    return Outcome(status=status, took_effect=backend.stat(upload.parts_path).etag != whole.etag)
+    return status, backend.stat(upload.parts_path).etag != whole.etag
 
 
 def _download(change: Callable[[S3Backend, str], str]) -> Attack:
@@ -178,7 +170,7 @@ def _download(change: Callable[[S3Backend, str], str]) -> Attack:
         grant = new_grant(store, upload_method="put")
         grant.sent()
         response = requests.get(change(_backend(store), grant.upload.upload_path), timeout=10)
-        return Outcome(status=response.status_code, took_effect=response.content == BODY)
+        return response.status_code, response.content == BODY
 
     return attack
 
@@ -186,7 +178,7 @@ def _download(change: Callable[[S3Backend, str], str]) -> Attack:
 def _download_used_to_write(store: Store) -> Outcome:
     key = "tenant/uploads/new"
     status = requests.put(_backend(store).get_url(key), data=BODY, timeout=10).status_code
-    return Outcome(status=status, took_effect=store.has(key))
+    return status, store.has(key)
 
 
 def _other_secret(store: Store) -> Outcome:
@@ -196,7 +188,7 @@ def _other_secret(store: Store) -> Outcome:
         client.put_object(Bucket=store.bucket, Key=key, Body=BODY)
     except ClientError as error:
         status = status_of(error)
-    return Outcome(status=status, took_effect=store.has(key))
+    return status, store.has(key)
 
 
 ATTACKS: dict[str, Attack] = {

@@ -34,16 +34,10 @@ _FRONTS: dict[str, Front] = {}
 class GoogleServer:
     """A running server of Google's JSON API."""
 
-    name: str
-    """The product: `gcs` or `fake_gcs`."""
     endpoint: str
     """`http://127.0.0.1:<port>`, without a trailing slash: the `api_endpoint` of a client."""
-    project_id: str
-    """The project that a client names; any is accepted."""
     service_account_info: dict[str, str]
     """For `service_account.Credentials.from_service_account_info`; its token_uri is on this machine."""
-    client_email: str
-    """The account of the key."""
 
     def credentials(self) -> Any:
         """Return credentials that sign, and that fetch their tokens from the token_uri of the account.
@@ -52,12 +46,12 @@ class GoogleServer:
         be used.
         """
         untyped: Any = service_account.Credentials
-        return untyped.from_service_account_info(self.service_account_info, subject=self.client_email)
+        return untyped.from_service_account_info(self.service_account_info, subject=EMAIL)
 
     def client(self) -> Any:
         """Return Google's own client, which asks nothing of the internet. The caller closes it."""
         options = {"api_endpoint": self.endpoint}
-        return storage.Client(project=self.project_id, credentials=self.credentials(), client_options=options)
+        return storage.Client(project=PROJECT, credentials=self.credentials(), client_options=options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +70,7 @@ def serve() -> Iterator[GcsServer]:
     with answering(lambda exchange: to_answer(front.respond(to_request(exchange)))) as listener:
         front = Front(Store(urlsplit(listener.url).netloc), client_email=EMAIL, public_key=key.public_key())
         _FRONTS[listener.url] = front
-        yield GcsServer(
-            name="gcs",
-            endpoint=listener.url,
-            project_id=PROJECT,
-            service_account_info=account_info(key, f"{listener.url}{TOKEN_PATH}"),
-            client_email=EMAIL,
-        )
+        yield GcsServer(endpoint=listener.url, service_account_info=account_info(key, f"{listener.url}{TOKEN_PATH}"))
 
 
 @contextmanager
