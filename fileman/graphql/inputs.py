@@ -1,5 +1,7 @@
 """Inputs of the mutations. The domain, not these types, decides which values are allowed."""
 
+from typing import Any
+
 import strawberry
 from strawberry import field
 from strawberry.scalars import JSON
@@ -30,8 +32,14 @@ class UploadFileInput:
         default=None, description="Any string. The ticket returns it, to match results with local files."
     )
 
-    def to_declared_file(self) -> DeclaredFile:
-        return DeclaredFile(**vars(self))
+
+def _build_upload_file(cls: type[UploadFileInput], value: dict[str, Any], context: Any) -> UploadFileInput:
+    """Build the input. Its fields are scalars, which need none of strawberry's conversions."""
+    return cls(**{one.python_name: value[context.config.name_converter.from_field(one)] for one in _DEFINITION.fields})
+
+
+_DEFINITION: Any = UploadFileInput.__strawberry_definition__  # type: ignore[attr-defined]
+_DEFINITION.from_input = _build_upload_file  # older releases of strawberry have no such hook, and convert each field
 
 
 @strawberry.input(description="A batch of files to upload.")
@@ -54,7 +62,7 @@ class InitiateUploadInput:
 
     def to_request(self) -> InitiateRequest:
         return InitiateRequest(
-            files=[file.to_declared_file() for file in self.files],
+            files=[DeclaredFile(**vars(file)) for file in self.files],
             file_manager_id=None if self.file_manager_id is None else to_uuid("FileManager", self.file_manager_id),
             group_id=None if self.group_id is None else to_group_key(self.group_id),
             slot=self.slot,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 
 import strawberry
-from strawberry import Parent, field
+from strawberry import field
 
 from fileman import models, uploads
 from fileman.graphql.enums import UploadMethod
@@ -19,41 +19,29 @@ class UploadNameValue:
     name: str = field(description="The name.")
     value: str = field(description="The value.")
 
-    @classmethod
-    def from_pairs(cls, pairs: tuple[tuple[str, str], ...]) -> list[Self]:
-        return [cls(name=name, value=value) for name, value in pairs]
-
 
 @strawberry.type(description="One signed HTTP request that carries a slice of the file.")
 class UploadRequest:
-    part_number: int = field(description="Number of the slice within the file, from 1.")
-    offset: BigInt = field(description="Start of the slice in the file, in bytes.")
-    length: BigInt = field(description="Length of the slice in bytes.")
+    part_number: int = field(
+        resolver=lambda root: root.slice.part_number, description="Number of the slice within the file, from 1."
+    )
+    offset: BigInt = field(
+        resolver=lambda root: root.slice.offset, description="Start of the slice in the file, in bytes."
+    )
+    length: BigInt = field(resolver=lambda root: root.slice.length, description="Length of the slice in bytes.")
     method: UploadMethod = field(description="HTTP method of the request.")
     url: str = field(description="Signed URL to send the request to.")
     headers: list[UploadNameValue] = field(
-        description="Headers to set, without those that browsers set themselves, such as Content-Length and Host."
+        resolver=lambda root: [UploadNameValue(name=name, value=value) for name, value in root.headers],
+        description="Headers to set, without those that browsers set themselves, such as Content-Length and Host.",
     )
     fields: list[UploadNameValue] = field(
+        resolver=lambda root: [UploadNameValue(name=name, value=value) for name, value in root.fields],
         description="Form fields. With fields, send multipart/form-data: these fields in order, then the slice as "
-        "fileField. Without fields, the slice is the body."
+        "fileField. Without fields, the slice is the body.",
     )
     file_field: str | None = field(description="Name of the form field for the slice. Null without fields.")
     success_status: list[int] = field(description="HTTP status codes that mean success.")
-
-    @classmethod
-    def from_request(cls, request: uploads.UploadRequest) -> Self:
-        return cls(
-            part_number=request.slice.part_number,
-            offset=BigInt(request.slice.offset),
-            length=BigInt(request.slice.length),
-            method=UploadMethod(request.method),
-            url=request.url,
-            headers=UploadNameValue.from_pairs(request.headers),
-            fields=UploadNameValue.from_pairs(request.fields),
-            file_field=request.file_field,
-            success_status=list(request.success_status),
-        )
 
 
 @strawberry.type(
@@ -62,11 +50,6 @@ class UploadRequest:
     "refreshUpload for the next requests. When all bytes are sent, call finalizeUpload."
 )
 class UploadInstructions:
-    @field(description="The requests to send.")
-    @staticmethod
-    def requests(root: Parent[uploads.UploadInstructions]) -> list[UploadRequest]:
-        return [UploadRequest.from_request(request) for request in root.requests]
-
     ordered: bool = field(description="True: send one request after another. False: send up to maxConcurrency at once.")
     max_concurrency: int = field(description="Maximum number of requests to send at once.")
     part_size: BigInt = field(description="Length of each slice but the last, in bytes.")
@@ -76,6 +59,7 @@ class UploadInstructions:
         description="Time when the signatures of these requests expire. refreshUpload signs new ones until "
         "file.expiresAt."
     )
+    requests: list[UploadRequest] = field(description="The requests to send.")
 
 
 @strawberry.type(description="The result for one file of the batch: a file with instructions, or errors.")
@@ -91,11 +75,10 @@ class UploadTicket:
         description="How to send the bytes. Null if the file was refused, or is no longer pending."
     )
     replayed: bool = field(description="True if the idempotency key matched an earlier upload.")
-
-    @field(description="Why the file was refused. Empty if it was accepted.")
-    @staticmethod
-    def errors(root: Parent[uploads.Ticket]) -> list[UploadError]:
-        return [UploadError.from_error(error) for error in root.errors]
+    errors: list[UploadError] = field(
+        resolver=lambda root: [UploadError.from_error(error) for error in root.errors],
+        description="Why the file was refused. Empty if it was accepted.",
+    )
 
 
 @strawberry.type

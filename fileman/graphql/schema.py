@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 from fileman.graphql import mutations, queries
+from fileman.graphql.execution import PlannedExecution
 from fileman.graphql.extensions import DEFAULT_LIMITS, LimitedValidation
 from fileman.graphql.http.query_limits import DocumentLimits
 from fileman.graphql.scalars import SCALARS
@@ -43,6 +44,7 @@ class Schema(strawberry.Schema):
             mutation=mutation,
             extensions=[partial(LimitedValidation, limits), DjangoOptimizerExtension],
             config=StrawberryConfig(scalar_map=SCALARS),
+            execution_context_class=PlannedExecution,
         )
 
     def process_errors(self, *_: Any) -> None:

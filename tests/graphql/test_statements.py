@@ -13,6 +13,12 @@ from tests.api import FINALIZE, Api
 from tests.graphql.rows import save_file, save_files
 from tests.statements import extra_inserts
 
+
+@pytest.fixture(autouse=True)
+def _compared_executors() -> None:
+    """Execute nothing twice, because statements are counted."""
+
+
 NODE = """
   id originalFilename fileSize metadata checksum detectedContentType failureReason expiresAt modified
   fileManager { id name maxFileSize checksumAlgorithms allowedExtensions group { id name } }

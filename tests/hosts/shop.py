@@ -27,6 +27,7 @@ from fileman.models import File as FileRow
 from schema.users import viewer
 from tests import shop
 from tests.api import Api
+from tests.graphql.comparison import Compared
 from tests.shop import models
 
 
@@ -88,7 +89,7 @@ def build_schema(*, optimizer: bool, **config: Any) -> strawberry.Schema:
 
     extensions = [DjangoOptimizerExtension] if optimizer else []
     return strawberry.Schema(
-        query=HostQuery, mutation=Mutation, extensions=extensions, config=StrawberryConfig(**config)
+        HostQuery, Mutation, extensions=extensions, config=StrawberryConfig(**config), execution_context_class=Compared
     )
 
 

@@ -1,0 +1,193 @@
+"""Responses do not depend on the plans of our executor: each is compared with that of strawberry's own."""
+
+import json
+import re
+import shutil
+from enum import Enum
+from typing import Annotated, Any
+from unittest.mock import Mock
+
+import pytest
+import strawberry
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from graphql.execution.executor import Executor
+from strawberry.extensions import ParserCache, SchemaExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry_django.optimizer import DjangoOptimizerExtension
+
+from fileman.graphql.execution import PlannedExecution
+from fileman.models import FileManager
+from schema import schema
+from tests.api import Api
+from tests.frontend.test_uploader_unit import EXAMPLES, required, run
+
+
+class Shout(SchemaExtension):
+    def resolve(self, _next: Any, root: Any, info: Any, *args: Any, **kwargs: Any) -> Any:
+        value = _next(root, info, *args, **kwargs)
+        return f"{value}!" if isinstance(value, str) else value
+
+
+@strawberry.enum
+class Color(Enum):
+    RED = "red"
+
+
+@strawberry.interface
+class Animal:
+    name: str
+
+
+@strawberry.type
+class Dog(Animal):
+    barks: bool = True
+
+
+@strawberry.type
+class Cat(Animal):
+    @classmethod
+    def is_type_of(cls, value: object, info: object) -> bool:
+        return isinstance(value, Cat) and value.name != "stray"
+
+
+@strawberry.type
+class Team:
+    name: str
+
+
+@strawberry.type
+class Odd:
+    """Values that are not what the type of the field says, among others that are."""
+
+    text: str = "a"
+    number: int = 1
+    maybe: int | None = None
+    absent: int = strawberry.field(default=None)
+    wrong: int | None = strawberry.field(default="x")
+    error: int | None = strawberry.field(default_factory=lambda: ValueError("kept"))
+    big: int | None = 2**40
+    color: Color = Color.RED
+    colors: list[Color | None] = strawberry.field(default_factory=lambda: [Color.RED, None, "blue"])
+    numbers: list[int] = strawberry.field(default_factory=lambda: [1, "2", 3])
+    some: set[str] | None = strawberry.field(graphql_type=list[str] | None, default_factory=lambda: {"a"})
+    listless: int | None = strawberry.field(graphql_type=list[int] | None, default=5)
+    grid: list[list[int]] = strawberry.field(default_factory=lambda: [[1], [2, 3]])
+    animals: list[Animal] = strawberry.field(default_factory=lambda: [Dog(name="Rex"), Cat(name="Tom")])
+    pet: Annotated[Dog | Cat, strawberry.union("Pet")] = strawberry.field(default_factory=lambda: Cat(name="Tom"))
+    cats: list[Cat | None] = strawberry.field(
+        default_factory=lambda: [Cat(name="Tom"), Cat(name="stray"), None, Cat(name=None)]  # type: ignore[arg-type]
+    )
+    cat: Cat | None = strawberry.field(default_factory=lambda: Dog(name="Rex"))
+    teams: QuerySet[Group] = strawberry.field(graphql_type=list[Team], default_factory=Group.objects.all)
+
+    @strawberry.field
+    def inner(self) -> "Odd":
+        return Odd(number=self.number + 1)
+
+    @strawberry.field
+    @staticmethod
+    def rows(root: strawberry.Parent["Odd"]) -> list["Odd | None"]:
+        return [Odd(number=root.number + 1), None, Odd(number="x")]  # type: ignore[arg-type]
+
+    @strawberry.field
+    @classmethod
+    def path(cls, info: strawberry.Info) -> str:
+        return f"{cls.__name__} {info.path.as_list()} {info.variable_values}"
+
+    @strawberry.field
+    def failing(self) -> int | None:
+        raise LookupError("failed")
+
+    @strawberry.field
+    def times(self, by: int = 2) -> int:
+        return self.number * by
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def odd(self) -> Odd | None:
+        return Odd()
+
+
+NAMES = [field.name for field in Odd.__strawberry_definition__.fields]  # type: ignore[attr-defined]
+BELOW = dict.fromkeys(("animals", "cats", "cat", "teams"), "{ name __typename }") | {
+    "pet": "{ __typename ... on Animal { name } ... on Dog { barks } }",
+    "inner": "{ number }",
+    "rows": "{ number maybe }",
+}
+DOCUMENTS = [
+    *(f"{{ odd {{ text {name} {BELOW.get(name, '')} number }} }}" for name in map(str, NAMES)),
+    "{ odd { inner { inner { absent text } failing } rows { failing inner { absent } } number } }",
+    "{ odd { a: number ...F inner { number } again: inner { ...F } } } fragment F on Odd { inner { text ...G } }"
+    " fragment G on Odd { number path rows { number path } }",
+    "query ($yes: Boolean!) { odd { text @skip(if: $yes) inner { number @include(if: $yes) text } } }",
+    "query ($by: Int!) { odd { times(by: $by) other: times inner { times(by: 5) path } } }",
+]
+
+
+def find_documents() -> list[str]:
+    """Return the GraphQL documents of the front ends; Node puts together those of the uploader."""
+    print_them = "import {DOCUMENTS} from './documents.js'; console.log(JSON.stringify(Object.values(DOCUMENTS)))"
+    found: list[str] = json.loads(run(required(shutil.which("node")), "--input-type=module", "-e", print_them))
+    for path in EXAMPLES.glob("*/src/*.ts"):
+        found += re.findall(r"[`']([^`']*?\b(?:query|mutation) \w[^`']*)[`']", path.read_text())
+    return found
+
+
+def respond(executor: type, document: str, *, is_async: bool, extension: type[SchemaExtension]) -> str:
+    """Return two responses of one schema, which differ by their variables, while the document is the same."""
+    schema = strawberry.Schema(
+        Query, types=[Dog, Cat], extensions=[extension, ParserCache], execution_context_class=executor
+    )
+    schema.process_errors = lambda *_: None  # type: ignore[method-assign]
+    execute = async_to_sync(schema.execute) if is_async else schema.execute_sync
+    results = [execute(document, {"by": number, "yes": number == 3}) for number in (3, 4)]
+    return json.dumps([[one.data, [error.formatted for error in one.errors or []]] for one in results])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("extension", [DjangoOptimizerExtension, Shout])
+def test_the_response_is_that_of_strawberrys_executor(
+    document: str, is_async: bool, extension: type[SchemaExtension], db: None
+) -> None:
+    Group.objects.create(name="editors")
+
+    ours, theirs = (
+        respond(executor, document, is_async=is_async, extension=extension)
+        for executor in (PlannedExecution, StrawberryGraphQLCoreExecutionContext)
+    )
+
+    assert ours == theirs
+
+
+def test_the_documents_of_the_front_ends_have_the_same_responses(api: Api, manager: FileManager) -> None:
+    """The executors are compared by the API of these tests."""
+    for document in find_documents():
+        ticket = api.start(b"hello")
+        api.send(ticket["instructions"], b"hello")
+        (operation,) = re.findall(r"\{\s*(\w+)", document)[:1]
+        inputs: dict[str, Any] = {
+            "initiateUpload": {"files": [{"filename": "a.txt", "size": 5}, {"filename": "b.txt", "size": 0}]},
+            "refreshUpload": {"fileId": ticket["file"]["id"]},
+            "deleteFile": {"id": ticket["file"]["id"]},
+        }
+        variables = {"input": inputs.get(operation, {"uploadToken": ticket["uploadToken"]}), "id": ticket["file"]["id"]}
+
+        assert operation in api.call(document, variables)
+
+
+def test_the_library_executes_few_fields_of_a_batch(
+    api: Api, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed = Mock(side_effect=Executor.execute_field)
+    monkeypatch.setattr(schema, "execution_context_class", PlannedExecution)
+    monkeypatch.setattr(Executor, "execute_field", lambda *arguments: executed(*arguments))
+
+    api.initiate(*[{"filename": "a.txt", "size": 5}] * 2)
+
+    # The field with arguments, and a column of a user that Django loads when it is needed.
+    assert {call.args[4].key for call in executed.mock_calls} == {"initiateUpload", "downloadUrl", "username"}
