@@ -36,13 +36,11 @@ class Worked:
     failed: int = 0
 
 
-def enqueue(file: File, *, published: Iterable[str] = (), now: datetime) -> None:
-    """Queue the object that signed requests wrote, and objects that this server has published or may have."""
-    enqueue_all({file: published}, now=now)
+def enqueue(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
+    """Queue the objects that signed requests wrote, and the paths of those that this server has published or may have.
 
-
-def enqueue_all(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
-    """Do the same for several files and their published paths, in one statement."""
+    One statement, however many files.
+    """
     rows = [row for file, paths in published.items() for row in _build_rows(file, paths, now)]
     _save(rows, "file_id", "due_at", "watch_until", "attempts", "last_error")
 

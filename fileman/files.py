@@ -213,7 +213,7 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     if file.upload_status == File.COMPLETED:
         _delete_completed(caller, file, now=now)
     else:
-        deletion_queue.enqueue(file, now=now)  # cleanup may have worked off its rows
+        deletion_queue.enqueue({file: ()}, now=now)  # cleanup may have worked off its rows
         deletion_queue.name_requester(file, caller.user)
         with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
             disposal.remove_ended(file, now)

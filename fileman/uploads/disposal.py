@@ -84,7 +84,7 @@ def remove_rows(files: Sequence[File], where: Q, *, now: datetime | None) -> tup
             rows.delete()
             StorageUsage.objects.release_all(file for file in removed if file.upload_status not in File.ENDED)
             stored = [file for file in removed if now and file.upload_status == File.COMPLETED]
-            deletion_queue.enqueue_all({file: [file.stored_path] for file in stored}, now=now or timezone.now())
+            deletion_queue.enqueue({file: [file.stored_path] for file in stored}, now=now or timezone.now())
     except (ProtectedError, RestrictedError, IntegrityError):
         if len(files) == 1:
             return [], 1
@@ -120,5 +120,5 @@ def settle_deleted_row(instance: File, origin: object, **_: Any) -> None:
         StorageUsage.objects.release(instance.uploaded_by_id, instance.file_size)
         is_completed = instance.upload_status == File.COMPLETED
         paths = [instance.stored_path] if is_completed else [*transitions.get_tried_paths(instance), instance.folder]
-        deletion_queue.enqueue(instance, published=paths, now=now)
+        deletion_queue.enqueue({instance: paths}, now=now)
         drop_soon(instance, now=now)

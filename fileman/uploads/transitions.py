@@ -127,7 +127,7 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
         if done:
             losers = [path for path in get_tried_paths(file, has_tried=has_tried) if path != stored.path]
             losers += [file.folder] if losers else []  # what they left that is no object
-            deletion_queue.enqueue(file, published=losers, now=now)
+            deletion_queue.enqueue({file: losers}, now=now)
     _log(done, file, File.COMPLETED)
     return done
 
@@ -173,7 +173,7 @@ def expire_batch(rows: QuerySet[File], *, now: datetime, size: int) -> list[File
         files = list(rows.select_for_update(skip_locked=True).order_by("expires_at")[:size])
         expired = File.objects.filter(pk__in=[file.pk for file in files])
         expired.update(upload_status=File.EXPIRED, modified=now, **_ENDED)
-        deletion_queue.enqueue_all({file: get_tried_paths(file) for file in files}, now=now)
+        deletion_queue.enqueue({file: get_tried_paths(file) for file in files}, now=now)
         StorageUsage.objects.release_all(files)  # last, because other hosts wait for these locks
     for file in files:
         _log(True, file, File.EXPIRED)
@@ -205,7 +205,7 @@ def _end(file: File, where: Q, status: File.Status, *, now: datetime, has_tried:
         done = _step(where, upload_status=status, tries=_count(has_tried=has_tried), modified=now, **_ENDED, **changes)
         if done:
             StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
-            deletion_queue.enqueue(file, published=get_tried_paths(file, has_tried=has_tried), now=now)
+            deletion_queue.enqueue({file: get_tried_paths(file, has_tried=has_tried)}, now=now)
     _log(done, file, status)
     return done
 
