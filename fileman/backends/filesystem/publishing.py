@@ -11,6 +11,7 @@ from fileman.backends.values import Slice, StoredObject, Upload
 from fileman.errors import ObjectChanged, PartsMissing, UploadInProgress
 
 PIECE_BYTES = 64 * 1024**2  # copied between two looks at the time limit
+SYNC_BYTES = 4 * PIECE_BYTES  # more would make the last sync outlast the time limit on a slow disk
 _BUFFER_BYTES = 1024**2
 _CANNOT_COPY = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
 
@@ -111,17 +112,18 @@ def _copy(tree: Tree, upload: Upload, temporary: str, *, source: int | None = No
         found = os.fstat(target)
         if found.st_nlink > 1:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), temporary)
-        done = min(int(upload.progress.get(temporary, 0)), found.st_size)
+        done = synced = min(int(upload.progress.get(temporary, 0)), found.st_size)
         for part in upload.slices() if source is None else [whole]:
             while (left := part.offset + part.length - done) > 0:
                 length = min(PIECE_BYTES, left)
                 with tree.opened(part_path(upload, part)) if source is None else nullcontext(source) as opened:
                     _copy_piece(opened, target, from_offset=done - part.offset, to_offset=done, length=length)
-                os.fsync(target)
                 done += length
-                upload.progress[temporary] = done
-                if is_over() and done < upload.size:
-                    raise UploadInProgress
+                if done < upload.size and (is_over() or done - synced >= SYNC_BYTES):
+                    os.fsync(target)
+                    upload.progress[temporary] = synced = done
+                    if is_over():
+                        raise UploadInProgress
         seal(target)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fileman.backends.base import Backend
+from fileman.backends.filesystem import publishing
 from fileman.errors import StorageMisconfigured, StorageUnavailable, UploadInProgress
 from tests.backends.filesystem.folder import failing, failing_open, files_below, put, upload_of
 
@@ -82,10 +83,12 @@ class TestWriting:
 
         assert calls == ["fsync of a folder", "write", "fsync of a file", "link", "fsync of a folder"]
 
+    @pytest.mark.parametrize(("sync_bytes", "syncs"), [(publishing.SYNC_BYTES, 1), (3, 2)])
     def test_joined_parts_get_their_names_only_once_they_are_on_the_disk(
-        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, sync_bytes: int, syncs: int
     ) -> None:
-        """Each piece is synced before it counts as copied, the whole before it is linked, the folder after."""
+        """Some pieces are synced together, the whole before it is linked, the folder after."""
+        monkeypatch.setattr(publishing, "SYNC_BYTES", sync_bytes)
         upload = upload_of(backend, 5, part_size=3, file_path=".uploads/published")
         put(backend, upload, b"abc", part_number=1)
         put(backend, upload, b"de", part_number=2)
@@ -96,7 +99,7 @@ class TestWriting:
         backend.publish(upload, assembled)
 
         named = ["link", "fsync of a folder"]
-        assert calls == ["fsync of a file", "fsync of a file", "fsync of a file", *named, *named]
+        assert calls == [*["fsync of a file"] * syncs, *named, *named]
         assert removed_parts == "fsync of a folder"
 
 

@@ -173,6 +173,7 @@ class TestFaults:
     ) -> None:
         """A real device of 64 KiB."""
         monkeypatch.setattr(publishing, "PIECE_BYTES", 32 * 1024)
+        monkeypatch.setattr(publishing, "SYNC_BYTES", 32 * 1024)
         size = 100 * 1024
         upload = upload_of(backend, size)
         with mounted(root / "uploads", options="size=64k") as device:
