@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, User
 
-from fileman import access, files, uploads
+from fileman import access, files
 from fileman.backends.values import PartPlan, Strategy
 from fileman.caller import ANONYMOUS, Caller
 from fileman.errors import NoFileManager, NotFound
 from fileman.models import File, FileManager
-from fileman.uploads import Outcome, Ticket, destination
+from fileman.uploads import destination
 from fileman.uploads.state import UploadState
 from tests.conftest import grant
 from tests.graphql.rows import file_row
 from tests.uploads.clock import DEADLINE, NOW
-from tests.uploads.driver import abort, caller_of, declared, file_of, finish, initiate, send
+from tests.uploads.driver import abort, caller_of, declared, file_of, finish, initiate, refresh, send
 
 pytestmark = pytest.mark.django_db
 CALLERS: tuple[str, ...] = ("anonymous", "inactive owner", "owner", "owner who left the group", "member", "stranger")
@@ -120,16 +120,12 @@ def test_leaving_the_group_of_the_file_manager_ends_the_upload(user: User, manag
     send(ticket)
     user.groups.remove(group)
     before = File.objects.values().get()
-    for call in (finish, _refresh, abort):
+    for call in (finish, refresh, abort):
         with pytest.raises(NotFound):
             call(user, ticket)
     assert File.objects.values().get() == before
     user.groups.add(group)
     assert finish(user, ticket).file.upload_status == "completed"
-
-
-def _refresh(user: User, ticket: Ticket) -> Outcome:
-    return uploads.refresh(caller=caller_of(user), file_id=file_of(ticket).pk, now=NOW)
 
 
 # Which file manager

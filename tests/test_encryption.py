@@ -103,14 +103,13 @@ def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None
         _ = other.settings
 
 
-def with_another_character_at(position: int, text: str) -> str:
-    other = "y" if text[position] == "x" else "x"
-    return text[:position] + other + text[position + 1 :]
-
-
 @pytest.mark.parametrize(
     "damage",
-    [lambda text: text[:-1], lambda text: with_another_character_at(20, text), lambda text: text[:9]],
+    [
+        lambda text: text[:-1],
+        lambda text: text[:20] + ("y" if text[20] == "x" else "x") + text[21:],
+        lambda text: text[:9],
+    ],
     ids=["its last character is gone", "another character in its middle", "nothing but the key's id"],
 )
 def test_a_damaged_ciphertext_is_refused(damage: Any) -> None:

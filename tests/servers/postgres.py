@@ -39,7 +39,9 @@ def _embedded(folder: Path) -> Iterator[str]:
     programs, account = _programs(folder)
     data, port, password = folder / "data", free_port(), secrets.token_hex(16)
     (folder / "password").write_text(password)
-    _hand_over(folder, account)
+    if account is not None:
+        for path in (folder, folder / "password"):
+            os.chown(path, account.user_id, account.group_id)
     words: list[str | Path] = ["--username", USER, "--pwfile", folder / "password", "--auth", "scram-sha-256"]
     # As in production, non-ASCII letters have two cases; in the C locale they have not.
     words += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
@@ -74,12 +76,6 @@ def _programs(folder: Path) -> tuple[Path, Account | None]:
     shutil.copytree(libraries, copy.with_name(libraries.name))
     nobody = pwd.getpwnam("nobody")
     return copy / "pginstall" / "bin", Account(user_id=nobody.pw_uid, group_id=nobody.pw_gid)
-
-
-def _hand_over(folder: Path, account: Account | None) -> None:
-    if account is not None:
-        for path in (folder, folder / "password"):
-            os.chown(path, account.user_id, account.group_id)
 
 
 def _is_ready(data: Path) -> bool:

@@ -6,7 +6,7 @@ make the SDK leave these two lines out and say so in `sv`; all else is as it goe
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -57,20 +57,13 @@ def _as_azurite_knows_it(token_server: TokenServer, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def container(token_server: TokenServer, _as_azurite_knows_it: None) -> Iterator[str]:
-    name = uuid4().hex
-    everything = CorsRule(["*"], ["GET", "PUT"], allowed_headers=["*"])
-    credential: Any = Identity()
+def token_backend(token_server: TokenServer, _as_azurite_knows_it: None) -> AzureBackend:
+    name, credential = uuid4().hex, cast("Any", Identity())
     with BlobServiceClient(token_server.endpoint_url, credential=credential) as service:
-        service.set_service_properties(cors=[everything])
+        service.set_service_properties(cors=[CorsRule(["*"], ["GET", "PUT"], allowed_headers=["*"])])
         service.create_container(name)
-        yield name
-
-
-@pytest.fixture
-def token_backend(token_server: TokenServer, container: str) -> AzureBackend:
-    settings = {"account_name": ACCOUNT, "endpoint": token_server.endpoint_url, "container_name": container}
-    return make_backend(AzureBackend, settings, f"azure://{container}/ours/")
+    settings = {"account_name": ACCOUNT, "endpoint": token_server.endpoint_url, "container_name": name}
+    return make_backend(AzureBackend, settings, f"azure://{name}/ours/")
 
 
 @pytest.mark.long

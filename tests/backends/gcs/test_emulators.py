@@ -3,14 +3,13 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import requests
 
 from fileman.backends.base import Backend
 from fileman.backends.gcs.backend import GCSBackend
-from fileman.backends.values import PartPlan, Upload
+from fileman.backends.values import PartPlan
 from fileman.errors import FileMissing
 from fileman.testing.contract import BackendContract, Reduction
 from tests.backends.uploads import BODY, ORIGIN, begun, find_problems, make_backend, send, upload_of, uploaded
@@ -23,30 +22,26 @@ BUCKET = "shared-bucket"
 
 @pytest.fixture(scope="module")
 def server(fake_gcs_server: GoogleServer) -> GoogleServer:
-    client = fake_gcs_server.client()
-    client.create_bucket(BUCKET)
-    client.close()
-    return fake_gcs_server
+    return with_bucket(fake_gcs_server)
 
 
 @pytest.fixture(scope="module")
 def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
     """gcp-storage-emulator without our front, with an account of the other emulator's."""
     with serve_emulator() as port:
-        server = replace(fake_gcs_server, endpoint=f"http://{LOOPBACK}:{port}")
-        client = server.client()
-        client.create_bucket(BUCKET)
-        client.close()
-        yield server
+        yield with_bucket(replace(fake_gcs_server, endpoint=f"http://{LOOPBACK}:{port}"))
+
+
+def with_bucket(server: GoogleServer) -> GoogleServer:
+    client = server.client()
+    client.create_bucket(BUCKET)
+    client.close()
+    return server
 
 
 def backend_of(server: GoogleServer) -> GCSBackend:
     keys = {"credentials": server.service_account_info, "endpoint": server.endpoint}
     return make_backend(GCSBackend, {"bucket_name": BUCKET, **keys}, f"gs://{BUCKET}/{uuid.uuid4()}/")
-
-
-def upload_for(backend: GCSBackend, **declared: Any) -> Upload:
-    return upload_of(prefix=backend.prefix, **declared)
 
 
 # fake-gcs-server
@@ -70,7 +65,7 @@ class TestContract(BackendContract):
 
 def test_a_session_that_is_sent_whole_is_finished(server: GoogleServer) -> None:
     backend = backend_of(server)
-    upload = begun(backend, upload_for(backend, session=True))
+    upload = begun(backend, upload_of(prefix=backend.prefix, session=True))
     (request,) = backend.instructions(upload, list(upload.slices()))
 
     assert send(request, BODY).status_code == 200
@@ -82,7 +77,7 @@ def test_a_session_that_is_sent_whole_is_finished(server: GoogleServer) -> None:
 def test_a_session_does_not_survive_a_question(server: GoogleServer) -> None:
     """Asked for its offset, it becomes an object of the bytes that have arrived. The docs say so."""
     backend = backend_of(server)
-    upload = begun(backend, upload_for(backend, session=True))
+    upload = begun(backend, upload_of(prefix=backend.prefix, session=True))
 
     backend.missing(upload)
 
@@ -95,7 +90,7 @@ def test_a_session_does_not_survive_a_question(server: GoogleServer) -> None:
 def test_the_bare_emulator_takes_an_upload_to_its_end(emulator: GoogleServer) -> None:
     """Its 404 has no words."""
     backend = backend_of(emulator)
-    upload = uploaded(backend, upload_for(backend))
+    upload = uploaded(backend, upload_of(prefix=backend.prefix))
 
     published = backend.publish(upload, backend.assemble(upload))
 

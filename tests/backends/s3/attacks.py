@@ -45,11 +45,6 @@ class Grant:
         status = send(self.request, body, **changes).status_code
         return status, self.store.has(key or self.upload.upload_path)
 
-    def used_to(self, method: str) -> requests.Response:
-        """Send it, then use its URL with another method."""
-        self.sent()
-        return requests.request(method, self.request.url, timeout=10)
-
 
 def new_grant(
     store: Store, *, upload_method: str, is_expired: bool = False, with_checksum: bool = False, **settings: Any
@@ -119,14 +114,15 @@ def _post_file_first(grant: Grant) -> Outcome:
     return status, grant.store.has(grant.upload.upload_path)
 
 
-def _put_read(grant: Grant) -> Outcome:
-    response = grant.used_to("GET")
-    return response.status_code, response.content == BODY
+def _put_to(method: str) -> Attack:
+    """Send a PUT, then use its URL to read or delete what it has stored."""
 
+    def misuse(grant: Grant) -> Outcome:
+        grant.sent()
+        response = requests.request(method, grant.request.url, timeout=10)
+        return response.status_code, response.content == BODY or not grant.store.has(grant.upload.upload_path)
 
-def _put_delete(grant: Grant) -> Outcome:
-    status = grant.used_to("DELETE").status_code
-    return status, not grant.store.has(grant.upload.upload_path)
+    return _put(misuse)
 
 
 def _begun_part(store: Store, *, is_expired: bool = False) -> tuple[Upload, UploadRequest]:
@@ -229,8 +225,8 @@ ATTACKS: dict[str, Attack] = {
     "PUT: an additional header (x-amz-acl)": _put(headers={"x-amz-acl": "public-read"}),
     "PUT: an additional header (Content-Encoding)": _put(headers={"Content-Encoding": "gzip"}),
     "PUT: bytes that do not match the SHA-256": _put(granted=WITH_CHECKSUM, body=OTHER_BODY),
-    "PUT: used to read": _put(_put_read),
-    "PUT: used to delete": _put(_put_delete),
+    "PUT: used to read": _put_to("GET"),
+    "PUT: used to delete": _put_to("DELETE"),
     "Part: one byte more": _part(more=b"!"),
     "Part: another number": _part(lambda url: url.replace("partNumber=2", "partNumber=1"), number=1),
     "Part: expired": _part(is_expired=True),
