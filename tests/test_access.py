@@ -153,7 +153,7 @@ def test_with_two_groups_and_no_site_wide_default_one_must_be_named(user: User, 
     with pytest.raises(NoFileManager):
         destination.choose(caller_of(user), file_manager_id=None, group_id=None)
     manager, owner = destination.choose(caller_of(user), file_manager_id=None, group_id=other.pk)
-    assert (manager.group, owner) == (other, other.pk)
+    assert (manager.group, owner) == (other, other)
 
 
 def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, group: Group) -> None:
@@ -162,9 +162,10 @@ def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, 
     user.groups.add(group, other)
     site_wide = FileManager.objects.create(name="Site", backend_type="memory", is_default=True)
     of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group, is_default=True)
-    for group_id, chosen in ((group.pk, of_group), (other.pk, site_wide), (None, site_wide)):
-        manager, owner = destination.choose(caller_of(user), file_manager_id=None, group_id=group_id)
-        assert (manager, owner) == (chosen, group_id)
+    for owning, chosen in ((group, of_group), (other, site_wide), (None, site_wide)):
+        group_id = owning.pk if owning else None
+        chosen_with = destination.choose(caller_of(user), file_manager_id=None, group_id=group_id)
+        assert chosen_with == (chosen, owning)
     FileManager.objects.filter(pk=site_wide.pk).update(is_default=False)
     user.groups.remove(other)
     assert destination.choose(caller_of(user), file_manager_id=None, group_id=None)[0] == of_group

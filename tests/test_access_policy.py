@@ -2,15 +2,31 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from strawberry.relay import to_base64
 
+from fileman.access import AccessPolicy
+from fileman.caller import Caller
+from fileman.errors import NoFileManager
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.conftest import api_of
 from tests.shop.models import Order
-from tests.uploads.driver import configured, upload
+from tests.uploads.driver import configured, start, upload
 
 POLICY = "tests.shop.policy.OrderPolicy"
+
+
+class ClosedPolicy(AccessPolicy):
+    def open_managers(self, caller: Caller) -> QuerySet[FileManager]:
+        return super().open_managers(caller).exclude(name="Memory")
+
+
+class BlindPolicy(AccessPolicy):
+    def reachable_managers(self, caller: Caller) -> QuerySet[FileManager]:
+        return super().reachable_managers(caller).exclude(name="Memory")
+
+
 QUERY = "query ($id: ID!) { file(id: $id) { originalFilename downloadUrl viewerCanDelete } node(id: $id) { id } }"
 
 
@@ -55,3 +71,14 @@ def test_the_uploader_keeps_all_rights(invoice: File, user: User) -> None:
 
     assert isinstance(answer["file"], dict)
     assert answer["file"]["viewerCanDelete"] is True
+
+
+@pytest.mark.parametrize("policy", [ClosedPolicy, BlindPolicy])
+def test_a_default_that_the_policy_does_not_open_is_none(
+    user: User, manager: FileManager, policy: type[AccessPolicy]
+) -> None:
+    with configured(ACCESS_POLICY=f"{__name__}.{policy.__name__}"):
+        with pytest.raises(NoFileManager):
+            start(user)
+        FileManager.objects.filter(pk=manager.pk).update(name="Another")
+        assert start(user).file is not None

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from fileman import access, conf, tokens
@@ -46,7 +47,7 @@ class _Plan:
     caller: Caller
     request: InitiateRequest
     manager: FileManager
-    owner_group_id: Any | None
+    owner: Group | None
     slot: str
     limits: Sequence[FileManager]  # a copy with the limits of the slot, and itself
     replay: Replay
@@ -73,7 +74,7 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
         caller=caller,
         request=request,
         manager=manager,
-        owner_group_id=owner,
+        owner=owner,
         slot=slot.get("field", ""),
         limits=[_narrow(manager, slot["limits"]), manager] if slot else [manager],
         replay=idempotency.find_replay(caller, request),
@@ -139,7 +140,7 @@ def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
     return File(
         id=uuid4(),
         file_manager=manager,
-        group_id=plan.owner_group_id,
+        group=plan.owner,
         uploaded_by=plan.caller.user,
         original_filename=accepted.filename,
         filename=filenames.stored_name(accepted.filename, now=now),

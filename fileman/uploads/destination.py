@@ -2,14 +2,20 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+
 from fileman import access
 from fileman.caller import Caller
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound
 from fileman.models import FileManager
 
+_RULES = ("open_managers", "reachable_managers")
+"""Of the policy. The default one opens every active default of the caller's scopes, which plain columns find faster."""
 
-def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "") -> tuple[FileManager, Any]:
-    """Return the file manager, by its name, id or default, and the key of the owning group (None: the uploader alone).
+
+def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "") -> tuple[FileManager, Group | None]:
+    """Return the file manager, by its name, id or default, and the owning group (None: the uploader alone).
 
     Raises NotFound for a group or manager that is absent or out of reach, FileManagerInactive, NoFileManager.
     """
@@ -17,7 +23,7 @@ def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "
         raise NotFound(field=("groupId",))
     wanted = {"name": name} if name else {"pk": file_manager_id}
     manager = _named(caller, wanted) if name or file_manager_id is not None else _default(caller, group_id)
-    return manager, group_id if group_id is not None else manager.group_id
+    return manager, caller.groups_by_id[group_id] if group_id is not None else manager.group
 
 
 def _named(caller: Caller, wanted: dict[str, Any]) -> FileManager:
@@ -31,14 +37,20 @@ def _named(caller: Caller, wanted: dict[str, Any]) -> FileManager:
 
 def _default(caller: Caller, group_id: Any | None) -> FileManager:
     """Return a group's default, else the site-wide one; without a group the site-wide one, else the only group's."""
-    defaults = {
-        manager.group_id: manager
-        for manager in access.policy().open_managers(caller).select_related("group").filter(is_default=True)
-    }
-    scopes = [None] if group_id is None else [group_id, None]
-    if group_id is None and None not in defaults and len(caller.group_ids) == 1:
-        scopes = list(caller.group_ids)
-    for scope in scopes:
-        if scope in defaults:
-            return defaults[scope]
-    raise NoFileManager
+    found = _find_default(caller, group_id)
+    if found is None and group_id is not None:
+        found = _find_default(caller, None)
+    elif found is None and len(caller.group_ids) == 1:
+        found = _find_default(caller, *caller.group_ids)
+    if found is None:
+        raise NoFileManager
+    return found
+
+
+def _find_default(caller: Caller, group_id: Any | None) -> FileManager | None:
+    """Return the default of a group of the caller's, or the site-wide one, if it is among their open managers."""
+    policy = access.policy()
+    rows: QuerySet[FileManager] = FileManager.objects.filter(is_active=True)
+    if any(getattr(type(policy), name) is not getattr(access.AccessPolicy, name) for name in _RULES):
+        rows = policy.open_managers(caller)
+    return rows.filter(group=group_id, is_default=True).first()

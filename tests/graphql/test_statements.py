@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
-from tests.api import FINALIZE, Api
+from tests.api import FINALIZE, INITIATE, Api
 from tests.graphql.rows import save_file, save_files
 from tests.statements import extra_inserts
 
@@ -109,6 +109,18 @@ def test_initiate_takes_three_statements_for_one_file_and_for_many(count: int, a
     api.call(document, variables)  # which makes the row of the usage
 
     assert statements(api, document, variables) == 3 + extra_inserts(count)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_initiate_for_a_group_takes_one_more_for_the_viewers_groups(
+    is_named: bool, api: Api, group: Group, editors_manager: FileManager
+) -> None:
+    """Without its id another one looks for a site-wide file manager, and one for the group of the file manager."""
+    files = [{"filename": "a.png", "size": 10}] * 20
+    variables = {"input": {"files": files, **({"groupId": to_global_id("Group", group.pk)} if is_named else {})}}
+    api.call(INITIATE, variables)
+
+    assert statements(api, INITIATE, variables) == (4 if is_named else 6)
 
 
 def test_finalize_takes_six_statements(api: Api, manager: FileManager) -> None:
