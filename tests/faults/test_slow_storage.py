@@ -10,9 +10,12 @@ from tests.flows.conftest import Configure
 from tests.flows.http_client import Json
 from tests.servers.proxy import delay
 
-CONNECT_SECONDS = 0.1
-READ_SECONDS = 0.6
 BUDGET_SECONDS = 1.2
+SHORT = {
+    "STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1,
+    "STORAGE_READ_TIMEOUT_SECONDS": 0.6,
+    "FINALIZE_BUDGET_SECONDS": BUDGET_SECONDS,
+}
 LATE_SECONDS = 0.4
 """Of each answer. A finalize call has room for two."""
 TOLERANCE_SECONDS = 0.5
@@ -26,15 +29,6 @@ LATE_AS_SHIPPED_SECONDS = 8
 LONGEST_FINALIZE_SECONDS = 30
 
 
-@pytest.fixture
-def short_of_time(configure: Configure) -> None:
-    configure(
-        STORAGE_CONNECT_TIMEOUT_SECONDS=CONNECT_SECONDS,
-        STORAGE_READ_TIMEOUT_SECONDS=READ_SECONDS,
-        FINALIZE_BUDGET_SECONDS=BUDGET_SECONDS,
-    )
-
-
 def finish_slowly(site: Site, ticket: Json, seconds: float) -> None:
     site.proxy.disturb(delay(seconds), times=None)
     site.finish(ticket)
@@ -43,7 +37,8 @@ def finish_slowly(site: Site, ticket: Json, seconds: float) -> None:
 
 
 @for_kinds("radosgw", "azurite_parts", "gcs_session")
-def test_a_slow_storage_takes_several_calls_that_keep_their_time(site: Site, short_of_time: None) -> None:
+def test_a_slow_storage_takes_several_calls_that_keep_their_time(site: Site, configure: Configure) -> None:
+    configure(**SHORT)
     finish_slowly(site, site.start_and_send(), LATE_SECONDS)
 
     assert len(site.seconds) > 1

@@ -93,12 +93,9 @@ class Grant:
 
 
 @pytest.fixture
-def manager(store: Store, db: None) -> FileManager:
-    return FileManager.objects.create(name="Azure", backend_type="azure", settings=store.settings, is_default=True)
+def grant(store: Store, user: User) -> Callable[..., Grant]:
+    FileManager.objects.create(name="Azure", backend_type="azure", settings=store.settings, is_default=True)
 
-
-@pytest.fixture
-def grant(store: Store, manager: FileManager, user: User) -> Callable[..., Grant]:
     def make(checksum: str | None = None, *, parts: bool = False) -> Grant:
         small = {"SINGLE_REQUEST_MAX_BYTES": PART_BYTES, "PART_SIZE_BYTES": PART_BYTES} if parts else {}
         with configured(**small):

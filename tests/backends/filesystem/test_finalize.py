@@ -13,23 +13,9 @@ from fileman.backends.filesystem import backend as module
 from fileman.backends.filesystem import publishing
 from fileman.errors import StorageUnavailable
 from fileman.models import FileManager
-from fileman.uploads import Ticket
 from tests.backends.filesystem.folder import DATA, failing, files_below, other_device
 from tests.uploads.clock import DAY, NOW
 from tests.uploads.driver import code_of, finish, send, start
-
-
-@pytest.fixture
-def root(local_manager: FileManager) -> Path:
-    return Path(local_manager.settings["base_path"])
-
-
-@pytest.fixture
-def sent(user: User, local_manager: FileManager) -> Ticket:
-    """An upload whose bytes have arrived."""
-    ticket = start(user, DATA)
-    send(ticket, DATA)
-    return ticket
 
 
 def lose_first_publish(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +31,11 @@ def lose_first_publish(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("disk", ["hard links", "no hard links", "two devices"])
 def test_a_file_that_was_published_without_our_knowledge_is_taken_by_the_next_call(
-    user: User, sent: Ticket, root: Path, monkeypatch: pytest.MonkeyPatch, disk: str
+    user: User, local_manager: FileManager, monkeypatch: pytest.MonkeyPatch, disk: str
 ) -> None:
     """Without hard links nothing is at the upload path any more: the file has only the name of the earlier try."""
+    root, sent = Path(local_manager.settings["base_path"]), start(user, DATA)
+    send(sent, DATA)
     links = {"hard links": os.link, "no hard links": failing(errno.EPERM), "two devices": other_device()}
     monkeypatch.setattr(os, "link", links[disk])
     lose_first_publish(monkeypatch)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.gcs.backend import GCSBackend
 from fileman.backends.values import Upload
 from fileman.errors import SizeMismatch, StorageMisconfigured, StorageUnavailable, UploadInProgress, UploadLost
 from tests.backends.gcs.stores import Store, allowed_origin
@@ -108,13 +107,9 @@ def test_every_status_of_a_session_that_is_gone_means_lost(
         backend.missing(upload)
 
 
-@pytest.fixture
-def through_us(store: Store) -> GCSBackend:
-    return store.backend(direct=False)
-
-
-def test_a_session_keeps_the_bytes_of_a_stream_that_ended_early(through_us: GCSBackend) -> None:
+def test_a_session_keeps_the_bytes_of_a_stream_that_ended_early(store: Store) -> None:
     """No object is stored, and the rest may follow."""
+    through_us = store.backend(direct=False)
     upload = begun(through_us, upload_of(len(BIG), session=True), origin=None)
 
     with pytest.raises(SizeMismatch):

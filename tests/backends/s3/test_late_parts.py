@@ -37,12 +37,6 @@ def keep_ids_alive() -> Fault:
     return take_late_parts
 
 
-@pytest.fixture
-def swift(proxy: Proxy) -> Proxy:
-    proxy.disturb(keep_ids_alive(), target="uploadId=", times=None)
-    return proxy
-
-
 def begin_large(backend: S3Backend) -> object:
     return backend.begin(upload_of(PART_BYTES + 1, part_size=PART_BYTES), origin=None)
 
@@ -54,14 +48,15 @@ def probes(proxy: Proxy) -> int:
 
 @on("radosgw", "moto", quick=1)
 def test_large_files_are_refused_in_words_and_small_ones_are_not(
-    store: Store, swift: Proxy, backend: S3Backend
+    store: Store, proxy: Proxy, backend: S3Backend
 ) -> None:
     """And the doctor says the same."""
+    proxy.disturb(keep_ids_alive(), target="uploadId=", times=None)
     for _ in range(2):
         with pytest.raises(StorageMisconfigured) as raised:
             begin_large(backend)
         assert raised.value.message == VERDICT
-    assert probes(swift) == 4  # create, part, completion, part; the deletion names no path
+    assert probes(proxy) == 4  # create, part, completion, part; the deletion names no path
 
     assert backend.validate_configuration() == (False, [VERDICT])
 
