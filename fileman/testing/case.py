@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from enum import StrEnum
@@ -238,10 +237,10 @@ class ContractCase:
         paths = [*backend.list_objects(upload.upload_path), *backend.list_objects(upload.folder)]
         return [stored.path for stored in paths]
 
-    def fetch(self, backend: Backend, url: str, *, now: datetime | None = None) -> Served:
+    def fetch(self, backend: Backend, url: str) -> Served:
         """Download over HTTP, or from `read` as the content view does."""
         if url.startswith("/"):
-            return self._fetch_through_us(backend, url, now=now or timezone.now())
+            return self._fetch_through_us(backend, url)
         from fileman.backends.connections import send_as_client  # needs urllib3
 
         response, headers = send_as_client("GET", url, backend.settings.trusts), Message()
@@ -255,9 +254,9 @@ class ContractCase:
             disposition=headers.get_content_disposition() or "",
         )
 
-    def _fetch_through_us(self, backend: Backend, url: str, *, now: datetime) -> Served:
+    def _fetch_through_us(self, backend: Backend, url: str) -> Served:
         try:
-            grant: Mapping[str, str] = tokens.unsign(tokens.CONTENT, url.rpartition("/")[2], now=now)
+            grant: Mapping[str, str] = tokens.unsign(tokens.CONTENT, url.rpartition("/")[2], now=timezone.now())
         except PermissionDenied:
             return Served(status=403)
         assert grant["manager"] == str(backend.config.manager_id), "get_url() must sign the id of the file manager."
