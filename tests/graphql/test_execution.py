@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 import strawberry
+import strawberry_django
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -52,9 +53,9 @@ class Cat(Animal):
         return isinstance(value, Cat) and value.name != "stray"
 
 
-@strawberry.type
+@strawberry_django.type(Group)
 class Team:
-    name: str
+    name: strawberry.auto
 
 
 @strawberry.type
@@ -67,17 +68,16 @@ class Odd:
     absent: int = strawberry.field(default=None)
     wrong: int | None = strawberry.field(default="x")
     error: int | None = strawberry.field(default_factory=lambda: ValueError("kept"))
-    big: int | None = 2**40
     color: Color = Color.RED
-    colors: list[Color | None] = strawberry.field(default_factory=lambda: [Color.RED, None, "blue"])
-    numbers: list[int] = strawberry.field(default_factory=lambda: [1, "2", 3])
+    colors: list[Color | None] = strawberry.field(default_factory=lambda: [Color.RED, "blue"])
+    numbers: list[int | None] = strawberry.field(default_factory=lambda: [1, "2", None])
     some: set[str] | None = strawberry.field(graphql_type=list[str] | None, default_factory=lambda: {"a"})
     listless: int | None = strawberry.field(graphql_type=list[int] | None, default=5)
     grid: list[list[int]] = strawberry.field(default_factory=lambda: [[1], [2, 3]])
     animals: list[Animal] = strawberry.field(default_factory=lambda: [Dog(name="Rex"), Cat(name="Tom")])
     pet: Annotated[Dog | Cat, strawberry.union("Pet")] = strawberry.field(default_factory=lambda: Cat(name="Tom"))
     cats: list[Cat | None] = strawberry.field(
-        default_factory=lambda: [Cat(name="Tom"), Cat(name="stray"), None, Cat(name=None)]  # type: ignore[arg-type]
+        default_factory=lambda: [Cat(name="Tom"), Cat(name="stray"), Cat(name=None)]  # type: ignore[arg-type]
     )
     cat: Cat | None = strawberry.field(default_factory=lambda: Dog(name="Rex"))
     teams: QuerySet[Group] = strawberry.field(graphql_type=list[Team], default_factory=Group.objects.all)
@@ -89,7 +89,12 @@ class Odd:
     @strawberry.field
     @staticmethod
     def rows(root: strawberry.Parent["Odd"]) -> list["Odd | None"]:
-        return [Odd(number=root.number + 1), None, Odd(number="x")]  # type: ignore[arg-type]
+        return [Odd(number=root.number + 1), Odd(number="x")]  # type: ignore[arg-type]
+
+    @strawberry_django.field(graphql_type=Team | None)  # type: ignore[untyped-decorator]
+    @staticmethod
+    def team(root: strawberry.Parent["Odd"]) -> object:
+        return Group.objects.all()
 
     @strawberry.field
     @classmethod
@@ -113,7 +118,7 @@ class Query:
 
 
 NAMES = [field.name for field in Odd.__strawberry_definition__.fields]  # type: ignore[attr-defined]
-BELOW = dict.fromkeys(("animals", "cats", "cat", "teams"), "{ name __typename }") | {
+BELOW = dict.fromkeys(("animals", "cats", "cat", "team", "teams"), "{ name __typename }") | {
     "pet": "{ __typename ... on Animal { name } ... on Dog { barks } }",
     "inner": "{ number }",
     "rows": "{ number maybe }",
@@ -121,7 +126,7 @@ BELOW = dict.fromkeys(("animals", "cats", "cat", "teams"), "{ name __typename }"
 DOCUMENTS = [
     *(f"{{ odd {{ text {name} {BELOW.get(name, '')} number }} }}" for name in map(str, NAMES)),
     "{ odd { inner { inner { absent text } failing } rows { failing inner { absent } } number } }",
-    "{ odd { a: number ...F inner { number } again: inner { ...F } } } fragment F on Odd { inner { text ...G } }"
+    "{ odd { a: number ...F inner { maybe } again: inner { ...F } } } fragment F on Odd { inner { text ...G } }"
     " fragment G on Odd { number path rows { number path } }",
     "query ($yes: Boolean!) { odd { text @skip(if: $yes) inner { number @include(if: $yes) text } } }",
     "query ($by: Int!) { odd { times(by: $by) other: times inner { times(by: 5) path } } }",
