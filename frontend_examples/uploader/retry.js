@@ -58,12 +58,3 @@ export function settle(signal, start) {
     start(resolve, over, reject);
   }).finally(() => over.abort());
 }
-
-/** Runs the task over the items, at most `limit` at once. @template T @param {T[]} items @param {number} limit @param {(item: T) => Promise<void>} task */
-export async function inParallel(items, limit, task) {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await task(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-}

@@ -1,10 +1,10 @@
 /** @import {Api} from "./api.js" */
-/** @import {Places} from "./queue.js" */
 /** @import {SendRequest, UploadErrorFacts, UploadInstructions, UploadRequest} from "./types.js" */
 /** @import {Upload} from "./upload.js" */
 import { mayPass, UploadError } from "./errors.js";
 import { Meter } from "./progress.js";
-import { inParallel, Patience } from "./retry.js";
+import { Places } from "./queue.js";
+import { Patience } from "./retry.js";
 
 /**
  * What uploads share.
@@ -117,13 +117,18 @@ export class Sender {
     /** @type {UploadError | null} */
     let failure = null;
     const isOver = () => (failure ??= upload.isPaused ? PAUSED : null) !== null;
-    await inParallel(requests, this.#inParallel ? maxConcurrency : 1, async (request) => {
-      if (isOver()) return;
-      await upload.turn();
-      const leave = await this.#engine.placesOf(request.url).take(upload.signal);
-      if (!isOver()) failure = (await this.#sendPart(request)) ?? failure;
-      leave();
-    });
+    const places = new Places(this.#inParallel ? maxConcurrency : 1);
+    const send = async (/** @type {UploadRequest} */ request) => {
+      const done = await places.take(upload.signal);
+      if (!isOver()) {
+        await upload.turn();
+        const leave = await this.#engine.placesOf(request.url).take(upload.signal);
+        if (!isOver()) failure = (await this.#sendPart(request)) ?? failure;
+        leave();
+      }
+      done();
+    };
+    await Promise.all(requests.map(send));
     return failure;
   }
 
@@ -138,7 +143,7 @@ export class Sender {
       const onProgress = (/** @type {number} */ sent) => this.#flow(request, sent);
       status = await this.#engine.send(request, this.#upload.file, { signal, onProgress });
       if (request.successStatus.includes(status)) this.meter.finished(request);
-      else error = refusal(status);
+      else error = new UploadError({ code: "STORAGE_REFUSED", message: `The storage answered with status ${status}.`, retryable: true, status });
     } catch (cause) {
       error = UploadError.from(cause);
     }
@@ -166,9 +171,4 @@ export class Sender {
     const { signal, log } = this.#upload;
     return this.#engine.api.call(name, input, { signal, log, patienceSeconds: this.#patienceSeconds });
   }
-}
-
-/** @param {number} status */
-function refusal(status) {
-  return new UploadError({ code: "STORAGE_REFUSED", message: `The storage answered with status ${status}.`, retryable: true, status });
 }

@@ -104,7 +104,7 @@ export type SendRequest = (
   options: { signal: AbortSignal; onProgress: (sentBytes: number) => void },
 ) => Promise<number>;
 
-/** A value, or a function that is called for each request. */
+/** A function is called for each request. */
 export type Asked<T> = T | (() => T | Promise<T>);
 
 export interface FileUploaderOptions {
@@ -182,7 +182,6 @@ export interface Progress {
   /** No byte has moved for ten seconds. */
   isWaiting: boolean;
   partsDone: number;
-  /** 0 before the server has planned them. */
   partsTotal: number;
 }
 

@@ -62,10 +62,10 @@ export class Server {
     return (await this.#ask(FILE, { id })).file;
   }
 
-  /** The better checksum that can be verified for a file of that size; undefined: none. @param {string} managerId @param {number} size */
+  /** The faster checksum that can be verified for a file of that size; undefined: none. @param {string} managerId @param {number} size */
   async checksumFor(managerId, size) {
     const { fileManager } = await this.#ask(checksums(size), { id: managerId });
-    return ["sha256", "crc32c"].find((algorithm) => fileManager?.checksumAlgorithms.includes(algorithm));
+    return ["crc32c", "sha256"].find((algorithm) => fileManager?.checksumAlgorithms.includes(algorithm));
   }
 
   /** Throws when it is refused. An unfinished upload is aborted. @param {string} id */

@@ -67,6 +67,10 @@ def test_a_vite_app_uploads_and_goes_on_after_a_reload(
         page.goto("/")
         with throttled(page, 8 * MIB):
             page.set_input_files("input", path)
+            page.get_by_text(path.name).wait_for()
+            for count in (0, 1):  # the upload goes on while its component is away, and is in its list again
+                page.get_by_role("button", name="Toggle").click()
+                expect(page.get_by_text(path.name)).to_have_count(count)
             page.wait_for_function("Number(document.querySelector('p')?.dataset.parts) > 0")
             page.reload()
         watched.requests.clear()

@@ -4,6 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
+import google_crc32c
 import pytest
 from playwright.sync_api import Browser, FilePayload, Locator, Page, Response, StorageState, expect
 
@@ -93,8 +94,24 @@ def test_a_checksum_of_the_browser_is_verified(page: Page, tmp_path: Path) -> No
         row = upload(page, path)
 
         completed(row)
-        checksum = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()} (verified)"
+        checksum = f"crc32c:{google_crc32c.value(path.read_bytes()):08x} (verified)"
         expect(open_details(row).locator("dl")).to_contain_text(checksum)
+
+
+def test_a_second_tab_waits_for_the_first_and_sends_nothing(watched: Watched, tmp_path: Path) -> None:
+    path = random_file(tmp_path, SINGLE)
+    page, other = watched.page, watched.page.context.new_page()
+    open_page(other)
+    with throttled(page, MIB):
+        first = upload(page, path)
+        expect(first).to_have_attribute("data-state", "uploading")
+        second = upload(other, path)
+        expect(second.locator(".state")).to_contain_text("Waiting.")
+    completed(first)
+    completed(second)
+
+    senders = [request.frame.page for request in watched.requests if "/fileman/upload/" in request.url]
+    assert senders == [page]
 
 
 def test_pause_resume_and_cancel_work_are_announced_and_keep_the_focus(page: Page, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { httpError, UploadError } from "../errors.js";
-import { backoffSeconds, inParallel, wait } from "../retry.js";
+import { backoffSeconds, wait } from "../retry.js";
 
 test("the wait doubles from half a second to thirty, and jitter takes any share of it", () => {
   const longest = [0, 1, 2, 3, 10].map((attempt) => backoffSeconds(attempt, () => 1));
@@ -28,17 +28,6 @@ for (const name of ["online", "visibilitychange", "pagehide"]) {
     assert.deepEqual([...added].map(([event, { signal }]) => [event, signal.aborted]), [["online", true], ["visibilitychange", true], ["pagehide", true]]);
   });
 }
-
-test("at most that many tasks run at once, and every item has its turn", async () => {
-  const [running, done, counts] = [new Set(), [], []];
-  await inParallel([1, 2, 3, 4, 5], 2, async (item) => {
-    counts.push(running.add(item).size);
-    await Promise.resolve();
-    running.delete(item);
-    done.push(item);
-  });
-  assert.deepEqual([Math.max(...counts), done], [2, [1, 2, 3, 4, 5]]);
-});
 
 test("an answer of the API is tried again where its status may pass", () => {
   const statuses = [400, 403, 404, 408, 413, 429, 500, 503];

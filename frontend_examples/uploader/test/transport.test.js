@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { bodyOf, sendRequest } from "../transport.js";
 import { turns } from "./at-once.js";
 import { file } from "./fake-server.js";
@@ -9,30 +9,18 @@ class FakeXhr {
   static last;
   headers = {};
   upload = {};
-  constructor() {
-    FakeXhr.last = this;
-  }
-  open(method, url) {
-    Object.assign(this, { method, url });
-  }
-  setRequestHeader(name, value) {
-    this.headers[name] = value;
-  }
-  send(body) {
-    this.body = body;
-  }
-  abort() {
-    this.onabort();
-    this.onloadend();
-  }
-  answer(status) {
-    this.status = status;
-    this.onload();
+  open = (method, url) => Object.assign((FakeXhr.last = this), { method, url });
+  setRequestHeader = (name, value) => (this.headers[name] = value);
+  send = (body) => (this.body = body);
+  abort = () => this.end("onabort");
+  answer = (status) => Object.assign(this, { status }).end("onload");
+  end(how) {
+    this[how]();
     this.onloadend();
   }
 }
 
-beforeEach(() => (globalThis.XMLHttpRequest = FakeXhr));
+globalThis.XMLHttpRequest = FakeXhr;
 
 const PUT = { partNumber: 2, offset: 3, length: 4, method: "PUT", url: "https://storage.test/x?sig=1", headers: [{ name: "Content-Type", value: "text/plain" }], fields: [], fileField: null, successStatus: [200] };
 const POST = { ...PUT, method: "POST", offset: 0, length: 10, headers: [], fields: [{ name: "key", value: "uploads/a" }, { name: "policy", value: "p" }], fileField: "file" };
@@ -71,8 +59,7 @@ for (const [what, chosen, error] of [
 ]) {
   test(what, async () => {
     const { sending, xhr } = start(PUT, chosen);
-    xhr.onerror();
-    xhr.onloadend();
+    xhr.end("onerror");
     await assert.rejects(sending, error);
   });
 }

@@ -16,54 +16,49 @@ function begin(server, storage = null) {
   return uploading;
 }
 
-for (const [what, shape, names, parts, running] of [
-  ["parts go out in parallel up to the server's limit, window after window", { partSize: 1, window: 4, maxConcurrency: 3 }, ["initiateUpload", "refreshUpload", "refreshUpload", "finalizeUpload"], 10, 3],
-  ["ordered requests go out one after another", { partSize: 2, ordered: true }, ["initiateUpload", "finalizeUpload"], 5, 1],
+const TWO_PARTS = { partSize: 5, maxConcurrency: 1 };
+const OUTAGE = Array(4).fill(503);
+
+/** `statuses`: what the storage answers for a part before it keeps it. `calls`: the first letters of the mutations. */
+for (const [what, shape, statuses, calls, parts, code] of [
+  ["ordered requests go out one after another", { partSize: 2, ordered: true }, {}, "if", "12345"],
+  ["status 403 asks for fresh requests, and only what is missing is sent", TWO_PARTS, { 2: [403] }, "irf", "122"],
+  ["so do status 404 and 408", TWO_PARTS, { 2: [404, 408] }, "irrf", "1222"],
+  ["and status 429 and 503", TWO_PARTS, { 2: [429, 503] }, "irrf", "1222"],
+  ["five tries more without progress are enough", {}, { 1: Array(6).fill(503) }, "irrrrrr", "111111", "STORAGE_REFUSED"],
+  ["progress starts the count anew", TWO_PARTS, { 1: [...OUTAGE], 2: [...OUTAGE] }, "irrrrrrrrf", "1111122222"],
+  ["a storage that says yes and keeps nothing does not hold the upload for ever", {}, { 1: Array(6).fill(200) }, "iffffff", "111111", "NO_PROGRESS"],
+  ["nor does one that refuses first", {}, { 1: [503, ...Array(5).fill(200)] }, "irfffff", "111111", "NO_PROGRESS"],
 ]) {
   test(what, async () => {
     const server = new FakeServer(shape);
-    assert.equal((await begin(server).result).status, "completed");
-    assert.deepEqual([server.text(), server.mostRunning, server.names()], ["0123456789", running, names]);
-    assert.deepEqual(partsOf(server).toSorted((a, b) => a - b), Array.from({ length: parts }, (_, index) => index + 1));
+    server.fault = ({ partNumber }) => statuses[partNumber]?.shift();
+    const { status, error } = await begin(server).result;
+    assert.deepEqual([status, error?.code, server.mostRunning], [code ? "failed" : "completed", code, 1]);
+    assert.deepEqual([server.names().map(([letter]) => letter).join(""), partsOf(server).join("")], [calls, parts]);
+    assert.equal(server.text(), code ? "" : "0123456789");
   });
 }
-
-test("any status outside successStatus asks for fresh requests and sends only what is missing", async () => {
-  for (const status of [403, 404, 408, 429, 503]) {
-    const server = new FakeServer({ partSize: 5 });
-    const answers = [status];
-    server.fault = async ({ partNumber }) => (partNumber === 2 ? answers.pop() : undefined);
-    assert.equal((await begin(server).result).error, null, `status ${status}`);
-    assert.deepEqual([partsOf(server), server.names()], [[1, 2, 2], ["initiateUpload", "refreshUpload", "finalizeUpload"]]);
-  }
-});
-
-for (const [what, first, later, code] of [
-  ["five tries more without progress end the upload with the storage's last answer", 503, 503, "STORAGE_REFUSED"],
-  ["a storage that says yes and keeps nothing does not hold the upload for ever", 200, 200, "NO_PROGRESS"],
-  ["nor does one that refuses first", 503, 200, "NO_PROGRESS"],
-]) {
-  test(what, async () => {
-    const server = new FakeServer();
-    server.fault = async () => (server.sent.length === 1 ? first : later);
-    const { error } = await begin(server).result;
-    assert.deepEqual([error.code, error.retryable, server.sent.length, server.calls.length], [code, true, 6, 7]);
-  });
-}
-
-test("a refresh with progress starts the count anew", async () => {
-  const server = new FakeServer({ partSize: 5, maxConcurrency: 1 });
-  const answers = { 1: [503, 503, 503, 503], 2: [503, 503, 503, 503] };
-  server.fault = async ({ partNumber }) => answers[partNumber].pop();
-  assert.equal((await begin(server).result).error, null);
-  assert.equal(server.text(), "0123456789");
-});
 
 test("finalize may send the client back to the parts that the storage lost", async () => {
-  const server = new FakeServer({ partSize: 5 });
+  const server = new FakeServer(TWO_PARTS);
   server.refuse = refusing(server, (count) => void (count === 1 && server.uploads.get("token-1").parts.delete(1)));
   assert.equal((await begin(server).result).file.uploadStatus, "COMPLETED");
   assert.deepEqual(partsOf(server), [1, 2, 1]);
+});
+
+test("a refusal that is not retryable is final at the first answer", async () => {
+  const server = new FakeServer();
+  server.refuse = refusing(server, () => failure("CHECKSUM_MISMATCH", "Not the same bytes."));
+  const { status, file: stored, error } = await begin(server).result;
+  assert.deepEqual([status, stored, error.code, server.inputs("finalizeUpload").length], ["failed", null, "CHECKSUM_MISMATCH", 1]);
+});
+
+test("parts go out in parallel up to the server's limit, window after window", async () => {
+  const server = new FakeServer({ partSize: 1, window: 4, maxConcurrency: 3 });
+  assert.equal((await begin(server).result).status, "completed");
+  assert.deepEqual([server.text(), server.mostRunning, server.sent.length], ["0123456789", 3, 10]);
+  assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "refreshUpload", "finalizeUpload"]);
 });
 
 test("UPLOAD_IN_PROGRESS is waited out for as long as the server says, however often", async (t) => {
@@ -90,13 +85,6 @@ test("a rate is waited out for as long as the server says; what takes an hour is
     assert.equal(server.inputs("finalizeUpload").length, calls);
   }
   assert.equal((await result).error.retryAfterSeconds, 3600);
-});
-
-test("a refusal that is not retryable is final at the first answer", async () => {
-  const server = new FakeServer();
-  server.refuse = refusing(server, () => failure("CHECKSUM_MISMATCH", "Not the same bytes."));
-  const { status, file: stored, error } = await begin(server).result;
-  assert.deepEqual([status, stored, error.code, server.inputs("finalizeUpload").length], ["failed", null, "CHECKSUM_MISMATCH", 1]);
 });
 
 test("a soft pause lets running parts finish, sends none twice and goes on where it stopped", async () => {

@@ -1,5 +1,6 @@
 import { FileUploader, type UploadHandle, type UploadResult } from 'fileman-uploader';
 import { useUploads } from 'fileman-uploader/react';
+import { useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
 const csrfToken = async () => (await (await fetch('/fileman/csrf/')).json()).csrfToken as string;
@@ -33,4 +34,14 @@ function App() {
   );
 }
 
-createRoot(document.getElementById('root') as HTMLElement).render(<App />);
+function Page() {
+  const [isShown, setIsShown] = useState(true);
+  return (
+    <>
+      <button onClick={() => setIsShown(!isShown)}>Toggle</button>
+      {isShown && <App />}
+    </>
+  );
+}
+
+createRoot(document.getElementById('root') as HTMLElement).render(<Page />);
