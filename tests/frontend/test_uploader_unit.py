@@ -14,7 +14,7 @@ from fileman.graphql.errors import RequestErrorCode
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "frontend_examples"
 UPLOADER = EXAMPLES / "uploader"
-MAX_GZIP_BYTES = 7_450
+MAX_GZIP_BYTES = 7_500
 
 
 def required(*candidates: Path | str | None) -> str:
@@ -69,7 +69,7 @@ def test_sha_256_is_hash_wasms(tmp_path: Path) -> None:
     assert (UPLOADER / "sha256-wasm.js").read_text().splitlines()[-1] in bundled
 
 
-def test_the_uploader_is_stays_small(tmp_path: Path) -> None:
+def test_the_uploader_stays_small(tmp_path: Path) -> None:
     """All modules of the main path, bundled, minified and compressed as a site would serve them."""
     run(required(EXAMPLES / "node_modules/.bin/rolldown"), "file-uploader.js", "--dir", str(tmp_path), "--minify")
     first = [path.read_bytes() for path in tmp_path.glob("*.js") if not path.name.startswith("checksum")]
