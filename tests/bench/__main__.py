@@ -12,7 +12,13 @@ FIGURES = {
     "1": "bench_api:run_batch",
     "2": "bench_api:run_one",
     "3": "bench_api:run_page",
-    "5": "bench_s3_signing:main",
+    "4": "bench_finalize:run_one",
+    "5": "bench_signing:run",
+    "6": "bench_statements:run",
+    "7": "bench_million:run",
+    "8": "bench_bytes:run_disk",
+    "9": "bench_finalize:run_many",
+    "10": "bench_bytes:run_direct",
     "publish": "bench_publish:main",
 }
 
@@ -22,7 +28,7 @@ def main(numbers: list[str]) -> None:
     from tests.servers.postgres import serve
 
     machine.pin(machine.OTHER_CORE)
-    with serve() as server, machine.new_database(server.database_url) as database_url:
+    with serve() as server, machine.new_database(server.database_url, "fileman_bench") as database_url:
         os.environ |= {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "tests.bench.site"}
         import django
         from django.core.management import call_command

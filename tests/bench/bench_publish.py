@@ -20,7 +20,6 @@ from django.test import Client
 from fileman.backends import forget_backends, get_backend
 from fileman.models import FileManager
 from tests.api import Api
-from tests.bench.parts import database
 from tests.flows.http_client import content, send_all
 from tests.flows.storages import Storage, azure_storage, file_storage, gcs_storage, s3_storage
 from tests.servers import ServerMissing, server
@@ -39,7 +38,7 @@ CLOUDS: dict[str, Callable[[Any], Storage]] = {
 
 
 def main() -> None:
-    with database(), configured(ALLOW_INSECURE_ENDPOINTS=True, DEFAULT_MAX_FILE_SIZE=0):
+    with configured(ALLOW_INSECURE_ENDPOINTS=True, DEFAULT_MAX_FILE_SIZE=0):
         _measure_all()
 
 

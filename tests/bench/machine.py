@@ -8,22 +8,21 @@ from urllib.parse import urlsplit
 import psycopg
 
 SERVER_CORE, OTHER_CORE = 0, 1
-DATABASE = "fileman_bench"
 
 
-def pin(core: int) -> None:
-    """Keep this process, and those that it starts from now on, on one core."""
+def pin(*cores: int) -> None:
+    """Keep this process, and those that it starts from now on, on these cores."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
+def new_database(server_url: str, name: str) -> Iterator[str]:
     """Create an empty database beside the one that the URL names, and drop it at the end."""
     with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-        admin.execute(f"CREATE DATABASE {DATABASE}")
+        admin.execute(f"DROP DATABASE IF EXISTS {name}")
+        admin.execute(f"CREATE DATABASE {name}")
         try:
-            yield urlsplit(server_url)._replace(path=f"/{DATABASE}").geturl()
+            yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         finally:
-            admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 
 import boto3
 from botocore.config import Config
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 
+from fileman.conf import MIB
 from fileman.encryption import Ciphertext
 from fileman.models import File, FileManager
 from fileman.tokens import digest
@@ -115,7 +117,23 @@ def finalize(request: HttpRequest, number: UUID) -> HttpResponse:
     return JsonResponse({"id": str(number), "status": "COMPLETED"})
 
 
+@csrf_exempt
+def drop(request: HttpRequest) -> HttpResponse:
+    """Read a body and forget it, which is the least that an upload through a server costs."""
+    while request.read(MIB):
+        pass
+    return HttpResponse()
+
+
+def zeros(request: HttpRequest, mebibytes: int) -> StreamingHttpResponse:
+    """Return bytes from nowhere, which is the least that a download through a server costs."""
+    pieces = (bytes(MIB) for _ in range(mebibytes))
+    return StreamingHttpResponse(pieces, headers={"Content-Length": str(mebibytes * MIB)})
+
+
 urlpatterns = [
+    path("plain/drop", drop),
+    path("plain/zeros/<int:mebibytes>", zeros),
     path("plain/initiate", initiate),
     path("plain/files", page),
     path("plain/finalize/<uuid:number>", finalize),

@@ -53,6 +53,15 @@ class Server:
         sent, seconds = map(float, ended.stdout.split())
         return sent / seconds, sent / (self.get_cpu_seconds() - before)
 
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def get_peak_mebibytes(self) -> float:
+        """Return the largest resident memory that the worker has had."""
+        peak = Path(f"/proc/{self.worker_id}/status").read_text().partition("VmHWM:")[2].split()[0]
+        return int(peak) / 1024
+
     def get_cpu_seconds(self) -> float:
         """Return what the worker has used so far."""
         used = Path(f"/proc/{self.worker_id}/stat").read_text().rpartition(")")[2].split()[11:13]
@@ -79,9 +88,10 @@ def get_users() -> list[User]:
 
 
 @contextmanager
-def serve(*, threads: int = 4, **environment: str) -> Iterator[Server]:
-    """Run one worker of gunicorn with the documented configuration on the server's core, with all users signed in."""
-    port = free_port()
+def serve(*, threads: int = 4, cores: Sequence[int] = (SERVER_CORE,)) -> Iterator[Server]:
+    """Run one worker of gunicorn with the documented configuration on these cores, with all users signed in."""
+    port, cookies = free_port(), [_sign_in(user) for user in get_users()]
+    others = (OTHER_CORE,) if cores == (SERVER_CORE,) else cores
     with temporary_folder("bench") as folder:
         words: list[str | Path] = [
             "--config",
@@ -93,12 +103,11 @@ def serve(*, threads: int = 4, **environment: str) -> Iterator[Server]:
         program = Program(
             command=[sys.executable, "-m", "gunicorn", *words],
             folder=folder,
-            environment={"PYTHONPATH": str(REPOSITORY), **environment},
+            environment={"PYTHONPATH": str(REPOSITORY)},
         )
-        pin(SERVER_CORE)
+        pin(*cores)
         with running(program, ready=lambda: answers_http(port)):
-            pin(OTHER_CORE)
-            cookies = [_sign_in(user) for user in get_users()]
+            pin(*others)
             main = int((folder / "pid").read_text())
             worker = int(Path(f"/proc/{main}/task/{main}/children").read_text().split()[0])
             yield Server(port=port, worker_id=worker, cookies=cookies)
@@ -108,6 +117,15 @@ def _sign_in(user: User) -> str:
     client = Client()
     client.force_login(user)
     return f"sessionid={client.cookies['sessionid'].value}"
+
+
+def call_on(database_url: str, function: str, *arguments: Any) -> Any:
+    """Return what "module.function" of this package returns in a new process with another database."""
+    module, _, name = function.partition(".")
+    code = f"import json, django; django.setup(); from tests.bench.{module} import {name} as call; "
+    command = [sys.executable, "-c", f"{code}print(json.dumps(call(*{arguments!r})))"]
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def alternate(
@@ -134,7 +152,11 @@ def report(figure: str, ratios: Sequence[float], *, least: float = 0, most: floa
     is_met = median >= least if least else median <= most
     target = f"at least {least}" if least else f"at most {most}"
     spread = f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
-    print(f"{'met    ' if is_met else 'NOT MET'} {figure}: {median:.2f} ({spread}), target {target}{note}", flush=True)
+    print_verdict(f"{figure}: {median:.2f} ({spread}), target {target}{note}", is_met=is_met)
+
+
+def print_verdict(figure: str, *, is_met: bool) -> None:
+    print(f"{'met    ' if is_met else 'NOT MET'} {figure}", flush=True)
 
 
 def report_speed(figure: str, ratios: Sequence[Sequence[float]], *, least: float) -> None:

@@ -14,4 +14,5 @@ FILEMAN_SETTINGS = {
     "MAX_PENDING_UPLOADS": 10**6,
     "DEFAULT_MAX_FILE_SIZE": 0,
     "ALLOW_INSECURE_ENDPOINTS": True,
+    "BACKENDS": {"bench-aws": "tests.bench.stand_in.AwsBackend"},
 }
