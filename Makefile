@@ -4,7 +4,7 @@
 #   make test              run all tests on SQLite and in Chromium, and those that may depend on the database on PostgreSQL
 #   make test-long         run the slow tests
 #   make check             check format, lint, types, import contracts, the documentation site, size gates, migrations, the SDL
-#   make bench             run the benchmarks; each prints a ratio within one run
+#   make bench             run the benchmarks: ratios within one run, with their targets; FIGURES="1 2" runs some
 #   make screenshots       update the screenshots of the README
 #   make schema            export the SDL after a change of the API
 #   make lock              update the lock files from pyproject.toml; delete a lock file first to upgrade its packages
@@ -54,7 +54,7 @@ screenshots: .venv/.installed-dev frontends
 	SCREENSHOTS_INTO=docs/images $(BIN)/python -m pytest tests/frontend/test_screenshots.py
 
 bench: .venv/.installed-dev
-	LOG_LEVEL=WARNING $(BIN)/python -m tests.bench
+	LOG_LEVEL=WARNING $(BIN)/python -m tests.bench $(FIGURES)
 
 schema: .venv/.installed-dev
 	$(BIN)/python manage.py export_schema schema > schema/schema.graphql

@@ -19,7 +19,7 @@ FIGURES = {
     "8": "bench_bytes:run_disk",
     "9": "bench_finalize:run_many",
     "10": "bench_bytes:run_direct",
-    "publish": "bench_publish:main",
+    "cleanup": "bench_cleanup:run",
 }
 
 

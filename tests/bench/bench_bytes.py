@@ -30,7 +30,6 @@ ROUNDS = 3
 LEAST = 0.5
 PASSWORD = "bench"
 EVERY_CORE = (SERVER_CORE, OTHER_CORE)
-CORS = {"AllowedOrigins": ["http://localhost"], "AllowedMethods": ["GET", "POST", "PUT"]}
 
 
 def run_disk() -> None:
@@ -104,7 +103,7 @@ def _measure_disk(path: Path, site: Server) -> dict[str, float]:
 
 def _measure_store(path: Path, *, is_direct: bool) -> tuple[float, float]:
     with server("radosgw") as store:
-        bucket = create_s3_bucket(store, "bench", [CORS])
+        bucket = create_s3_bucket(store, "bench", "http://localhost")
         rig.new_manager("s3", bucket.settings, supports_direct_upload=is_direct)
         with rig.serve(threads=8, cores=EVERY_CORE) as site:
             client = SimpleNamespace(**run_path(str(PROGRAM)))

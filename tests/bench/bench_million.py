@@ -1,7 +1,7 @@
 """Figure 7: calls on a million files against the same calls on a thousand, on PostgreSQL.
 
-Half of the files are of one user, who makes the calls or looks at all files. Each filter finds files in both tables; one
-that finds none reads all rows of its scope and is not measured. Filling the table needs a superuser.
+Half of the files are of one user, who makes the calls or looks at all files. Each filter finds files in both tables.
+One that finds none reads all rows of its scope; none is measured. Filling the table needs a superuser.
 """
 
 import os
