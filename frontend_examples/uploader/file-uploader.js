@@ -128,6 +128,7 @@ export class FileUploader {
       if (ticket.instructions) await upload.sender.send(ticket.instructions);
     } finally {
       upload.rest();
+      upload.changed();
       signal?.removeEventListener("abort", stop);
     }
   }

@@ -76,8 +76,9 @@ test("uploadFile sends the bytes of a ticket and finalizes nothing; finalizeUplo
   const server = new FakeServer({ partSize: 4 });
   const uploader = server.uploader();
   const { files } = await uploader.initiateUpload([file()]);
-  await uploader.uploadFile(file(), files[0]);
-  assert.deepEqual([server.text(), server.names()], ["0123456789", ["initiateUpload"]]);
+  let handle;
+  await uploader.uploadFile(file(), files[0], { onUpload: (upload) => (handle = upload) });
+  assert.deepEqual([server.text(), server.names(), handle.progress.loadedBytes], ["0123456789", ["initiateUpload"], 10]);
   const { file: stored } = await uploader.finalizeUpload("token-1", file());
   assert.deepEqual([stored.uploadStatus, server.inputs("finalizeUpload")], ["COMPLETED", [{ uploadToken: "token-1", fileSize: 10 }]]);
   server.refuse = () => failure("SIZE_MISMATCH", "Another size.");
