@@ -18,10 +18,10 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.storage.blob import ContentSettings
 
+from fileman.backends.azure.client import KEY_SECONDS, READ
 from fileman.backends.azure.diagnosis import AzureDiagnosis
 from fileman.backends.azure.errors import azure_errors
 from fileman.backends.azure.objects import COPY_ENDED_BADLY, UNPUBLISHED
-from fileman.backends.azure.signing import KEY_SECONDS, READ
 from fileman.backends.azure.uploads import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureUploads
 from fileman.backends.time_limit import is_over
 from fileman.backends.values import Capabilities, ServeAs, StoredObject, Strategy, Upload
@@ -58,7 +58,7 @@ class AzureBackend(AzureUploads):
         return super().signing_seconds(now) if self.settings.account.key else KEY_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        return self._signer.url(
+        return self._client.sign_url(
             path,
             READ,
             expires_in=expires_in,
@@ -92,7 +92,7 @@ class AzureBackend(AzureUploads):
         """Send the copy. If its response is lost, nothing is noted, and the next call has another path."""
         source = self._client.url(verified.path)
         if not self._client.account.key:  # with a key, Azure needs no signature to read within the account
-            source += f"?{self._signer.query(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)}"
+            source += f"?{self._client.sign(verified.path, READ, expires_in=SOURCE_READABLE_SECONDS, now=upload.now)}"
         with azure_errors():
             started = self._client.blob(upload.file_path).start_copy_from_url(
                 source,

@@ -1,12 +1,24 @@
-"""The SDK's clients of one file manager, created on first use and shared by all threads."""
+"""The SDK's clients of one file manager, created on first use and shared by all threads, and signatures (SAS).
 
+Each signature allows one kind of request on one blob until it expires.
+"""
+
+from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import quote
 
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, LinearRetry
+from azure.storage.blob import (
+    BlobClient,
+    BlobServiceClient,
+    ContainerClient,
+    LinearRetry,
+    UserDelegationKey,
+    generate_blob_sas,
+)
 from django.utils.functional import cached_property
 from urllib3.util import Retry
 
@@ -16,6 +28,7 @@ from fileman.backends.azure.settings import AzureSettings
 from fileman.backends.connections import new_session
 from fileman.backends.endpoints import normalize
 from fileman.backends.time_limit import is_limited, start_call
+from fileman.errors import OutOfTime, StorageError
 
 RETRIES = 1
 BACKOFF_SECONDS = 1
@@ -23,10 +36,24 @@ BACKOFF_SECONDS = 1
 CHUNK_BYTES = 4 * 1024**2
 # Azure sends both with every response ("Status and error codes"), the date last.
 _HEADERS_OF_AZURE: Final = ("x-ms-request-id", "date")
+# Permissions. CREATE does not overwrite. WRITE is needed for blocks and allows more; finalize checks the result.
+CREATE = "c"
+WRITE = "w"
+READ = "r"
+# The longest lifetime of a user delegation key (Azure: "Get User Delegation Key").
+KEY_LIFETIME = timedelta(seconds=conf.URL_LIFETIME_CAP_SECONDS)
+CLOCK_SKEW = timedelta(minutes=5)
+# The longest lifetime of a signature by such a key. Any longer, and each would cost a new key.
+KEY_SECONDS = int((KEY_LIFETIME - 3 * CLOCK_SKEW).total_seconds())
+# Longer than the time-outs of one attempt, so that a page of files waits for a hanging storage only once.
+FAILURE_LIFETIME = timedelta(seconds=30)
 
 
 class AzureClient:
-    """One storage account and container."""
+    """One storage account and container.
+
+    Signs without network by account key. With tokens it fetches a signing key from Azure about once a week.
+    """
 
     def __init__(self, settings: AzureSettings) -> None:
         self.account = settings.account
@@ -34,6 +61,11 @@ class AzureClient:
         """The URL of the account for clients."""
         self._trusts = settings.trusts
         self.container_name = settings.container_name
+        self._lock = Lock()
+        self._held: tuple[UserDelegationKey, datetime] | None = None
+        """The user delegation key that signs where there is no account key, kept until a signature would outlive it."""
+        self._failure: tuple[StorageError, datetime] | None = None
+        """The reason why Azure gave no key, and until when it is repeated."""
 
     @cached_property
     def service(self) -> BlobServiceClient:
@@ -61,6 +93,45 @@ class AzureClient:
     def url(self, path: str, base: str = "") -> str:
         """Return the unsigned URL of a blob, for this server or below another URL of the account."""
         return f"{base or self.account.url}/{self.container_name}/{quote(path, safe='/~')}"
+
+    def sign_url(self, path: str, permission: str, **options: Any) -> str:
+        """Return a URL for clients, with the options of `sign`."""
+        return f"{self.url(path, self.public_url)}?{self.sign(path, permission, **options)}"
+
+    def sign(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
+        """Return the query that allows `permission` on one blob, at any host.
+
+        `served_as`: content_type, content_disposition.
+        """
+        expires_at = now + timedelta(seconds=expires_in)
+        signing: dict[str, Any] = {"account_key": self.account.key}
+        if not self.account.key:
+            signing = {"user_delegation_key": self._get_key(expires_at, now=now)}
+        if self.account.url.startswith("https:") and self.public_url.startswith("https:"):
+            signing["protocol"] = "https"
+        options = {"permission": permission, "expiry": expires_at, **signing, **served_as}
+        query: str = generate_blob_sas(self.account.name, self.container_name, path, **options)
+        return query
+
+    def _get_key(self, needed_until: datetime, *, now: datetime) -> UserDelegationKey:
+        with self._lock:
+            if self._held is None or self._held[1] < needed_until:
+                self._held = self._fetch(now)
+            return self._held[0]
+
+    def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
+        if self._failure and now < self._failure[1]:
+            raise type(self._failure[0]) from self._failure[0].__cause__
+        # Azure's clock may be behind ours.
+        starts_at = now - CLOCK_SKEW
+        ends_at = starts_at + KEY_LIFETIME
+        try:
+            with azure_errors():
+                return self.service.get_user_delegation_key(starts_at, ends_at), ends_at
+        except StorageError as error:
+            if not isinstance(error, OutOfTime):  # then nothing was asked
+                self._failure = error, now + FAILURE_LIFETIME
+            raise
 
     def _build_credential(self) -> Any:
         if self.account.key:

@@ -12,7 +12,6 @@ from azure.storage.blob import BlobClient, BlobLeaseClient, BlobProperties, Blob
 from fileman.backends.azure.client import AzureClient
 from fileman.backends.azure.errors import azure_errors, get_status_and_code, has_code
 from fileman.backends.azure.settings import AzureSettings
-from fileman.backends.azure.signing import AzureSigner
 from fileman.backends.base import Backend
 from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject
 from fileman.errors import FileMissing, StorageMisconfigured
@@ -37,7 +36,6 @@ class AzureObjects(Backend):
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self._client = AzureClient(self.settings)
-        self._signer = AzureSigner(self._client)
         self._uploads = f"{self.prefix}.uploads/"
 
     def stat(self, path: str) -> StoredObject:

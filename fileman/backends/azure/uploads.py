@@ -11,9 +11,9 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobBlock, ContentSettings
 
+from fileman.backends.azure.client import CREATE, WRITE
 from fileman.backends.azure.errors import azure_errors, has_code
 from fileman.backends.azure.objects import AzureObjects
-from fileman.backends.azure.signing import CREATE, WRITE
 from fileman.backends.streams import ExactBody
 from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
@@ -36,7 +36,7 @@ class AzureUploads(AzureObjects):
             return []
         has_parts = upload.plan.strategy is Strategy.PARTS
         permission = WRITE if has_parts else CREATE
-        url = self._signer.url(upload.upload_path, permission, expires_in=upload.expires_in, now=upload.now)
+        url = self._client.sign_url(upload.upload_path, permission, expires_in=upload.expires_in, now=upload.now)
         if has_parts:
             return [_put_block(url, part) for part in missing]
         # Azure stores x-ms-blob-content-type. Without a Content-Type, HTTP clients send one of their own.
