@@ -11,44 +11,32 @@ import pytest
 from graphql import GraphQLEnumType, build_schema
 
 from fileman.graphql.errors import RequestErrorCode
+from tests.servers.fixtures import give_up
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "frontend_examples"
 UPLOADER = EXAMPLES / "uploader"
 MAX_GZIP_BYTES = 7_500
 
 
-def required(*candidates: Path | str | None) -> str:
-    """The first tool that exists; without any the test skips, and fails in CI."""
-    for candidate in candidates:
-        if candidate and Path(candidate).exists():
-            return str(candidate)
-    reason = f"none of {candidates} is installed"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def run(*command: str) -> str:
-    done = subprocess.run(command, cwd=UPLOADER, capture_output=True, text=True, timeout=120, check=False)
+def run(program: str, *arguments: str | Path) -> str:
+    """Run Node or a program that npm installed for the front ends, in the uploader's folder."""
+    command = shutil.which(program, path=f"{EXAMPLES}/node_modules/.bin:{os.environ['PATH']}")
+    if command is None:
+        give_up(f"{program} is not installed: make run installs it, with Node 20.19 or newer")
+    done = subprocess.run([command, *arguments], cwd=UPLOADER, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def typescript() -> str:
-    return required(UPLOADER / "node_modules/.bin/tsc", EXAMPLES / "node_modules/.bin/tsc")
-
-
 def test_the_uploaders_own_tests_pass() -> None:
-    tests = sorted(str(path) for path in (UPLOADER / "test").glob("*.test.js"))
-
-    output = run(required(shutil.which("node")), "--test", "--test-reporter=tap", *tests)
+    output = run("node", "--test", "--test-reporter=tap", *(UPLOADER / "test").glob("*.test.js"))
 
     assert re.search(r"^# pass ([1-9]\d*)\n# fail 0$", output, re.MULTILINE), output
 
 
 @pytest.mark.parametrize("project", ["tsconfig.json", "tsconfig.page.json"])
 def test_the_types_in_the_comments_hold(project: str) -> None:
-    run(typescript(), "--noEmit", "--project", project)
+    run("tsc", "--noEmit", "--project", project)
 
 
 def test_the_error_codes_are_those_of_the_api() -> None:
@@ -61,17 +49,19 @@ def test_the_error_codes_are_those_of_the_api() -> None:
 
 def test_sha_256_is_hash_wasms(tmp_path: Path) -> None:
     """The bundle that is checked in is what the pinned version gives."""
-    package = required(EXAMPLES / "node_modules/hash-wasm/dist/index.esm.js")
+    package = EXAMPLES / "node_modules/hash-wasm/dist/index.esm.js"
+    if not package.exists():
+        give_up("hash-wasm is not installed: make run installs it")
     (tmp_path / "entry.js").write_text(f'export {{ createSHA256 }} from "{package}";')
 
-    bundled = run(required(EXAMPLES / "node_modules/.bin/rolldown"), str(tmp_path / "entry.js"), "--minify")
+    bundled = run("rolldown", tmp_path / "entry.js", "--minify")
 
     assert (UPLOADER / "sha256-wasm.js").read_text().splitlines()[-1] in bundled
 
 
 def test_the_uploader_stays_small(tmp_path: Path) -> None:
     """All modules of the main path, bundled, minified and compressed as a site would serve them."""
-    run(required(EXAMPLES / "node_modules/.bin/rolldown"), "file-uploader.js", "--dir", str(tmp_path), "--minify")
+    run("rolldown", "file-uploader.js", "--dir", tmp_path, "--minify")
     first = [path.read_bytes() for path in tmp_path.glob("*.js") if not path.name.startswith("checksum")]
 
     assert len(gzip.compress(b"".join(first), 9)) < MAX_GZIP_BYTES
