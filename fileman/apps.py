@@ -1,8 +1,12 @@
+import logging
+import re
 import sys
 from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, pre_delete, pre_migrate
+
+_SIGNED_PATH = re.compile(r"(/(?:upload|content)/)[\w-]{40,}")
 
 
 class FilemanConfig(AppConfig):
@@ -17,6 +21,15 @@ class FilemanConfig(AppConfig):
         pre_delete.connect(lock_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.lock")
         post_delete.connect(settle_deleted_row, sender=self.get_model("File"), dispatch_uid="fileman.settle")
         pre_migrate.connect(_warn_of_lost_objects, sender=self, dispatch_uid="fileman.warn")
+        for name in ("django.request", "django.server"):
+            logging.getLogger(name).addFilter(_hide_signed_paths)
+
+
+def _hide_signed_paths(record: logging.LogRecord) -> bool:
+    """Shorten the paths of uploads and contents, which carry a permission, before Django logs a refused request."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(_SIGNED_PATH.sub(r"\1...", one) if isinstance(one, str) else one for one in record.args)
+    return True
 
 
 def _warn_of_lost_objects(sender: AppConfig, plan: Any, using: str, stdout: Any = None, **_: Any) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
 from django.views.generic import TemplateView
 
 
@@ -41,3 +43,12 @@ def get_offer_path() -> Path:
 def graphiql_built(_request: object) -> dict[str, bool]:
     """Tell the template of GraphiQL if its bundle is built."""
     return {"graphiql_built": finders.find("graphiql/graphiql.js") is not None}
+
+
+def health(_request: HttpRequest) -> JsonResponse:
+    """Tell a load balancer if this process reaches its database: 200 or 503."""
+    try:
+        connection.cursor().execute("SELECT 1")
+    except Error:
+        return JsonResponse({"status": "no database"}, status=503)
+    return JsonResponse({"status": "ok"})

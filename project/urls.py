@@ -7,13 +7,14 @@ from django.views.generic import RedirectView
 
 from fileman.access.rates import limit_sign_ins
 from fileman.graphql import GraphQLView
-from project.pages import IndexPage
+from project.pages import IndexPage, health
 from schema import schema
 
 SIGN_IN_HINT = "For this demo: user demo, password demo." if settings.DEBUG else ""
 
 urlpatterns = [
     path("", IndexPage.as_view(), name="index"),
+    path("health", health),
     path("graphql", GraphQLView.as_view(schema=schema), name="graphql"),
     path("fileman/", include("fileman.urls")),
     path(

@@ -1,18 +1,21 @@
 """What is logged: every step of a file's life below the one logger "fileman", and no secret at any level."""
 
+import json
 import logging
 import sys
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from fileman import cleanup, files, uploads
 from fileman.backends import get_backend
 from fileman.models import FileManager
 from tests.conftest import CANARY, S3_SETTINGS
+from tests.repository.test_documentation import run, samples
 from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import abort, caller_of, configured, file_of, finish, send, start, token_of
+from tests.uploads.driver import abort, caller_of, configured, file_of, finish, send, start, token_of, upload
 from tests.uploads.faults import break_storage
 
 
@@ -48,6 +51,34 @@ def test_the_life_of_a_file_can_be_followed(user: User, manager: FileManager, ca
     for name, step in (("done", "completed"), ("bad", "failed"), ("dropped", "aborted"), ("lapsed", "expired")):
         assert f"file {ids[name]}: {step}" in logged
     assert f"file {ids['done']}: deleted" in logged
+
+
+def test_a_step_is_one_line_of_json_with_the_documented_formatter(
+    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    formatter = run(samples("docs/operations.md")[0])["JsonFormatter"]()
+    file = upload(user, b"hello")
+
+    records = [record for record in caplog.records if record.name == "fileman.lifecycle"]
+    written = [json.loads(formatter.format(record)) for record in records]
+
+    shown = {"file_id": str(file.pk), "file_manager_id": str(manager.pk), "bytes": 5, "logger": "fileman.lifecycle"}
+    assert [line["event"] for line in written] == ["pending", "completed"]
+    assert all(shown.items() <= line.items() for line in written)
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_djangos_log_of_refused_requests_has_no_signed_path(
+    method: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed = "gAAAA" + "x1-_" * 40
+    for path in (f"/fileman/upload/{signed}", f"/fileman/content/{signed}", f"/fileman/upload/{signed}/more"):
+        getattr(client, method)(path)
+
+    refused = [record.getMessage() for record in caplog.records if record.name == "django.request"]
+    assert any("/fileman/upload/..." in line for line in refused)
+    assert signed not in "".join(refused)
 
 
 def test_a_fault_of_the_storage_is_a_warning(

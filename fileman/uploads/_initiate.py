@@ -5,7 +5,6 @@
 Nothing is signed for a refused file, and no storage is called inside the transaction.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -36,7 +35,6 @@ from fileman.uploads.values import Batch, InitiateRequest, Ticket
 from fileman.validation import acceptance, filenames, json_metadata, validators
 from fileman.validation.acceptance import AcceptedFile, DeclaredFile
 
-logger = logging.getLogger("fileman.lifecycle")
 BEGIN_CONCURRENCY = 8  # multipart uploads or sessions begun at once for one batch
 
 
@@ -187,7 +185,7 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
             quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
             File.objects.bulk_create(new)
     for file in new:
-        logger.info("file %s: %s", file.pk, File.PENDING.value)
+        transitions.log_step(file, File.PENDING.value)
     return tickets
 
 

@@ -91,7 +91,7 @@ def remove_rows(files: Sequence[File], where: Q, *, now: datetime | None) -> tup
         each = [remove_rows([file], where, now=now) for file in files]
         return [file for done, _ in each for file in done], sum(in_use for _, in_use in each)
     for file in stored:
-        logger.info("file %s: deleted", file.pk)
+        transitions.log_step(file, "deleted")
     return removed, 0
 
 

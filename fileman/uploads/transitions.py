@@ -128,7 +128,8 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
             losers = [path for path in get_tried_paths(file, has_tried=has_tried) if path != stored.path]
             losers += [file.folder] if losers else []  # what they left that is no object
             deletion_queue.enqueue({file: losers}, now=now)
-    _log(done, file, File.COMPLETED)
+    if done:
+        log_step(file, File.COMPLETED)
     return done
 
 
@@ -176,7 +177,7 @@ def expire_batch(rows: QuerySet[File], *, now: datetime, size: int) -> list[File
         deletion_queue.enqueue({file: get_tried_paths(file) for file in files}, now=now)
         StorageUsage.objects.release_all(files)  # last, because other hosts wait for these locks
     for file in files:
-        _log(True, file, File.EXPIRED)
+        log_step(file, File.EXPIRED)
     return files
 
 
@@ -206,7 +207,8 @@ def _end(file: File, where: Q, status: File.Status, *, now: datetime, has_tried:
         if done:
             StorageUsage.objects.release(file.uploaded_by_id, file.file_size)
             deletion_queue.enqueue({file: get_tried_paths(file, has_tried=has_tried)}, now=now)
-    _log(done, file, status)
+    if done:
+        log_step(file, status)
     return done
 
 
@@ -214,6 +216,7 @@ def _step(where: Q, **changes: Any) -> bool:
     return File.objects.filter(where).update(**changes) == 1
 
 
-def _log(done: bool, file: File, status: File.Status) -> None:
-    if done:
-        logger.info("file %s: %s", file.pk, status.value)
+def log_step(file: File, step: str) -> None:
+    """Log a step of a file's life, with fields for structured logs."""
+    facts = {"file_id": str(file.pk), "file_manager_id": str(file.file_manager_id), "bytes": file.file_size}
+    logger.info("file %s: %s", file.pk, step, extra={"event": str(step), **facts})

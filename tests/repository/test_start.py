@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import override_settings
+from django.db import OperationalError, connection
+from django.test import Client, override_settings
 
 from project.security import require_safe_settings
 from tests.servers.availability import REPOSITORY
@@ -64,3 +66,11 @@ def test_the_environment_sets_keys_of_fileman(tmp_path: Path) -> None:
     environment = {**os.environ, "DEBUG": "1", "VAR_DIR": str(tmp_path), "FILEMAN_SETTINGS": given, "KMS_KEY_ID": "key"}
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.stdout == "[]\n1000 0:01:30 1:00:00 ['video/*'] key\n"
+
+
+@pytest.mark.django_db
+def test_the_health_of_a_process_is_that_of_its_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with override_settings(SECURE_SSL_REDIRECT=True):
+        assert (client.get("/health").status_code, client.get("/").status_code) == (200, 301)
+    monkeypatch.setattr(connection, "cursor", Mock(side_effect=OperationalError))
+    assert client.get("/health").status_code == 503
