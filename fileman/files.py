@@ -245,11 +245,11 @@ def download_url(
     If signing needs the network, return the stable link instead. `expires_in`: see `signed_download`. What
     `displays_inline` denies is an attachment, what may do harm one without its type. Raises RateLimited.
     """
-    link = permalink(caller=caller, file=file)
-    if link is None:
+    if not _may_download(caller, file):
         return None
     rates.count_download_url(caller, now=now)
     if not get_backend(file.file_manager).capabilities.signs_locally:
+        link = urljoin(caller.site_url, file.permalink)
         return f"{link}?inline=1" if disposition == "inline" else link
     url = signed_download(file, viewer=caller, expires_in=expires_in, disposition=disposition, now=now)
     return urljoin(caller.site_url, url)
@@ -290,6 +290,8 @@ def require_visible(*, manager_id: Any, path: str, viewer: str) -> None:
 
 def permalink(*, caller: Caller, file: File) -> str | None:
     """Return the stable link, which checks access on each use. None unless completed and visible to the caller."""
-    if file.upload_status != File.COMPLETED or not access.policy().may_see(caller, file):
-        return None
-    return urljoin(caller.site_url, file.permalink)
+    return urljoin(caller.site_url, file.permalink) if _may_download(caller, file) else None
+
+
+def _may_download(caller: Caller, file: File) -> bool:
+    return file.upload_status == File.COMPLETED and access.policy().may_see(caller, file)
