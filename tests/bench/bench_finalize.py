@@ -4,6 +4,7 @@ import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.api import FINALIZE
 from tests.bench import plain, rig, stand_in
@@ -12,7 +13,7 @@ from tests.bench.rig import Server
 
 FILES = 10
 AT_ONCE = 20
-DECLARED = {"filename": "notes.txt", "size": len(stand_in.CONTENT), "contentType": "text/plain"}
+DECLARED: dict[str, Any] = {"filename": "notes.txt", "size": len(stand_in.CONTENT), "contentType": "text/plain"}
 
 
 def run_one() -> None:
@@ -43,20 +44,19 @@ def initiate(server: Server, count: int) -> list[str]:
 
 
 def _finalize(server: Server) -> tuple[float]:
-    bodies, connection = initiate(server, FILES), server.connect()
-    started = time.perf_counter()
-    for body in bodies:
-        response = connection.send("POST", "/graphql", body.encode())
-        assert b'"COMPLETED"' in response, response
-    return (time.perf_counter() - started,)
+    return _send_each(server, [("/graphql", body) for body in initiate(server, FILES)])
 
 
 def _finalize_plainly(server: Server) -> tuple[float]:
-    connection = server.connect()
-    granted = json.loads(connection.send("POST", "/plain/initiate", json.dumps({"files": [DECLARED] * FILES}).encode()))
-    started = time.perf_counter()
-    for one in granted["files"]:
-        response = connection.send("POST", f"/plain/finalize/{one['id']}")
+    declared = json.dumps({"files": [DECLARED] * FILES}).encode()
+    granted = json.loads(server.connect().send("POST", "/plain/initiate", declared))["files"]
+    return _send_each(server, [(f"/plain/finalize/{one['id']}", "") for one in granted])
+
+
+def _send_each(server: Server, calls: list[tuple[str, str]]) -> tuple[float]:
+    connection, started = server.connect(), time.perf_counter()
+    for path, body in calls:
+        response = connection.send("POST", path, body.encode())
         assert b'"COMPLETED"' in response, response
     return (time.perf_counter() - started,)
 
@@ -72,7 +72,6 @@ def _finalize_at_once(server: Server, count: int) -> tuple[float]:
 
 
 def _start_worker() -> float:
-    started = time.perf_counter()
     with rig.serve() as server:
         initiate(server, 1)
-        return time.perf_counter() - started
+        return time.perf_counter() - server.started

@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class Server:
 
     port: int
     worker_id: int
+    started: float
+    """By the clock of `time.perf_counter`."""
     cookies: Sequence[str]
 
     def connect(self) -> Connection:
@@ -93,24 +96,16 @@ def serve(*, threads: int = 4, cores: Sequence[int] = (SERVER_CORE,)) -> Iterato
     port, cookies = free_port(), [_sign_in(user) for user in get_users()]
     others = (OTHER_CORE,) if cores == (SERVER_CORE,) else cores
     with temporary_folder("bench") as folder:
-        words: list[str | Path] = [
-            "--config",
-            REPOSITORY / "docs/deployment/gunicorn_config.py",
-            "--bind",
-            f"{LOOPBACK}:{port}",
-        ]
-        words += ["--pid", folder / "pid", "--threads", str(threads), "--log-level", "warning"]
-        program = Program(
-            command=[sys.executable, "-m", "gunicorn", *words],
-            folder=folder,
-            environment={"PYTHONPATH": str(REPOSITORY)},
-        )
+        words = f"--bind {LOOPBACK}:{port} --pid {folder}/pid --threads {threads} --log-level warning".split()
+        command = [sys.executable, "-m", "gunicorn", "-c", f"{REPOSITORY}/docs/deployment/gunicorn_config.py", *words]
+        program = Program(command=command, folder=folder, environment={"PYTHONPATH": str(REPOSITORY)})
         pin(*cores)
+        started = time.perf_counter()
         with running(program, ready=lambda: answers_http(port)):
             pin(*others)
             main = int((folder / "pid").read_text())
             worker = int(Path(f"/proc/{main}/task/{main}/children").read_text().split()[0])
-            yield Server(port=port, worker_id=worker, cookies=cookies)
+            yield Server(port=port, worker_id=worker, started=started, cookies=cookies)
 
 
 def _sign_in(user: User) -> str:

@@ -10,8 +10,10 @@ from django.contrib.auth.models import User
 
 from fileman.models import File, FileManager
 from tests.api import Api
-from tests.bench import bench_api, plain
+from tests.bench import bench_api, plain, stand_in
+from tests.bench.bench_finalize import DECLARED
 from tests.graphql.rows import save_files
+from tests.uploads.driver import configured
 
 pytestmark = pytest.mark.urls("tests.bench.plain")
 
@@ -60,3 +62,17 @@ def test_both_list_the_same_fifty_files_with_a_signed_url_each(api: Api, user: U
     assert [urlsplit(node["downloadUrl"]).path for node in nodes] == [
         urlsplit(file["downloadUrl"]).path for file in theirs
     ]
+
+
+@configured(ALLOW_INSECURE_ENDPOINTS=True)
+def test_both_complete_an_upload_to_the_stand_in(api: Api, store: FileManager) -> None:
+    with stand_in.serve(0) as endpoint:
+        store.settings = {**plain.STORE, "endpoint_url": endpoint}
+        store.save()
+        ours = api.finalize(api.initiate(DECLARED)["files"][0]["uploadToken"])
+        declared = {"files": [DECLARED]}
+        granted = api.client.post("/plain/initiate", declared, content_type="application/json").json()["files"][0]
+        theirs = api.client.post(f"/plain/finalize/{granted['id']}").json()
+
+    assert ours["file"]["uploadStatus"] == theirs["status"] == "COMPLETED"
+    assert File.objects.filter(upload_status=File.COMPLETED, file_size=DECLARED["size"]).count() == 2
