@@ -148,15 +148,11 @@ def settings() -> FilemanSettings:
     given: Mapping[str, Any] = getattr(django_settings, "FILEMAN_SETTINGS", _NONE_GIVEN)
     last = _read
     if last is None or last[0] is not given:
-        _read = last = (given, _checked(given))
+        if problems := find_problems(given):
+            raise ImproperlyConfigured("FILEMAN_SETTINGS: " + " ".join(problems))
+        backends = MappingProxyType(dict(given.get("BACKENDS", {})))
+        _read = last = (given, FilemanSettings(**{**given, "BACKENDS": backends}))
     return last[1]
-
-
-def _checked(given: Mapping[str, Any]) -> FilemanSettings:
-    problems = find_problems(given)
-    if problems:
-        raise ImproperlyConfigured("FILEMAN_SETTINGS: " + " ".join(problems))
-    return FilemanSettings(**{**given, "BACKENDS": MappingProxyType(dict(given.get("BACKENDS", {})))})
 
 
 def find_problems(given: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models.functions import Cast
+from django.db.models.query_utils import DeferredAttribute
 from django.views.decorators.debug import sensitive_variables
 
 from fileman import conf
@@ -120,37 +121,28 @@ class OpenedObject(dict[str, Any]):
         return encrypt(dict(self), row=self.row)
 
 
-class _DecryptOnAccess:
+class _DecryptOnAccess(DeferredAttribute):
     """Attribute of the model instance: keeps the ciphertext until the value is read."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: models.Model | None, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
-        if self.name not in instance.__dict__:
-            instance.refresh_from_db(fields=[self.name])
-        value = instance.__dict__[self.name]
-        if isinstance(value, Ciphertext):
-            value = decrypt(value, row=instance.pk)
-            self.__set__(instance, value)
-        return instance.__dict__[self.name]
+    def __get__(self, instance: models.Model | None, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is None or not isinstance(value, Ciphertext):
+            return value
+        self.__set__(instance, decrypt(value, row=instance.pk))
+        return super().__get__(instance, owner)
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         opened = isinstance(value, Mapping) and not isinstance(value, OpenedObject)
-        instance.__dict__[self.name] = OpenedObject(value, row=instance.pk) if opened else value
+        instance.__dict__[self.field.attname] = OpenedObject(value, row=instance.pk) if opened else value
 
 
 class EncryptedJSONField(models.Field):  # type: ignore[type-arg]
     """A JSON object, encrypted together with the row's primary key. It cannot be searched."""
 
+    descriptor_class = _DecryptOnAccess
+
     def get_internal_type(self) -> str:
         return "TextField"
-
-    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
-        super().contribute_to_class(cls, name, private_only)
-        setattr(cls, name, _DecryptOnAccess(self.attname))
 
     def from_db_value(self, value: str | None, *_: object) -> Ciphertext | None:
         return None if value is None else Ciphertext(value)

@@ -28,7 +28,6 @@ from fileman.models import File, FileManager
 from fileman.uploads import DeclaredFile, InitiateRequest, disposal, transitions
 from fileman.uploads.instructions import build_upload
 from fileman.validation import acceptance, content_types, filenames, json_metadata
-from fileman.validation.media_types import BY_SETTING, SHOWN, UNKNOWN
 
 UNCHANGED: Final = object()
 MANAGER_COLUMNS = ("id", "backend_type", "backend_url", "settings", "supports_direct_upload", "modified")
@@ -155,7 +154,7 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
     acceptance.check_extension(name, manager=file.file_manager, field=field)
     acceptance.check_agreement(file.content_type, name, manager=file.file_manager, field=field)
     file.original_filename = name
-    acceptance.settle_content_type(file, file.detected_content_type or UNKNOWN, field=field)
+    acceptance.settle_content_type(file, file.detected_content_type or content_types.UNKNOWN, field=field)
     return name
 
 
@@ -276,8 +275,8 @@ def displays_inline(file: File) -> bool:
     """Return True if browsers show the file when asked to: a raster image, or what INLINE_TYPES adds."""
     row, capabilities = content_types.find(file.content_type), get_backend(file.file_manager).capabilities
     is_safe = row.family != "active" or capabilities.sandboxes_downloads
-    is_chosen = row.inline == BY_SETTING and content_types.matches(row.name, conf.settings().INLINE_TYPES)
-    return row.inline == SHOWN or (is_safe and is_chosen)
+    is_chosen = row.inline == content_types.BY_SETTING and content_types.matches(row.name, conf.settings().INLINE_TYPES)
+    return row.inline == content_types.SHOWN or (is_safe and is_chosen)
 
 
 def require_visible(*, manager_id: Any, path: str, viewer: str) -> None:

@@ -18,7 +18,6 @@ from fileman.errors import (
 from fileman.models import File, FileManager
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
 from fileman.validation import content_types, filenames, json_metadata
-from fileman.validation.media_types import TEXT, UNKNOWN
 
 CLIENT_REF_LENGTH = 200
 
@@ -134,14 +133,14 @@ def settle_content_type(file: File, detected: str, *, field: tuple[str, ...] = (
     """Return the type to record. Raises ContentTypeMismatch if the file manager's lists do not accept the bytes."""
     manager, settled = file.file_manager, content_types.adopt(file.content_type, detected)
     guessed, types = content_types.guess(file.original_filename), manager.allowed_mime_types or ["*/*"]
-    seen = TEXT if content_types.find(detected).family == "active" else detected  # text may quote markup
+    seen = content_types.TEXT if content_types.find(detected).family == "active" else detected  # text may quote markup
     is_named = not manager.allowed_extensions or content_types.fits(seen, guessed)
     if is_named or (settled == detected and _names(detected, guessed, manager)):
         may_begin_so = content_types.fits(seen, settled) or content_types.matches(detected, types)
         if may_begin_so and content_types.matches(settled, types):
             return settled
-        if file.content_type == UNKNOWN:
-            return UNKNOWN
+        if file.content_type == content_types.UNKNOWN:
+            return content_types.UNKNOWN
     raise ContentTypeMismatch(f"The content is {detected}, which this file manager does not accept.", field=field)
 
 

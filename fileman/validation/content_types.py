@@ -1,15 +1,39 @@
 """Content types: normalize declared ones, detect the real one from a file's first bytes, choose the served one."""
 
 import re
+import tomllib
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import resources
+from typing import Final, NamedTuple
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import filenames
-from fileman.validation.media_types import MPEG_TS, PDF, TABLE, TEXT, UNKNOWN, MediaType
 
 HEAD_BYTES = 4096  # read from the beginning of a stored object
+UNKNOWN: Final = "application/octet-stream"
+MPEG_TS: Final = "video/mp2t"
+PDF: Final = "application/pdf"
+TEXT: Final = "text/plain"
+SHOWN, BY_SETTING, SAVED = "shown", "by setting", "saved"
+"""Inline: on request, on request if INLINE_TYPES has the type, never."""
+
+
+class MediaType(NamedTuple):
+    """One line of the table, media_types.toml, which explains the columns."""
+
+    name: str
+    extensions: str
+    family: str
+    inline: str = SAVED
+    aliases: str = ""
+    signature: bytes = b""
+    forms: str = ""
+
+
+_LINES = tomllib.loads(resources.files(__package__).joinpath("media_types.toml").read_text(encoding="utf-8"))["types"]
+TABLE: Final = tuple(MediaType(**{**line, "signature": line.get("signature", "").encode()}) for line in _LINES)
 _FORM = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 _BY_NAME = {row.name: row for row in TABLE}
 _BY_EXTENSION = {extension: row.name for row in TABLE for extension in row.extensions.split()}

@@ -12,7 +12,7 @@ import pytest
 
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import content_types
-from fileman.validation.media_types import TABLE, UNKNOWN, MediaType
+from fileman.validation.content_types import TABLE, UNKNOWN, MediaType
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"

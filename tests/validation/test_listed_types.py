@@ -11,7 +11,7 @@ from fileman.errors import FilemanError
 from fileman.models import File, FileManager
 from fileman.validation import acceptance, content_types
 from fileman.validation.acceptance import DeclaredFile
-from fileman.validation.media_types import TEXT, UNKNOWN
+from fileman.validation.content_types import TEXT, UNKNOWN
 from tests.api import Api
 from tests.validation.test_content_types import DOCX, GIF, JPEG, MPEG_TS, PAGE, PNG, SVG
 
