@@ -26,6 +26,7 @@ from fileman.backends.values import Strategy
 from fileman.caller import Caller
 from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, UploadAborted
 from fileman.models import File, FileManager
+from fileman.models.insertion import insert
 from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
@@ -183,7 +184,7 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
         File.objects.bulk_update(renewed, ["upload_token"])
         if new:
             quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
-            File.objects.bulk_create(new)
+            insert(new)
     for file in new:
         transitions.log_step(file, File.PENDING.value)
     return tickets
