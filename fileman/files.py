@@ -204,8 +204,11 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     if not access.policy().may_delete(caller, file):
         raise errors.PermissionDenied
     if file.upload_status in File.UNFINISHED:
-        if _abort(caller, file, now=now):
-            return
+        with transaction.atomic():
+            if transitions.abort(file, now=now):
+                deletion_queue.name_requester(file, caller.user)
+                disposal.drop_soon(file, now=now)
+                return
         file = find(caller, file_id)  # another call was faster
         if file.upload_status in File.UNFINISHED:
             raise errors.UploadInProgress
@@ -216,15 +219,6 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
         deletion_queue.name_requester(file, caller.user)
         with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
             disposal.remove_ended(file, now)
-
-
-def _abort(caller: Caller, file: File, *, now: datetime) -> bool:
-    with transaction.atomic():
-        aborted = transitions.abort(file, now=now)
-        if aborted:
-            deletion_queue.name_requester(file, caller.user)
-            disposal.drop_soon(file, now=now)
-    return aborted
 
 
 def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:

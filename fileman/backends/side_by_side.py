@@ -1,7 +1,7 @@
 """Storage calls of several file managers at once, so that a storage that does not respond holds up nobody else's.
 
 A task is a generator: it yields a storage call, gets its result back, and works on the database in between, in the
-thread of the caller. Only the storage calls run in other threads. They must not raise.
+thread of the caller. Only the storage calls run in other threads. What one of them raises is raised in its task.
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -18,13 +18,15 @@ def run_side_by_side(tasks: Iterable[Task]) -> None:
     running: dict[Future[Any], Task] = {}
     with ThreadPoolExecutor(CALLS_AT_ONCE, "fileman-storage") as pool:
 
-        def resume(task: Task, result: Any) -> None:
+        def resume(task: Task, done: Future[Any] | None = None) -> None:
+            error = done.exception() if done else None
             with suppress(StopIteration):
-                running[pool.submit(task.send(result))] = task
+                call = task.throw(error) if error else task.send(done.result() if done else None)
+                running[pool.submit(call)] = task
 
         for task in tasks:
-            resume(task, None)
+            resume(task)
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                resume(running.pop(future), future.result())
+                resume(running.pop(future), future)

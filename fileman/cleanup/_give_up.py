@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from fileman.cleanup._run import get_batches
 from fileman.errors import InvalidInput
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import disposal
-
-BATCH = 500  # rows deleted at once
 
 
 @dataclass(kw_only=True)
@@ -33,9 +32,7 @@ def give_up(manager: FileManager, *, dry_run: bool = False, on_file: Callable[[F
     if manager.is_active:
         raise InvalidInput(f"The file manager {manager.name!r} is active. Deactivate it first.")
     loss = Loss(deletions=StorageDeletion.objects.filter(file_manager=manager).count())
-    rows, last = File.objects.filter(file_manager=manager).order_by("pk"), None
-    while batch := list((rows if last is None else rows.filter(pk__gt=last))[:BATCH]):
-        last = batch[-1].pk
+    for batch in get_batches(manager.files.all()):
         gone, in_use = (batch, 0) if dry_run else disposal.remove_rows(batch, Q(), now=None)
         loss.in_use += in_use
         for file in gone:

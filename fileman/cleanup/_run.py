@@ -116,7 +116,7 @@ class _Cleanup:
         for manager in self._get_working_managers(overdue):
             rows = manager.files.all() & overdue  # each file has the manager at hand
             if self.request.dry_run:
-                for batch in _batches(rows):
+                for batch in get_batches(rows):
                     self.report.deleted += sum(1 + len(transitions.get_tried_paths(file)) for file in batch)
                     self._count_expired(batch)
             else:
@@ -135,7 +135,7 @@ class _Cleanup:
         before = self.now - self.request.older_than - conf.settings().UNCLAIMED_LIFETIME
         unclaimed = File.objects.filter(UNCLAIMED, modified__lt=before)
         for manager in self._get_working_managers(unclaimed):
-            for batch in _batches(manager.files.all() & unclaimed):
+            for batch in get_batches(manager.files.all() & unclaimed):
                 self._remove_rows(batch, disposal.UNATTACHED)
 
     def work_queue(self) -> None:
@@ -164,12 +164,13 @@ class _Cleanup:
     def _remove_of(self, rows: QuerySet[File]) -> Task:
         """Remove rows of one file manager."""
         take = list if self.request.dry_run else lambda page: disposal.claim_ended(page, now=self.now)
-        for batch in _batches(rows, take):
+        for batch in get_batches(rows, take):
             done: list[File] = []
             for file in batch:
                 if disposal.must_be_stopped(file) and not self.request.dry_run:
-                    error = yield partial(_stop, file, self.now)
-                    if error is not None:
+                    try:
+                        yield partial(disposal.stop, file, now=self.now)
+                    except Exception as error:  # noqa: BLE001 - whatever a backend raises
                         self.report.failed += 1
                         deletion_queue.postpone(file, str(error), now=self.now)
                         if isinstance(error, StorageUnavailable):
@@ -206,16 +207,7 @@ class _Cleanup:
         self.request.on_batch(self.report)
 
 
-def _stop(file: File, now: datetime) -> Exception | None:
-    """Abort an ended upload on its storage. Return what went wrong, whatever a backend raises."""
-    try:
-        disposal.stop(file, now=now)
-    except Exception as error:  # noqa: BLE001
-        return error
-    return None
-
-
-def _batches(rows: QuerySet[File], take: Callable[[QuerySet[File]], list[File]] = list) -> Iterator[list[File]]:
+def get_batches(rows: QuerySet[File], take: Callable[[QuerySet[File]], list[File]] = list) -> Iterator[list[File]]:
     """Yield batches by primary key, so that rows which could not be changed are not read again."""
     last = UUID(int=0)
     while batch := take(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):

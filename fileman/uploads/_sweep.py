@@ -54,9 +54,13 @@ def _sweep_manager(manager: FileManager, now: datetime, on_completed: Callable[[
         may_continue = caller.is_signed_in and access.policy().may_continue(caller, file)
         if UploadState.from_file(file).needs_begin or not may_continue:
             continue
-        missing: list[Slice] | Exception = yield partial(_find_missing, file, now)
-        if isinstance(missing, StorageUnavailable):
+        try:
+            upload = build_upload(file, now=now)
+            missing: list[Slice] = yield partial(get_backend(manager).missing, upload)
+        except StorageUnavailable:
             return
+        except Exception:  # noqa: BLE001, S112 - whatever a backend raises, the upload is left for another look
+            continue
         if not missing and _finalize(file, now):
             on_completed(file)
 
@@ -71,13 +75,6 @@ def _claim(manager: FileManager, now: datetime) -> list[File]:
             file.look_at = now + max(FIRST_LOOK, now - file.created)
         File.objects.bulk_update(files, ["look_at"])
     return files
-
-
-def _find_missing(file: File, now: datetime) -> list[Slice] | Exception:
-    try:
-        return get_backend(file.file_manager).missing(build_upload(file, now=now))
-    except Exception as error:  # noqa: BLE001 - whatever a backend raises, the upload is left for another look
-        return error
 
 
 def _finalize(file: File, now: datetime) -> bool:
