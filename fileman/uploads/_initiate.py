@@ -82,10 +82,10 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     )
     try:
         return _process(plan)
-    except IntegrityError:
+    except (IntegrityError, FilemanError):
         if request.idempotency_key is None:
             raise
-        # A parallel call with the same key has just inserted its rows: replay them.
+        # A parallel call with the same key may have inserted its rows, and reached a limit: replay them.
         return _process(replace(plan, replay=idempotency.find_replay(caller, request)))
 
 

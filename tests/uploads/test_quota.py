@@ -1,11 +1,14 @@
 """USER_QUOTA_BYTES: what one user may hold, unfinished uploads included."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from fileman import cleanup
 from fileman.errors import QuotaExceeded
@@ -86,6 +89,18 @@ def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
     StorageUsage.objects.update(bytes=2)
     delete(user, file.pk)
     assert (used(user), File.objects.count()) == (0, 0)
+
+
+def test_a_user_is_deleted_in_the_order_in_which_an_upload_ends(user: User, manager: FileManager) -> None:
+    """First the rows of files, then the row of the usage: else PostgreSQL would find a deadlock of the two."""
+    ticket = start(user)
+    orders = []
+    for end in (lambda: abort(user, ticket), user.delete):
+        with CaptureQueriesContext(connection) as statements:
+            end()
+        changes = re.findall(r"(?:UPDATE|DELETE FROM) .fileman_(file|storageusage)\b", str(list(statements)))
+        orders.append(changes)
+    assert orders == [["file", "storageusage"], ["file", "storageusage"]]
 
 
 @pytest.mark.django_db(transaction=True)
