@@ -12,7 +12,9 @@ from django.test import Client
 from fileman.backends import forget_backends
 from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
+from fileman.uploads import Ticket
 from tests.api import Api
+from tests.uploads.driver import send, start
 
 pytest_plugins = ["tests.servers.fixtures"]
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, database=None)
@@ -64,6 +66,14 @@ def local_manager(db: None, tmp_path: Path) -> FileManager:
 def secretive(db: None) -> FileManager:
     """A manager with the secret CANARY in its settings."""
     return FileManager.objects.create(name="S3", backend_type="s3", settings=S3_SETTINGS)
+
+
+@pytest.fixture
+def sent(user: User, manager: FileManager) -> Ticket:
+    """An upload of ann whose bytes, hello, have arrived."""
+    ticket = start(user)
+    send(ticket)
+    return ticket
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The admin: settings are written and never read, and the storage can be asked whether they work."""
 
 import logging
+from html import unescape
 from typing import Any
 from unittest.mock import Mock
 
@@ -82,9 +83,17 @@ def test_a_refused_form_does_not_show_again_what_was_typed(root: Client, secreti
 
 
 def test_a_wrong_configuration_is_told_with_every_fault(root: Client) -> None:
-    page = text(root.post(f"{ADMIN}/filemanager/add/", form(new_settings='{"bucket": "x", "region_name": 5}')))
-    for fault in ("Unknown setting &#x27;bucket&#x27;", "&#x27;region_name&#x27; must be a string", "is missing"):
+    settings = f'{{"bucket": "x", "secret_key": "{CANARY}", "region_name": 5, "upload_expires_in": "60"}}'
+    page = unescape(text(root.post(f"{ADMIN}/filemanager/add/", form(new_settings=settings))))
+    for fault in (
+        "Unknown setting 'bucket'",
+        "Unknown setting 'secret_key'",
+        "Setting 'region_name' must be a string or null.",
+        "Setting 'upload_expires_in' must be an integer.",
+        "Setting 'bucket_name' is missing.",
+    ):
         assert fault in page
+    assert CANARY not in page
     assert not FileManager.objects.exists()
 
 

@@ -16,7 +16,7 @@ from fileman.testing.memory import MemoryBackend
 from fileman.uploads.instructions import build_upload
 from tests.uploads.clock import DAY, HOUR, MICROSECOND, NOW
 from tests.uploads.driver import delete, stored_paths, upload
-from tests.uploads.faults import at_once, break_storage, note_calls, overtaken
+from tests.uploads.faults import break_storage, overtaken
 
 WATCHED_UNTIL = NOW + HOUR
 """The last address that could write lapses with upload_expires_in, an hour."""
@@ -38,26 +38,6 @@ def queue() -> list[tuple[str, Any, int]]:
 def watches() -> list[Any]:
     """When each object is swept for the last time: an uploaded one, then a published one."""
     return list(StorageDeletion.objects.order_by("path").values_list("watch_until", flat=True))
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_objects_go_right_after_the_delete_commits(user: User, manager: FileManager) -> None:
-    file = upload(user)
-    assert file.file_path in stored_paths(manager)
-    delete(user, file.pk)
-    assert stored_paths(manager) == []
-    assert queue() == [(".uploads", WATCHED_UNTIL, 0), ("uploads", NOW + DAY, 0)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_storage_that_fails_right_after_does_not_fail_the_delete(user: User, manager: FileManager) -> None:
-    file = upload(user)
-    break_storage(on="delete")
-    delete(user, file.pk)
-    MemoryBackend.faults.clear()
-    assert not File.objects.exists()
-    assert deletion_queue.work(now=NOW + timedelta(minutes=5)) == Worked(deleted=2)
-    assert stored_paths(manager) == []
 
 
 def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileManager, doomed: File) -> None:
@@ -92,20 +72,6 @@ def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
     assert not StorageDeletion.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_many_workers_at_once_delete_each_object_once(user: User, manager: FileManager) -> None:
-    rows = [
-        StorageDeletion(file_manager=manager, path=f"old/{number}", due_at=NOW, watch_until=NOW, created=NOW)
-        for number in range(60)
-    ]
-    StorageDeletion.objects.bulk_create(rows)
-    deleted = note_calls()
-    answers = at_once(4, lambda _: deletion_queue.work(now=NOW))
-    assert [answer for answer in answers if isinstance(answer, Exception)] == []
-    assert sorted(deleted) == sorted(row.path for row in rows)
-    assert not StorageDeletion.objects.exists()
-
-
 def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
     """The other call has deleted the file between our look and our step."""
     file = upload(user)
@@ -119,16 +85,6 @@ def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, ma
     assert len(statements) == 1
     assert StorageUsage.objects.get().bytes == 5
     assert queue() == [(".uploads", NOW, 0)]
-
-
-def test_completing_gives_up_the_upload_path_and_keeps_the_file(user: User, manager: FileManager) -> None:
-    """What signed addresses wrote is swept again once they have lapsed."""
-    file = upload(user)
-    assert queue() == [(".uploads", NOW, 0)]
-    for now in (NOW, WATCHED_UNTIL, NOW + 30 * DAY):
-        deletion_queue.work(now=now)
-    assert stored_paths(manager) == [file.file_path]
-    assert queue() == []
 
 
 def test_a_path_is_queued_once_and_queuing_again_starts_over(user: User, manager: FileManager) -> None:

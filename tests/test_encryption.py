@@ -123,18 +123,6 @@ def test_text_that_was_never_encrypted_is_refused() -> None:
         encryption.decrypt('{"secret_access_key": "plain"}', row=5)
 
 
-def test_after_a_rotation_the_old_key_still_reads_and_the_new_one_writes() -> None:
-    with configured(ENCRYPTION_KEYS=[OLD]):
-        text = encryption.encrypt({"a": 1}, row=5)
-    with configured(ENCRYPTION_KEYS=[NEW, OLD]):
-        assert encryption.decrypt(text, row=5) == {"a": 1}
-        renewed = encryption.encrypt({"a": 1}, row=5)
-    with configured(ENCRYPTION_KEYS=[NEW]):
-        assert encryption.decrypt(renewed, row=5) == {"a": 1}
-        with pytest.raises(DecryptionError):
-            encryption.decrypt(text, row=5)
-
-
 @pytest.mark.django_db
 class TestRotation:
     """manage.py fileman_doctor --rotate-keys."""

@@ -55,19 +55,10 @@ def usage() -> int:
 
 
 @in_every_state
-def test_the_same_user_may_delete_a_file_again(user: User, manager: FileManager, make: Callable[[User], File]) -> None:
-    """The second call for an unfinished upload removes the row of the aborted one."""
-    kept, file = upload(user, b"kept"), make(user)
-    assert [delete(user, file.pk) for _ in range(4)] == [file.pk] * 4
-    assert list(File.objects.all()) == [kept]
-    deletion_queue.work(now=NOW)
-    assert (usage(), stored_paths(manager)) == (4, [kept.file_path])
-
-
-@in_every_state
 def test_twenty_calls_at_once_all_succeed_and_one_deletes(
     user: User, manager: FileManager, make: Callable[[User], File], caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And again later. The second call for an unfinished upload removes the row of the aborted one."""
     kept, file = upload(user, b"kept"), make(user)
     caplog.clear()
     answers = at_once(20, lambda _: delete(User.objects.get(pk=user.pk), file.pk))

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
 
 from fileman import tokens, uploads
 from fileman.errors import NotFound, PermissionDenied
 from fileman.models import File, FileManager
+from fileman.uploads import Ticket
 from fileman.uploads.lookup import get_own_upload
 from tests.uploads.clock import MICROSECOND, NOW
 from tests.uploads.driver import (
@@ -68,12 +68,6 @@ def test_the_database_holds_only_the_digest(user: User, manager: FileManager) ->
     assert hashlib.sha256(token.encode()).hexdigest() in row
 
 
-def test_a_file_is_looked_up_by_the_raw_token(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    assert File.objects.get(upload_token=token_of(ticket)) == ticket.file
-    assert File.objects.get(upload_token__in=[token_of(ticket), "another"]) == ticket.file
-
-
 def test_a_stolen_digest_opens_nothing(user: User, manager: FileManager) -> None:
     digest = str(file_of(start(user)).upload_token)
     assert len(digest) == 64
@@ -95,15 +89,6 @@ def refreshed_token(user: Any, file: File) -> str | None:
     return uploads.refresh(caller=caller_of(user), file_id=file.pk, now=LATER).upload_token
 
 
-def test_a_refresh_by_id_hands_out_the_same_token_and_writes_nothing(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    before = File.objects.values().get()
-    with CaptureQueriesContext(connection) as captured:
-        assert refreshed_token(user, file_of(ticket)) == token_of(ticket)
-    assert [query["sql"] for query in captured if not query["sql"].startswith("SELECT")] == []
-    assert File.objects.values().get() == before
-
-
 def test_an_upload_that_is_over_has_no_token_to_hand_out(user: User, manager: FileManager) -> None:
     for over in (abort(user, start(user)).file, upload(user)):
         before = list(File.objects.values())
@@ -111,20 +96,18 @@ def test_an_upload_that_is_over_has_no_token_to_hand_out(user: User, manager: Fi
         assert list(File.objects.values()) == before
 
 
-def test_a_token_outlives_a_change_of_the_secret_key_until_another_is_derived(user: User, manager: FileManager) -> None:
+def test_a_token_outlives_a_change_of_the_secret_key_until_another_is_derived(user: User, sent: Ticket) -> None:
     """No token can be told from a digest, so a client that lost it needs another, and that ends the first."""
-    ticket = start(user)
-    send(ticket)
     with override_settings(SECRET_KEY="another", SECRET_KEY_FALLBACKS=[]):
-        assert uploads.refresh(caller=caller_of(user), upload_token=token_of(ticket), now=NOW).error is None
-        assert File.objects.get(upload_token=token_of(ticket)).modified == NOW
-        derived = refreshed_token(user, file_of(ticket))
-        assert derived not in {None, token_of(ticket)}
+        assert uploads.refresh(caller=caller_of(user), upload_token=token_of(sent), now=NOW).error is None
+        assert File.objects.get(upload_token=token_of(sent)).modified == NOW
+        derived = refreshed_token(user, file_of(sent))
+        assert derived not in {None, token_of(sent)}
         assert File.objects.get(upload_token=derived).modified == LATER
-        assert refreshed_token(user, file_of(ticket)) == derived
+        assert refreshed_token(user, file_of(sent)) == derived
         with pytest.raises(NotFound):
-            finish(user, ticket)
-        assert finish(user, replace(ticket, upload_token=derived)).error is None
+            finish(user, sent)
+        assert finish(user, replace(sent, upload_token=derived)).error is None
 
 
 def test_a_replay_after_a_change_of_the_secret_key_brings_a_token_that_works(user: User, manager: FileManager) -> None:
@@ -150,18 +133,14 @@ def test_a_key_among_the_fallbacks_ends_no_token(user: User, manager: FileManage
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_renewed", [False, True], ids=["same key", "another key"])
-def test_twenty_refreshes_at_once_hand_out_one_token_that_works(
-    user: User, manager: FileManager, is_renewed: bool
-) -> None:
+def test_twenty_refreshes_at_once_hand_out_one_token_that_works(user: User, sent: Ticket, is_renewed: bool) -> None:
     """Twenty pages that resume one upload; also if the row must get another digest first."""
-    ticket = start(user)
-    send(ticket)
     with override_settings(SECRET_KEY="another" if is_renewed else settings.SECRET_KEY, SECRET_KEY_FALLBACKS=[]):
-        answers = at_once(20, lambda _: refreshed_token(User.objects.get(pk=user.pk), file_of(ticket)))
+        answers = at_once(20, lambda _: refreshed_token(User.objects.get(pk=user.pk), file_of(sent)))
         (token,) = set(answers)
         assert isinstance(token, str)
-        assert (token != token_of(ticket)) == is_renewed
-        assert finish(user, replace(ticket, upload_token=token)).error is None
+        assert (token != token_of(sent)) == is_renewed
+        assert finish(user, replace(sent, upload_token=token)).error is None
 
 
 def test_a_signed_text_carries_its_payload_until_it_expires_and_tells_nobody_of_it() -> None:

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings, live_server_helper
 
-from fileman.testing.memory import MemoryBackend
 from tests.flows import storages
 from tests.flows.http_client import Site, site_of
 from tests.flows.reference_client import Uploader
@@ -16,12 +15,6 @@ from tests.flows.storages import Storage
 
 Configure = Callable[..., None]
 KINDS = ("memory", "file", "moto", "radosgw", "radosgw_through_us", "azurite", "gcs")
-
-
-@pytest.fixture(autouse=True)
-def _empty_memory() -> Iterator[None]:
-    yield
-    MemoryBackend.forget_all()
 
 
 @pytest.fixture

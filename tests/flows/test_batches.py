@@ -1,11 +1,7 @@
 """Several files in one request: places, limits, all or nothing, replays, metadata, and what they cost."""
 
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
 from fileman.models import File, FileManager, StorageUsage
 from tests.api import Api
-from tests.flows.conftest import Configure
 from tests.flows.http_client import Json, codes
 
 GOOD: Json = {"filename": "good.txt", "size": 3}
@@ -99,17 +95,3 @@ def test_metadata_is_merged_from_batch_file_and_finalize(api: Api, manager: File
     assert again is not None
     assert again == {**done, "downloadUrl": again["downloadUrl"]}  # signed anew, perhaps in another second
     assert File.objects.get(original_filename="good.txt", upload_status="pending").metadata == shared
-
-
-def test_finalize_takes_as_many_statements_for_many_parts(api: Api, manager: FileManager, configure: Configure) -> None:
-    configure(SINGLE_REQUEST_MAX_BYTES=1, PART_SIZE_BYTES=2)
-    counts = []
-    for size in (2, 100):
-        ticket = api.start(bytes(size))
-        api.send(ticket["instructions"], bytes(size))
-        with CaptureQueriesContext(connection) as captured:
-            api.finalize(ticket["uploadToken"])
-        counts.append(len(captured))
-
-    assert counts[1] == counts[0]
-    assert File.objects.filter(upload_status=File.COMPLETED).count() == 2

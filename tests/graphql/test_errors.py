@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.urls import resolve
 
 from fileman import files
 from fileman.errors import StorageMisconfigured
@@ -103,7 +102,3 @@ def test_an_unexpected_error_before_any_resolver_is_masked(
     assert SECRET not in response.content.decode()
     assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["INTERNAL"]
     assert SECRET in caplog.text
-
-
-def test_a_hosts_atomic_requests_do_not_wrap_the_view() -> None:
-    assert resolve("/graphql").func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]

@@ -109,16 +109,12 @@ class TestUpdate:
         id_: str = api.upload(b"x", metadata={"a": 1})["id"]
         return id_
 
-    def test_absent_fields_stay(self, file_id: str, api: Api) -> None:
-        file = api.update(file_id)["file"]
+    @pytest.mark.parametrize("fields", [{}, {"originalFilename": None, "isPublic": None}], ids=["absent", "null"])
+    def test_absent_fields_and_null_change_nothing(self, fields: dict[str, None], file_id: str, api: Api) -> None:
+        file = api.update(file_id, **fields)["file"]
 
         assert (file["originalFilename"], file["metadata"], file["isPublic"]) == ("notes.txt", {"a": 1}, False)
 
     def test_metadata_is_replaced_and_null_empties_it(self, file_id: str, api: Api) -> None:
         assert api.update(file_id, metadata={"b": 2})["file"]["metadata"] == {"b": 2}
         assert api.update(file_id, metadata=None)["file"]["metadata"] == {}
-
-    def test_null_in_the_other_fields_counts_as_absent(self, file_id: str, api: Api) -> None:
-        file = api.update(file_id, originalFilename=None, isPublic=None)["file"]
-
-        assert (file["originalFilename"], file["isPublic"]) == ("notes.txt", False)

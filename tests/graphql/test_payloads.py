@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
@@ -46,14 +48,19 @@ def test_a_ticket_holds_a_pending_file_its_token_and_instructions(api: Api, user
 
 
 def test_refresh_by_id_returns_the_token_and_refresh_by_token_none(api: Api, manager: FileManager) -> None:
+    """And they write nothing."""
     ticket = api.start(b"hello")
+    before = File.objects.values().get()
 
-    by_id = api.refresh(fileId=ticket["file"]["id"])
-    by_token = api.refresh(uploadToken=by_id["uploadToken"])
+    with CaptureQueriesContext(connection) as captured:
+        by_id = api.refresh(fileId=ticket["file"]["id"])
+        by_token = api.refresh(uploadToken=by_id["uploadToken"])
 
     assert by_id["success"] is by_token["success"] is True
     assert by_id["uploadToken"] == ticket["uploadToken"]
     assert by_token["uploadToken"] is None
+    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    assert File.objects.values().get() == before
     assert len(by_token["instructions"]["requests"]) == 1
 
 

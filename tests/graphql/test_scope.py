@@ -111,10 +111,10 @@ def test_mutations_find_and_change_nothing(root: str, handle: str, stranger: Api
     taken = f"{root[0].upper()}{root[1:]}Input"
 
     (payload,) = stranger.call(
-        f"mutation ($input: {taken}!) {{ {root}(input: $input) {{ success errors {{ code field }} }} }}",
+        f"mutation ($input: {taken}!) {{ {root}(input: $input) {{ success errors {{ code message field }} }} }}",
         {"input": given},
     ).values()
 
     field = ["ids", "0"] if handle == "ids" else [handle]  # GraphQL takes one value for a list
-    assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "field": field}]}
+    assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "message": "Not found.", "field": field}]}
     assert list(File.objects.values()) == before

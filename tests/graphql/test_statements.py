@@ -12,6 +12,7 @@ from fileman.models import FileManager
 from tests.api import FINALIZE, INITIATE, Api
 from tests.graphql.rows import save_file, save_files
 from tests.statements import extra_inserts
+from tests.uploads.driver import configured
 
 
 @pytest.fixture(autouse=True)
@@ -123,9 +124,11 @@ def test_initiate_for_a_group_takes_one_more_for_the_viewers_groups(
     assert statements(api, INITIATE, variables) == (4 if is_named else 6)
 
 
-def test_finalize_takes_six_statements(api: Api, manager: FileManager) -> None:
+@pytest.mark.parametrize("part_size", [100, 50, 2], ids=["one request", "two parts", "fifty parts"])
+def test_finalize_takes_six_statements(part_size: int, api: Api, manager: FileManager) -> None:
     """The upload, the claim, the progress, the commit, the deletion queue, and the upload again."""
-    ticket = api.start(b"hello")
-    api.send(ticket["instructions"], b"hello")
+    with configured(SINGLE_REQUEST_MAX_BYTES=part_size, PART_SIZE_BYTES=part_size):
+        ticket = api.start(bytes(100))
+        api.send(ticket["instructions"], bytes(100))
 
     assert statements(api, FINALIZE, {"input": {"uploadToken": ticket["uploadToken"]}}) == 6

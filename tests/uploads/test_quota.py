@@ -43,13 +43,6 @@ def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
     assert initiate(user, declared(size=5), declared(size=5)).success
 
 
-def test_without_a_quota_usage_is_still_counted(user: User, manager: FileManager) -> None:
-    start(user, b"x" * 1000)
-    assert used(user) == 1000
-    with TEN, pytest.raises(QuotaExceeded):
-        initiate(user, declared(size=1))
-
-
 def _delete_pending(user: User, ticket: Ticket) -> None:
     delete(user, file_of(ticket).pk)
 

@@ -96,16 +96,14 @@ def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: File
     assert row(file) == before
 
 
-def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
-    dead = file_of(ticket)
+def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: User, sent: Ticket) -> None:
+    dead = file_of(sent)
     old_attempt = transitions.claim(dead, now=NOW)
     assert old_attempt is not None
-    early = finish(user, ticket, now=NOW + LEASE - MICROSECOND)
+    early = finish(user, sent, now=NOW + LEASE - MICROSECOND)
     assert early.error is not None
     assert (early.error.code, early.error.retryable) == ("UPLOAD_IN_PROGRESS", True)
-    assert finish(user, ticket, now=NOW + LEASE).file.upload_status == "completed"
+    assert finish(user, sent, now=NOW + LEASE).file.upload_status == "completed"
     before = row(dead)
     assert not transitions.complete(dead, old_attempt, facts(dead), has_tried=True, now=NOW + LEASE)
     assert not transitions.fail(dead, old_attempt, reason="late", has_tried=True, now=NOW + LEASE)
@@ -115,12 +113,10 @@ def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: U
 
 @pytest.mark.parametrize("call", [finish, abort])
 def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
-    user: User, manager: FileManager, call: Callable[[User, Ticket], Outcome]
+    user: User, sent: Ticket, call: Callable[[User, Ticket], Outcome]
 ) -> None:
     """Also when the other has given the upload back by the time we look."""
-    ticket = start(user)
-    send(ticket)
-    row_of_file = File.objects.filter(pk=file_of(ticket).pk)
+    row_of_file = File.objects.filter(pk=file_of(sent).pk)
 
     def claim() -> None:
         row_of_file.update(upload_status="verifying", attempt_id=ATTEMPT, lease_until=NOW + LEASE)
@@ -129,7 +125,7 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
         row_of_file.update(upload_status="pending", attempt_id=None, lease_until=None)
 
     with overtaken(claim, at="UPDATE", of="verifying", after=release) as statements:
-        outcome = call(user, ticket)
+        outcome = call(user, sent)
     assert len(statements) == 1
     assert outcome.file.upload_status == "pending"
     assert code_of(outcome) == "UPLOAD_IN_PROGRESS"
@@ -137,26 +133,22 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_who_finalize_at_once_make_one_transition(user: User, manager: FileManager) -> None:
+def test_twenty_who_finalize_at_once_make_one_transition(user: User, sent: Ticket) -> None:
     published = note_calls("publish")
-    ticket = start(user)
-    send(ticket)
     with completions() as completed:
-        outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), ticket))
+        outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), sent))
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
     answers = {(one.file.upload_status, code_of(one)) for one in outcomes if isinstance(one, Outcome)}
     assert answers <= {("completed", None), ("verifying", "UPLOAD_IN_PROGRESS"), ("pending", "UPLOAD_IN_PROGRESS")}
     assert len(published) == 1
-    assert completed == [file_of(ticket).pk]
-    assert finish(user, ticket).file.upload_status == "completed"
+    assert completed == [file_of(sent).pk]
+    assert finish(user, sent).file.upload_status == "completed"
 
 
 def test_an_attempt_goes_on_from_what_the_one_before_has_left(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when that one has worked between the look and the claim of this one."""
-    ticket = start(user)
-    send(ticket)
     progress: list[object] = []
     publish = MemoryBackend.publish
 
@@ -164,31 +156,29 @@ def test_an_attempt_goes_on_from_what_the_one_before_has_left(
         progress.append(dict(upload.progress))
         return publish(self, upload, verified)
 
-    path = f".uploads/{manager.pk}/{file_of(ticket).pk}"
+    path = f".uploads/{manager.pk}/{file_of(sent).pk}"
     stored = get_backend(manager).stat(path)
     left = Progress(stored=stored, detected_content_type="", is_validated=True, try_number=1, notes={"copied": 3})
 
     def work() -> None:
-        file = file_of(ticket)
+        file = file_of(sent)
         state = {**file.upload_state, "progress": left.to_json()}
         File.objects.filter(pk=file.pk).update(tries=1, upload_state=encrypt(state, row=file.pk))
 
     monkeypatch.setattr(MemoryBackend, "publish", look)
     with overtaken(work, at="UPDATE", of="verifying"):
-        assert finish(user, ticket).error is None
+        assert finish(user, sent).error is None
     assert progress == [{"copied": 3}]
-    assert (file_of(ticket).tries, file_of(ticket).file_path) == (1, file_of(ticket).get_try_path(1))
+    assert (file_of(sent).tries, file_of(sent).file_path) == (1, file_of(sent).get_try_path(1))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_finalize_refuses_to_work_inside_a_transaction(user: User, manager: FileManager) -> None:
+def test_finalize_refuses_to_work_inside_a_transaction(user: User, sent: Ticket) -> None:
     """The claim would be seen by nobody, and a rollback would undo it after the storage has acted."""
-    ticket = start(user)
-    send(ticket)
-    before = row(file_of(ticket))
+    before = row(file_of(sent))
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        finish(user, ticket)
-    assert row(file_of(ticket)) == before
+        finish(user, sent)
+    assert row(file_of(sent)) == before
 
 
 def test_aborting_twice_is_success_and_a_completed_upload_cannot_be_aborted(user: User, manager: FileManager) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from fileman import cleanup, deletion_queue
+from fileman import cleanup
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
@@ -57,24 +57,6 @@ def test_the_file_path_is_known_from_completion_on_and_ends_with_the_stored_name
 
     assert (file.file_path, file.tries) == (f"uploads/{file.pk}/1/{before.filename}", 1)
     assert queued() == [file.upload_path]
-
-
-def test_a_request_that_is_carried_out_late_changes_no_file(user: User, manager: FileManager, sent: Ticket) -> None:
-    """The first copy is not carried out until the file is completed and the client has written other bytes."""
-    at_first("publish", "before", fail)
-    assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
-    file = finish(user, sent).file
-    late = file.get_try_path(1)
-    put(manager, sent, file.upload_path, OTHER)
-
-    put(manager, sent, late, OTHER)
-
-    assert file.file_path == file.get_try_path(2)
-    assert content(manager, file) == DATA
-    assert queued() == sorted([file.upload_path, late, file.folder])
-    assert StorageDeletion.objects.get(path=late).watch_until == NOW + DAY
-    deletion_queue.work(now=NOW + DAY)
-    assert stored_paths(manager) == [file.file_path]
 
 
 def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User, manager: FileManager) -> None:

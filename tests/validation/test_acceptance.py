@@ -139,10 +139,6 @@ def test_who_gets_a_public_file(asked: bool | None, by_default: bool, may_publis
     assert accept(manager, may_publish=may_publish, is_public=asked).is_public is is_public
 
 
-def test_a_public_file_needs_the_permission() -> None:
-    assert refusal(unsaved(), is_public=True) == (ErrorCode.PERMISSION_DENIED, ("files", "3", "isPublic"))
-
-
 @pytest.mark.parametrize(("count", "code"), [(0, "INVALID_INPUT"), (51, "TOO_MANY_FILES")])
 def test_a_batch_has_1_to_50_files(user: User, manager: FileManager, count: int, code: str) -> None:
     with pytest.raises(FilemanError) as caught:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from fileman import files
 from fileman.errors import InvalidMetadata
 from fileman.models import FileManager
+from fileman.uploads import Ticket
 from fileman.validation import json_metadata
 from tests.uploads.clock import NOW
 from tests.uploads.driver import caller_of, declared, file_of, finish, initiate, send, start, upload
@@ -89,9 +90,7 @@ def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, mana
     assert (outcome.error, outcome.file.metadata) == (None, {"step": 2})
 
 
-def test_refused_metadata_at_finalize_changes_nothing(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
+def test_refused_metadata_at_finalize_changes_nothing(user: User, sent: Ticket) -> None:
     with pytest.raises(InvalidMetadata):
-        finish(user, ticket, metadata={"a": float("nan")})
-    assert finish(user, ticket).file.upload_status == "completed"
+        finish(user, sent, metadata={"a": float("nan")})
+    assert finish(user, sent).file.upload_status == "completed"

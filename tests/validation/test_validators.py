@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from fileman.models import File, FileManager
+from fileman.uploads import Ticket
 from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
 from tests.validation import content_validators
 
@@ -29,14 +30,12 @@ def test_a_file_that_a_content_validator_refuses_is_never_published(user: User, 
     assert failed.file_path not in stored_paths(manager)
 
 
-def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: FileManager) -> None:
-    ticket = start(user)
-    send(ticket)
+def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: FileManager, sent: Ticket) -> None:
     with configured(CONTENT_VALIDATORS=[f"{HERE}.scanner_is_down"]), pytest.raises(TimeoutError):
-        finish(user, ticket)
-    assert file_of(ticket).upload_status == "pending"
-    assert file_of(ticket).file_path not in stored_paths(manager)
-    assert finish(user, ticket).file.upload_status == "completed"
+        finish(user, sent)
+    assert file_of(sent).upload_status == "pending"
+    assert file_of(sent).file_path not in stored_paths(manager)
+    assert finish(user, sent).file.upload_status == "completed"
 
 
 def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, manager: FileManager) -> None:
