@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles import finders
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.generic import TemplateView
@@ -38,11 +37,6 @@ def get_offer_path() -> Path:
     """Return the path of the file in which the demo lists its storages."""
     folder: Path = settings.VAR_DIR
     return folder / "demo-storages.json"
-
-
-def graphiql_built(_request: object) -> dict[str, bool]:
-    """Tell the template of GraphiQL if its bundle is built."""
-    return {"graphiql_built": finders.find("graphiql/graphiql.js") is not None}
 
 
 def health(_request: HttpRequest) -> JsonResponse:

@@ -46,7 +46,7 @@ def build_policy(path: str) -> str:
         "form-action": "'self'",
     }
     if path == GRAPHIQL_PATH:
-        directives |= {"style-src": "'self' 'unsafe-inline'", "font-src": "'self' data:", "worker-src": "'self' blob:"}
+        directives |= {"style-src": "'self' 'unsafe-inline'", "worker-src": "'self' blob:"}
     return "; ".join(f"{name} {value.strip()}" for name, value in directives.items())
 
 

@@ -68,14 +68,13 @@ FRONTEND_DIR = BASE_DIR / "frontend_examples"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "project" / "templates", FRONTEND_DIR / "vanilla", FRONTEND_DIR / "graphiql" / "templates"],
+        "DIRS": [BASE_DIR / "project" / "templates", FRONTEND_DIR / "vanilla"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "project.pages.graphiql_built",
             ]
         },
     }
@@ -85,9 +84,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 _FRONTENDS = {
     "uploader": FRONTEND_DIR / "uploader",
-    "fileman/uploader": FRONTEND_DIR / "uploader",  # where the wheel has it
     "vanilla": FRONTEND_DIR / "vanilla",
-    "graphiql": FRONTEND_DIR / "graphiql" / "dist",
+    # Where the wheel has these two.
+    "fileman/uploader": FRONTEND_DIR / "uploader",
+    "fileman/graphiql": FRONTEND_DIR / "graphiql" / "dist",
     "react": FRONTEND_DIR / "react" / "dist",
     "uppy": FRONTEND_DIR / "uppy" / "dist",
 }

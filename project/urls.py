@@ -1,8 +1,9 @@
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.contrib.staticfiles.urls import staticfiles_urlpatterns
+from django.contrib.staticfiles.views import serve
 from django.urls import include, path
+from django.views.decorators.gzip import gzip_page
 from django.views.generic import RedirectView
 
 from fileman.access.rates import limit_sign_ins
@@ -25,5 +26,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/vanilla/icon.svg")),
     path("examples/<slug:name>/", RedirectView.as_view(url="/static/%(name)s/index.html")),
-    *staticfiles_urlpatterns(),
+    path("static/<path:path>", gzip_page(serve)),  # only with DEBUG
 ]

@@ -21,8 +21,8 @@ def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, se
 
     page = answer.content.decode()
     assert answer.status_code == 200
-    assert "The GraphQL explorer is not built yet" in page
-    assert "install Node 20.19 or newer" in page
+    assert "The GraphQL explorer is not here" in page
+    assert "Node 20.19 or newer" in page
     assert "npm run build -w graphiql" in page
     assert "<script" not in page
 

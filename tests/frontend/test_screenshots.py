@@ -107,7 +107,7 @@ def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, f
 
 
 def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
-    if finders.find("graphiql/graphiql.js") is None:
+    if finders.find("fileman/graphiql/graphiql.js") is None:
         give_up("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
     page.set_viewport_size({"width": WIDTH, "height": 760})
     page.goto("/graphql")

@@ -158,7 +158,7 @@ def test_browsers_get_graphiql_in_development(settings: Settings) -> None:
     response = Client().get("/graphql", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
 
     assert response.status_code == 200
-    assert response.templates[0].name == "graphql/graphiql.html"
+    assert response.templates[0].name == "fileman/graphiql.html"
     assert "csrftoken" in response.cookies
 
 

@@ -65,6 +65,12 @@ for backend_type in ("s3", "azure", "gcs"):
         print(*error.message_dict["backend_type"])
 """
 
+GET_GRAPHIQL = """
+import django; django.setup()
+from django.test import Client
+print(Client(SERVER_NAME="localhost").get("/graphql", headers={"Accept": "text/html"}).content.decode())
+"""
+
 
 def python(
     project: Path, *arguments: str, library: Path | str = ROOT, executable: str = sys.executable
@@ -124,8 +130,13 @@ def test_a_brand_new_project_uploads_with_nothing_but_the_package(tmp_path: Path
 
     assert wheel.name.startswith("django_fileman_graphql-")
     sources = {path.relative_to(ROOT) for path in (ROOT / "fileman").rglob("*.*") if path.suffix != ".pyc"}
-    uploader = Path("fileman/static/fileman/uploader")
-    assert contents == sources | {uploader / path.name for path in (ROOT / "frontend_examples/uploader").glob("*.js")}
+    static, examples = Path("fileman/static/fileman"), ROOT / "frontend_examples"
+    uploader = {static / "uploader" / path.name for path in (examples / "uploader").glob("*.js")}
+    bundle = examples / "graphiql/dist"
+    graphiql = {static / "graphiql" / path.relative_to(bundle) for path in bundle.rglob("*.*")}
+    assert contents == sources | uploader | graphiql
+    page = newcomer.run("-c", GET_GRAPHIQL)
+    assert ("fileman/graphiql/graphiql.js" if graphiql else "npm run build -w graphiql") in page
     assert newcomer.run("-c", "import fileman; print(fileman.__file__)").startswith(str(tmp_path / "library"))
     assert newcomer.upload() == "COMPLETED True\n"
 

@@ -4,7 +4,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 import strawberry
+from django.apps import apps
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -40,15 +42,17 @@ class GraphQLView(View):
 
     Requests that a cookie may authenticate need the CSRF token: those with a session cookie, and those of a signed-in
     user with any cookie and without an Authorization header. Other requests need none. With DEBUG, introspection is
-    allowed and browsers get GraphiQL, if the project has the template graphql/graphiql.html.
+    allowed and browsers get GraphiQL from the template fileman/graphiql.html.
     """
 
     schema: strawberry.Schema = None  # type: ignore[assignment]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if settings.DEBUG and "text/html" in request.headers.get("Accept", ""):
+            has_files = apps.is_installed("django.contrib.staticfiles")
+            is_built = has_files and finders.find("fileman/graphiql/graphiql.js") is not None
             with suppress(TemplateDoesNotExist):
-                return ensure_csrf_cookie(render)(request, "graphql/graphiql.html")
+                return ensure_csrf_cookie(render)(request, "fileman/graphiql.html", {"is_built": is_built})
         return self.http_method_not_allowed(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -1,23 +1,27 @@
-import type { GraphiQLProps } from 'graphiql';
+/** What the last initiateUpload gave. */
+export interface Ticket {
+  uploadToken: string;
+  fileId: string;
+  fileSize: number;
+}
 
-type Tab = NonNullable<GraphiQLProps['defaultTabs']>[number];
-
-const INITIATE = `# 1. Reserve one upload per file.
+/** The operations of an upload's life in their order; the variables of most need what the first one answers. */
+const EXAMPLES: { query: string; variables: object | ((ticket: Ticket) => object) }[] = [
+  {
+    query: `# 1. Reserve one upload per file.
 #
-# The answer holds, ready signed, every request
-# that carries the bytes. Send "Hello, world!"
-# (13 bytes) as requests[0] says: its method, url
-# and headers, as a form if it has fields.
-# Copy the uploadToken: it is shown only here.
+# The answer has every request that carries the
+# bytes, signed. Afterwards the line below the
+# answer sends them, and the next tabs know the
+# uploadToken, which is shown only here.
 mutation InitiateUpload($input: InitiateUploadInput!) {
   initiateUpload(input: $input) {
     success
     files {
-      clientRef uploadToken
-      file { id filename uploadStatus expiresAt }
+      uploadToken
+      file { id filename fileSize uploadStatus expiresAt }
       instructions {
         ordered maxConcurrency totalParts hasMore
-        expiresAt
         requests {
           partNumber offset length method url
           headers { name value }
@@ -30,13 +34,41 @@ mutation InitiateUpload($input: InitiateUploadInput!) {
     errors { code message field retryable }
   }
 }
-`;
-
-const FINALIZE = `# 2. Verify what the storage holds, publish it.
+`,
+    variables: {
+      input: {
+        files: [{ filename: 'hello.txt', contentType: 'text/plain', size: 13 }],
+        metadata: { source: 'graphiql' },
+        atomic: false,
+      },
+    },
+  },
+  {
+    query: `# 2. Ask again, after a failure or a restart.
 #
-# Put the uploadToken into the variables below.
-# Safe to repeat: instructions that come back
-# tell what the storage still lacks.
+# Newly signed requests for what the storage
+# still lacks: none, once the bytes are there.
+mutation RefreshUpload($input: RefreshUploadInput!) {
+  refreshUpload(input: $input) {
+    success
+    instructions {
+      hasMore
+      requests {
+        partNumber offset length method url
+        headers { name value }
+      }
+    }
+    errors { code message retryable retryAfterSeconds }
+  }
+}
+`,
+    variables: ({ uploadToken }) => ({ input: { uploadToken } }),
+  },
+  {
+    query: `# 3. Verify what the storage has, and publish it.
+#
+# Safe to repeat: instructions in the answer say
+# what the storage still lacks.
 mutation FinalizeUpload($input: FinalizeUploadInput!) {
   finalizeUpload(input: $input) {
     success
@@ -48,11 +80,13 @@ mutation FinalizeUpload($input: FinalizeUploadInput!) {
     errors { code message retryable retryAfterSeconds }
   }
 }
-`;
-
-const FILE = `# 3. One file, by the id that the others show.
+`,
+    variables: ({ uploadToken, fileSize }) => ({ input: { uploadToken, fileSize } }),
+  },
+  {
+    query: `# 4. One file.
 #
-# Null when it does not exist or when you may not
+# Null if it does not exist or if you may not
 # see it: the two look alike.
 query File($id: ID!) {
   file(id: $id) {
@@ -64,9 +98,11 @@ query File($id: ID!) {
     viewerCanUpdate viewerCanDelete
   }
 }
-`;
-
-const FILES = `# 4. Your own files, a page at a time.
+`,
+    variables: ({ fileId }) => ({ id: fileId }),
+  },
+  {
+    query: `# 5. Your own files, a page at a time.
 #
 # Pass endCursor as "after" for the next page.
 query Files($first: Int, $after: String) {
@@ -80,22 +116,50 @@ query Files($first: Int, $after: String) {
     pageInfo { hasNextPage endCursor }
   }
 }
-`;
-
-function tab(query: string, variables: object): Tab {
-  return { query, variables: JSON.stringify(variables, null, 2) };
+`,
+    variables: { first: 10, after: null },
+  },
+  {
+    query: `# 6. Where you may upload to, and what is allowed
+#    there: pass an id as fileManagerId in tab 1.
+query FileManagers {
+  fileManagers {
+    edges {
+      node {
+        id name backendType isDefault
+        maxFileSize maxFilesPerBatch
+        allowedExtensions allowedMimeTypes
+      }
+    }
+  }
 }
+`,
+    variables: {},
+  },
+  {
+    query: `# 7. Delete the file, from the storage too.
+mutation DeleteFile($input: DeleteFileInput!) {
+  deleteFile(input: $input) {
+    success
+    errors { code message }
+  }
+}
+`,
+    variables: ({ fileId }) => ({ input: { id: fileId } }),
+  },
+];
+
+const NONE: Ticket = { uploadToken: 'run the first tab', fileId: 'run the first tab', fileSize: 13 };
 
 /** The tabs of a first visit; after that GraphiQL remembers the visitor's own. */
-export const EXAMPLE_TABS: Tab[] = [
-  tab(INITIATE, {
-    input: {
-      files: [{ filename: 'hello.txt', contentType: 'text/plain', size: 13, clientRef: 'first' }],
-      metadata: { source: 'graphiql' },
-      atomic: false,
-    },
-  }),
-  tab(FINALIZE, { input: { uploadToken: 'paste the uploadToken here', fileSize: 13 } }),
-  tab(FILE, { id: 'paste the id of a file here' }),
-  tab(FILES, { first: 10, after: null }),
-];
+export const EXAMPLE_TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables: print(variables, NONE) }));
+
+/** The variables of an example for this upload; null for those that are the same for all, and for other operations. */
+export function variablesFor(operationName: string, ticket: Ticket): string | null {
+  const { variables } = EXAMPLES.find(({ query }) => query.includes(` ${operationName}(`)) ?? {};
+  return typeof variables === 'function' ? print(variables, ticket) : null;
+}
+
+function print(variables: object | ((ticket: Ticket) => object), ticket: Ticket): string {
+  return JSON.stringify(typeof variables === 'function' ? variables(ticket) : variables, null, 2);
+}

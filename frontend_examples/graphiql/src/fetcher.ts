@@ -24,8 +24,8 @@ function operationName(query: string, given: string | null | undefined): string 
   }
 }
 
-/** Sends GraphiQL's requests with the session cookie and the CSRF token. */
-export function createFetcher({ endpoint, csrfToken }: Api): GraphiQLProps['fetcher'] {
+/** Sends GraphiQL's requests with the session cookie and the CSRF token, and passes the answers on. */
+export function createFetcher({ endpoint, csrfToken }: Api, onReply: (reply: unknown) => void): GraphiQLProps['fetcher'] {
   return async (params, options) => {
     const response = await fetch(endpoint, {
       method: 'POST',
@@ -41,6 +41,8 @@ export function createFetcher({ endpoint, csrfToken }: Api): GraphiQLProps['fetc
     if (!response.headers.get('Content-Type')?.includes('json')) {
       return { errors: [{ message: `HTTP ${response.status}: the server did not answer with JSON.` }] };
     }
-    return response.json();
+    const reply = await response.json();
+    onReply(reply);
+    return reply;
   };
 }

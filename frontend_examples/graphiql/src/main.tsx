@@ -3,35 +3,49 @@ import 'graphiql/style.css';
 import './page.css';
 
 import { GraphiQL } from 'graphiql';
-import { StrictMode } from 'react';
+import { StrictMode, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { EXAMPLE_TABS } from './examples';
 import { createFetcher } from './fetcher';
+import { NextStep, type Reserved } from './next-step';
 import { SessionBar } from './session';
 import { initialEditors } from './tabs';
 
 const root = document.getElementById('graphiql');
 if (!root) throw new Error('The page has no element with the id "graphiql".');
 
-const api = {
-  endpoint: root.dataset.endpoint || location.pathname,
-  csrfToken: root.dataset.csrfToken ?? '',
-};
-const loginUrl = root.dataset.loginUrl ?? '/accounts/login/';
-const fetcher = createFetcher(api);
+const { endpoint = location.pathname, csrfToken = '', username = '', loginUrl = '', logoutUrl = '' } = root.dataset;
+const api = { endpoint, csrfToken };
+const editors = initialEditors();
+
+function Explorer() {
+  const [reserved, setReserved] = useState<Reserved | null>(null);
+  const fetcher = useMemo(() => createFetcher(api, (reply) => setReserved((before) => reservedIn(reply) ?? before)), []);
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      defaultTabs={EXAMPLE_TABS}
+      {...editors}
+      defaultEditorToolsVisibility="variables"
+      customScalarSchemas={{ JSON: {}, BigInt: { type: ['integer', 'string'] } }}
+    >
+      <GraphiQL.Footer>{reserved && <NextStep key={reserved.uploadToken} reserved={reserved} />}</GraphiQL.Footer>
+    </GraphiQL>
+  );
+}
+
+/** Null unless the answer has all that the next steps need. */
+function reservedIn(reply: unknown): Reserved | null {
+  const [file] = (reply as { data?: { initiateUpload?: { files?: Partial<Reserved>[] } } }).data?.initiateUpload?.files ?? [];
+  return file?.uploadToken && file.file?.id && file.instructions?.requests?.[0]?.url ? (file as Reserved) : null;
+}
 
 createRoot(root).render(
   <StrictMode>
-    <SessionBar api={api} loginUrl={`${loginUrl}?next=${encodeURIComponent(location.pathname)}`} />
+    <SessionBar {...{ username, csrfToken, loginUrl, logoutUrl }} />
     <main className="explorer" aria-label="GraphQL explorer">
-      <GraphiQL
-        fetcher={fetcher}
-        defaultTabs={EXAMPLE_TABS}
-        {...initialEditors()}
-        defaultEditorToolsVisibility="variables"
-        customScalarSchemas={{ JSON: {}, BigInt: { type: ['integer', 'string'] } }}
-      />
+      <Explorer />
     </main>
   </StrictMode>,
 );
