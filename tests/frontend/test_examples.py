@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
-from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import Scheme, Watched, accessibility_faults, sign_in, throttled, watching
 from tests.frontend.upload_page import random_file
 from tests.servers.availability import REPOSITORY
@@ -34,24 +33,6 @@ EXCUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def administrator(browser: Browser, site: str) -> Iterator[Administrator]:
-    admin = Administrator(browser, site)
-    yield admin
-    admin.make_default(LOCAL)
-    admin.leave()
-
-
-@pytest.fixture(scope="module", params=STORAGES)
-def storage(request: pytest.FixtureRequest, administrator: Administrator) -> str:
-    """Each storage of the demo in turn, made the default."""
-    name = str(request.param)
-    if not administrator.offers(name):
-        give_up(f"{name} is not running")
-    administrator.make_default(name)
-    return name
-
-
 @pytest.fixture
 def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
     """A page of demo's that must not complain."""
@@ -66,13 +47,23 @@ def built(example: str) -> str:
     return f"/examples/{example}/"
 
 
-def in_react(page: Page, *paths: Path) -> None:
+def choose_storage(page: Page, name: str) -> None:
+    choice = page.get_by_label("Storage")
+    choice.wait_for()
+    if not choice.get_by_role("option", name=name, exact=True).count():
+        give_up(f"{name} is not running")
+    choice.select_option(name)
+
+
+def in_react(page: Page, *paths: Path, storage: str = LOCAL) -> None:
     page.goto(built("react"))
+    choose_storage(page, storage)
     page.set_input_files("input[type=file]", paths)
 
 
-def in_uppy(page: Page, *paths: Path) -> None:
+def in_uppy(page: Page, *paths: Path, storage: str = LOCAL) -> None:
     page.goto(built("uppy"))
+    choose_storage(page, storage)
     page.locator(".uppy-Dashboard-input").first.set_input_files(paths)
     page.get_by_role("button", name=re.compile("^Upload ")).click()
 
@@ -100,11 +91,12 @@ def path(tmp_path: Path) -> Path:
     return random_file(tmp_path, SIZE)
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_a_file_comes_back_unchanged_and_a_clouds_never_pass_the_server(
     watched: Watched, site: str, storage: str, example: str, path: Path
 ) -> None:
-    UPLOAD[example](watched.page, path)
+    UPLOAD[example](watched.page, path, storage=storage)
 
     link = link_of(example, watched.page, path)
 
@@ -112,11 +104,12 @@ def test_a_file_comes_back_unchanged_and_a_clouds_never_pass_the_server(
     assert digest_of_download(watched.page, link) == (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><title>markup</title><script>alert(1)</script>")
-    in_react(watched.page, path)
-    link = link_of("react", watched.page, path).first
+    in_react(watched.page, path, storage=storage)
+    link = link_of("react", watched.page, path)
     inline = f"{link.get_attribute('href')}?inline=1"
 
     with watched.page.expect_download() as event:
@@ -167,6 +160,8 @@ def test_a_page_under_its_policy_leads_to_the_sign_in_and_back(browser: Browser,
 
         expect(page.get_by_text("Signed in as demo")).to_be_visible()
         assert page.url == f"{site}/static/{example}/index.html"
+        page.get_by_role("link", name="All your files").click()
+        expect(page).to_have_url(f"{site}/")
         assert watched.complaints == []
 
 
@@ -210,7 +205,7 @@ def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> N
     with throttled(page, SLOW):
         page.set_input_files("input[type=file]", path)
         page.get_by_role("button", name=f"Cancel: {path.name}").click()
-        expect(page.locator("li[data-state=cancelled]")).to_contain_text("Cancelled, 5 MB")
+        expect(page.locator("li[data-state=cancelled]")).to_contain_text("Cancelled: 4.8 MB")
 
     page.get_by_role("button", name=f"Try again: {path.name}").click()
 

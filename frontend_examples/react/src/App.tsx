@@ -1,9 +1,8 @@
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { useUploads } from '../../uploader/react.js';
-import type { Client } from './client';
-import { Files } from './Files';
+import type { Server } from './server';
+import { DropZone } from './DropZone';
 import { Uploads } from './Uploads';
-import { useFiles } from './use-files';
 
 /** Asks before the page is left while bytes are on their way. */
 function useLeaveGuard(isBusy: boolean) {
@@ -15,16 +14,24 @@ function useLeaveGuard(isBusy: boolean) {
   }, [isBusy]);
 }
 
-function Workspace({ client }: { client: Client }) {
-  const uploads = useUploads(client.uploader);
-  const completed = uploads.uploads.filter(({ state }) => state === 'completed').length;
-  const running = uploads.uploads.filter(({ state }) => !['completed', 'failed', 'cancelled'].includes(state));
-  const files = useFiles(client, completed);
-  useLeaveGuard(uploads.isUploading);
+function Workspace({ uploader, fileManagers }: Server) {
+  const { uploads, actions, isUploading } = useUploads(uploader);
+  const [fileManagerId, setFileManagerId] = useState(fileManagers.find(({ isDefault }) => isDefault)?.id);
+  useLeaveGuard(isUploading);
   return (
     <>
-      <Uploads uploads={uploads} />
-      <Files files={files} running={running.map(({ remoteFile }) => remoteFile?.id)} />
+      <label className="storage">
+        Storage{' '}
+        <select value={fileManagerId} onChange={({ target }) => setFileManagerId(target.value)}>
+          {fileManagers.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <DropZone onFiles={(files) => actions.add(files, { fileManagerId })} />
+      <Uploads uploads={uploads} actions={actions} />
     </>
   );
 }
@@ -38,19 +45,17 @@ function SignIn() {
   );
 }
 
-/** The page. `username` is null when nobody is signed in. */
-export function App({ client, username }: { client: Client; username: string | null }) {
+/** The page. */
+export function App({ server }: { server: Server }) {
+  const { username } = server;
   return (
     <>
       <header>
         <h1>fileman with React</h1>
-        {username && (
-          <p>
-            Signed in as <strong>{username}</strong>
-          </p>
-        )}
+        {username && <p>Signed in as {username}</p>}
+        <a href="/">All your files</a>
       </header>
-      <main>{username ? <Workspace client={client} /> : <SignIn />}</main>
+      <main>{username ? <Workspace {...server} /> : <SignIn />}</main>
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { memo, useRef } from 'react';
 import type { UploadActions, UploadSnapshot } from '../../uploader/react.js';
-import { formatBytes, formatSeconds } from './format';
+import { bytesText, progressText } from '../../vanilla/format.js';
 
 const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
   queued: 'Waiting',
@@ -15,16 +15,8 @@ const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
 };
 
 function describe({ state, progress }: UploadSnapshot): string {
-  const { hashedBytes, loadedBytes, totalBytes, bytesPerSecond, secondsLeft, isWaiting, partsDone, partsTotal } = progress;
-  if (state === 'hashing') return `${STATE_TEXT.hashing}, ${formatBytes(hashedBytes)} of ${formatBytes(totalBytes)}`;
-  if (state !== 'uploading' && state !== 'paused') return `${STATE_TEXT[state]}, ${formatBytes(totalBytes)}`;
-  const facts = [`${STATE_TEXT[state]} ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`];
-  if (partsTotal > 1) facts.push(`part ${partsDone} of ${partsTotal}`);
-  if (state === 'uploading' && secondsLeft !== null) {
-    facts.push(`${formatBytes(bytesPerSecond)}/s`, `${formatSeconds(secondsLeft)} left`);
-  }
-  if (state === 'uploading' && isWaiting) facts.push('waiting for the network');
-  return facts.join(', ');
+  const isMoving = state === 'uploading';
+  return `${STATE_TEXT[state]}: ${isMoving || state === 'paused' ? progressText(progress, isMoving) : bytesText(progress.totalBytes)}`;
 }
 
 type Action = { label: string; run: () => void };
@@ -63,7 +55,7 @@ interface UploadItemProps {
 
 /** One upload: its name, its bar, its state in words and what can be done about it. Drawn anew only when it changes. */
 export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved }: UploadItemProps) {
-  const { file, state, progress, error } = upload;
+  const { file, state, progress, error, remoteFile } = upload;
   const { name } = file;
   const item = useRef<HTMLLIElement>(null);
   const remove = () => {
@@ -80,6 +72,11 @@ export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved 
       <div className="item-facts">{describe(upload)}</div>
       {state === 'failed' && error && <p className="problem">{error.message}</p>}
       <div className="item-actions">
+        {remoteFile?.permalink && (
+          <a href={remoteFile.permalink} aria-label={`Download ${name}`}>
+            Download
+          </a>
+        )}
         {actionsOf(upload, actions, remove).map(({ label, run }) => (
           <button key={label} type="button" aria-label={`${label}: ${name}`} onClick={run}>
             {label}

@@ -1,5 +1,5 @@
-import { useCallback, useRef, useState, type ChangeEvent, type DragEvent } from 'react';
-import type { UploadActions, UploadSnapshot, UploadsSnapshot } from '../../uploader/react.js';
+import { useCallback, useRef } from 'react';
+import type { UploadActions, UploadSnapshot } from '../../uploader/react.js';
 import { UploadItem } from './UploadItem';
 
 /** Changes only when a count changes, so that a screen reader is not told of every percent. */
@@ -10,43 +10,15 @@ function summarize(uploads: readonly UploadSnapshot[]): string {
   return `${count('completed')} of ${uploads.length} uploaded${failed ? `, ${failed} failed` : ''}.`;
 }
 
-function DropZone({ onFiles }: { onFiles: (files: FileList) => void }) {
-  const [isOver, setIsOver] = useState(false);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setIsOver(false);
-    onFiles(event.dataTransfer.files);
-  };
-  const choose = (event: ChangeEvent<HTMLInputElement>) => {
-    if (event.target.files) onFiles(event.target.files);
-    event.target.value = '';
-  };
-  return (
-    <label
-      className={isOver ? 'drop drop-over' : 'drop'}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setIsOver(true);
-      }}
-      onDragLeave={() => setIsOver(false)}
-      onDrop={drop}
-    >
-      <span>Choose files, or drop them here</span>
-      <input type="file" multiple onChange={choose} />
-    </label>
-  );
-}
-
-/** Where files are chosen, and the list of those on their way. */
-export function Uploads({ uploads: { uploads, actions } }: { uploads: UploadsSnapshot & { actions: UploadActions } }) {
+/** The uploads of this visit. */
+export function Uploads({ uploads, actions }: { uploads: readonly UploadSnapshot[]; actions: UploadActions }) {
   const heading = useRef<HTMLHeadingElement>(null);
   const focusOn = useCallback((neighbour: HTMLElement | null) => (neighbour ?? heading.current)?.focus(), []);
   return (
-    <section aria-labelledby="upload-heading">
-      <h2 id="upload-heading" ref={heading} tabIndex={-1}>
-        Upload
+    <section aria-labelledby="uploads-heading">
+      <h2 id="uploads-heading" ref={heading} tabIndex={-1}>
+        Uploads
       </h2>
-      <DropZone onFiles={(files) => actions.add(files)} />
       <p role="status">{summarize(uploads)}</p>
       <ul className="list">
         {uploads.map((upload) => (

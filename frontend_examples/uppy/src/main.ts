@@ -7,11 +7,11 @@ import Dashboard from '@uppy/dashboard';
 import { fetchRequest, FileUploader } from '../../uploader/file-uploader.js';
 import { FilemanUpload, restrictionsFrom } from '../../uploader/uppy.js';
 
-type Manager = Parameters<typeof restrictionsFrom>[0] & { isDefault: boolean };
+type Manager = Parameters<typeof restrictionsFrom>[0] & { id: string; name: string; isDefault: boolean };
 type Start = { viewer: { username: string } | null; fileManagers: { edges: { node: Manager }[] } };
 const START = `query Start {
   viewer { username }
-  fileManagers(first: 50) { edges { node { isDefault maxFileSize allowedExtensions allowedMimeTypes } } }
+  fileManagers(first: 50) { edges { node { id name isDefault maxFileSize allowedExtensions allowedMimeTypes } } }
 }`;
 
 function element(id: string): HTMLElement {
@@ -20,20 +20,13 @@ function element(id: string): HTMLElement {
   return found;
 }
 
-/** Sets the CSRF cookie and answers the token that goes with it. */
-async function fetchCsrfToken(): Promise<string> {
-  const response = await fetch('/fileman/csrf/', { credentials: 'same-origin' });
-  if (!response.ok) throw new Error(`The server answered with status ${response.status}.`);
-  return ((await response.json()) as { csrfToken: string }).csrfToken;
-}
-
 function describe({ successful = [], failed = [] }: UploadResult<Meta, Body>): string {
   const problems = failed.map(({ name, error }) => `${name}: ${error}`);
   return [`${successful.length} of ${successful.length + failed.length} uploaded.`, ...problems].join(' ');
 }
 
-function showDashboard(uploader: FileUploader, restrictions: ReturnType<typeof restrictionsFrom>): void {
-  const uppy = new Uppy({ restrictions })
+function showDashboard(uploader: FileUploader, managers: Manager[]): void {
+  const uppy = new Uppy()
     .use(Dashboard, {
       inline: true,
       target: element('dashboard'),
@@ -49,16 +42,26 @@ function showDashboard(uploader: FileUploader, restrictions: ReturnType<typeof r
     .use(FilemanUpload, { uploader });
   // The Dashboard tells screen readers neither how an upload ended nor why it failed.
   uppy.on('complete', (result) => (element('status').textContent = describe(result)));
+  const choice = element('storage').querySelector('select') as HTMLSelectElement;
+  const choose = () => {
+    const manager = managers[choice.selectedIndex];
+    if (!manager) return;
+    uppy.setOptions({ restrictions: restrictionsFrom(manager) });
+    uppy.getPlugin('FilemanUpload')?.setOptions({ uploadOptions: { fileManagerId: manager.id } });
+  };
+  choice.append(...managers.map(({ name, isDefault }) => new Option(name, name, isDefault, isDefault)));
+  choice.addEventListener('change', choose);
+  choose();
 }
 
 async function load(): Promise<void> {
-  const request = fetchRequest({ csrfToken: await fetchCsrfToken() });
+  const response = await fetch('/fileman/csrf/', { credentials: 'same-origin' }); // sets the cookie, too
+  const request = fetchRequest((await response.json()) as { csrfToken: string });
   const { viewer, fileManagers } = (await request(START, {})) as Start;
   element('user').textContent = viewer ? `Signed in as ${viewer.username}` : '';
   element('sign-in').hidden = viewer !== null;
-  const manager = fileManagers.edges.find(({ node }) => node.isDefault)?.node;
-  const any = { maxFileSize: 0, allowedExtensions: [], allowedMimeTypes: [] };
-  if (viewer) showDashboard(new FileUploader({ request }), restrictionsFrom(manager ?? any));
+  element('storage').hidden = viewer === null;
+  if (viewer) showDashboard(new FileUploader({ request }), fileManagers.edges.map(({ node }) => node));
 }
 
 const signInLink = element('sign-in').querySelector('a');
