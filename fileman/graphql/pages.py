@@ -1,5 +1,6 @@
 """Pages of lists: Relay connections with key-set cursors."""
 
+import json
 from functools import partial
 from inspect import isawaitable
 from typing import Any, Final, Self, cast
@@ -11,6 +12,7 @@ from django.db.models import QuerySet
 from strawberry import relay
 from strawberry.extensions import FieldExtension
 from strawberry.relay.types import NodeIterableType
+from strawberry.relay.utils import from_base64
 from strawberry.types.field import StrawberryField
 from strawberry.utils.aio import resolve_awaitable
 from strawberry.utils.await_maybe import AwaitableOrValue
@@ -46,18 +48,15 @@ class Page(DjangoCursorConnection[relay.NodeType]):
     ) -> AwaitableOrValue[Self]:
         """Return the requested page. Raises InvalidInput for sizes out of range and unknown cursors."""
         first = _check_size(first, last)
-        signer = Signer(salt=f"fileman.cursor {cast('QuerySet[Any]', nodes).query.order_by}")
+        rows = cast("QuerySet[Any]", nodes)
+        signer = Signer(salt=f"fileman.cursor {rows.query.order_by}")
+        before, after = _unsign(signer, before), _unsign(signer, after)
+        near = _bound(_bound(rows, after, is_before=False), before, is_before=True)
         found = super().resolve_connection(
-            nodes,
-            info=info,
-            before=_unsign(signer, before),
-            after=_unsign(signer, after),
-            first=first,
-            last=last,
-            **kwargs,
+            near, info=info, before=before, after=after, first=first, last=last, **kwargs
         )
-        sign = partial(_sign_cursors, signer)
-        return resolve_awaitable(found, sign) if isawaitable(found) else sign(found)
+        finish = partial(_finish, signer, rows)
+        return resolve_awaitable(found, finish) if isawaitable(found) else finish(found)
 
 
 class _PageArguments(FieldExtension):
@@ -75,7 +74,18 @@ def connection(node: type[relay.Node], *, description: str) -> Any:
     return field
 
 
-def _sign_cursors(signer: Signer, page: Any) -> Any:
+def _bound(rows: QuerySet[Any], cursor: str | None, *, is_before: bool) -> QuerySet[Any]:
+    """Bound the first column at the cursor, so that a database begins to read its index there and not at its end."""
+    if cursor is None or not rows.query.order_by:
+        return rows
+    column = str(rows.query.order_by[0])
+    lookup = "lte" if column.startswith("-") != is_before else "gte"
+    return rows.filter(**{f"{column.removeprefix('-')}__{lookup}": json.loads(from_base64(cursor)[1])[0]})
+
+
+def _finish(signer: Signer, rows: QuerySet[Any], page: Any) -> Any:
+    """Sign the cursors, and count all rows for `totalCount`."""
+    page.total_count_qs = rows
     for edge in page.edges:
         edge.cursor = signer.sign(edge.cursor)
     if page.edges:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from enum import Enum
 from typing import Annotated, Any
 from unittest.mock import Mock
@@ -22,7 +21,7 @@ from fileman.graphql.execution import PlannedExecution
 from fileman.models import FileManager
 from schema import schema
 from tests.api import Api
-from tests.frontend.test_uploader_unit import EXAMPLES, required, run
+from tests.frontend.test_uploader_unit import EXAMPLES, run
 
 
 class Shout(SchemaExtension):
@@ -136,7 +135,7 @@ DOCUMENTS = [
 def find_documents() -> list[str]:
     """Return the GraphQL documents of the front ends; Node puts together those of the uploader."""
     print_them = "import {DOCUMENTS} from './documents.js'; console.log(JSON.stringify(Object.values(DOCUMENTS)))"
-    found: list[str] = json.loads(run(required(shutil.which("node")), "--input-type=module", "-e", print_them))
+    found: list[str] = json.loads(run("node", "--input-type=module", "-e", print_them))
     for path in EXAMPLES.glob("*/src/*.ts"):
         found += re.findall(r"[`']([^`']*?\b(?:query|mutation) \w[^`']*)[`']", path.read_text())
     return found
