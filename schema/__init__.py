@@ -1,8 +1,9 @@
-"""The GraphQL API of this project: every query and mutation, by name."""
+"""The GraphQL API of this project: each query by name, and all mutations."""
 
 import strawberry
 
-from fileman.graphql import Schema, mutations, queries
+import fileman.graphql
+from fileman.graphql import Schema, queries
 from schema.users import viewer
 
 
@@ -18,14 +19,7 @@ class Query:
 
 
 @strawberry.type(description="The mutations. Errors are data in the payload.")
-class Mutation:
-    initiate_upload = mutations.initiate_upload
-    refresh_upload = mutations.refresh_upload
-    finalize_upload = mutations.finalize_upload
-    abort_upload = mutations.abort_upload
-    update_file = mutations.update_file
-    delete_file = mutations.delete_file
-    delete_files = mutations.delete_files
+class Mutation(fileman.graphql.Mutation): ...
 
 
 schema = Schema(query=Query, mutation=Mutation)

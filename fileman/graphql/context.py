@@ -1,11 +1,10 @@
 """The context of a GraphQL request, and the caller under any strawberry view."""
 
-from typing import Any, Self
+from typing import Any
 
 import strawberry
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from strawberry.django.context import StrawberryDjangoContext
+from django.http import HttpRequest
 
 from fileman.caller import Caller
 
@@ -14,19 +13,9 @@ Info = strawberry.Info[Any, Any]
 _CALLER = "fileman_caller"
 
 
-class Context(StrawberryDjangoContext):
-    """One instance per request of our view, shared by all its resolvers."""
-
-    @classmethod
-    def from_request(cls, request: HttpRequest) -> Self:
-        """Build the context. Raises Django's DisallowedHost for an unknown host, before anything runs."""
-        _get_from_request(request)
-        return cls(request=request, response=HttpResponse())
-
-
 def get_caller(info: Any) -> Caller:
     """Return who sent the request, under any view."""
-    return _get_from_request(get_request(info))
+    return get_caller_of(get_request(info))
 
 
 def get_request(info: Any) -> HttpRequest:
@@ -42,8 +31,8 @@ def runs_in_transaction(view: Any) -> bool:
     return bool(connection.settings_dict["ATOMIC_REQUESTS"]) and connection.alias not in exempt
 
 
-def _get_from_request(request: HttpRequest) -> Caller:
-    """Return the caller, built once per request: it keeps the user's groups."""
+def get_caller_of(request: HttpRequest) -> Caller:
+    """Return the caller, built once per request: it keeps the user's groups. Raises Django's DisallowedHost."""
     caller = vars(request).get(_CALLER)
     # A host's resolver may sign a user in or out in the middle of a request.
     if caller is None or caller.user is not request.user:

@@ -9,6 +9,8 @@ from fileman.errors import ErrorCode
 from fileman.graphql.names import prefixed
 from fileman.models import File
 
+enum_value: Any = strawberry.enum_value  # the members have the plain values, not what it returns
+
 
 def describe(enum: type[Enum], *, name: str, description: str, **values: str) -> None:
     """Make a GraphQL enum of a Python enum, with a description of each value."""
@@ -18,38 +20,26 @@ def describe(enum: type[Enum], *, name: str, description: str, **values: str) ->
         value.description = values[value.name]
 
 
+@strawberry.enum(name=prefixed("ContentDisposition"), description="How a browser treats a download.")
 class ContentDisposition(Enum):
-    ATTACHMENT = "attachment"
-    INLINE = "inline"
+    ATTACHMENT = enum_value("attachment", description="Save the file under its original filename.")
+    INLINE = enum_value(
+        "inline", description="Show the file in the browser. Applies to raster images only; other files are saved."
+    )
 
 
+@strawberry.enum(name=prefixed("UploadMethod"), description="The HTTP method of an upload request.")
 class UploadMethod(Enum):
-    POST = "POST"
-    PUT = "PUT"
+    POST = enum_value("POST", description="Send a POST request with the fields as multipart/form-data.")
+    PUT = enum_value("PUT", description="Send a PUT request with the slice of the file as the body.")
 
 
+@strawberry.enum(name=prefixed("FileOrdering"), description="A sort direction.")
 class FileOrdering(Enum):
-    ASC = ""
-    DESC = "-"
+    ASC = enum_value("", description="Smallest first.")
+    DESC = enum_value("-", description="Largest first.")
 
 
-describe(
-    ContentDisposition,
-    name="ContentDisposition",
-    description="How a browser treats a download.",
-    ATTACHMENT="Save the file under its original filename.",
-    INLINE="Show the file in the browser. Applies to raster images only; other files are saved.",
-)
-describe(
-    UploadMethod,
-    name="UploadMethod",
-    description="The HTTP method of an upload request.",
-    POST="Send a POST request with the fields as multipart/form-data.",
-    PUT="Send a PUT request with the slice of the file as the body.",
-)
-describe(
-    FileOrdering, name="FileOrdering", description="A sort direction.", ASC="Smallest first.", DESC="Largest first."
-)
 describe(
     File.Status,
     name="UploadStatus",

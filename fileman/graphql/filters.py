@@ -111,8 +111,7 @@ class FileOrder:
 
     def to_column(self) -> str:
         """Return the column, as `order_by` takes it."""
-        given = {name: getattr(self, name) for name in ("created", "original_filename", "file_size", "completed_at")}
-        return next(f"{some.value.value}{name}" for name, some in given.items() if some is not None)
+        return next(f"{some.value.value}{name}" for name, some in vars(self).items() if some is not None)
 
 
 def to_columns(ordering: list[FileOrder]) -> list[str]:

@@ -4,7 +4,7 @@ Rows that our own queries or mutations brought have been checked, so they are ma
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable
@@ -52,15 +52,10 @@ def _is_visible(cls: type["Guarded"], value: object, info: Any) -> Any:
 class Guarded:
     """Base of the types of models that have an access rule."""
 
-    @classmethod
-    def find_visible(cls, caller: Caller) -> QuerySet[Any]:
-        """Return the rows that the caller may see."""
-        raise NotImplementedError
-
-    @classmethod
-    def may_see(cls, caller: Caller, row: Any) -> bool:
-        """Apply the rule of `find_visible` to one row."""
-        raise NotImplementedError
+    find_visible: "ClassVar[staticmethod[[Caller], QuerySet[Any]]]"
+    """Returns the rows that the caller may see."""
+    may_see: "ClassVar[staticmethod[[Caller, Any], bool]]"
+    """Applies the rule of `find_visible` to one row."""
 
     @classmethod
     def get_queryset(cls, queryset: QuerySet[Any], info: Info) -> QuerySet[Any]:

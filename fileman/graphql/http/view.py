@@ -17,11 +17,12 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from graphql import GraphQLError
+from strawberry.django.context import StrawberryDjangoContext
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 
-from fileman.graphql.context import Context
+from fileman.graphql.context import get_caller_of
 from fileman.graphql.errors import RequestErrorCode, format_error
 from fileman.graphql.http.bodies import Operation, Refusal, read_operation
 
@@ -59,7 +60,8 @@ class GraphQLView(View):
         try:
             operation = read_operation(request)
             _check_csrf(request)
-            context = Context.from_request(request)
+            get_caller_of(request)  # raises Django's DisallowedHost for an unknown host, before anything runs
+            context = StrawberryDjangoContext(request=request, response=HttpResponse())
             result = self._execute(context, operation)
         except Refusal as refusal:
             return _refuse(request, refusal)
@@ -78,7 +80,7 @@ class GraphQLView(View):
 
     head = options = put = patch = delete = trace = http_method_not_allowed
 
-    def _execute(self, context: Context, operation: Operation) -> ExecutionResult:
+    def _execute(self, context: StrawberryDjangoContext, operation: Operation) -> ExecutionResult:
         try:
             return self.schema.execute_sync(
                 operation.query,
