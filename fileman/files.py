@@ -245,7 +245,7 @@ def download_url(
         link = urljoin(caller.site_url, file.permalink)
         return f"{link}?inline=1" if disposition == "inline" else link
     url = signed_download(file, viewer=caller, expires_in=expires_in, disposition=disposition, now=now)
-    return urljoin(caller.site_url, url)
+    return url if url.startswith(("https://", "http://")) else urljoin(caller.site_url, url)
 
 
 def signed_download(

@@ -2,6 +2,8 @@
 
 from asyncio import get_running_loop
 from contextlib import suppress
+from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 import graphql
@@ -11,6 +13,7 @@ from django.db.models.query_utils import DeferredAttribute
 from graphql.pyutils import Path, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry_django.fields.field import StrawberryDjangoField
 from strawberry_django.optimizer import DjangoOptimizerExtension
@@ -69,7 +72,10 @@ class _Field:
         self._item_type = kind.of_type if self._is_list else self._definition.type
         self._named = graphql.get_nullable_type(self._item_type)
         self._is_leaf = graphql.is_leaf_type(self._named)
-        self._read: Any = self._find_reader() if self._is_leaf or graphql.is_object_type(self._named) else None
+        self._read: Any = None
+        if self._is_leaf or graphql.is_object_type(self._named):
+            with suppress(Exception):  # of literals that are no value: the library tells it for each object
+                self._read = self._find_reader(executor)
         self.run: Any = self._run_in_library if self._read is None else self._run
 
     def _run(self, executor: Any, source: Any, path: Path) -> Any:
@@ -108,23 +114,41 @@ class _Field:
     def _build_info(self, executor: Any, path: Path) -> Any:
         return executor.build_resolve_info(self._definition, self._nodes, self._parent, self._place(path))
 
-    def _find_reader(self) -> Any:
+    def _find_reader(self, executor: Any) -> Any:
         """Return what reads the value, for an executor, an object and its place, or None if only the library can."""
         if self._nodes[0].name.value == "__typename":
             return lambda *_: self._parent.name
         field: Any = self._definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-        if field is None or field.is_async or self._definition.args:
+        if field is None or field.is_async:
             return None
         if type(field) in (StrawberryField, StrawberryDjangoField) and not field.extensions:
-            resolver = field.base_resolver
-            if resolver is None and type(field) is StrawberryDjangoField:
+            if field.base_resolver is not None:
+                return self._find_call(executor, field)
+            if type(field) is StrawberryDjangoField:
                 return lambda _, source, __: _read_column(source, field.django_name or field.python_name)
-            if resolver is None:
-                return lambda _, source, __: field.default_resolver(source, field.python_name)
-            parameters = [*resolver.signature.parameters.values()]
-            if parameters in ([resolver.parent_parameter], [resolver.root_parameter]):
-                return lambda _, source, __: resolver.wrapped_func(**{parameters[0].name: source})
+            return lambda _, source, __: field.default_resolver(source, field.python_name)
+        if self._definition.args:
+            return None
         return lambda executor, source, path: self._definition.resolve(source, self._build_info(executor, path))
+
+    def _find_call(self, executor: Any, field: Any) -> Any:
+        """Return a call of the field's function, unless it takes variables, or values that it might change."""
+        resolver, converter = field.base_resolver, executor.schema._strawberry_schema.schema_converter  # noqa: SLF001
+        values: Any = graphql.get_argument_values(self._definition, self._nodes[0])
+        has_variables = any("$" in graphql.print_ast(one) for one in self._nodes[0].arguments or ())
+        if has_variables or not all(type(one) in _SIMPLE or isinstance(one, Enum | None) for one in values.values()):
+            return None
+        values = convert_arguments(values, field.arguments, converter.scalar_registry, converter.config)
+        build_info = partial(converter.config.info_class, _field=field)
+        names = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
+
+        def call(executor: Any, source: Any, path: Path) -> Any:
+            given = dict.fromkeys(names, source) | values
+            if resolver.info_parameter:
+                given[resolver.info_parameter.name] = build_info(self._build_info(executor, path))
+            return resolver.wrapped_func(*([source] if resolver.self_parameter else []), **given)
+
+        return call
 
 
 def _read_column(source: Any, name: str) -> Any:
