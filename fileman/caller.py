@@ -36,7 +36,7 @@ class Caller:
         origin = request.headers.get("Origin")
         return cls(user=request.user, origin=origin, site_url=site_url, address=get_address(request))
 
-    @property
+    @cached_property
     def is_signed_in(self) -> bool:
         return bool(self.user.is_authenticated and self.user.is_active)
 

@@ -3,7 +3,6 @@
 from asyncio import get_running_loop
 from contextlib import suppress
 from enum import Enum
-from functools import partial
 from typing import Any, Final
 
 import graphql
@@ -72,6 +71,7 @@ class _Field:
         self._item_type = kind.of_type if self._is_list else self._definition.type
         self._named = graphql.get_nullable_type(self._item_type)
         self._is_leaf = graphql.is_leaf_type(self._named)
+        self._plan = _get_plan(executor, self._named, details) if graphql.is_object_type(self._named) else []
         self._read: Any = None
         if self._is_leaf or graphql.is_object_type(self._named):
             with suppress(Exception):  # of literals that are no value: the library tells it for each object
@@ -103,7 +103,7 @@ class _Field:
                 info = self._build_info(executor, path)
                 if not _check(executor, self._named.is_type_of(value, info)):
                     return executor.complete_object_value(self._named, self._details, info, place, value, None)
-            return {name: run(executor, value, place) for name, run in _get_plan(executor, self._named, self._details)}
+            return {name: run(executor, value, place) for name, run in self._plan}
         except Exception as error:  # noqa: BLE001 - as above
             return executor.handle_field_error(error, self._item_type, self._details, self._place(path, index))
 
@@ -139,13 +139,13 @@ class _Field:
         if has_variables or not all(type(one) in _SIMPLE or isinstance(one, Enum | None) for one in values.values()):
             return None
         values = convert_arguments(values, field.arguments, converter.scalar_registry, converter.config)
-        build_info = partial(converter.config.info_class, _field=field)
         names = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
 
         def call(executor: Any, source: Any, path: Path) -> Any:
             given = dict.fromkeys(names, source) | values
             if resolver.info_parameter:
-                given[resolver.info_parameter.name] = build_info(self._build_info(executor, path))
+                raw = self._build_info(executor, path)
+                given[resolver.info_parameter.name] = converter.config.info_class(_raw_info=raw, _field=field)
             return resolver.wrapped_func(*([source] if resolver.self_parameter else []), **given)
 
         return call
