@@ -25,7 +25,7 @@ HANDLE = "fileman.handle"
 
 
 class TokenDigest(str):
-    """SHA-256 of an upload token in hex, the form that the database keeps."""
+    """SHA-256 of a client's secret in hex, the form that the database keeps."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ def _derive(value: str, key: str) -> str:
 
 
 def digest(token: str) -> TokenDigest:
-    """Return the digest of a token."""
+    """Return the digest of an upload token, or of an idempotency key."""
     return TokenDigest(hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
 
 

@@ -4,7 +4,6 @@ The id of a file is in the path of its objects, so a batch of objects is compare
 eight days may belong to an upload that a transaction or a late client is still writing.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +15,11 @@ from django.utils import timezone
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.models.file import find_file_id
 
 BATCH = 500  # objects or rows compared at once
 MINIMUM_AGE = timedelta(days=8)
 """Older than a Google session and any signed request can write."""
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_IN_PATH = re.compile(rf"(?:^|/)(?:\.uploads/{_UUID}|uploads)/({_UUID})")
-"""The id of the file in .uploads/<manager>/<file> and uploads/<file>/<try>/<name>."""
 
 
 @dataclass(kw_only=True)
@@ -74,7 +71,7 @@ def _find_orphans(manager: FileManager, *, before: datetime) -> Iterator[list[St
 
 def _get_known_paths(paths: Sequence[str]) -> set[str]:
     """Return the paths that belong to a file or are queued, whatever its file manager: several may share a place."""
-    ids = {path: _get_file_id(path) for path in paths}
+    ids = {path: find_file_id(path) for path in paths}
     columns = ("pk", "upload_status", "file_path")
     files = {row[0]: row for row in File.objects.filter(pk__in=filter(None, ids.values())).values_list(*columns)}
     named = {file.file_path or "" for file in File.objects.filter(file_path__in=paths).only("file_path")}
@@ -83,17 +80,12 @@ def _get_known_paths(paths: Sequence[str]) -> set[str]:
     return named | queued | unfinished
 
 
-def _get_file_id(path: str) -> UUID | None:
-    found = _IN_PATH.search(path)
-    return UUID(found[1]) if found else None
-
-
 def _queue(manager: FileManager, orphans: Sequence[StoredObject], *, now: datetime) -> None:
     rows = [
         StorageDeletion(
             file_manager=manager,
             path=stored.path,
-            file_id=_get_file_id(stored.path),
+            file_id=find_file_id(stored.path),
             due_at=now,
             watch_until=now,
             created=now,

@@ -72,9 +72,7 @@ class Report:
 
 def run_scheduled(*, now: datetime | None = None) -> Report | None:
     """Run once for cron, Celery beat or a CronJob. Return None if CLEANUP_EXPIRED_UPLOADS is off."""
-    if not conf.settings().CLEANUP_EXPIRED_UPLOADS:
-        return None
-    return run(Request(), now=now)
+    return run(Request(), now=now) if conf.settings().CLEANUP_EXPIRED_UPLOADS else None
 
 
 def run(request: Request, *, now: datetime | None = None) -> Report:
@@ -155,7 +153,8 @@ class _Cleanup:
 
     def remove(self) -> None:
         """Remove the rows of ended uploads, after aborting their parts and sessions on the storage."""
-        ended = File.objects.ended(self.now - self.request.older_than).filter(upload_status__in=self.request.statuses)
+        ended = File.objects.filter(disposal.ENDED, modified__lt=self.now - self.request.older_than)
+        ended = ended.filter(upload_status__in=self.request.statuses)
         ended = ended.exclude(file_manager__in=self.failing).exclude(look_at__gt=self.now)
         failing = StorageDeletion.objects.filter(attempts__gt=0, file_id=OuterRef("pk"))
         ended = ended.exclude(Exists(failing))  # they wait as long as their objects do

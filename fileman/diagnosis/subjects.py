@@ -1,6 +1,5 @@
 """Find what an operator has in hand: a name, an id, a token or a path, as logs, links and storages show them."""
 
-import re
 from base64 import b64decode
 from contextlib import suppress
 from typing import Any
@@ -13,10 +12,8 @@ from fileman.backends import get_backend
 from fileman.backends.diagnosis import Problem
 from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.models.file import find_file_id
 from fileman.uploads.lookup import WITH_RELATED
-
-_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_FILE_IN_PATH = re.compile(rf"(?:^|/)(?:\.uploads/{_ID}|uploads)/({_ID})(?![^/.])", re.IGNORECASE)
 
 Subjects = tuple[list[FileManager], list[File], list[StorageDeletion]]
 """The rows that one string names, of one type: deletions only if the row of their file is gone."""
@@ -56,5 +53,4 @@ def _find_id(text: str) -> UUID | None:
         return UUID(text)
     with suppress(ValueError):
         return UUID(b64decode(text, validate=True).decode().partition(":")[2])
-    found = _FILE_IN_PATH.search(text)
-    return UUID(found[1]) if found else None
+    return find_file_id(text)

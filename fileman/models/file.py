@@ -1,9 +1,10 @@
 """File: one row per upload, from pending to its end."""
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
@@ -25,11 +26,19 @@ from fileman.tokens import HANDLE, UploadTokenField, new_nonce, sign
 
 _UNFINISHED, _ENDED = ["pending", "verifying"], ["failed", "expired", "aborted"]
 _INCOMPLETE = _UNFINISHED + _ENDED
+_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID_IN_PATH = re.compile(rf"(?:^|/)(?:\.uploads/{_ID}|uploads)/({_ID})(?![^/.])", re.IGNORECASE)
 UNCLAIMED = Q(upload_status="completed", attached_to="") & ~Q(slot="")
 
 
 def _no_state() -> dict[str, Any]:
     return {}
+
+
+def find_file_id(path: str) -> UUID | None:
+    """Return the id of the file in .uploads/<manager>/<file> and uploads/<file>/<try>/<name>."""
+    found = _ID_IN_PATH.search(path)
+    return UUID(found[1]) if found else None
 
 
 def unheld(now: datetime) -> Q:
@@ -52,10 +61,6 @@ class FileQuerySet(models.QuerySet["File"]):
     def to_look_at(self, now: datetime, *, grace: timedelta) -> Self:
         """Return uploads that a sweep is to look at: held by no attempt, and not too late for finalize."""
         return self.filter(unheld(now), look_at__lte=now, expires_at__gt=now - grace)
-
-    def ended(self, before: datetime) -> Self:
-        """Return failed, aborted and expired uploads that ended before `before`."""
-        return self.filter(upload_status__in=File.ENDED, modified__lt=before)
 
 
 class File(models.Model):

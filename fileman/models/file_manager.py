@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Collection, Iterable
-from typing import Any, Self, cast
+from typing import Any, cast
 from uuid import uuid4
 
 from django.contrib.auth.models import Group
@@ -24,12 +24,6 @@ LARGEST_SAFE_INTEGER = 2**53 - 1
 
 def _no_settings() -> dict[str, Any]:
     return {}
-
-
-class FileManagerQuerySet(models.QuerySet["FileManager"]):
-    def same_scope_as(self, manager: "FileManager") -> Self:
-        """Return the file managers of the same group, or the site-wide ones."""
-        return self.filter(group=manager.group_id)
 
 
 class FileManager(models.Model):
@@ -68,8 +62,6 @@ class FileManager(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     modified = models.DateTimeField(auto_now=True)
 
-    objects = FileManagerQuerySet.as_manager()
-
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -106,7 +98,7 @@ class FileManager(models.Model):
         self.validate_configuration()
         with transaction.atomic():
             if self.is_default:
-                scope = type(self).objects.same_scope_as(self)
+                scope = type(self).objects.filter(group=self.group_id)
                 list(scope.select_for_update().order_by("pk").values_list("pk"))  # its own too: one order, no deadlock
                 scope.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
             super().save(*args, **kwargs)
@@ -147,8 +139,7 @@ class FileManager(models.Model):
         if problems := backend.settings.name_problems():
             raise ValidationError(problems)
         self.location = backend.location()
-        self._refuse_taken_name()
-        self._refuse_foreign_location()
+        self._refuse_what_others_have()
         self._refuse_move(backend)
 
     def _list_problems(self) -> list[str]:
@@ -162,15 +153,12 @@ class FileManager(models.Model):
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems
 
-    def _refuse_taken_name(self) -> None:
-        """Raise ValidationError if another file manager of the scope has the name."""
-        if type(self).objects.same_scope_as(self).filter(name=self.name).exclude(pk=self.pk).exists():
+    def _refuse_what_others_have(self) -> None:
+        """Raise ValidationError for the name of another file manager of the group, or the place of another group's."""
+        others = type(self).objects.exclude(pk=self.pk)
+        if others.filter(group=self.group_id, name=self.name).exists():
             raise ValidationError({"name": "Another file manager of this group, or without a group, has this name."})
-
-    def _refuse_foreign_location(self) -> None:
-        """Raise ValidationError if a file manager of another group uses the same place."""
-        sharing = type(self).objects.filter(location=self.location).exclude(pk=self.pk).exclude(group=self.group_id)
-        if sharing.exists():
+        if others.filter(location=self.location).exclude(group=self.group_id).exists():
             raise ValidationError("A file manager of another group stores its files in this place. Use another prefix.")
 
     def _refuse_move(self, backend: Backend) -> None:

@@ -6,7 +6,7 @@ from fileman.uploads._initiate import initiate
 from fileman.uploads._receive import receive
 from fileman.uploads._refresh import refresh
 from fileman.uploads._sweep import sweep
-from fileman.uploads.values import Batch, InitiateRequest, Outcome, Ticket, UploadInstructions, UploadRequest
+from fileman.uploads.values import Batch, InitiateRequest, Outcome, Ticket, UploadInstructions
 from fileman.validation.acceptance import DeclaredFile
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Outcome",
     "Ticket",
     "UploadInstructions",
-    "UploadRequest",
     "abort",
     "finalize",
     "initiate",

@@ -92,7 +92,8 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
 def _process(plan: _Plan) -> Batch:
     tickets = [_admit(plan, index, declared) for index, declared in enumerate(plan.request.files)]
     if plan.request.atomic and any(ticket.errors for ticket in tickets):
-        tickets = [_refuse_with_batch(ticket) for ticket in tickets]
+        reason = UploadAborted("This file was not accepted because another file of the atomic batch was refused.")
+        tickets = [one if one.errors else replace(one, file=None, errors=(reason,)) for one in tickets]
     else:
         tickets = _insert(plan, tickets)
         with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
@@ -160,13 +161,6 @@ def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
     )
 
 
-def _refuse_with_batch(ticket: Ticket) -> Ticket:
-    if ticket.errors:
-        return ticket
-    reason = UploadAborted("This file was not accepted because another file of the atomic batch was refused.")
-    return replace(ticket, file=None, errors=(reason,))
-
-
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     """Write the new rows and the digests of the pending uploads' tokens."""
     tickets = [_with_token(ticket) for ticket in tickets]
@@ -206,18 +200,18 @@ def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageErro
         return {}
     with ThreadPoolExecutor(min(BEGIN_CONCURRENCY, len(waiting)), "fileman-begin") as pool:
         # Each thread runs in a copy of this context, and so within its time limit.
-        calls = [pool.submit(copy_context().run, _begin_one, file, plan.caller.origin, plan.now) for file in waiting]
-    errors = {file.id: error for file, call in zip(waiting, calls, strict=True) if (error := call.result())}
+        calls = {
+            file.id: pool.submit(copy_context().run, partial(begin, file, origin=plan.caller.origin, now=plan.now))
+            for file in waiting
+        }
+    errors = {}
+    for key, call in calls.items():
+        try:
+            call.result()
+        except StorageError as error:
+            errors[key] = error
     File.objects.bulk_update([file for file in waiting if file.id not in errors], ["upload_state"])
     return errors
-
-
-def _begin_one(file: File, origin: str | None, now: datetime) -> StorageError | None:
-    try:
-        begin(file, origin=origin, now=now)
-    except StorageError as error:
-        return error
-    return None
 
 
 def _instruct(plan: _Plan, ticket: Ticket, errors: Mapping[UUID, StorageError]) -> Ticket:

@@ -1,11 +1,10 @@
 """Idempotency keys: the same key and input replay the same uploads."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from fileman import access
+from fileman import access, tokens
 from fileman.caller import Caller
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound
 from fileman.models import File
@@ -40,7 +39,7 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
         raise InvalidInput(f"idempotencyKey must have 1 to {KEY_LENGTH} characters.", field=("idempotencyKey",))
     # fileman 0.1 had no slot. Without one the fingerprint is as there, so a call repeated after an upgrade matches.
     given = {name: value for name, value in asdict(request).items() if name != "slot" or value is not None}
-    digest, fingerprint = _sha256(key), _sha256(json.dumps(given, sort_keys=True, default=str))
+    digest, fingerprint = tokens.digest(key), tokens.digest(json.dumps(given, sort_keys=True, default=str))
     rows = File.objects.filter(uploaded_by=caller.user, idempotency_digest=digest)
     files = {row.idempotency_index: row for row in rows.select_related(*WITH_RELATED)}
     if any(row.idempotency_fingerprint != fingerprint for row in files.values()):
@@ -48,7 +47,3 @@ def find_replay(caller: Caller, request: InitiateRequest) -> Replay:
     if not all(access.policy().may_continue(caller, row) for row in files.values()):
         raise NotFound(field=("idempotencyKey",))
     return Replay(digest=digest, fingerprint=fingerprint, files=files)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

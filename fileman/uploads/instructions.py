@@ -45,17 +45,17 @@ def _ceil(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor)
 
 
-def build_upload(file: File, *, now: datetime, try_number: int = 0, notes: dict[str, Any] | None = None) -> Upload:
+def build_upload(file: File, *, now: datetime, notes: dict[str, Any] | None = None) -> Upload:
     """Return the row as its backend sees it. Requests signed from it expire by the upload's deadline.
 
-    `try_number`: of the publishing request; 0: none is sent. `notes`: a finalize call's `Progress.notes`.
+    `notes`: a finalize call's `Progress.notes`.
     """
     state = UploadState.from_file(file)
     seconds_left = max(1, int((file.expires_at - now).total_seconds()))
     return Upload(
         file_id=file.id,
         upload_path=file.upload_path,
-        file_path=file.get_try_path(try_number),
+        file_path=file.get_try_path(0),
         parts_path=file.get_try_path(0),
         folder=file.folder,
         filename=file.original_filename,

@@ -11,8 +11,6 @@ from fileman.errors import FilemanError
 from fileman.models import File, FileManager
 from fileman.validation.acceptance import DeclaredFile
 
-__all__ = ["Batch", "InitiateRequest", "Outcome", "Ticket", "UploadInstructions", "UploadRequest"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class InitiateRequest:
