@@ -41,8 +41,8 @@ TESTS = [
 
 def main(arguments: list[str]) -> int:
     try:
-        with serve() as server:
-            environment = {**os.environ, "DATABASE_URL": server.database_url}
+        with serve() as database_url:
+            environment = {**os.environ, "DATABASE_URL": database_url}
             command = [sys.executable, "-m", "pytest", *arguments, *TESTS]
             return subprocess.run(command, env=environment, check=False).returncode
     except ServerMissing as error:

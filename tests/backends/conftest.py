@@ -1,9 +1,14 @@
-"""For all backends: plain http is allowed, no credentials of this machine are found, and clients can be impatient."""
+"""For all backends: plain http is allowed, no credentials of this machine are found, and clients can be impatient.
+
+The folders of the clouds have the fixture `store`: a new bucket.
+"""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.servers.proxy import Proxy, proxy_to
 from tests.uploads.driver import configured
 
 ENVIRONMENT = {
@@ -36,3 +41,17 @@ def impatient(_plain_http: None) -> Iterator[None]:
     """A full timeout of 0.5 s in place of 12 s."""
     with configured(STORAGE_CONNECT_TIMEOUT_SECONDS=0.1, STORAGE_READ_TIMEOUT_SECONDS=0.4):
         yield
+
+
+@pytest.fixture
+def proxy(store: Any) -> Iterator[Proxy]:
+    """A proxy in front of the server of `store`."""
+    with proxy_to(store.server.endpoint_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def backend(store: Any, proxy: Proxy) -> Any:
+    """A backend that reaches its storage through the proxy."""
+    (setting,) = store.backend().config.settings.keys() & {"endpoint", "endpoint_url"}
+    return store.backend(**{setting: proxy.url})

@@ -1,6 +1,6 @@
 """Every backend runs every case of the contract. None is replaced, and the reductions are listed here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import pytest
 
@@ -12,25 +12,16 @@ from tests.backends.gcs import test_contract as gcs
 from tests.backends.gcs import test_emulators
 from tests.backends.s3 import test_contract as s3
 
-SUITES: dict[type[BackendContract], set[Reduction]] = {
+EMULATOR = {Reduction.SIGNATURES, Reduction.EXACT_LENGTH, Reduction.DISPOSITION, Reduction.CREATE_ONLY}
+SUITES: dict[type[BackendContract], Set[Reduction]] = {
     test_local_contracts.TestFilesystem: {Reduction.CONTENT_TYPE},
     test_local_contracts.TestFilesystemOnTwoDevices: {Reduction.CONTENT_TYPE},
-    test_local_contracts.TestMemory: set(),
-    s3.TestRadosgw: set(),
-    s3.TestSeaweedFS: set(),
-    s3.TestMinistack: set(),
-    s3.TestRclone: set(),
+    **dict.fromkeys((test_local_contracts.TestMemory, gcs.TestDirect), frozenset()),
+    **dict.fromkeys((s3.TestRadosgw, s3.TestSeaweedFS, s3.TestMinistack, s3.TestRclone), frozenset()),
     s3.TestMoto: {Reduction.EXACT_LENGTH, Reduction.SIGNATURES},
     azure.TestAzureByAccountKey: {Reduction.EXACT_LENGTH},
     test_token_credentials.TestAzureByToken: {Reduction.EXACT_LENGTH},
-    gcs.TestDirect: set(),
-    gcs.TestThroughUs: set(),
-    test_emulators.TestContract: {
-        Reduction.SIGNATURES,
-        Reduction.EXACT_LENGTH,
-        Reduction.DISPOSITION,
-        Reduction.CREATE_ONLY,
-    },
+    test_emulators.TestContract: EMULATOR,
 }
 
 
@@ -48,7 +39,7 @@ def suites(base: type[BackendContract] = BackendContract) -> Iterator[type[Backe
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_a_suite_has_the_get_cases_the_contract_as_they_are(suite: type[BackendContract]) -> None:
+def test_a_suite_has_the_cases_of_the_contract_as_they_are(suite: type[BackendContract]) -> None:
     assert get_cases(suite) == get_cases(BackendContract)
     assert suite.reduced == SUITES[suite]
 

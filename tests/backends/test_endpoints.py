@@ -329,7 +329,7 @@ class TestConnections:
             monkeypatch.setenv(variable or "UNUSED", proxy.url)
             backend = make_at(vendor, server.url)
             with suppress(StorageError):
-                assert CALLS[call][1](backend, upload_of())  # deletion returns its failures
+                assert CALLS[call](backend, upload_of())  # deletion returns its failures
 
         assert server.seen == []
         assert proxy.seen or NAME in network.looked_up
@@ -363,7 +363,7 @@ class TestConnections:
         trusted = configured(TRUSTED_ENDPOINTS=["127.0.0.1", NAME], ALLOW_INSECURE_ENDPOINTS=True)
         redirect = Answer(status=status, headers=tuple(marks))
         with trusted, answer_all(redirect) as redirecting, time_limit(60), suppress(StorageError):
-            assert CALLS[call][1](make_at(vendor, redirecting.url), upload_of())  # deletion returns its failures
+            assert CALLS[call](make_at(vendor, redirecting.url), upload_of())  # deletion returns its failures
 
         assert server.seen == []
         assert len({seen.target for seen in asked(redirecting)}) == len(asked(redirecting)) > 0

@@ -106,24 +106,23 @@ def find_problems(backend: Backend) -> Found:
 
 
 Call = Callable[[Backend, Upload], object]
-CALLS: dict[str, tuple[bool, Call]] = {
-    "stat": (False, lambda backend, upload: backend.stat(upload.upload_path)),
-    "find": (False, lambda backend, upload: backend.find(upload.upload_path)),
-    "missing": (False, lambda backend, upload: backend.missing(upload)),
-    "assemble": (False, lambda backend, upload: backend.assemble(upload)),
-    "publish": (
-        False,
-        lambda backend, upload: backend.publish(upload, StoredObject(path=upload.upload_path, size=28, etag="1")),
+CALLS: dict[str, Call] = {
+    "stat": lambda backend, upload: backend.stat(upload.upload_path),
+    "find": lambda backend, upload: backend.find(upload.upload_path),
+    "missing": lambda backend, upload: backend.missing(upload),
+    "assemble": lambda backend, upload: backend.assemble(upload),
+    "publish": lambda backend, upload: backend.publish(
+        upload, StoredObject(path=upload.upload_path, size=28, etag="1")
     ),
-    "read": (False, lambda backend, upload: list(backend.read(upload.upload_path))),
-    "list": (False, lambda backend, upload: list(backend.list_objects(backend.prefix))),
-    "delete": (False, lambda backend, upload: backend.delete([upload.upload_path])),
-    "delete two": (False, lambda backend, upload: backend.delete([upload.upload_path, upload.file_path])),
-    "abort": (False, lambda backend, upload: backend.abort(upload)),
-    "write": (False, lambda backend, upload: backend.write(upload_of(), upload_of().slice(1), io.BytesIO(BODY))),
-    "begin large": (True, lambda backend, upload: backend.begin(upload, origin=None)),
-    "missing of large": (True, lambda backend, upload: backend.missing(upload)),
-    "assemble large": (True, lambda backend, upload: backend.assemble(upload)),
-    "abort large": (True, lambda backend, upload: backend.abort(upload)),
+    "read": lambda backend, upload: list(backend.read(upload.upload_path)),
+    "list": lambda backend, upload: list(backend.list_objects(backend.prefix)),
+    "delete": lambda backend, upload: backend.delete([upload.upload_path]),
+    "delete two": lambda backend, upload: backend.delete([upload.upload_path, upload.file_path]),
+    "abort": lambda backend, upload: backend.abort(upload),
+    "write": lambda backend, upload: backend.write(upload_of(), upload_of().slice(1), io.BytesIO(BODY)),
+    "begin large": lambda backend, upload: backend.begin(upload, origin=None),
+    "missing of large": lambda backend, upload: backend.missing(upload),
+    "assemble large": lambda backend, upload: backend.assemble(upload),
+    "abort large": lambda backend, upload: backend.abort(upload),
 }
-"""Of an upload in one request, or of a large one, whose bytes have arrived."""
+"""Of an upload in one request, or of a "large" one, whose bytes have arrived."""

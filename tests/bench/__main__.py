@@ -28,7 +28,7 @@ def main(numbers: list[str]) -> None:
     from tests.servers.postgres import serve
 
     machine.pin(machine.OTHER_CORE)
-    with serve() as server, machine.new_database(server.database_url, "fileman_bench") as database_url:
+    with serve() as server_url, machine.new_database(server_url, "fileman_bench") as database_url:
         os.environ |= {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "tests.bench.site"}
         import django
         from django.core.management import call_command

@@ -1,7 +1,7 @@
 """A client with kept connections: `python -m tests.bench.load` sends what standard input describes as JSON.
 
-    {"port": 8000, "seconds": 2, "marker": "\\"policy\\"", "count": 50,
-     "connections": [{"cookie": "...", "method": "POST", "path": "/graphql", "body": "..."}]}
+    {"port": 8000, "cookies": ["..."], "seconds": 2, "method": "POST", "path": "/graphql", "body": "...",
+     "marker": "\\"policy\\"", "count": 50}
 
 Every response must have status 200 and contain the marker that often. Prints requests and seconds.
 """
@@ -51,19 +51,22 @@ class Connection:
 
 def main(work: dict[str, Any]) -> tuple[int, float]:
     """Return the requests of all connections together, and the seconds they took."""
-    with ThreadPoolExecutor(len(work["connections"])) as pool:
+    with ThreadPoolExecutor(len(work["cookies"])) as pool:
         started = time.perf_counter()
-        requests = sum(pool.map(lambda one: _repeat(work, **one), work["connections"]))
+        requests = sum(pool.map(lambda cookie: _repeat(work, cookie), work["cookies"]))
         return requests, time.perf_counter() - started
 
 
-def _repeat(work: dict[str, Any], *, cookie: str, method: str, path: str, body: str) -> int:
-    connection, marker, sent = Connection(work["port"], cookie), work["marker"].encode(), 0
+def _repeat(work: dict[str, Any], cookie: str) -> int:
+    connection, body, marker = Connection(work["port"], cookie), work["body"].encode(), work["marker"].encode()
+    sent = 0
     deadline = time.perf_counter() + work["seconds"]
     while time.perf_counter() < deadline:
-        response = connection.send(method, path, body.encode())
+        response = connection.send(work["method"], work["path"], body)
         if response.count(marker) != work["count"]:
-            raise RuntimeError(f"{path}: {response.count(marker)} of {work['count']} times {marker!r}: {response!r}")
+            raise RuntimeError(
+                f"{work['path']}: {response.count(marker)} of {work['count']} times {marker!r}: {response!r}"
+            )
         sent += 1
     return sent
 

@@ -47,9 +47,8 @@ class Server:
 
         Each response must contain the marker that often.
         """
-        request = {"method": method, "path": path, "body": body}
-        connections = [{"cookie": cookie, **request} for cookie in self.cookies]
-        work = {"port": self.port, "seconds": SECONDS, "connections": connections, "marker": marker, "count": count}
+        work = {"port": self.port, "cookies": self.cookies, "seconds": SECONDS, "marker": marker, "count": count}
+        work |= {"method": method, "path": path, "body": body}
         command = [sys.executable, "-m", "tests.bench.load"]
         before = self.get_cpu_seconds()
         ended = subprocess.run(command, input=json.dumps(work), text=True, stdout=subprocess.PIPE, check=True)

@@ -55,9 +55,9 @@ def site(
 def behind_proxy(name: str, server: Any) -> Iterator[tuple[Proxy, Storage]]:
     """A new, empty storage on that server whose file manager knows the proxy's address only."""
     if name in {"gcs", "fake_gcs"}:
-        with proxy_to(server.endpoint) as proxy:
+        with proxy_to(server.endpoint_url) as proxy:
             account = server.service_account_info
-            token_uri = account["token_uri"].replace(server.endpoint, proxy.url)
+            token_uri = account["token_uri"].replace(server.endpoint_url, proxy.url)
             yield proxy, gcs_storage(server, endpoint=proxy.url, credentials={**account, "token_uri": token_uri})
         return
     with proxy_to(server.endpoint_url) as proxy:

@@ -28,11 +28,11 @@ def sqlite(tmp_path: Path) -> str:
 @pytest.fixture
 def postgres() -> Iterator[str]:
     try:
-        with server("postgres") as started:
+        with server("postgres") as url:
             name = f"killed_{secrets.token_hex(8)}"
-            with psycopg.connect(started.database_url, autocommit=True) as connection:
+            with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name}")
-                yield f"{started.database_url.rpartition('/')[0]}/{name}"
+                yield f"{url.rpartition('/')[0]}/{name}"
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     except ServerMissing as missing:
         give_up(str(missing))

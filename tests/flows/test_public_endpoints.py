@@ -21,7 +21,7 @@ DATA = content(16 * MIB)
 def two_hosts(kind: str, request: pytest.FixtureRequest) -> Iterator[tuple[Storage, Proxy, Proxy]]:
     """A storage with the proxy that this server uses, and the one that clients use, as localhost."""
     server = request.getfixturevalue(f"{kind}_server")
-    url: str = server.endpoint if kind == "gcs" else server.endpoint_url
+    url: str = server.endpoint_url
     with proxy_to(url) as internal, proxy_to(url) as public:
         public.url = public.url.replace("127.0.0.1", "localhost")
         public.disturb(answer_with(503), method="PUT", target="partNumber=2|blockid=MDAwMDI|upload_id=")

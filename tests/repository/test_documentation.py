@@ -187,16 +187,7 @@ def test_samples_are_of_their_language(page: Path) -> None:
 
 def test_the_sample_test_of_the_testing_page_passes(tmp_path: Path) -> None:
     (tmp_path / "test_sample.py").write_text(samples("docs/testing.md")[0])
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        "pyproject.toml",
-        f"--rootdir={ROOT}",
-    ]
-    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
+    command = [sys.executable, *words, f"--rootdir={ROOT}", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "1 passed" in done.stdout, done.stdout

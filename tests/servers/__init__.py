@@ -1,8 +1,8 @@
 """Real servers that the tests and the demo start as processes. README.md describes each.
 
 Each entry of `REGISTRY` names a context manager, `serve` of its module by default. It starts one server on free
-loopback ports, yields a frozen dataclass with its endpoint and credentials, and stops it at the end. It raises
-`ServerMissing` if it is not installed.
+loopback ports, yields a frozen dataclass with its endpoint and credentials (PostgreSQL: its URL), and stops it at the
+end. It raises `ServerMissing` if it is not installed.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any
 
 from tests.servers.availability import ServerFailed, ServerMissing
-from tests.servers.endpoints import AzureServer, PostgresServer, S3Server
+from tests.servers.endpoints import AzureServer, S3Server
 
-__all__ = ["REGISTRY", "AzureServer", "PostgresServer", "S3Server", "ServerFailed", "ServerMissing", "server"]
+__all__ = ["REGISTRY", "AzureServer", "S3Server", "ServerFailed", "ServerMissing", "server"]
 
 REGISTRY = {
     "moto": "tests.servers.s3:moto",

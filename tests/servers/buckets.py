@@ -107,8 +107,8 @@ def create_gcs_bucket(server: GoogleServer, name: str, origin: str) -> Bucket:
             "bucket_name": name,
             "project_id": PROJECT,
             "credentials": server.service_account_info,
-            "endpoint": server.endpoint,
+            "endpoint": server.endpoint_url,
         },
-        origin=server.endpoint,
+        origin=server.endpoint_url,
         get_paths=lambda: sorted(str(blob.name) for blob in client.list_blobs(name)),
     )

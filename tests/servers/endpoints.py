@@ -15,9 +15,9 @@ class S3Server:
     """The secret of `access_key_id`."""
     region_name: str = "us-east-1"
     """Requests are signed for this region."""
-    verifies_signatures: bool
+    verifies_signatures: bool = True
     """Refuses requests that are unsigned, expired or signed for something else, by header and by URL."""
-    takes_post: bool
+    takes_post: bool = True
     """Offers presigned POST, enforced or not."""
 
 
@@ -33,11 +33,3 @@ class AzureServer:
     """Its key, base64."""
     connection_string: str
     """All of the above, for the Azure SDK."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PostgresServer:
-    """A running PostgreSQL server, or the one that `DATABASE_URL` names."""
-
-    database_url: str
-    """`postgres://user:password@host:port/database`; the user may create databases."""

@@ -25,7 +25,7 @@ def serve() -> Iterator[GoogleServer]:
         program = Program(command=[_find_program(), *options, *names], folder=folder)
         with running(program, ready=lambda: answers_http(port)):
             yield GoogleServer(
-                endpoint=f"http://{host}", service_account_info=account_info(new_key(), f"{tokens.url}/token")
+                endpoint_url=f"http://{host}", service_account_info=account_info(new_key(), f"{tokens.url}/token")
             )
 
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.servers.availability import ServerMissing
-from tests.servers.endpoints import PostgresServer
 from tests.servers.process import LOOPBACK, Account, Program, free_port, run, running, temporary_folder
 
 USER = "fileman"
@@ -24,14 +23,14 @@ FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
 
 
 @contextmanager
-def serve() -> Iterator[PostgresServer]:
-    """Run PostgreSQL on a free port with a new password, unless `DATABASE_URL` names a PostgreSQL server."""
+def serve() -> Iterator[str]:
+    """Yield the `postgres://` URL of a user who may create databases, with a new password unless it is given."""
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith(("postgres://", "postgresql://")):
-        yield PostgresServer(database_url=given)
+        yield given
         return
     with temporary_folder("postgres") as folder, _embedded(folder) as database_url:
-        yield PostgresServer(database_url=database_url)
+        yield database_url
 
 
 @contextmanager

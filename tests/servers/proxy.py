@@ -15,9 +15,9 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
@@ -210,6 +210,19 @@ def answer_with(answer: Answer | int, *, after_effect: bool = False) -> Fault:
         exchange.respond(Answer(status=answer) if isinstance(answer, int) else answer)
 
     return answered
+
+
+def alter(headers: Mapping[str, str] | None = None, *, hidden: Sequence[str] = ()) -> Fault:
+    """Replace and hide headers of the answer, as other servers send it."""
+    changed = headers or {}
+    gone = {name.lower() for name in (*changed, *hidden)}
+
+    def altered(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        kept = tuple((name, value) for name, value in answer.headers if name.lower() not in gone)
+        exchange.respond(replace(answer, headers=(*kept, *changed.items())))
+
+    return altered
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ import base64
 import secrets
 import signal
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from tests.servers.availability import from_system
 from tests.servers.endpoints import S3Server
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, run, running, temporary_folder
 
-KMS_KEY_ID = "testkey-1"
 PACKAGES = {
     "radosgw": "radosgw",
     "radosgw-admin": "radosgw",
@@ -30,10 +29,10 @@ PACKAGES = {
 CONFIGURATION = """
 [global]
 fsid = {cluster_id}
-mon host = v2:{loopback}:{monitor_port}
+mon host = v2:127.0.0.1:{monitor_port}
 public network = 127.0.0.0/8
-public addr = {loopback}
-cluster addr = {loopback}
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
 auth cluster required = none
 auth service required = none
 auth client required = none
@@ -67,7 +66,7 @@ mon data = {folder}/mon
 osd data = {folder}/osd
 
 [client.rgw.a]
-rgw frontends = beast endpoint={loopback}:{port} tcp_nodelay=1
+rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw data = {folder}/rgw
 rgw dns name = localhost
 # Give back what was deleted at once; after two hours, the default, a long run has filled the memory.
@@ -76,34 +75,26 @@ rgw gc processor period = 5
 rgw gc processor max time = 5
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
-rgw crypt s3 kms encryption keys = {kms_key_id}={kms_key}
+rgw crypt s3 kms encryption keys = testkey-1={kms_key}
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3User:
-    """A user of the gateway who may use only their own buckets."""
-
-    arn: str
-    """The principal in a bucket policy."""
-    access_key_id: str
-    """Signs as this user."""
-    secret_access_key: str
-    """The secret of `access_key_id`."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RadosGateway(S3Server):
-    """radosgw, with a method that adds users."""
+    """radosgw for one user. A user may use only their own buckets."""
 
+    user_id: str
     folder: Path = field(repr=False)
     """The folder of its configuration."""
 
-    def create_user(self, user_id: str) -> S3User:
+    @property
+    def arn(self) -> str:
+        """The principal in a bucket policy."""
+        return f"arn:aws:iam:::user/{self.user_id}"
+
+    def create_user(self, user_id: str) -> "RadosGateway":
         """Add a user, for the tests of bucket policies; a name can be given once."""
-        key, secret = secrets.token_hex(10), secrets.token_hex(20)
-        _create_user(self.folder, user_id, key, secret)
-        return S3User(arn=f"arn:aws:iam:::user/{user_id}", access_key_id=key, secret_access_key=secret)
+        return _create_user(self.folder, self.endpoint_url, user_id)
 
 
 @contextmanager
@@ -111,23 +102,19 @@ def serve() -> Iterator[RadosGateway]:
     """A monitor, one object store in memory and the gateway, on free ports, with one user."""
     for program, package in PACKAGES.items():
         from_system(program, debian_package=package)
-    port, key, secret = free_port(), secrets.token_hex(10), secrets.token_hex(20)
+    port = free_port()
     with temporary_folder("radosgw") as folder, ExitStack() as cluster:
         _start(cluster, folder, port)
-        _create_user(folder, "test", key, secret)
-        yield RadosGateway(
-            endpoint_url=f"http://{LOOPBACK}:{port}",
-            access_key_id=key,
-            secret_access_key=secret,
-            verifies_signatures=True,
-            takes_post=True,
-            folder=folder,
-        )
+        yield _create_user(folder, f"http://{LOOPBACK}:{port}", "test")
 
 
 def _start(cluster: ExitStack, folder: Path, port: int) -> None:
     monitor_port, cluster_id, store_id = free_port(), str(uuid.uuid4()), str(uuid.uuid4())
-    _configure(folder, port, monitor_port, cluster_id)
+    for name in ("mon", "osd", "rgw"):
+        (folder / name).mkdir()
+    values = {"folder": folder, "port": port, "monitor_port": monitor_port, "cluster_id": cluster_id}
+    kms_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    (folder / "ceph.conf").write_text(CONFIGURATION.format(**values, kms_key=kms_key))
     address = f"[v2:{LOOPBACK}:{monitor_port}]"
     _run(folder, "monmaptool", "--create", "--fsid", cluster_id, "--addv", "a", address, "monmap")
     _run(folder, "ceph-mon", "-i", "a", "--mkfs", "--monmap", "monmap")
@@ -142,25 +129,11 @@ def _start(cluster: ExitStack, folder: Path, port: int) -> None:
     cluster.enter_context(running(gateway, ready=lambda: answers_http(port)))
 
 
-def _configure(folder: Path, port: int, monitor_port: int, cluster_id: str) -> None:
-    for name in ("mon", "osd", "rgw"):
-        (folder / name).mkdir()
-    kms_key = base64.b64encode(secrets.token_bytes(32)).decode()
-    configuration = CONFIGURATION.format(
-        cluster_id=cluster_id,
-        loopback=LOOPBACK,
-        monitor_port=monitor_port,
-        port=port,
-        folder=folder,
-        kms_key_id=KMS_KEY_ID,
-        kms_key=kms_key,
-    )
-    (folder / "ceph.conf").write_text(configuration)
-
-
-def _create_user(folder: Path, user_id: str, key: str, secret: str) -> None:
-    words: Sequence[str] = ("--uid", user_id, "--display-name", user_id, "--access-key", key, "--secret-key", secret)
-    _run(folder, "radosgw-admin", "user", "create", *words)
+def _create_user(folder: Path, endpoint_url: str, user_id: str) -> RadosGateway:
+    keys = {"access_key_id": secrets.token_hex(10), "secret_access_key": secrets.token_hex(20)}
+    words = ["--access-key", keys["access_key_id"], "--secret-key", keys["secret_access_key"]]
+    _run(folder, "radosgw-admin", "user", "create", "--uid", user_id, "--display-name", user_id, *words)
+    return RadosGateway(endpoint_url=endpoint_url, user_id=user_id, folder=folder, **keys)
 
 
 def _program(folder: Path, program: str, *words: str) -> Program:

@@ -24,8 +24,8 @@ SEAWEEDFS_SERVERS = ("master", "volume", "filer", "s3")
 def moto() -> Iterator[S3Server]:
     """For pages of any origin. `POST /moto-api/reset` empties it."""
     port = free_port()
-    with _started("moto_server", ["-H", LOOPBACK, "-p", str(port)], port=port, MOTO_PORT=str(port)):
-        yield _described(port, "moto", "moto", verifies_signatures=False, takes_post=True)
+    with _started("moto_server", ["-H", LOOPBACK, "-p", str(port)], port=port, MOTO_PORT=str(port)) as url:
+        yield S3Server(endpoint_url=url, access_key_id="moto", secret_access_key="moto", verifies_signatures=False)
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def ministack() -> Iterator[S3Server]:
     """`POST /_ministack/reset` empties it."""
     port = free_port()
     # Without BIND_HOST it listens on every network.
-    with _started("ministack", [], port=port, GATEWAY_PORT=str(port), BIND_HOST=LOOPBACK):
-        yield _described(port, "test", "test", verifies_signatures=False, takes_post=True)
+    with _started("ministack", [], port=port, GATEWAY_PORT=str(port), BIND_HOST=LOOPBACK) as url:
+        yield S3Server(endpoint_url=url, access_key_id="test", secret_access_key="test", verifies_signatures=False)
 
 
 @contextmanager
@@ -42,8 +42,8 @@ def rclone() -> Iterator[S3Server]:
     """Over an empty folder."""
     port, key, secret = free_port(), secrets.token_hex(10), secrets.token_hex(20)
     words = ["serve", "s3", "--config", "", "--addr", f"{LOOPBACK}:{port}", "--auth-key", f"{key},{secret}"]
-    with temporary_folder("buckets") as buckets, _started("rclone", [*words, buckets], port=port):
-        yield _described(port, key, secret, verifies_signatures=True, takes_post=False)
+    with temporary_folder("buckets") as buckets, _started("rclone", [*words, buckets], port=port) as url:
+        yield S3Server(endpoint_url=url, access_key_id=key, secret_access_key=secret, takes_post=False)
 
 
 @contextmanager
@@ -69,26 +69,18 @@ def seaweedfs() -> Iterator[S3Server]:
         )
         try:
             with running(program, ready=lambda: answers_http(port)):
-                yield _described(port, key, secret, verifies_signatures=True, takes_post=True)
+                url = f"http://{LOOPBACK}:{port}"
+                yield S3Server(endpoint_url=url, access_key_id=key, secret_access_key=secret)
         finally:
             for server, (_, grpc) in ports.items():
                 Path(f"/tmp/seaweedfs-{server}-grpc-{grpc}.sock").unlink(missing_ok=True)
 
 
 @contextmanager
-def _started(program: str, words: list[str | Path], *, port: int, **environment: str) -> Iterator[None]:
+def _started(program: str, words: list[str | Path], *, port: int, **environment: str) -> Iterator[str]:
+    """Yield the endpoint URL."""
     command = [from_servers_environment(program), *words]
     with temporary_folder(program) as folder:
         started = Program(command=command, folder=folder, environment=environment)
         with running(started, ready=lambda: answers_http(port)):
-            yield
-
-
-def _described(port: int, key: str, secret: str, *, verifies_signatures: bool, takes_post: bool) -> S3Server:
-    return S3Server(
-        endpoint_url=f"http://{LOOPBACK}:{port}",
-        access_key_id=key,
-        secret_access_key=secret,
-        verifies_signatures=verifies_signatures,
-        takes_post=takes_post,
-    )
+            yield f"http://{LOOPBACK}:{port}"

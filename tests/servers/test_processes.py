@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,15 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from environ import Env
 
-from tests.servers import ServerMissing, postgres, server
+from tests.servers import ServerMissing, server
 from tests.servers.availability import REPOSITORY
 from tests.servers.demo import STORAGES
 from tests.servers.fixtures import _started
-from tests.servers.process import free_port
+from tests.servers.process import accepts_connections, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +35,7 @@ def temporary() -> Iterator[Path]:
 
 
 def is_open(url: str) -> bool:
-    address = urlsplit(url)
-    try:
-        socket.create_connection((address.hostname, address.port), timeout=2).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+    return accepts_connections(urlsplit(url).port or 0)
 
 
 def in_time(condition: Callable[[], bool], *, seconds: float = 5) -> bool:
@@ -84,36 +76,25 @@ def python(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("name", ["moto", "radosgw", "seaweedfs", "ministack", "rclone", "azurite"])
-def test_a_server_is_gone_after_its_block(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+@pytest.mark.parametrize("name", ["moto", "radosgw", "seaweedfs", "ministack", "rclone", "azurite", "postgres"])
+def test_a_server_is_gone_after_its_block(name: str, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     try:
         with server(name) as started:
-            was_open = is_open(started.endpoint_url)
+            url = started if name == "postgres" else started.endpoint_url
+            was_open = is_open(url)
     except ServerMissing as missing:
         pytest.skip(str(missing))
 
     assert was_open
-    assert not is_open(started.endpoint_url)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_postgres_answers_through_a_url_that_settings_can_read_and_is_gone_after_its_block() -> None:
-    with postgres.serve() as started:
-        settings = Env.db_url_config(started.database_url)
-        with psycopg.connect(started.database_url, autocommit=True) as connection:
-            row = connection.execute("SELECT current_user, current_database()").fetchone()
-            connection.execute("CREATE DATABASE another")
-
-    assert row == (settings["USER"], settings["NAME"])
-    assert settings["ENGINE"] == "django.db.backends.postgresql"
-    assert not is_open(started.database_url)
+    assert not is_open(url)
+    assert list(temporary.iterdir()) == []
 
 
 SERVING = """
 from tests.servers import server
 with server("rclone") as rclone, server("postgres") as postgres:
-    print(rclone.endpoint_url, postgres.database_url, flush=True)
+    print(rclone.endpoint_url, postgres, flush=True)
     input()
 """
 

@@ -19,7 +19,8 @@ from tests.uploads.clock import NOW
 
 
 def caller_of(user: Any) -> Caller:
-    return Caller(user=user)
+    """The caller with nothing but this user. A caller is taken as it is."""
+    return user if isinstance(user, Caller) else Caller(user=user)
 
 
 def configured(**changes: Any) -> override_settings:

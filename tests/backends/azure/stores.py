@@ -1,7 +1,7 @@
 """A container, backends over it, and faults that are Azure's own."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from fileman.backends.base import Backend
 from fileman.backends.values import Upload
 from tests.backends.uploads import make_backend, upload_of
 from tests.servers import AzureServer
-from tests.servers.proxy import Answer, Exchange, Fault, answer_with
+from tests.servers.proxy import Answer, Fault, answer_with
 
 BODY = b"0123456789" * 10
 TYPE = "text/plain"
@@ -79,16 +79,3 @@ def refuse(
     """Answer as Azure would; `after` it has carried the request out."""
     of_azure = {**OF_AZURE, **({"x-ms-error-code": code} if code else {}), **(headers or {})}
     return answer_with(Answer(status=status, headers=tuple(of_azure.items()), body=body), after_effect=after)
-
-
-def alter(headers: Mapping[str, str] | None = None, *, hidden: Collection[str] = ()) -> Fault:
-    """Replace and hide headers of the answer, as Azure sends it at times and Azurite never."""
-    changed = headers or {}
-    gone = {name.lower() for name in (*changed, *hidden)}
-
-    def altered(exchange: Exchange) -> None:
-        answer = exchange.forward()
-        kept = tuple((name, value) for name, value in answer.headers if name.lower() not in gone)
-        exchange.respond(replace(answer, headers=(*kept, *changed.items())))
-
-    return altered

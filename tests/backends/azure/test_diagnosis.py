@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient, CorsRule, PublicAccess
 
-from tests.backends.azure.stores import Store, alter, refuse
+from tests.backends.azure.stores import Store, refuse
 from tests.backends.uploads import ORIGIN, Found, find_problems
-from tests.servers.proxy import Proxy
+from tests.servers.proxy import Proxy, alter
 from tests.uploads.driver import configured
 
 WRONG_KEY = "d3Jvbmctd3Jvbmctd3Jvbmc="

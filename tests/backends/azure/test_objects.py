@@ -10,9 +10,9 @@ from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import DeleteFailure, Upload
 from fileman.errors import OutOfTime, StorageMisconfigured, StorageUnavailable
-from tests.backends.azure.stores import BODY, PART_BYTES, Store, alter, make_upload, refuse
+from tests.backends.azure.stores import BODY, PART_BYTES, Store, make_upload, refuse
 from tests.backends.uploads import send
-from tests.servers.proxy import Proxy
+from tests.servers.proxy import Proxy, alter
 
 
 @pytest.fixture
@@ -170,13 +170,6 @@ class TestDeleting:
 
 
 class TestFacts:
-    def test_no_checksum_of_azure_is_believed(self, store: Store, backend: Backend) -> None:
-        """Content-MD5 is the writer's own claim"""
-        store.put("file", BODY)
-
-        assert store.blob("file").get_blob_properties().content_settings.content_md5
-        assert backend.stat("file").checksums == {}
-
     def test_a_blob_under_a_key_of_the_uploader_is_irregular(self, backend: Backend, proxy: Proxy) -> None:
         """Azure does not describe it without that key; it can never complete"""
         own_key = "BlobUsesCustomerSpecifiedEncryption"

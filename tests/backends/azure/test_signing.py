@@ -158,17 +158,6 @@ class TestByUserDelegation:
         grant = query_of(backend.get_url("uploads/one", 3600, now=NOW + timedelta(seconds=30)))
         assert (len(keys.asked), grant["se"]) == (2, "2026-01-02T04:04:35Z")
 
-    def test_a_key_that_would_expire_first_is_renewed(self, keys: Keys) -> None:
-        """A signature lives as long as requested"""
-        backend = make_backend(BY_TOKEN)
-        backend.get_url("uploads/one", 3600, now=NOW)
-        late = NOW + timedelta(days=6, hours=23, minutes=30)
-
-        grant = query_of(backend.get_url("uploads/one", 3600, now=late))
-
-        assert len(keys.asked) == 2
-        assert grant["se"] == "2026-01-09T03:34:05Z"
-
     def test_the_longest_life_is_that_of_a_new_key(self, keys: Keys) -> None:
         """At most a quarter of an hour of a week is lost, and not every URL costs a new key"""
         backend = make_backend(BY_TOKEN)

@@ -44,13 +44,6 @@ class TestBaseUrl:
         assert url.startswith("https://files.example.com/content/")
         assert "uploads/name" not in url
 
-    def test_a_mount_of_the_content_view_is_good(self, root: Path) -> None:
-        backend = make(root, base_url="/fileman/content/")
-        for _ in range(2):
-            assert find_problems(backend) == []
-            assert files_below(root) == []
-            backend.mark_place([])
-
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
     @pytest.mark.parametrize("base_url", ["/x/", "/elsewhere/"])
     def test_a_path_without_the_content_view_is_a_problem(self, root: Path, base_url: str) -> None:

@@ -49,18 +49,6 @@ class TestObjects:
 
 
 class TestFolders:
-    def test_a_deleted_file_takes_its_folders_along(self, backend: Backend, root: Path) -> None:
-        """But not the folder of all files, which may be a mount."""
-        upload, verified = sent(backend)
-        backend.publish(upload, verified)
-        folder = str(upload.file_id)
-        assert entries_below(root / "uploads") == [folder, f"{folder}/1", f"{folder}/1/picture_20260102.png"]
-
-        assert backend.delete([upload.file_path]) == []
-
-        assert entries_below(root / "uploads") == []
-        assert (root / "uploads").is_dir()
-
     def test_the_file_of_another_try_stays(self, backend: Backend, root: Path) -> None:
         upload, verified = sent(backend)
         other = next_try(upload)

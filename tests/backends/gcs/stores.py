@@ -24,7 +24,7 @@ class Store:
             "bucket_name": self.bucket.name,
             "project_id": PROJECT,
             "credentials": self.server.service_account_info,
-            "endpoint": self.server.endpoint,
+            "endpoint": self.server.endpoint_url,
         } | more
         return {key: value for key, value in settings.items() if value is not None}
 

@@ -54,7 +54,7 @@ def test_each_call_is_one_request_whatever_the_environment_says(
         if variable:
             monkeypatch.setenv(variable, REDIRECTING[variable].format(other=other.url))
         with pytest.raises(StorageError):
-            CALLS[name][1](backend, upload_of(session=name == "begin large"))
+            CALLS[name](backend, upload_of(session=name == "begin large"))
 
     assert (len(proxy.seen), other.seen) == (1, [])
 

@@ -1,4 +1,4 @@
-"""The suite of every backend, direct and through us."""
+"""The suite of every backend."""
 
 from typing import Any
 from uuid import uuid4
@@ -22,10 +22,3 @@ class TestDirect(BackendContract):
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
         return shared_store.backend(prefix=f"{uuid4()}/")
-
-
-@pytest.mark.long
-class TestThroughUs(BackendContract):
-    @pytest.fixture
-    def backend(self, shared_store: Store) -> Backend:
-        return shared_store.backend(direct=False, prefix=f"{uuid4()}/")

@@ -29,7 +29,7 @@ def server(fake_gcs_server: GoogleServer) -> GoogleServer:
 def emulator(fake_gcs_server: GoogleServer) -> Iterator[GoogleServer]:
     """gcp-storage-emulator without our front, with an account of the other emulator's."""
     with serve_emulator() as port:
-        yield with_bucket(replace(fake_gcs_server, endpoint=f"http://{LOOPBACK}:{port}"))
+        yield with_bucket(replace(fake_gcs_server, endpoint_url=f"http://{LOOPBACK}:{port}"))
 
 
 def with_bucket(server: GoogleServer) -> GoogleServer:
@@ -40,7 +40,7 @@ def with_bucket(server: GoogleServer) -> GoogleServer:
 
 
 def backend_of(server: GoogleServer) -> GCSBackend:
-    keys = {"credentials": server.service_account_info, "endpoint": server.endpoint}
+    keys = {"credentials": server.service_account_info, "endpoint": server.endpoint_url}
     return make_backend(GCSBackend, {"bucket_name": BUCKET, **keys}, f"gs://{BUCKET}/{uuid.uuid4()}/")
 
 

@@ -174,7 +174,7 @@ def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, a
         backend = store.backend(endpoint=proxy.url)
         for name in ("stat", "publish", "delete"):
             with pytest.raises(StorageUnavailable):
-                CALLS[name][1](backend, upload_of())
+                CALLS[name](backend, upload_of())
         assert f"{backend.location()} is not in Google Cloud Storage." in backend.validate_configuration()[1]
 
 

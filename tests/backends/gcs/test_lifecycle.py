@@ -9,14 +9,15 @@ import requests
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from fileman import cleanup, uploads
+from fileman import cleanup
 from fileman.caller import Caller
 from fileman.errors import NotUploaded, StorageMisconfigured
 from fileman.models import File, FileManager
-from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket, UploadInstructions
+from fileman.uploads import Ticket, UploadInstructions
 from tests.backends.gcs.stores import Store, allowed_origin
 from tests.backends.uploads import BODY, ORIGIN, checksum_of, part_of, send
-from tests.uploads.driver import configured, file_of, token_of
+from tests.uploads.clock import DAY, NOW
+from tests.uploads.driver import abort, configured, file_of, finish, refresh, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LARGE = BODY * 100
@@ -38,25 +39,10 @@ def caller(store: Store, user: User) -> Caller:
     return Caller(user=user, origin=ORIGIN, site_url="https://files.example.com/")
 
 
-def start(caller: Caller, body: bytes = LARGE, **declared: Any) -> Ticket:
-    file = DeclaredFile(filename="notes.txt", size=len(body), content_type="text/plain", **declared)
-    (ticket,) = uploads.initiate(caller=caller, request=InitiateRequest(files=[file]), now=timezone.now()).tickets
-    assert ticket.errors == ()
-    return ticket
-
-
 def send_all(instructions: UploadInstructions | None, body: bytes = LARGE) -> None:
     assert instructions is not None
     for request in instructions.requests:
         assert send(request, part_of(body, request)).status_code in request.success_status
-
-
-def finish(caller: Caller, ticket: Ticket) -> Outcome:
-    return uploads.finalize(caller=caller, upload_token=token_of(ticket), now=timezone.now())
-
-
-def refresh(caller: Caller, ticket: Ticket) -> Outcome:
-    return uploads.refresh(caller=caller, upload_token=ticket.upload_token, now=timezone.now())
 
 
 def session_of(ticket: Ticket) -> str:
@@ -76,7 +62,7 @@ def clean(now: datetime) -> None:
 def test_a_lost_session_begins_again(store: Store, caller: Caller, lost_by: str) -> None:
     """Cancelled by a client, never saved because of a crash, or ended by bytes of another checksum."""
     checksum = str(checksum_of(LARGE, "md5" if lost_by == "other bytes" else "crc32c"))
-    ticket = start(caller, checksum=checksum if lost_by == "other bytes" else None)
+    ticket = start(caller, LARGE, checksum=checksum if lost_by == "other bytes" else None)
     assert ticket.instructions is not None
     old, (request,) = session_of(ticket), ticket.instructions.requests
     if lost_by == "other bytes":
@@ -99,7 +85,7 @@ def test_a_lost_session_begins_again(store: Store, caller: Caller, lost_by: str)
 
 def test_another_origin_gets_a_session_of_its_own(caller: Caller) -> None:
     """A client without an origin continues the one that is there. A forbidden one changes nothing."""
-    ticket = start(caller)
+    ticket = start(caller, LARGE)
     old = session_of(ticket)
     assert allowed_origin(old, ORIGIN) == ORIGIN
 
@@ -115,7 +101,7 @@ def test_another_origin_gets_a_session_of_its_own(caller: Caller) -> None:
 
 def test_a_complete_session_is_kept_for_any_origin(caller: Caller) -> None:
     """A refresh never throws a whole upload away."""
-    ticket = start(caller)
+    ticket = start(caller, LARGE)
     send_all(ticket.instructions)
 
     outcome = refresh(replace(caller, origin=SECOND_ORIGIN), ticket)
@@ -126,14 +112,14 @@ def test_a_complete_session_is_kept_for_any_origin(caller: Caller) -> None:
 
 @pytest.mark.parametrize("by", ["abort", "cleanup"])
 def test_the_end_of_an_upload_cancels_its_session(store: Store, caller: Caller, by: str) -> None:
-    ticket = start(caller)
-    session, later = session_of(ticket), timezone.now() + timedelta(days=8)
+    ticket = start(caller, LARGE)
+    session = session_of(ticket)
 
     if by == "abort":
-        uploads.abort(caller=caller, upload_token=token_of(ticket), now=timezone.now())
+        abort(caller, ticket)
     else:
-        clean(later)
-        clean(later + timedelta(days=2))
+        clean(NOW + 8 * DAY)
+        clean(NOW + 10 * DAY)
         assert File.objects.count() == 0
 
     assert is_cancelled(session)
@@ -142,12 +128,13 @@ def test_the_end_of_an_upload_cancels_its_session(store: Store, caller: Caller, 
 
 def test_the_object_of_a_late_upload_is_swept_a_week_later(store: Store, caller: Caller) -> None:
     """A session can write for a week after its upload was given up."""
-    ticket = start(caller, BODY)
+    now = timezone.now()
+    ticket = start(caller, BODY, now=now)
     path = file_of(ticket).upload_path
-    uploads.abort(caller=caller, upload_token=token_of(ticket), now=timezone.now())
+    abort(caller, ticket, now=now)
     send_all(ticket.instructions, BODY)
 
-    clean(timezone.now() + timedelta(days=6))
+    clean(now + 6 * DAY)
     assert store.names() == [path]
-    clean(timezone.now() + timedelta(days=8))
+    clean(now + 8 * DAY)
     assert store.names() == []

@@ -89,5 +89,5 @@ def test_no_call_goes_through_that_is_not_checked(store: Store) -> None:
     with pytest.raises(MethodNotImplemented):
         store.bucket.blob("composed").compose([blob])
 
-    assert requests.get(f"{store.server.endpoint}/storage/v1{blob.path}", timeout=10).status_code == 401
-    assert requests.post(f"{store.server.endpoint}/batch/storage/v1", timeout=10).status_code == 401
+    assert requests.get(f"{store.server.endpoint_url}/storage/v1{blob.path}", timeout=10).status_code == 401
+    assert requests.post(f"{store.server.endpoint_url}/batch/storage/v1", timeout=10).status_code == 401

@@ -153,18 +153,6 @@ def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
 
 
 @on("ministack")
-def test_aws_refuses_to_copy_swapped_bytes(store: Store, backend: S3Backend) -> None:
-    """Ministack honours the condition of a copy, as AWS does."""
-    upload, verified = assembled(backend)
-    swap(store, upload)
-
-    with pytest.raises(ObjectChanged):
-        as_on_aws(backend).publish(upload, verified)
-
-    assert_nothing_published(store, upload)
-
-
-@on("ministack")
 @pytest.mark.usefixtures("impatient")
 def test_a_copy_on_aws_is_sent_once_and_found_later(proxy: Proxy, backend: S3Backend) -> None:
     upload, verified = assembled(backend)

@@ -34,8 +34,7 @@ def limited(radosgw_server: RadosGateway, open_store: Store) -> Store:
         statement["Principal"] = {"AWS": [user.arn]}
     open_store.client.put_bucket_policy(Bucket=open_store.bucket, Policy=json.dumps(policy))
     open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": document("cors")})
-    server = replace(radosgw_server, access_key_id=user.access_key_id, secret_access_key=user.secret_access_key)
-    return replace(open_store, server=server, client=client_of(server))
+    return replace(open_store, server=user, client=client_of(user))
 
 
 def test_the_documented_permissions_suffice_for_the_whole_life_of_a_file(limited: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
-from fileman.errors import FileMissing, StorageUnavailable
+from fileman.errors import StorageUnavailable
 from tests.backends.s3.stores import PART_BYTES, assembled, on, uploaded
 from tests.backends.uploads import BODY, Call, begun, next_try, read
 from tests.servers.proxy import (
@@ -77,16 +77,6 @@ def test_publishing_believes_no_other_response(proxy: Proxy, backend: Backend, m
         else:
             upload = next_try(upload)
         assert read(backend, backend.publish(upload, verified).path) == BODY
-
-
-@on("ministack", "radosgw")
-def test_the_404_of_a_head_is_an_absence(proxy: Proxy, backend: Backend) -> None:
-    """It has no body that could say whose it is. Nothing is deleted for it."""
-    upload = uploaded(backend)
-    proxy.disturb(answer_with(NOT_FOUND_PAGE), method="HEAD")
-
-    with pytest.raises(FileMissing):
-        backend.stat(upload.upload_path)
 
 
 @on("ministack", "radosgw")

@@ -7,7 +7,7 @@ checks nothing.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from google.oauth2 import service_account
 from tests.servers.availability import from_servers_environment
 from tests.servers.gcs.front import Front
 from tests.servers.gcs.http import to_answer, to_request
+from tests.servers.gcs.objects import Rewrites
 from tests.servers.gcs.signing import TOKEN_PATH
 from tests.servers.gcs.store import Store
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running, temporary_folder
@@ -26,15 +27,13 @@ from tests.servers.proxy import answering
 
 PROJECT = "fileman-tests"
 EMAIL = f"uploader@{PROJECT}.iam.gserviceaccount.com"
-_FRONTS: dict[str, Front] = {}
-"""Endpoint -> the front that runs there, in a thread of this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoogleServer:
     """A running server of Google's JSON API."""
 
-    endpoint: str
+    endpoint_url: str
     """`http://127.0.0.1:<port>`, without a trailing slash: the `api_endpoint` of a client."""
     service_account_info: dict[str, str]
     """For `service_account.Credentials.from_service_account_info`; its token_uri is on this machine."""
@@ -50,7 +49,7 @@ class GoogleServer:
 
     def client(self) -> Any:
         """Return Google's own client, which asks nothing of the internet. The caller closes it."""
-        options = {"api_endpoint": self.endpoint}
+        options = {"api_endpoint": self.endpoint_url}
         return storage.Client(project=PROJECT, credentials=self.credentials(), client_options=options)
 
 
@@ -58,9 +57,8 @@ class GoogleServer:
 class GcsServer(GoogleServer):
     """A Google Cloud Storage stand-in: strict on signed URLs, sessions and access tokens."""
 
-    def set_unfinished_rewrite_steps(self, steps: int) -> None:
-        """Make every rewrite from now on return `done: false` so many times before it is done; 0 at the start."""
-        _FRONTS[self.endpoint].rewrites.unfinished_steps = steps
+    rewrites: Rewrites = field(repr=False)
+    """Its `unfinished_steps` are those of every rewrite from now on."""
 
 
 @contextmanager
@@ -69,8 +67,8 @@ def serve() -> Iterator[GcsServer]:
     key = new_key()
     with answering(lambda exchange: to_answer(front.respond(to_request(exchange)))) as listener:
         front = Front(Store(urlsplit(listener.url).netloc), client_email=EMAIL, public_key=key.public_key())
-        _FRONTS[listener.url] = front
-        yield GcsServer(endpoint=listener.url, service_account_info=account_info(key, f"{listener.url}{TOKEN_PATH}"))
+        account = account_info(key, f"{listener.url}{TOKEN_PATH}")
+        yield GcsServer(endpoint_url=listener.url, service_account_info=account, rewrites=front.rewrites)
 
 
 @contextmanager

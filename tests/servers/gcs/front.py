@@ -1,7 +1,6 @@
 """Routes each request to the API that it asks, and gives refusals and CORS headers their form."""
 
 import re
-from fnmatch import fnmatchcase
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -29,7 +28,7 @@ class Front:
         self._json = JsonApi(store, self.rewrites)
         self._sessions = Sessions(store)
         self._xml = XmlApi(store, SignatureVerifier(client_email=client_email, public_key=public_key))
-        self._tokens = Tokens(client_email=client_email, public_key=public_key)
+        self._tokens = Tokens(client_email=client_email)
 
     def respond(self, request: Request) -> Response:
         """Return the response to one request; refusals have the format of the API that was asked."""
@@ -98,16 +97,14 @@ def _bucket_headers(rules: list[Resource], request: Request) -> dict[str, str]:
     preflight = request.method == "OPTIONS"
     method = request.headers.get("Access-Control-Request-Method", "") if preflight else request.method
     for rule in rules:
-        allowed = next((known for known in rule.get("origin", []) if fnmatchcase(origin, known)), None)
-        if origin and allowed and {method, "*"} & set(rule.get("method", [])):
-            headers = {"Access-Control-Allow-Origin": "*" if allowed == "*" else origin, "Vary": "Origin"}
+        if origin in rule.get("origin", []) and method in rule.get("method", []):
+            headers = {"Access-Control-Allow-Origin": origin}
             listed = ", ".join(rule.get("responseHeader", []))
             if not preflight:
                 return headers | {"Access-Control-Expose-Headers": listed}
             return headers | {
                 "Access-Control-Allow-Methods": ", ".join(rule["method"]),
                 "Access-Control-Allow-Headers": listed,
-                "Access-Control-Max-Age": str(rule.get("maxAgeSeconds", 3600)),
             }
     return {}
 
@@ -116,7 +113,7 @@ def _session_headers(opened_by: str | None, request: Request) -> dict[str, str]:
     """Return the headers for a session URL; the bucket's rules count for nothing there."""
     if opened_by is None or request.headers["Origin"] != opened_by:
         return {}
-    headers = {"Access-Control-Allow-Origin": opened_by, "Vary": "Origin"}
+    headers = {"Access-Control-Allow-Origin": opened_by}
     if request.method != "OPTIONS":
         return headers | {"Access-Control-Expose-Headers": _SESSION_EXPOSED}
     return headers | {

@@ -1,14 +1,11 @@
-"""Signatures of the test account: of V4 signed URLs, and of the assertions that buy access tokens.
+"""Signatures of V4 signed URLs by the test account, and access tokens for it.
 
 V4 (GOOG4-RSA-SHA256) follows https://cloud.google.com/storage/docs/authentication/signatures.
 """
 
 import json
-import re
 import secrets
-import time
 from base64 import urlsafe_b64decode
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,16 +16,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from tests.servers.gcs.http import Refused, Request, Resource, Response, json_response
+from tests.servers.gcs.http import Refused, Request, Response, json_response
 
 _ALGORITHM = "GOOG4-RSA-SHA256"
 _PARAMETERS = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 _MAX_EXPIRES_SECONDS = 7 * 24 * 60 * 60
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
-_CLOCK_SKEW = timedelta(minutes=15)
 TOKEN_PATH = "/_front/token"
 _TOKEN_LIFETIME_SECONDS = 3600
-_AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth names it whatever token_uri says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,31 +37,15 @@ class SignatureVerifier:
         fields = _signature_fields(request)
         signed_headers = fields["SignedHeaders"].split(";")
         _check_signed_headers(request, signed_headers)
-        signed_at = self._signed_at(fields)
+        if fields["Credential"].partition("/")[0] != self.client_email:
+            raise Refused(403, "AccessDenied", "X-Goog-Credential names an unknown account")
+        if not 1 <= int(fields["Expires"]) <= _MAX_EXPIRES_SECONDS:
+            raise Refused(400, "InvalidArgument", "X-Goog-Expires is not between one second and seven days")
         self._check_signature(request, fields, signed_headers)
+        signed_at = datetime.strptime(fields["Date"], _DATE_FORMAT).replace(tzinfo=UTC)
         expires = signed_at + timedelta(seconds=int(fields["Expires"]))
         if now > expires:
             raise Refused(400, "ExpiredToken", f"The signed URL expired at {expires.isoformat()}")
-        if now < signed_at - _CLOCK_SKEW:
-            raise Refused(403, "RequestTimeTooSkewed", "The signed URL is dated in the future")
-
-    def _signed_at(self, fields: dict[str, str]) -> datetime:
-        email, _, scope = fields["Credential"].partition("/")
-        if fields["Algorithm"] != _ALGORITHM:
-            raise Refused(400, "InvalidArgument", f"X-Goog-Algorithm is not {_ALGORITHM}")
-        if not re.fullmatch(rf"{re.escape(fields['Date'][:8])}/[a-z0-9-]+/storage/goog4_request", scope):
-            raise Refused(400, "InvalidArgument", "X-Goog-Credential has another scope than <date>/<place>/storage")
-        if email != self.client_email:
-            raise Refused(403, "AccessDenied", "X-Goog-Credential names an unknown account")
-        if (
-            not re.fullmatch(r"[0-9]{1,7}", fields["Expires"])
-            or not 1 <= int(fields["Expires"]) <= _MAX_EXPIRES_SECONDS
-        ):
-            raise Refused(400, "InvalidArgument", "X-Goog-Expires is not between one second and seven days")
-        try:
-            return datetime.strptime(fields["Date"], _DATE_FORMAT).replace(tzinfo=UTC)
-        except ValueError:
-            raise Refused(400, "InvalidArgument", "X-Goog-Date is malformed") from None
 
     def _check_signature(self, request: Request, fields: dict[str, str], signed_headers: list[str]) -> None:
         scope = fields["Credential"].partition("/")[2]
@@ -80,17 +59,15 @@ class SignatureVerifier:
 
 
 class Tokens:
-    def __init__(self, *, client_email: str, public_key: RSAPublicKey) -> None:
+    def __init__(self, *, client_email: str) -> None:
         self._client_email = client_email
-        self._public_key = public_key
         self._issued: set[str] = set()
 
     def respond(self, request: Request) -> Response:
-        """Issue a token for a valid assertion, else 400 invalid_grant."""
-        form = parse_qs(request.body.decode())
-        claims = self._claims(form.get("assertion", [""])[0])
-        if (claims["iss"], claims["aud"]) != (self._client_email, _AUDIENCE) or claims["exp"] < time.time():
-            raise Refused(400, "invalid_grant", "The assertion is of another account or audience, or too old")
+        """Issue a token for an assertion of the account, whose signature is not verified; else 400 invalid_grant."""
+        claims = parse_qs(request.body.decode())["assertion"][0].split(".")[1]
+        if json.loads(_decoded(claims))["iss"] != self._client_email:
+            raise Refused(400, "invalid_grant", "The assertion is of another account")
         token = secrets.token_urlsafe()
         self._issued.add(token)
         return json_response({"access_token": token, "expires_in": _TOKEN_LIFETIME_SECONDS, "token_type": "Bearer"})
@@ -101,29 +78,18 @@ class Tokens:
         if sent.removeprefix("Bearer ") not in self._issued:
             raise Refused(401, "authError", "Invalid Credentials")
 
-    def _claims(self, assertion: str) -> Resource:
-        signed, _, signature = assertion.rpartition(".")
-        try:
-            self._public_key.verify(_decoded(signature), signed.encode(), PKCS1v15(), hashes.SHA256())
-        except (ValueError, InvalidSignature):
-            raise Refused(400, "invalid_grant", "Invalid JWT Signature.") from None
-        claims: Resource = json.loads(_decoded(signed.partition(".")[2]))
-        return claims
-
 
 def _signature_fields(request: Request) -> dict[str, str]:
-    counts = Counter(name for name, _ in request.pairs)
-    found = {name: request.parameters[f"X-Goog-{name}"] for name in _PARAMETERS if counts[f"X-Goog-{name}"]}
+    given = request.parameters
+    found = {name: given[f"X-Goog-{name}"] for name in _PARAMETERS if f"X-Goog-{name}" in given}
     if not found:
         raise Refused(403, "AccessDenied", "Anonymous caller does not have access")
-    if len(found) < len(_PARAMETERS) or any(counts[f"X-Goog-{name}"] > 1 for name in _PARAMETERS):
-        raise Refused(400, "InvalidArgument", "Each X-Goog-* parameter of a signed URL must stand once")
+    if len(found) < len(_PARAMETERS):
+        raise Refused(400, "InvalidArgument", "A signed URL must have each of the X-Goog-* parameters")
     return found
 
 
 def _check_signed_headers(request: Request, signed_headers: list[str]) -> None:
-    if "host" not in signed_headers or signed_headers != sorted({name.lower() for name in signed_headers}):
-        raise Refused(400, "InvalidArgument", "X-Goog-SignedHeaders must be sorted, in lower case and with host")
     for name in request.headers:
         if name.lower().startswith("x-goog-") and name.lower() not in signed_headers:
             raise Refused(403, "AccessDenied", f"The header {name} was not signed")

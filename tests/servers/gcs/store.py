@@ -30,8 +30,6 @@ class Store:
 
     def create_bucket(self, settings: Resource) -> Resource:
         name = settings["name"]
-        if name in self._buckets:
-            raise Refused(409, "conflict", "The bucket exists already")
         self._buckets[name] = {"kind": "storage#bucket", "id": name, "metageneration": "1", **settings}
         return self._buckets[name]
 
