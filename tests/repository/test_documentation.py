@@ -56,15 +56,14 @@ def test_the_bucket_of_the_tutorial_takes_uploads(user: User, monkeypatch: pytes
     assert File.objects.get().upload_path.startswith("documents/.uploads/")
 
 
+PYTHON = samples("docs/python.md")
+
+
 class TestPython:
     """Docs/python.md."""
 
-    @pytest.fixture
-    def page(self) -> list[str]:
-        return samples("docs/python.md")
-
-    def test_its_file_manager_is_the_default_of_its_group(self, page: list[str], user: User, group: Group) -> None:
-        run(page[0], editors=group)
+    def test_its_file_manager_is_the_default_of_its_group(self, user: User, group: Group) -> None:
+        run(PYTHON[0], editors=group)
         user.groups.add(group)
 
         batch = initiate(user, declared("cat.png", content_type="image/png"), declared("cat.pdf"), group_id=group.pk)
@@ -76,9 +75,9 @@ class TestPython:
         ]
 
     def test_its_invoice_is_stored_opened_and_found(
-        self, page: list[str], user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory
+        self, user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory
     ) -> None:
-        store, model, find = page[-5:-2]
+        store, model, find = PYTHON[-5:-2]
         (tmp_path / "invoice.pdf").write_bytes(b"%PDF-1.7 invoice")
 
         names = run(store.replace("/tmp/", f"{tmp_path}/"), user=user, documents=manager)
@@ -91,32 +90,30 @@ class TestPython:
         assert order.invoice == names["invoice"]
 
     def test_its_policy_is_the_one_that_the_tests_prove(self, page: list[str]) -> None:
-        policy, setting = page[-2:]
+        policy, setting = PYTHON[-2:]
         proven = (ROOT / "tests/shop/policy.py").read_text()
         assert [line for line in policy.splitlines() if line.startswith("        ") and line not in proven] == []
         assert conf.find_problems(run(setting)["FILEMAN_SETTINGS"]) == []
 
     def test_its_file_is_found_gets_a_url_and_becomes_public(
-        self, page: list[str], user: User, manager: FileManager, group: Group
+        self, user: User, manager: FileManager, group: Group
     ) -> None:
         file = upload(user)
         File.objects.filter(pk=file.pk).update(upload_token=tokens.digest("the raw token"))
 
-        names = run(page[1], editors=group, request=SimpleNamespace(user=user))
+        names = run(PYTHON[1], editors=group, request=SimpleNamespace(user=user))
 
         assert names["file"] == file
         assert resolve(names["url"]).view_name == "fileman:content"
         assert names["allowed"] is False  # the file is not the group's
         assert File.objects.get().can_be_accessed_by(user=AnonymousUser())
 
-    def test_its_validators_refuse(
-        self, page: list[str], user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_its_validators_refuse(self, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
         module = ModuleType("acme.validators")
         monkeypatch.setitem(sys.modules, "acme", ModuleType("acme"))
         monkeypatch.setitem(sys.modules, "acme.validators", module)
-        exec(page[2], vars(module))
-        settings = run(page[3])["FILEMAN_SETTINGS"]
+        exec(PYTHON[2], vars(module))
+        settings = run(PYTHON[3])["FILEMAN_SETTINGS"]
         ticket = start(user, b"PK\x03\x04 and more")
         send(ticket, b"PK\x03\x04 and more")
 
@@ -132,9 +129,9 @@ class TestPython:
         assert settings["USER_QUOTA_BYTES"] == 10_737_418_240
 
     def test_its_receiver_gets_a_completed_file(
-        self, page: list[str], user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
+        self, user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        names = run(page[4])
+        names = run(PYTHON[4])
         try:
             file = upload(user)
         finally:

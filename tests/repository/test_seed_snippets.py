@@ -38,11 +38,6 @@ def s3_file_manager() -> FileManager:
 
 
 @pytest.fixture
-def user_group(group: Group) -> Group:
-    return group
-
-
-@pytest.fixture
 def completed(user: User) -> File:
     """A completed file in S3 whose upload token is known."""
     ticket = start(user, into=s3_file_manager())
@@ -82,8 +77,8 @@ def test_download_files(completed: File) -> None:
     assert parse_qs(urlsplit(download_url).query)["X-Amz-Expires"] == ["3600"]
 
 
-def test_check_file_access_permissions(completed: File, user: User, other_user: User, user_group: Group) -> None:
-    file_obj = completed
+def test_check_file_access_permissions(completed: File, user: User, other_user: User, group: Group) -> None:
+    file_obj, user_group = completed, group
     for asking, expected in ((user, True), (other_user, False), (AnonymousUser(), False)):
         request = SimpleNamespace(user=asking)
         # Check if user can access file
