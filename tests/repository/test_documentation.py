@@ -89,7 +89,7 @@ class TestPython:
         run(find, request=request, order=order, global_id=to_base64("File", names["invoice"].pk))
         assert order.invoice == names["invoice"]
 
-    def test_its_policy_is_the_one_that_the_tests_prove(self, page: list[str]) -> None:
+    def test_its_policy_is_the_one_that_the_tests_prove(self) -> None:
         policy, setting = PYTHON[-2:]
         proven = (ROOT / "tests/shop/policy.py").read_text()
         assert [line for line in policy.splitlines() if line.startswith("        ") and line not in proven] == []

@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
@@ -212,7 +212,7 @@ def answer_with(answer: Answer | int, *, after_effect: bool = False) -> Fault:
     return answered
 
 
-def alter(headers: Mapping[str, str] | None = None, *, hidden: Sequence[str] = ()) -> Fault:
+def alter(headers: Mapping[str, str] | None = None, *, hidden: Collection[str] = ()) -> Fault:
     """Replace and hide headers of the answer, as other servers send it."""
     changed = headers or {}
     gone = {name.lower() for name in (*changed, *hidden)}

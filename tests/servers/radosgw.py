@@ -130,10 +130,12 @@ def _start(cluster: ExitStack, folder: Path, port: int) -> None:
 
 
 def _create_user(folder: Path, endpoint_url: str, user_id: str) -> RadosGateway:
-    keys = {"access_key_id": secrets.token_hex(10), "secret_access_key": secrets.token_hex(20)}
-    words = ["--access-key", keys["access_key_id"], "--secret-key", keys["secret_access_key"]]
-    _run(folder, "radosgw-admin", "user", "create", "--uid", user_id, "--display-name", user_id, *words)
-    return RadosGateway(endpoint_url=endpoint_url, user_id=user_id, folder=folder, **keys)
+    key, secret = secrets.token_hex(10), secrets.token_hex(20)
+    words = ["--uid", user_id, "--display-name", user_id, "--access-key", key, "--secret-key", secret]
+    _run(folder, "radosgw-admin", "user", "create", *words)
+    return RadosGateway(
+        endpoint_url=endpoint_url, access_key_id=key, secret_access_key=secret, user_id=user_id, folder=folder
+    )
 
 
 def _program(folder: Path, program: str, *words: str) -> Program:

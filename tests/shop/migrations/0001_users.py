@@ -18,7 +18,7 @@ def create(name: str, key: Any, **relations: Any) -> Any:
     return migrations.CreateModel(name, [*fields.items(), *relations.items()], {"abstract": False})
 
 
-def groups(**names: str) -> Any:
+def groups(**names: Any) -> Any:
     return models.ManyToManyField(to="auth.group", **names)
 
 
