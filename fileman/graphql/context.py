@@ -3,7 +3,6 @@
 from typing import Any
 
 import strawberry
-from django.db import connection
 from django.http import HttpRequest
 
 from fileman.caller import Caller
@@ -23,12 +22,6 @@ def get_request(info: Any) -> HttpRequest:
     context = info.context
     request: HttpRequest = context["request"] if isinstance(context, dict) else context.request
     return request
-
-
-def runs_in_transaction(view: Any) -> bool:
-    """Return True if ATOMIC_REQUESTS makes Django wrap the view in a transaction."""
-    exempt = getattr(view, "_non_atomic_requests", ())
-    return bool(connection.settings_dict["ATOMIC_REQUESTS"]) and connection.alias not in exempt
 
 
 def get_caller_of(request: HttpRequest) -> Caller:

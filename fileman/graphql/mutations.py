@@ -5,13 +5,14 @@ from functools import wraps
 from typing import Any
 
 import strawberry
+from django.db import connection
 from django.utils import timezone
 from strawberry_django.resolvers import django_resolver
 
 from fileman import files, uploads
 from fileman.errors import FilemanError, StorageMisconfigured
 from fileman.graphql import inputs, payloads
-from fileman.graphql.context import Info, get_caller, get_request, runs_in_transaction
+from fileman.graphql.context import Info, get_caller, get_request
 from fileman.graphql.errors import UploadError
 from fileman.graphql.ids import to_global_id, to_uuid
 from fileman.graphql.payloads import Payload
@@ -44,7 +45,8 @@ def _mutation(description: str) -> Callable[[Callable[..., Payload]], Any]:
 def _require_no_transaction(info: Info) -> None:
     """Raise StorageMisconfigured under ATOMIC_REQUESTS: what a storage did cannot be rolled back."""
     match = get_request(info).resolver_match
-    if match is not None and runs_in_transaction(match.func):
+    exempt = getattr(match and match.func, "_non_atomic_requests", ())
+    if match is not None and connection.settings_dict["ATOMIC_REQUESTS"] and connection.alias not in exempt:
         raise StorageMisconfigured(
             "The server runs this request in a transaction, which file storage does not allow. Ask an administrator to "
             "wrap the GraphQL view in django.db.transaction.non_atomic_requests."

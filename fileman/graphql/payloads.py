@@ -16,8 +16,8 @@ from fileman.graphql.types import File, FileManager
 
 @strawberry.type(description="A name and a value.")
 class UploadNameValue:
-    name: str = field(description="The name.")
-    value: str = field(description="The value.")
+    name: str = field(resolver=lambda root: root[0], description="The name.")
+    value: str = field(resolver=lambda root: root[1], description="The value.")
 
 
 @strawberry.type(description="One signed HTTP request that carries a slice of the file.")
@@ -32,13 +32,11 @@ class UploadRequest:
     method: UploadMethod = field(description="HTTP method of the request.")
     url: str = field(description="Signed URL to send the request to.")
     headers: list[UploadNameValue] = field(
-        resolver=lambda root: [UploadNameValue(name=name, value=value) for name, value in root.headers],
-        description="Headers to set, without those that browsers set themselves, such as Content-Length and Host.",
+        description="Headers to set, without those that browsers set themselves, such as Content-Length and Host."
     )
     fields: list[UploadNameValue] = field(
-        resolver=lambda root: [UploadNameValue(name=name, value=value) for name, value in root.fields],
         description="Form fields. With fields, send multipart/form-data: these fields in order, then the slice as "
-        "fileField. Without fields, the slice is the body.",
+        "fileField. Without fields, the slice is the body."
     )
     file_field: str | None = field(description="Name of the form field for the slice. Null without fields.")
     success_status: list[int] = field(description="HTTP status codes that mean success.")

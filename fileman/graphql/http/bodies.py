@@ -1,7 +1,6 @@
 """Read request bodies: one GraphQL operation as strict JSON, within limits."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig
@@ -26,16 +25,8 @@ class Refusal(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-    """The operation to run, if the document has several."""
-
-
-def read_operation(request: HttpRequest) -> Operation:
-    """Return the operation of a request. Raises Refusal for anything else."""
+def read_operation(request: HttpRequest) -> dict[str, Any]:
+    """Return the operation of a request, as arguments of `Schema.execute_sync`. Raises Refusal for anything else."""
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
         message = "Send POST requests with Content-Type: application/json, in UTF-8."
@@ -69,7 +60,7 @@ def _parse(body: bytes) -> object:
     return value
 
 
-def _to_operation(value: object) -> Operation:
+def _to_operation(value: object) -> dict[str, Any]:
     if isinstance(value, list):
         raise _bad_request("The body is a list. Send one operation at a time.")
     if not isinstance(value, dict):
@@ -86,7 +77,7 @@ def _to_operation(value: object) -> Operation:
         raise _bad_request("operationName must be a string.")
     if not isinstance(value.get("extensions"), dict | None):
         raise _bad_request("extensions must be an object.")
-    return Operation(query=query, variables=variables, operation_name=name or None)
+    return {"query": query, "variable_values": variables, "operation_name": name or None}
 
 
 def _bad_request(message: str) -> Refusal:

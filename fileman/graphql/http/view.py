@@ -24,7 +24,7 @@ from strawberry.types import ExecutionResult
 
 from fileman.graphql.context import get_caller_of
 from fileman.graphql.errors import RequestErrorCode, format_error
-from fileman.graphql.http.bodies import Operation, Refusal, read_operation
+from fileman.graphql.http.bodies import Refusal, read_operation
 
 _SPEC: Final = "application/graphql-response+json"
 _JSON: Final = "application/json"
@@ -80,14 +80,9 @@ class GraphQLView(View):
 
     head = options = put = patch = delete = trace = http_method_not_allowed
 
-    def _execute(self, context: StrawberryDjangoContext, operation: Operation) -> ExecutionResult:
+    def _execute(self, context: StrawberryDjangoContext, operation: dict[str, Any]) -> ExecutionResult:
         try:
-            return self.schema.execute_sync(
-                operation.query,
-                variable_values=operation.variables,
-                operation_name=operation.operation_name,
-                context_value=context,
-            )
+            return self.schema.execute_sync(**operation, context_value=context)
         except (MissingQueryError, CannotGetOperationTypeError):
             message = "operationName does not match any operation of the document."
             raise Refusal(400, RequestErrorCode.BAD_REQUEST, message) from None
