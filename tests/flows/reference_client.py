@@ -1,4 +1,4 @@
-"""The reference client in Python, in processes that a test can kill at a chosen byte."""
+"""The client in Python, in processes that a test can kill at a chosen byte."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from fileman.uploads.instructions import build_upload
 from fileman.uploads.state import UploadState
 from tests.flows.http_client import Site
 
-PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "upload.py"
+PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "client.py"
 END_SECONDS = 300
 DRAIN_SECONDS = 60
 _STALLING = """
@@ -47,9 +47,9 @@ class Uploader:
         self.site, self.path = site, path
         self._running: subprocess.Popen[str] | None = None
 
-    def run(self, *, password: str = "ann") -> tuple[int, str, str]:
-        """Run a client to its end. Returns its exit status, output and messages."""
-        process = self._start(str(PROGRAM), password=password)
+    def run(self, *command: str, **environment: str) -> tuple[int, str, str]:
+        """Run a client to its end, by default to upload. Returns its exit status, output and messages."""
+        process = self._start(str(PROGRAM), command=command, **environment)
         output, messages = process.communicate(timeout=END_SECONDS)
         return process.returncode, output, messages
 
@@ -77,11 +77,12 @@ class Uploader:
     def token(self) -> str:
         return self.kept.read_text().split()[0]
 
-    def _start(self, *program: str, password: str = "ann") -> subprocess.Popen[str]:
+    def _start(self, *program: str, command: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         self.stop()
+        arguments = command or ("upload", str(self.path))
         self._running = subprocess.Popen(
-            [sys.executable, *program, self.site.url, "ann", str(self.path)],
-            env={**os.environ, "FILEMAN_PASSWORD": password},
+            [sys.executable, *program, "--site", self.site.url, "--user", "ann", *arguments],
+            env={**os.environ, "FILEMAN_PASSWORD": "ann", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

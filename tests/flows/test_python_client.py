@@ -111,16 +111,53 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
     memory.manager.save()
     uploader.path.write_bytes(DATA)
     site = uploader.site.url
-    for url, password, said in (
-        (site, "ann", "Refused: The file has 1000 bytes; at most 999 are allowed.\n"),
-        (site, "wrong", "Refused: "),
-        (f"{site}/elsewhere", "ann", f"\n404 Client Error: Not Found for url: {site}/elsewhere/fileman/csrf/\n"),
+    named = ("upload", str(uploader.path), "--to", "Nowhere")
+    for url, password, command, code, said in (
+        (site, "ann", (), 1, "\nRefused: The file has 1000 bytes; at most 999 are allowed.\n"),
+        (site, "wrong", (), 1, "\nThe user name or the password is wrong.\n"),
+        (f"{site}/elsewhere", "ann", (), 1, f"\n{site}/elsewhere/fileman/csrf/ answered with status 404.\n"),
+        ("http://127.0.0.1:9", "ann", (), 3, "\nhttp://127.0.0.1:9 cannot be reached: "),
+        (site, "ann", named, 1, f"\nThere is no file manager 'Nowhere'. You may use: {memory.manager.name}.\n"),
+        (site, "ann", ("download", "RmlsZToxMjM="), 1, "\nThere is no such file, or it is not ready.\n"),
     ):
         uploader.site.url = url
-        status, output, messages = uploader.run(password=password)
+        status, output, messages = uploader.run(*command, FILEMAN_PASSWORD=password)
 
-        assert (status, output, messages[: len(said)]) == (1, "", said)
+        assert (status, output, messages[: len(said)]) == (code, "", said)
         assert (uploader.kept.exists(), File.objects.exists()) == (False, False)
+    status, _, messages = uploader.run("upload", "absent.bin")
+    assert (status, messages.splitlines()[-1]) == (2, "client.py: error: absent.bin is not a file.")
+
+
+def test_a_listed_file_is_downloaded_from_where_it_was_broken_off(storage: Storage, uploader: Uploader) -> None:
+    uploader.path.write_bytes(DATA)
+    assert uploader.run("upload", str(uploader.path), "--to", storage.manager.name)[0] == 0
+    listed = uploader.run("list")[1].split()
+    copy = uploader.path.with_name("copy.bin")
+    part = copy.with_name(f"copy.bin.{listed[0]}.part")
+    part.write_bytes(DATA[:400])
+
+    status, output, messages = uploader.run("download", listed[0], str(copy))
+
+    assert listed[1:] == ["1,000", "COMPLETED", "large.bin"]
+    assert (status, output) == (0, f"\n{copy}\n"), messages
+    assert (copy.read_bytes(), part.exists()) == (DATA, False)
+
+
+def test_a_bearer_token_is_sent_instead_of_signing_in(memory: Storage, uploader: Uploader) -> None:
+    """The server of these tests knows none, so the caller stays unknown."""
+    uploader.path.write_bytes(DATA)
+    sent = []
+
+    def hear(environ: dict[str, Any], **_: Any) -> None:
+        sent.append((environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION")))
+
+    request_started.connect(hear)
+    status, _, messages = uploader.run(FILEMAN_TOKEN="some-token")
+    request_started.disconnect(hear)
+
+    assert (status, messages) == (1, "\nRefused: You are not signed in. Sign in and try again.\n")
+    assert sent == [("/graphql", "Bearer some-token")]
 
 
 def infected(file: File, content: Any) -> None:
