@@ -8,7 +8,7 @@ from fileman.models import FileManager
 from fileman.uploads import destination
 from tests.conftest import grant
 from tests.graphql.rows import save_file
-from tests.uploads.driver import caller_of, declared, file_of, initiate
+from tests.uploads.driver import caller_of
 
 pytestmark = pytest.mark.django_db
 
@@ -57,12 +57,3 @@ def test_a_named_group_has_its_own_default_before_the_site_wide_one(user: User, 
     FileManager.objects.filter(pk=site_wide.pk).update(is_default=False)
     user.groups.remove(other)
     assert destination.choose(caller_of(user), file_manager_id=None, group_id=None)[0] == of_group
-
-
-def test_a_file_belongs_to_the_named_group_else_to_the_managers(user: User, group: Group) -> None:
-    other = Group.objects.create(name="others")
-    user.groups.add(group, other)
-    of_group = FileManager.objects.create(name="Group", backend_type="memory", group=group)
-    for group_id, owner in ((None, group), (other.pk, other)):
-        (ticket,) = initiate(user, declared(), file_manager_id=of_group.pk, group_id=group_id).tickets
-        assert file_of(ticket).group == owner

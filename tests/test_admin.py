@@ -15,7 +15,7 @@ from django.utils.log import AdminEmailHandler
 
 from fileman.models import File, FileManager, StorageDeletion
 from tests.conftest import CANARY, S3_SETTINGS, grant
-from tests.uploads.driver import start, upload
+from tests.uploads.driver import file_of, start, upload
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/fileman"
@@ -156,8 +156,7 @@ def test_the_mail_about_an_error_has_no_secret(root: Client, monkeypatch: pytest
 
 
 def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, manager: FileManager) -> None:
-    file = start(user).file
-    assert file is not None
+    file = file_of(start(user))
     assert root.get(f"{ADMIN}/file/add/").status_code == 403
     assert root.post(f"{ADMIN}/file/{file.pk}/delete/", {"post": "yes"}).status_code == 403
     assert root.post(f"{ADMIN}/file/{file.pk}/change/", {"upload_status": "completed"}).status_code == 403

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
@@ -155,13 +154,3 @@ def test_the_managers_own_expiry_wins(user: User) -> None:
     ticket = start(user)
     assert ticket.instructions is not None
     assert ticket.instructions.expires_at == NOW + timedelta(seconds=2)
-
-
-def test_plain_http_is_for_development(settings: Any) -> None:
-    settings.DEBUG = False
-    assert conf.insecure_endpoints_allowed() is False
-    settings.DEBUG = True
-    assert conf.insecure_endpoints_allowed() is True
-    with configured(ALLOW_INSECURE_ENDPOINTS=False):
-        assert conf.insecure_endpoints_allowed() is False
-    assert "ALLOW_INSECURE_ENDPOINTS" not in django_settings.FILEMAN_SETTINGS

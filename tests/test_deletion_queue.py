@@ -1,21 +1,18 @@
 """The deletion queue: what must go is remembered until it is gone, whatever breaks."""
 
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from fileman import deletion_queue
-from fileman.backends import get_backend
 from fileman.deletion_queue import Worked
 from fileman.errors import NotFound, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads.instructions import build_upload
 from tests.uploads.clock import DAY, HOUR, MICROSECOND, NOW
-from tests.uploads.driver import delete, stored_paths, upload
+from tests.uploads.driver import delete, overwrite, stored_paths, upload
 from tests.uploads.faults import break_storage, overtaken
 
 WATCHED_UNTIL = NOW + HOUR
@@ -44,9 +41,7 @@ def test_a_late_client_cannot_bring_an_object_back(user: User, manager: FileMana
     """The second sweep comes once the last address has lapsed, and no copy is carried out as late as a day after."""
     assert deletion_queue.work(now=NOW) == Worked(deleted=2)
     assert stored_paths(manager) == []
-    doomed.file_manager = manager
-    late = build_upload(doomed, now=NOW)
-    get_backend(manager).write(late, late.slice(1), BytesIO(b"hello"))
+    overwrite(doomed, doomed.upload_path, b"hello")
     assert len(stored_paths(manager)) == 1
     assert deletion_queue.work(now=WATCHED_UNTIL - MICROSECOND) == Worked()
     assert deletion_queue.work(now=WATCHED_UNTIL) == Worked(deleted=1)

@@ -103,24 +103,20 @@ def test_a_ciphertext_in_another_row_is_detected(secretive: FileManager) -> None
         _ = other.settings
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[:-1],
-        lambda text: text[:20] + ("y" if text[20] == "x" else "x") + text[21:],
-        lambda text: text[:9],
-    ],
-    ids=["its last character is gone", "another character in its middle", "nothing but the key's id"],
-)
-def test_a_damaged_ciphertext_is_refused(damage: Any) -> None:
+DAMAGES: dict[str, tuple[Any, str]] = {
+    "its last character is gone": (lambda text: text[:-1], "damaged"),
+    "another in its middle": (lambda text: text[:20] + ("y" if text[20] == "x" else "x") + text[21:], "damaged"),
+    "nothing but the key's id": (lambda text: text[:9], "damaged"),
+    "never encrypted": (lambda _: '{"secret_access_key": "plain"}', "No encryption key with id"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_ciphertext_is_refused(name: str) -> None:
+    damage, reason = DAMAGES[name]
     text = encryption.encrypt({"a": 1}, row=5)
-    with pytest.raises(DecryptionError, match="damaged"):
+    with pytest.raises(DecryptionError, match=reason):
         encryption.decrypt(damage(text), row=5)
-
-
-def test_text_that_was_never_encrypted_is_refused() -> None:
-    with pytest.raises(DecryptionError, match="No encryption key with id"):
-        encryption.decrypt('{"secret_access_key": "plain"}', row=5)
 
 
 @pytest.mark.django_db

@@ -14,13 +14,13 @@ from strawberry.relay import to_base64 as global_id
 from fileman import cleanup, files
 from fileman.checks import check_foreign_keys
 from fileman.errors import FileInUse
-from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import transitions
+from fileman.uploads import Ticket, transitions
 from tests.api import DELETE, Api, error
 from tests.shop.models import Comment, Invoice, Profile, Receipt
-from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import caller_of, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.clock import NOW
+from tests.uploads.driver import caller_of, file_of, finish, send, start, stored_paths, upload, used_bytes
 from tests.uploads.faults import break_storage, overtaken
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,10 +29,6 @@ PROTECTING = [(Invoice, "scan"), (Receipt, "scan")]
 
 def published(manager: FileManager) -> list[str]:
     return [path for path in stored_paths(manager) if path.startswith("uploads/")]
-
-
-def usage(user: User) -> int:
-    return StorageUsage.objects.get(user=user).bytes
 
 
 @pytest.mark.parametrize(("model", "field"), PROTECTING)
@@ -44,7 +40,7 @@ def test_a_protected_file_is_in_use(api: Api, user: User, manager: FileManager, 
 
     refusal = error("FILE_IN_USE", FileInUse.message)
     assert payload == {"success": False, "deletedFileId": None, "errors": [refusal]}
-    assert (published(manager), usage(user)) == ([file.file_path], 5)
+    assert (published(manager), used_bytes(user)) == ([file.file_path], 5)
     assert not StorageDeletion.objects.filter(path=file.file_path).exists()
 
 
@@ -57,37 +53,29 @@ def test_a_file_put_into_use_while_it_is_deleted_stays(user: User, manager: File
         finish(user, ticket)
     else:
         transitions.abort(file_of(ticket), now=NOW)
-    file, before = file_of(ticket), usage(user)
+    file, before = file_of(ticket), used_bytes(user)
 
     attach = partial(Invoice.objects.create, scan=file)
     with overtaken(attach, at='DELETE FROM "fileman_file"'), pytest.raises(FileInUse):
         files.delete(caller=caller_of(user), file_id=file.pk, now=NOW)
 
-    assert (File.objects.get(), usage(user)) == (file, before)
+    assert (File.objects.get(), used_bytes(user)) == (file, before)
     assert published(manager) == ([file.file_path] if is_completed else [])
 
 
 @pytest.mark.parametrize(("model", "field"), PROTECTING)
-def test_cleanup_passes_over_a_row_in_use(user: User, manager: FileManager, model: Any, field: str) -> None:
+def test_cleanup_passes_over_a_row_in_use(
+    user: User, manager: FileManager, model: Any, field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept, removed = start(user), start(user)
     for ticket in (kept, removed):
         transitions.abort(file_of(ticket), now=NOW)
     model.objects.create(**{field: file_of(kept)})
 
-    report = cleanup.run(cleanup.Request(), now=NOW + 2 * DAY)
-
-    assert (report.in_use, report.removed, report.failed) == (1, 1, 0)
-    assert [file.pk for file in File.objects.all()] == [file_of(kept).pk]
-
-
-def test_the_command_counts_rows_in_use(user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]) -> None:
-    ticket = start(user)
-    transitions.abort(file_of(ticket), now=NOW)
-    Invoice.objects.create(scan=file_of(ticket))
-
     call_command("cleanup_expired_uploads", "--hours", "0")
 
     assert capsys.readouterr().out.endswith("0 failed, 1 in use.\n")
+    assert [file.pk for file in File.objects.all()] == [file_of(kept).pk]
 
 
 def test_a_cascading_foreign_key_is_named_by_a_check() -> None:
@@ -108,18 +96,16 @@ def test_a_completed_row_that_django_deletes_takes_its_object_and_its_quota_alon
     delete(file)
 
     assert published(manager) == [other.file_path]
-    assert usage(user) == 7
+    assert used_bytes(user) == 7
     assert (Comment.objects.count(), Profile.objects.get().picture) == (0, None)
 
 
-def test_an_unfinished_row_that_django_deletes_is_aborted_on_the_storage(user: User, manager: FileManager) -> None:
-    ticket = start(user, b"hello")
-    file = file_of(ticket)
-    send(ticket)
+def test_an_unfinished_row_that_django_deletes_is_aborted_on_the_storage(
+    user: User, manager: FileManager, sent: Ticket
+) -> None:
+    file_of(sent).delete()
 
-    file.delete()
-
-    assert (stored_paths(manager), usage(user)) == ([], 0)
+    assert (stored_paths(manager), used_bytes(user)) == ([], 0)
 
 
 def test_a_row_that_ended_before_is_counted_once(user: User, manager: FileManager) -> None:
@@ -129,7 +115,7 @@ def test_a_row_that_ended_before_is_counted_once(user: User, manager: FileManage
 
     file_of(ticket).delete()
 
-    assert usage(user) == 4
+    assert used_bytes(user) == 4
 
 
 def test_a_deletion_that_is_rolled_back_changes_nothing(user: User, manager: FileManager) -> None:
@@ -139,7 +125,7 @@ def test_a_deletion_that_is_rolled_back_changes_nothing(user: User, manager: Fil
         file.delete()
         transaction.set_rollback(True)
 
-    assert (published(manager), usage(user)) == ([file.file_path], 5)
+    assert (published(manager), used_bytes(user)) == ([file.file_path], 5)
     assert not StorageDeletion.objects.filter(path=file.file_path).exists()
 
 
@@ -170,7 +156,7 @@ class TestOwnerless:
             (file.pk, other_user.pk),
             (pending.pk, other_user.pk),
         }
-        assert usage(other_user) == 5  # the pending upload was overdue and expired in the same run
+        assert used_bytes(other_user) == 5  # the pending upload was overdue and expired in the same run
         assert files.find(caller_of(other_user), file.pk) == file
 
     def test_a_dry_run_only_counts(

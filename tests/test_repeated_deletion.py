@@ -10,12 +10,12 @@ from django.contrib.auth.models import User
 
 from fileman import cleanup, deletion_queue, files
 from fileman.errors import NotFound, StorageUnavailable
-from fileman.models import File, FileManager, StorageDeletion, StorageUsage
+from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import transitions
 from tests.conftest import grant
 from tests.uploads.clock import DAY, HOUR, MICROSECOND, NOW
-from tests.uploads.driver import configured, delete, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.driver import configured, delete, file_of, finish, send, start, stored_paths, upload, used_bytes
 from tests.uploads.faults import at_once, break_storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,10 +50,6 @@ STATES = {
 in_every_state = pytest.mark.parametrize("make", STATES.values(), ids=STATES)
 
 
-def usage() -> int:
-    return StorageUsage.objects.get().bytes
-
-
 @in_every_state
 def test_twenty_calls_at_once_all_succeed_and_one_deletes(
     user: User, manager: FileManager, make: Callable[[User], File], caplog: pytest.LogCaptureFixture
@@ -66,7 +62,7 @@ def test_twenty_calls_at_once_all_succeed_and_one_deletes(
     assert delete(user, file.pk) == file.pk
     assert list(File.objects.all()) == [kept]
     deletion_queue.work(now=NOW)
-    assert (usage(), stored_paths(manager)) == (4, [kept.file_path])
+    assert (used_bytes(user), stored_paths(manager)) == (4, [kept.file_path])
     step = {"completed": ["deleted"], "failed": []}.get(file.upload_status, ["aborted"])
     assert [record.getMessage() for record in caplog.records] == [f"file {file.pk}: {one}" for one in step]
 
@@ -152,7 +148,7 @@ def test_an_upload_that_ends_while_it_is_deleted_is_deleted_as_what_it_is_now(
     monkeypatch.setattr(files, "find", find_and_be_overtaken)
     file_id = file_of(ticket).pk
     assert delete(user, file_id) == file_id
-    assert (File.objects.count(), usage()) == (0, 0)
+    assert (File.objects.count(), used_bytes(user)) == (0, 0)
     deletion_queue.work(now=NOW)
     assert stored_paths(manager) == []
 

@@ -118,20 +118,6 @@ class TestStore:
 
 
 class TestOpen:
-    def test_a_completed_file_can_be_read_in_any_order(self, user: User, manager: FileManager) -> None:
-        data = content(3 * MIB)
-        file = files.store(io.BytesIO(data), user=user, filename="a.bin", clock=now)
-
-        with file.open() as stream:
-            stream.seek(-10, io.SEEK_END)
-            assert stream.read() == data[-10:]
-            stream.seek(MIB - 5)
-            assert stream.read(10) == data[MIB - 5 : MIB + 5]
-            stream.seek(0)
-            assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
-            stream.seek(10 * MIB)
-            assert stream.read() == b""
-
     def test_the_rest_is_read_in_one_request(self, user: User, manager: FileManager) -> None:
         file = files.store(io.BytesIO(content(3 * MIB)), user=user, filename="a.bin", clock=now)
         calls = note_calls()

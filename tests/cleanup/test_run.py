@@ -20,7 +20,18 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import disposal, transitions
 from tests.uploads.clock import DAY, DEADLINE, HOUR, MICROSECOND, NOW
-from tests.uploads.driver import abort, configured, file_of, finish, send, start, start_many, stored_paths, upload
+from tests.uploads.driver import (
+    abort,
+    configured,
+    file_of,
+    finish,
+    send,
+    start,
+    start_many,
+    stored_paths,
+    upload,
+    used_bytes,
+)
 from tests.uploads.faults import at_first, at_once, break_storage, lose_key_of, note_calls
 
 SWEEP_GRACE = timedelta(seconds=1800)
@@ -123,6 +134,7 @@ def test_only_the_named_status_is_touched(user: User, manager: FileManager, stat
         run(now=NOW + later * DAY, older_than=timedelta(0))
     assert File.objects.get() == made["completed"]
     assert stored_paths(manager) == [made["completed"].file_path]
+    assert used_bytes(user) == 5, "each end has freed its bytes, and its removal has freed none again"
 
 
 def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:

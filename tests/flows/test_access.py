@@ -249,6 +249,7 @@ def test_who_has_left_the_group_is_refused_on_the_next_call(world: World, user: 
     owner.send(ticket["instructions"], DATA)
     user.groups.set([owners])
     before = snapshot()
+    assert ticket["file"]["group"]["name"] == "owners"
 
     answers = [call(ticket["uploadToken"]) for call in (owner.finalize, owner.abort)]
     answers.append(owner.refresh(uploadToken=ticket["uploadToken"]))
@@ -277,11 +278,12 @@ def test_an_inactive_manager_takes_no_upload_and_keeps_what_it_has(world: World)
     assert owner.abort(world.token)["success"]
 
 
-def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manager: FileManager) -> None:
+def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, group: Group, manager: FileManager) -> None:
     """Private unless said otherwise; the publisher's word counts at once, both ways."""
+    user.groups.add(group)
     publisher = api_of(grant(user, "publish_file"))
     nobody = Api(Client())
-    file = publisher.upload(DATA)
+    file = publisher.upload(DATA, groupId=to_base64("Group", str(group.pk)))
     assert (file["isPublic"], nobody.file(file["id"])) == (False, None)
 
     assert publisher.update(file["id"], isPublic=True)["file"]["isPublic"] is True
@@ -292,7 +294,9 @@ def test_a_public_file_is_for_everybody_until_it_is_withdrawn(user: User, manage
     link = nobody.client.get("/" + seen["permalink"].split("/", 3)[3])
     assert link.status_code == 302
     assert b"".join(Client().get(link["Location"])) == DATA
-    assert (seen["metadata"], seen["uploadedBy"], seen["fileManager"], seen["filePath"]) == (None, None, None, None)
+    hidden = ("filePath", "metadata", "uploadedBy", "group", "fileManager")
+    assert {name: seen[name] for name in hidden} == dict.fromkeys(hidden)
+    assert (seen["originalFilename"], file["group"]["name"]) == ("notes.txt", "editors")
 
     assert publisher.update(file["id"], isPublic=False)["success"]
 

@@ -1,7 +1,7 @@
 """Several files in one request: places, limits, all or nothing, replays, metadata, and what they cost."""
 
 from fileman.models import File, FileManager, StorageUsage
-from tests.api import Api
+from tests.api import Api, error
 from tests.flows.http_client import Json, codes
 
 GOOD: Json = {"filename": "good.txt", "size": 3}
@@ -24,7 +24,8 @@ def test_two_good_files_and_a_bad_one_keep_their_places(api: Api, manager: FileM
     assert [ticket["index"] for ticket in payload["files"]] == [0, 1, 2]
     assert [ticket["clientRef"] for ticket in payload["files"]] == ["one", "two", "three"]
     assert (second["file"], second["uploadToken"], second["instructions"]) == (None, None, None)
-    assert [(e["code"], e["field"]) for e in second["errors"]] == [("INVALID_FILENAME", ["files", "1", "filename"])]
+    refusal = "The filename must not contain a path. Send the name alone."
+    assert second["errors"] == [error("INVALID_FILENAME", refusal, ["files", "1", "filename"])]
     for ticket, data in ((third, b"ccccccc"), (first, b"aaa")):
         assert api.send(ticket["instructions"], data) == [201]
         file = api.finalize(ticket["uploadToken"])["file"]
@@ -77,8 +78,8 @@ class TestIdempotencyKeys:
 
 
 def test_metadata_is_merged_from_batch_file_and_finalize(api: Api, manager: FileManager) -> None:
-    """That of the file wins over that of the batch, and that of finalize over both."""
-    own = {"category": "invoice", "page": 1}
+    """That of the file wins over that of the batch, and that of finalize over both. No key has a meaning."""
+    own = {"category": "invoice", "page": 1, "upload_status": "completed", "is_public": True, "file_size": 1}
     payload = api.initiate(
         {**GOOD, "metadata": own}, GOOD, metadata={"source": "web", "category": "any", "deep": {"a": [1, None]}}
     )
@@ -86,11 +87,13 @@ def test_metadata_is_merged_from_batch_file_and_finalize(api: Api, manager: File
     shared = {"source": "web", "category": "any", "deep": {"a": [1, None]}}
     assert first["file"]["metadata"] == {**shared, **own}
     assert second["file"]["metadata"] == shared
+    assert (first["file"]["uploadStatus"], first["file"]["isPublic"]) == ("PENDING", False)
     api.send(first["instructions"], b"abc")
 
     done = api.finalize(first["uploadToken"], metadata={"processing_complete": True, "page": 2})["file"]
 
-    assert done["metadata"] == {**shared, "category": "invoice", "page": 2, "processing_complete": True}
+    assert done["metadata"] == {**shared, **own, "page": 2, "processing_complete": True}
+    assert (done["fileSize"], done["isPublic"]) == (3, False)
     again = api.file(done["id"])
     assert again is not None
     assert again == {**done, "downloadUrl": again["downloadUrl"]}  # signed anew, perhaps in another second

@@ -79,7 +79,11 @@ def test_a_server_made_file_comes_back_whole(storage: Storage, user: User, confi
 
     assert (stored.upload_status, stored.file_size) == (File.COMPLETED, size)
     with stored.open() as stream:
-        stream.seek(size - 7)
+        stream.seek(-7, io.SEEK_END)
         assert stream.read() == data[-7:]
+        stream.seek(size // 2)
+        assert stream.read(10) == data[size // 2 : size // 2 + 10]
         stream.seek(0)
         assert stream.read() == data
+        stream.seek(size + 10)
+        assert stream.read() == b""

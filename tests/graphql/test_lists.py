@@ -116,10 +116,8 @@ class TestPages:
         [
             ({"first": -1}, "first must be from 0 to 100."),
             ({"first": 101}, "first must be from 0 to 100."),
-            ({"first": 1_000_000}, "first must be from 0 to 100."),
             ({"last": -1}, "last must be from 0 to 100."),
             ({"last": 101}, "last must be from 0 to 100."),
-            ({"first": -1, "last": 5}, "Pass either first or last, not both."),
             ({"first": 5, "last": 5}, "Pass either first or last, not both."),
         ],
     )
@@ -141,8 +139,8 @@ class TestPages:
         assert first["totalCount"] == 3
 
 
-def cursor(text: str | bytes) -> str:
-    return b64encode(text.encode() if isinstance(text, str) else text).decode()
+def cursor(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 BAD_CURSORS = {

@@ -116,11 +116,6 @@ print(manager["node"]["__typename"])
 filters = {"groupId": local["groups"][0]["id"], "fileManager": seen["file"]["fileManager"]["id"]}
 query = "query ($filters: FilemanFileFilter) { files(filters: $filters, ordering: [{created: ASC}]) { totalCount } }"
 print(call(query, filters=filters)["files"])
-aborted = call(
-    "mutation ($input: AbortUploadInput!) { abortUpload(input: $input) { __typename success } }",
-    input={"uploadToken": ticket["uploadToken"]},
-)
-print(aborted["abortUpload"])
 deleted = "mutation ($input: DeleteFileInput!) { deleteFile(input: $input) { deletedFileId } }"
 assert call(deleted, input={"id": ticket["file"]["id"]})["deleteFile"]["deletedFileId"] == ticket["file"]["id"]
 """
@@ -145,7 +140,6 @@ def test_a_prefix_lets_a_host_keep_all_its_names(project: Path) -> None:
         "FilemanFile PENDING {'email': 'ann@example.com'} {'name': 'editors'}",
         "FilemanFileManager",
         "{'totalCount': 1}",
-        "{'__typename': 'FilemanAbortUploadPayload', 'success': True}",
     ]
 
 

@@ -1,13 +1,11 @@
 """All operations in a host's own schema, under each view, with and without the optimizer."""
 
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from fileman.caller import Caller
 from fileman.models import File, FileManager
 from tests.hosts.shop import VIEWS, HostApi, build_schema
 
@@ -91,15 +89,6 @@ def test_a_small_relay_max_results_does_not_stop_our_lists(view: str, user: User
 
     assert api.call("{ files { totalCount } }") == {"files": {"totalCount": 0}}
     assert api.call("{ files(first: 100) { totalCount edges { cursor } } }")["files"]["edges"] == []
-
-
-def test_the_caller_is_built_once_per_request(api: HostApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Mock(side_effect=Caller.from_request)
-    monkeypatch.setattr(Caller, "from_request", build)
-
-    api.call("{ files { totalCount edges { node { permalink viewerCanUpdate } } } fileManagers { totalCount } }")
-
-    assert build.call_count == 1
 
 
 def test_a_hosts_resolvers_find_strawberrys_context(api: HostApi) -> None:

@@ -1,6 +1,7 @@
 """Uploads driven through the domain's public functions, as a client would drive them, but without HTTP."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -13,8 +14,9 @@ from fileman import files, uploads
 from fileman.backends import get_backend
 from fileman.backends.values import Slice
 from fileman.caller import Caller
-from fileman.models import File, FileManager
+from fileman.models import File, FileManager, StorageUsage
 from fileman.uploads import DeclaredFile, InitiateRequest, Outcome, Ticket
+from fileman.uploads.instructions import build_upload
 from tests.uploads.clock import NOW
 
 
@@ -108,6 +110,18 @@ def refresh(user: Any, ticket: Ticket, *, now: datetime = NOW) -> Outcome:
 
 def delete(user: Any, file_id: UUID, *, now: datetime = NOW) -> UUID:
     return files.delete(caller=caller_of(user), file_id=file_id, now=now)
+
+
+def used_bytes(user: Any) -> int:
+    """What the user's files and unfinished uploads hold of the quota."""
+    return StorageUsage.objects.get(user=user).bytes
+
+
+def overwrite(file: File, path: str, data: bytes) -> None:
+    """Write an object, as a late request of the storage or a client with an old URL does."""
+    backend, write = get_backend(file.file_manager), replace(build_upload(file, now=NOW), upload_path=path)
+    backend.delete([path])
+    backend.write(write, write.slice(1), BytesIO(data))
 
 
 def stored_paths(manager: FileManager) -> list[str]:

@@ -1,6 +1,7 @@
 """Uploads whose storage has forgotten what was begun: refresh and finalize begin again and say what to send."""
 
 from collections.abc import Sequence
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -38,48 +39,34 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryBackend, "missing", forgetful)
 
 
-def begun_counter(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The origins that the storage was asked to begin for, from now on."""
-    origins: list[str | None] = []
-
-    def begin(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
-        origins.append(origin)
-        return SECOND
-
-    monkeypatch.setattr(MemoryBackend, "begin", begin)
-    return origins
-
-
 def go_on(by: str, user: User, ticket: Ticket) -> Outcome:
     return (refresh if by == "refresh" else finish)(user, ticket, now=timezone.now())
 
 
 def state_of(ticket: Ticket) -> dict[str, object]:
-    assert ticket.file is not None
-    state: dict[str, object] = File.objects.get(pk=ticket.file.pk).upload_state
+    state: dict[str, object] = file_of(ticket).upload_state
     return state
 
 
 @pytest.mark.parametrize("by", ["refresh", "finalize"])
 def test_what_was_never_begun_is_begun(user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     """A crash between the row and the storage; the storage is not asked about what it cannot know."""
-    assert ticket.file is not None
-    file = File.objects.get(pk=ticket.file.pk)
+    file = file_of(ticket)
     file.upload_state = {key: value for key, value in file.upload_state.items() if key not in {"begun", "origin"}}
     file.save()
-    begun = begun_counter(monkeypatch)
     missing = MemoryBackend.missing
-    asked: list[dict[str, object]] = []
+    begin, asked = Mock(return_value=SECOND), list[dict[str, object]]()
 
     def noted(self: MemoryBackend, upload: Upload) -> Sequence[Slice]:
         asked.append(dict(upload.begun))
         return missing(self, upload)
 
     monkeypatch.setattr(MemoryBackend, "missing", noted)
+    monkeypatch.setattr(MemoryBackend, "begin", begin)
 
     outcome = go_on(by, user, ticket)
 
-    assert len(begun) == 1
+    assert begin.call_count == 1
     assert asked == [SECOND]
     assert outcome.instructions is not None
 

@@ -1,8 +1,6 @@
 """USER_QUOTA_BYTES: what one user may hold, unfinished uploads included."""
 
 import re
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,19 +8,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman import cleanup
 from fileman.errors import QuotaExceeded
 from fileman.models import File, FileManager, StorageUsage
-from fileman.uploads import Batch, Ticket
-from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import abort, configured, declared, delete, file_of, finish, initiate, send, start, upload
+from fileman.uploads import Batch
+from tests.uploads.driver import abort, configured, declared, delete, initiate, start, upload, used_bytes
 from tests.uploads.faults import at_once
 
 TEN = configured(USER_QUOTA_BYTES=10)
-
-
-def used(user: User) -> int:
-    return StorageUsage.objects.get(user=user).bytes
 
 
 @TEN
@@ -31,7 +23,7 @@ def test_the_quota_is_full_to_the_byte(user: User, other_user: User, manager: Fi
     start(user, b"x" * 6)
     with pytest.raises(QuotaExceeded, match=r"of 10\sbytes are used. Unfinished uploads hold 10\sbytes of that \(2\)"):
         initiate(user, declared(size=1))
-    assert (used(user), File.objects.count()) == (10, 2)
+    assert (used_bytes(user), File.objects.count()) == (10, 2)
     start(other_user, b"x" * 10)
 
 
@@ -43,45 +35,12 @@ def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
     assert initiate(user, declared(size=5), declared(size=5)).success
 
 
-def _delete_pending(user: User, ticket: Ticket) -> None:
-    delete(user, file_of(ticket).pk)
-
-
-def _fail(user: User, ticket: Ticket) -> None:
-    send(ticket)
-    assert finish(user, ticket, file_size=4).file.upload_status == "failed"
-
-
-def _expire(user: User, ticket: Ticket) -> None:
-    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
-
-
-def _complete_and_delete(user: User, ticket: Ticket) -> None:
-    send(ticket)
-    finish(user, ticket)
-    assert used(user) == 15
-    delete(user, file_of(ticket).pk)
-
-
-@pytest.mark.parametrize("end", [abort, _delete_pending, _fail, _expire, _complete_and_delete])
-def test_every_end_frees_the_bytes_once(
-    user: User, manager: FileManager, end: Callable[[User, Ticket], object]
-) -> None:
-    upload(user, b"x" * 10)
-    ticket = start(user)
-    assert used(user) == 15
-    end(user, ticket)
-    assert used(user) == 10
-    cleanup.run(cleanup.Request(older_than=timedelta(0)), now=NOW + 30 * DAY)
-    assert used(user) == 10
-
-
 def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
     """After an operator has set the count by hand a file can be deleted all the same."""
     file = upload(user)
     StorageUsage.objects.update(bytes=2)
     delete(user, file.pk)
-    assert (used(user), File.objects.count()) == (0, 0)
+    assert (used_bytes(user), File.objects.count()) == (0, 0)
 
 
 def test_a_user_is_deleted_in_the_order_in_which_an_upload_ends(user: User, manager: FileManager) -> None:
@@ -107,4 +66,4 @@ def test_twenty_at_once_cannot_exceed_the_quota_together(user: User, manager: Fi
     refused = [answer for answer in answers if not isinstance(answer, Batch)]
     assert [type(answer) for answer in refused] == [QuotaExceeded] * 13
     assert len(accepted) == File.objects.count() == 7
-    assert used(user) == 35
+    assert used_bytes(user) == 35

@@ -20,7 +20,7 @@ from fileman.uploads.state import Progress
 from fileman.uploads.transitions import Facts
 from tests.uploads.clock import MICROSECOND, NOW
 from tests.uploads.driver import abort, code_of, delete, file_of, finish, refresh, send, start, stored_paths
-from tests.uploads.faults import at_once, completions, note_calls, overtaken
+from tests.uploads.faults import overtaken
 
 LEASE = timedelta(seconds=60)
 ATTEMPT = UUID(int=5)
@@ -130,19 +130,6 @@ def test_who_comes_while_another_holds_the_lease_is_told_to_come_again(
     assert outcome.file.upload_status == "pending"
     assert code_of(outcome) == "UPLOAD_IN_PROGRESS"
     assert StorageDeletion.objects.count() == 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_twenty_who_finalize_at_once_make_one_transition(user: User, sent: Ticket) -> None:
-    published = note_calls("publish")
-    with completions() as completed:
-        outcomes = at_once(20, lambda _: finish(User.objects.get(pk=user.pk), sent))
-    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
-    answers = {(one.file.upload_status, code_of(one)) for one in outcomes if isinstance(one, Outcome)}
-    assert answers <= {("completed", None), ("verifying", "UPLOAD_IN_PROGRESS"), ("pending", "UPLOAD_IN_PROGRESS")}
-    assert len(published) == 1
-    assert completed == [file_of(sent).pk]
-    assert finish(user, sent).file.upload_status == "completed"
 
 
 def test_an_attempt_goes_on_from_what_the_one_before_has_left(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -22,23 +21,22 @@ from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
-from fileman.uploads.instructions import build_upload
 from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import abort, code_of, configured, file_of, finish, send, start, start_many, stored_paths
-from tests.uploads.faults import at_first
+from tests.uploads.driver import (
+    abort,
+    code_of,
+    configured,
+    file_of,
+    finish,
+    overwrite,
+    send,
+    start,
+    start_many,
+    stored_paths,
+)
+from tests.uploads.faults import at_first, break_storage
 
 DATA, OTHER = b"hello", b"HELLO"
-
-
-def fail() -> None:
-    raise StorageUnavailable
-
-
-def put(manager: FileManager, ticket: Ticket, path: str, data: bytes) -> None:
-    """Write an object, as a late request of the storage or a client with an old URL does."""
-    upload = replace(build_upload(file_of(ticket), now=NOW), upload_path=path)
-    get_backend(manager).delete([path])
-    get_backend(manager).write(upload, upload.slice(1), BytesIO(data))
 
 
 def content(manager: FileManager, file: File) -> bytes:
@@ -63,9 +61,9 @@ def test_an_object_of_an_earlier_try_with_other_bytes_is_passed_over(user: User,
     """A store without pins has copied what the client wrote after the verification."""
     sent = start(user, DATA, checksum=f"sha256:{hashlib.sha256(DATA).hexdigest()}")
     send(sent, DATA)
-    at_first("publish", "before", fail)
+    break_storage(on="publish", number=0)
     finish(user, sent)
-    put(manager, sent, file_of(sent).get_try_path(1), OTHER)
+    overwrite(file_of(sent), file_of(sent).get_try_path(1), OTHER)
 
     file = finish(user, sent).file
 
@@ -80,7 +78,7 @@ def test_only_requests_that_were_sent_count(user: User, manager: FileManager) ->
     for _ in range(3):
         assert code_of(finish(user, ticket)) == "NOT_UPLOADED"
     send(ticket, DATA)
-    at_first("read", "before", fail)
+    break_storage(on="read", number=0)
     assert code_of(finish(user, ticket)) == "STORAGE_UNAVAILABLE"
     assert file_of(ticket).tries == 0
 
@@ -106,7 +104,7 @@ def test_a_killed_attempt_keeps_its_number(user: User, manager: FileManager, sen
 
 @pytest.mark.parametrize("end", ["aborted", "expired", "failed"])
 def test_every_path_of_an_upload_that_ends_is_queued(user: User, manager: FileManager, sent: Ticket, end: str) -> None:
-    at_first("publish", "before", fail)
+    break_storage(on="publish", number=0)
     finish(user, sent)
     file = file_of(sent)
 
@@ -124,7 +122,7 @@ def test_every_path_of_an_upload_that_ends_is_queued(user: User, manager: FileMa
 def test_an_upload_is_not_aborted_past_a_try_that_the_caller_has_not_seen(user: User, sent: Ticket) -> None:
     """The row was read before another call sent a publishing request; its path would not be queued."""
     stale = file_of(sent)
-    at_first("publish", "before", fail)
+    break_storage(on="publish", number=0)
     finish(user, sent)
 
     assert not transitions.abort(stale, now=NOW)

@@ -22,10 +22,22 @@ from fileman.uploads import Ticket
 from fileman.uploads.instructions import build_upload
 from fileman.validation import content_types
 from tests.uploads.clock import NOW
-from tests.uploads.driver import caller_of, code_of, configured, file_of, finish, refresh, send, start, upload
+from tests.uploads.driver import (
+    caller_of,
+    code_of,
+    configured,
+    file_of,
+    finish,
+    overwrite,
+    refresh,
+    send,
+    start,
+    upload,
+)
 from tests.uploads.faults import at_first, note_calls
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+OTHER = PNG[:-1] + b"x"
 
 
 @pytest.fixture
@@ -34,13 +46,6 @@ def sent(user: User, manager: FileManager) -> Ticket:
     ticket = start(user, PNG, "picture.png")
     send(ticket, PNG)
     return ticket
-
-
-def overwrite(manager: FileManager, path: str, file: Any) -> None:
-    """Write other bytes of equal length to a path."""
-    other = replace(build_upload(file, now=NOW), upload_path=path)
-    get_backend(manager).delete([path])
-    get_backend(manager).write(other, other.slice(1), BytesIO(PNG[:-1] + b"x"))
 
 
 def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
@@ -117,7 +122,7 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
     user: User, manager: FileManager, sent: Ticket, claims: dict[str, Any]
 ) -> None:
     """Reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
-    at_first("read", "before", lambda: overwrite(manager, file_of(sent).upload_path, sent.file))
+    at_first("read", "before", lambda: overwrite(file_of(sent), file_of(sent).upload_path, OTHER))
     published = note_calls("publish")
     outcome = finish(user, sent, **claims)
     assert code_of(outcome) == "STORAGE_UNAVAILABLE"
@@ -128,7 +133,7 @@ def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
 def test_a_checksum_computed_on_the_way_counts_for_those_bytes_alone(user: User, local_manager: FileManager) -> None:
     ticket = start(user, PNG, "picture.png", checksum=f"sha256:{hashlib.sha256(PNG).hexdigest()}")
     send(ticket, PNG)
-    overwrite(local_manager, file_of(ticket).upload_path, file_of(ticket))
+    overwrite(file_of(ticket), file_of(ticket).upload_path, OTHER)
     assert code_of(finish(user, ticket)) == "CHECKSUM_MISMATCH"
     assert file_of(ticket).upload_status == "failed"
 
@@ -137,7 +142,7 @@ def test_a_download_never_mixes_two_objects(user: User, manager: FileManager) ->
     file = upload(user, PNG, "picture.png")
     url = files.download_url(caller=caller_of(user), file=file, now=timezone.now())
     assert url is not None
-    at_first("stat", "after", lambda: overwrite(manager, file.stored_path, file))
+    at_first("stat", "after", lambda: overwrite(file, file.stored_path, OTHER))
     response: Any = Client().get(url)
     assert response.streaming
     with pytest.raises(ObjectChanged):

@@ -12,18 +12,8 @@ from fileman.models import FileManager
 from fileman.uploads import Ticket
 from fileman.validation import json_metadata
 from tests.uploads.clock import NOW
-from tests.uploads.driver import caller_of, declared, file_of, finish, initiate, send, start, upload
+from tests.uploads.driver import caller_of, declared, file_of, finish, initiate, send, start
 from tests.uploads.faults import at_first
-
-RESERVED_LOOKING = {
-    "status": "completed",
-    "upload_status": "completed",
-    "checksum_verified": True,
-    "storage_key": "../../etc/passwd",
-    "is_public": True,
-    "file_size": 1,
-    "__class__": "File",
-}
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -68,15 +58,6 @@ def test_metadata_that_is_too_large_together_is_refused(user: User, manager: Fil
     (ticket,) = initiate(user, declared(metadata={"b": "x" * 5000}), metadata=half).tickets
     assert [error.code for error in ticket.errors] == ["INVALID_METADATA"]
     assert ticket.file is None
-
-
-def test_names_that_look_reserved_are_plain_data_and_change_nothing(user: User, manager: FileManager) -> None:
-    ticket = start(user, metadata=RESERVED_LOOKING)
-    assert ticket.file is not None
-    assert (ticket.file.upload_status, ticket.file.is_public) == ("pending", False)
-    completed = upload(user, metadata=RESERVED_LOOKING)
-    assert completed.metadata == RESERVED_LOOKING
-    assert (completed.file_size, completed.is_public) == (5, False)
 
 
 def test_metadata_that_is_replaced_while_finalize_works_is_kept(user: User, manager: FileManager) -> None:
