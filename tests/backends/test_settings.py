@@ -1,7 +1,8 @@
 """The rules for settings and backend_url of each type of file manager, and the problem that each violation reports."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.test import override_settings
 from fileman.backends import Backend, BackendConfig, backend_class
 from fileman.errors import StorageMisconfigured
 from tests.backends import settings_rules as rules
+from tests.backends.documents import table
 from tests.backends.settings_rules import ABSENT, AZURE_HOST, AZURE_KEY, BY_STRING, GOOD, S3_KEYS
 
 REQUIRED = [("file", "base_path"), ("s3", "bucket_name"), ("azure", "container_name"), ("gcs", "bucket_name")]
@@ -52,6 +54,14 @@ class TestEveryType:
     @pytest.mark.parametrize(("vendor", "name"), REQUIRED)
     def test_a_missing_setting_is_named(self, vendor: str, name: str) -> None:
         assert problems(vendor, {name: ABSENT}) == [f"Setting {name!r} is missing."]
+
+    @pytest.mark.parametrize("vendor", ["file", "s3", "azure", "gcs"])
+    def test_its_page_names_every_setting_and_no_other(self, vendor: str) -> None:
+        rows = table("filesystem" if vendor == "file" else vendor, "setting")
+
+        assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {
+            spec.name for spec in fields(backend_class(vendor).settings_class)
+        }
 
     def test_an_unknown_setting_is_named_with_the_known_ones(self) -> None:
         known = "base_path, base_url, create_directories, directory_permissions, download_expires_in, permissions"

@@ -17,14 +17,10 @@ from fileman.errors import OutOfTime, StorageUnavailable
 FULL_TIMEOUT = 12
 
 
-class Clock:
-    now = 1000.0
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Replace the clock of the module only, and set the time-outs."""
-    clock = Clock()
+    clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
     settings = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 3, "STORAGE_READ_TIMEOUT_SECONDS": 9}
     with override_settings(FILEMAN_SETTINGS=settings):
@@ -54,7 +50,7 @@ def starts() -> bool:
     ],
 )
 def test_a_call_starts_while_its_full_timeout_fits(
-    clock: Clock, limits: list[float | None], waits: list[float], expected: list[bool]
+    clock: SimpleNamespace, limits: list[float | None], waits: list[float], expected: list[bool]
 ) -> None:
     with ExitStack() as blocks:
         for limit in limits:
@@ -73,7 +69,7 @@ def test_out_of_time_is_a_fault_of_the_storage_that_may_pass() -> None:
     assert (issubclass(OutOfTime, StorageUnavailable), OutOfTime.retryable) == (True, True)
 
 
-def test_work_in_pieces_ends_with_the_limit_itself(clock: Clock) -> None:
+def test_work_in_pieces_ends_with_the_limit_itself(clock: SimpleNamespace) -> None:
     """Not a time-out before it: a piece has none."""
     with time_limit(20):
         clock.now += 19.999
@@ -82,7 +78,7 @@ def test_work_in_pieces_ends_with_the_limit_itself(clock: Clock) -> None:
         assert is_over()
 
 
-def test_a_change_of_the_timeouts_counts_at_once(clock: Clock) -> None:
+def test_a_change_of_the_timeouts_counts_at_once(clock: SimpleNamespace) -> None:
     with time_limit(20):
         assert starts()
         clock.now += 10

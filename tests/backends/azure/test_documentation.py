@@ -1,7 +1,6 @@
 """The samples of docs/backends/azure.md work as printed."""
 
 import os
-from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +8,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from fileman import conf
-from fileman.backends.azure.settings import AzureSettings
 from fileman.models import FileManager
 from tests.backends.azure.stores import Store, make_upload
-from tests.backends.documents import ORIGIN, fixes_of, preflight, samples, table
+from tests.backends.documents import ORIGIN, fixes_of, preflight, samples
 from tests.uploads.driver import configured
 
 
@@ -62,9 +60,3 @@ def test_the_example_makes_a_file_manager(db: None, monkeypatch: pytest.MonkeyPa
     assert made.location == "azure:https://acmefiles.blob.core.windows.net/documents/tenant-1/"
     assert made.settings["account_key"] == "Y2FuYXJ5"
     assert made.supports_direct_upload
-
-
-def test_the_page_names_every_setting() -> None:
-    named = table("azure", "setting")
-
-    assert {name.strip("`") for name in named} == {spec.name for spec in fields(AzureSettings)}

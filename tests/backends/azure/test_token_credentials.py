@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import azure.identity
 import pytest
-import requests
 from azure.storage.blob import BlobServiceClient, CorsRule, _shared_access_signature
 
 from fileman.backends.azure.backend import AzureBackend
@@ -21,7 +20,7 @@ from fileman.testing.contract import BackendContract
 from tests.backends.azure.stores import BODY, make_upload
 from tests.backends.azure.test_contract import REDUCED
 from tests.backends.azure.token_azurite import TENANT, Identity, TokenServer, serve
-from tests.backends.uploads import make_backend, part_of, send
+from tests.backends.uploads import make_backend, send
 from tests.servers import AzureServer
 from tests.servers.azurite import ACCOUNT
 
@@ -64,10 +63,7 @@ def token_backend(token_server: TokenServer, _as_azurite_knows_it: None) -> Azur
     return make_backend(AzureBackend, settings, f"azure://{name}/ours/")
 
 
-@pytest.mark.long
 class TestAzureByToken(BackendContract):
-    """The whole contract; what differs from the account key is below, among the short tests."""
-
     reduced = REDUCED
 
     @pytest.fixture
@@ -75,26 +71,6 @@ class TestAzureByToken(BackendContract):
         """It holds its signing key already, as for all but the first signature of a week."""
         token_backend.get_url("any")
         return token_backend
-
-
-@pytest.mark.parametrize("parts", [False, True], ids=["one request", "blocks"])
-def test_a_file_goes_from_grant_to_removal(token_backend: AzureBackend, parts: bool) -> None:
-    """The copy reads its source by signature, the batch deletes by token"""
-    upload = make_upload(token_backend, parts=parts)
-    for request in token_backend.instructions(upload, token_backend.missing(upload)):
-        assert send(request, part_of(BODY, request)).status_code == 201
-
-    verified = token_backend.assemble(upload)
-    published = token_backend.publish(upload, verified)
-    served = requests.get(token_backend.get_url(published.path), timeout=10)
-
-    assert (published.path, served.content) == (upload.file_path, BODY)
-    assert token_backend.delete([upload.upload_path, upload.file_path]) == []
-    assert list(token_backend.list_objects("")) == []
-
-
-def test_the_storage_finds_a_good_configuration_good(token_backend: AzureBackend) -> None:
-    assert token_backend.validate_configuration() == (True, [])
 
 
 @pytest.mark.parametrize(
