@@ -7,11 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fileman.backends import backend_types
-from fileman.diagnosis.subjects import diagnose_manager
+from fileman.diagnosis.subjects import diagnose_manager, find_subjects
 from fileman.encryption import OpenedObject
 from fileman.models import File, FileManager, StorageDeletion
 
@@ -33,6 +34,10 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=WriteOnlyTextarea(attrs={"rows": 8, "autocomplete": "off"}),
         help_text="A JSON object with the backend's settings. They are stored encrypted and not shown again: "
         "leave this empty to keep them, or enter all of them again.",
+    )
+    supports_direct_upload = forms.NullBooleanField(
+        help_text="Direct uploads go from the browser to the storage. Others pass through this server.",
+        widget=forms.Select(choices=[("", "Automatic: if the storage can"), ("True", "Yes"), ("False", "No")]),
     )
 
     class Meta:
@@ -61,9 +66,9 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
 @method_decorator(sensitive_post_parameters("new_settings"), name="changeform_view")
 class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = FileManagerForm
-    list_display = ("name", "group", "backend_type", "is_default", "is_active")
-    list_filter = ("backend_type", "is_active")
-    search_fields = ("name",)
+    list_display = ("name", "group", "backend_type", "location", "is_default", "is_active")
+    list_filter = ("backend_type", "is_active", "group")
+    search_fields = ("name", "location")
     readonly_fields = ("setting_names",)
     actions = ("check_configuration",)
 
@@ -93,18 +98,27 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class FileAdmin(ReadOnlyAdmin):
     """Read-only. Uploads are created, changed and deleted through the API."""
 
-    list_display = (
-        "original_filename", "upload_status", "file_size", "uploaded_by", "group", "file_manager", "created",
-    )  # fmt: skip
-    list_filter = ("upload_status", "is_public", "file_manager")
+    list_display = ("original_filename", "upload_status", "size", "uploaded_by", "group", "file_manager", "created")
+    list_filter = ("upload_status", "is_public", "file_manager", "group", "content_type")
     list_select_related = ("uploaded_by", "group", "file_manager")
+    date_hierarchy = "created"
     search_fields = ("original_filename", "filename")
+    search_help_text = "A part of the name, or an id as it stands in links, the API, logs and paths"
     fields = (
         "original_filename", "filename", "file_path", "file_manager", "group", "uploaded_by", "upload_status",
-        "failure_reason", "file_size", "content_type", "detected_content_type", "checksum", "checksum_verified",
+        "failure_reason", "size", "content_type", "detected_content_type", "checksum", "checksum_verified",
         "shown_metadata", "is_public", "created", "modified", "completed_at", "expires_at",
     )  # fmt: skip
     readonly_fields = fields
+
+    @admin.display(ordering="file_size")
+    def size(self, file: File) -> str:
+        return filesizeformat(file.file_size)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[File], bool]:
+        named = [file.pk for file in find_subjects(search_term, only_files=True)[1]] if search_term else []
+        found = super().get_search_results(request, queryset, search_term)
+        return (queryset.filter(pk__in=named), False) if named else found
 
     @admin.display(description="Metadata")
     def shown_metadata(self, file: File) -> str:
@@ -116,4 +130,6 @@ class StorageDeletionAdmin(ReadOnlyAdmin):
     """Read-only. The deletion queue."""
 
     list_display = ("path", "file_manager", "due_at", "attempts", "last_error")
+    list_filter = ("attempts", "file_manager")
+    search_fields = ("path", "last_error")
     list_select_related = ("file_manager",)

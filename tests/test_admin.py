@@ -1,6 +1,7 @@
 """The admin: settings are written and never read, and the storage can be asked whether they work."""
 
 import logging
+from base64 import b64encode
 from html import unescape
 from typing import Any
 from unittest.mock import Mock
@@ -30,7 +31,7 @@ def root() -> Client:
 
 def form(**changes: Any) -> dict[str, Any]:
     fields = {"name": "S3", "backend_type": "s3", "allowed_extensions": "[]", "allowed_mime_types": "[]"}
-    return {**fields, "is_active": "on", "supports_direct_upload": "on", "new_settings": "", **changes}
+    return {**fields, "is_active": "on", "new_settings": "", **changes}
 
 
 def text(response: Any) -> str:
@@ -62,6 +63,16 @@ def test_an_empty_field_keeps_the_settings(root: Client, secretive: FileManager)
     assert response.status_code == 302
     kept = FileManager.objects.get(pk=secretive.pk)
     assert (kept.name, kept.settings) == ("Renamed", S3_SETTINGS)
+
+
+@pytest.mark.parametrize(("chosen", "direct"), [("", True), ("True", True), ("False", False)])
+def test_a_cloud_uploads_directly_unless_the_form_says_no(root: Client, chosen: str, direct: bool) -> None:
+    given = form(new_settings='{"bucket_name": "my-bucket"}', supports_direct_upload=chosen)
+    assert root.post(f"{ADMIN}/filemanager/add/", given).status_code == 302
+    manager = FileManager.objects.get()
+    assert manager.supports_direct_upload is direct
+    page = text(root.get(f"{ADMIN}/filemanager/{manager.pk}/change/"))
+    assert f'<option value="{direct}" selected>' in page
 
 
 def test_new_settings_replace_the_old_and_leave_no_trace(root: Client, secretive: FileManager) -> None:
@@ -153,6 +164,14 @@ def test_the_mail_about_an_error_has_no_secret(root: Client, monkeypatch: pytest
     assert response.status_code == 500
     assert any("changeform_view" in report for report in reports)
     assert CANARY not in "".join(reports)
+
+
+def test_a_file_is_found_by_every_form_of_its_id(root: Client, user: User, manager: FileManager) -> None:
+    file = upload(user)
+    for term in ("notes", str(file.pk), b64encode(f"File:{file.pk}".encode()).decode(), file.stored_path):
+        page = root.get(f"{ADMIN}/file/", {"q": term})
+        assert list(page.context["cl"].queryset) == [file], term
+    assert "5\xa0bytes" in text(page)
 
 
 def test_files_and_the_queue_can_only_be_looked_at(root: Client, user: User, manager: FileManager) -> None:
