@@ -9,13 +9,12 @@ import { createRoot } from 'react-dom/client';
 import { EXAMPLE_TABS } from './examples';
 import { createFetcher } from './fetcher';
 import { NextStep, type Reserved } from './next-step';
-import { SessionBar } from './session';
 import { initialEditors } from './tabs';
 
 const root = document.getElementById('graphiql');
 if (!root) throw new Error('The page has no element with the id "graphiql".');
 
-const { endpoint = location.pathname, csrfToken = '', username = '', loginUrl = '', logoutUrl = '' } = root.dataset;
+const { endpoint = location.pathname, csrfToken = '' } = root.dataset;
 const api = { endpoint, csrfToken };
 const editors = initialEditors();
 
@@ -43,9 +42,6 @@ function reservedIn(reply: unknown): Reserved | null {
 
 createRoot(root).render(
   <StrictMode>
-    <SessionBar {...{ username, csrfToken, loginUrl, logoutUrl }} />
-    <main className="explorer" aria-label="GraphQL explorer">
-      <Explorer />
-    </main>
+    <Explorer />
   </StrictMode>,
 );

@@ -40,7 +40,6 @@ function curlLine({ instructions: { requests } }: Reserved): string | null {
  * examples, once in each tab, and shows how the bytes are sent.
  */
 export function NextStep({ reserved }: { reserved: Reserved }) {
-  const tabs = useGraphiQL((state) => state.tabs);
   const active = useGraphiQL((state) => state.tabs[state.activeTabIndex]);
   const editor = useGraphiQL((state) => state.variableEditor);
   const filled = useRef(new Set<string>());
@@ -52,7 +51,7 @@ export function NextStep({ reserved }: { reserved: Reserved }) {
     const variables = variablesFor(active.title, { uploadToken, fileId: file.id, fileSize: file.fileSize });
     if (variables) editor.setValue(variables);
     filled.current.add(active.id);
-  }, [reserved, tabs, active, editor]);
+  }, [reserved, active, editor]);
 
   const line = curlLine(reserved);
   if (!line) return null;

@@ -1,7 +1,6 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useState, type ChangeEvent } from 'react';
 import { useUploads } from '../../uploader/react.js';
 import type { Server } from './server';
-import { DropZone } from './DropZone';
 import { Uploads } from './Uploads';
 
 /** Asks before the page is left while bytes are on their way. */
@@ -18,6 +17,10 @@ function Workspace({ uploader, fileManagers }: Server) {
   const { uploads, actions, isUploading } = useUploads(uploader);
   const [fileManagerId, setFileManagerId] = useState(fileManagers.find(({ isDefault }) => isDefault)?.id);
   useLeaveGuard(isUploading);
+  const choose = ({ target }: ChangeEvent<HTMLInputElement>) => {
+    actions.add(target.files ?? [], { fileManagerId });
+    target.value = '';
+  };
   return (
     <>
       <label className="storage">
@@ -30,7 +33,10 @@ function Workspace({ uploader, fileManagers }: Server) {
           ))}
         </select>
       </label>
-      <DropZone onFiles={(files) => actions.add(files, { fileManagerId })} />
+      <label className="drop">
+        <span>Choose files, or drop them here</span>
+        <input type="file" multiple onChange={choose} />
+      </label>
       <Uploads uploads={uploads} actions={actions} />
     </>
   );
