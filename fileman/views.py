@@ -11,6 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
@@ -193,8 +194,8 @@ def _parse_range(header: str | None, *, size: int) -> tuple[int, int] | None:
 class DownloadView(View):
     """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed URL.
 
-    404 for a file that does not exist, is unfinished or is not the caller's; 429 above the rate. `?inline=1` displays
-    it in the browser, where that is safe.
+    404 for a file that does not exist, is unfinished or is not the caller's, but a browser whose user is not signed in
+    goes to LOGIN_URL; 429 above the rate. `?inline=1` displays it in the browser, where that is safe.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -209,6 +210,9 @@ class DownloadView(View):
             rates.count_download_url(caller, now=timezone.now())
             url = files.signed_download(file, viewer=caller, disposition=disposition, now=timezone.now())
         except (errors.NotFound, errors.RateLimited, errors.StorageUnavailable, errors.StorageMisconfigured) as error:
+            wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+            if isinstance(error, errors.NotFound) and wants_page and not caller.is_signed_in:
+                return redirect_to_login(request.get_full_path())
             return _error(error)
         response = redirect(url)
         response["Referrer-Policy"] = "no-referrer"

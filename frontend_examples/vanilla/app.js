@@ -3,7 +3,7 @@ import { Announcer } from "./announcer.js";
 import { byId, setText } from "./dom.js";
 import { watchDropZone } from "./drop-zone.js";
 import { FileList } from "./file-list.js";
-import { limitsText } from "./format.js";
+import { limitsText, storageText } from "./format.js";
 import { FailureLab } from "./lab.js";
 import { Server } from "./server.js";
 import { demoStorages, StorageChooser } from "./storages.js";
@@ -12,8 +12,8 @@ const { csrfToken, graphqlUrl } = document.body.dataset;
 const request = fetchRequest({ csrfToken, endpoint: graphqlUrl });
 const server = new Server(request);
 const announcer = new Announcer(byId("status", HTMLElement));
-const say = announcer.say.bind(announcer);
-const lab = new FailureLab(say);
+const say = (/** @type {string} */ sentence) => announcer.say(sentence);
+const lab = new FailureLab();
 const uploader = new FileUploader({ request, send: lab.send });
 const list = new FileList(server, say, start, uploader);
 /** @type {StorageChooser | null} */
@@ -24,23 +24,29 @@ let storages = null;
  * error, so a refusal of all of them needs no words here.
  * @type {import("./file-list.js").StartUpload}
  */
-function start(files, row) {
-  if (!files.length) return;
-  const fileManagerId = row ? row.fileManagerId : storages?.chosen?.id;
+async function start(files, row) {
+  const storage = storages?.chosen ?? null;
+  const fileManagerId = row ? row.fileManagerId : storage?.id;
   const isChecksumWanted = byId("checksum", HTMLInputElement).checked && fileManagerId;
+  const filesPerRequest = storage?.maxFilesPerBatch ?? 1;
   const options = {
     fileManagerId,
     resumeFileId: row?.fileId ?? undefined,
-    filesPerRequest: storages?.chosen?.maxFilesPerBatch,
+    filesPerRequest,
     checksum: lab.checksum ?? (isChecksumWanted ? (/** @type {File} */ file) => server.checksumFor(fileManagerId, file.size) : undefined),
     onUpload: (/** @type {import("../uploader/types.js").UploadHandle} */ upload) => {
-      // The same file, chosen twice: it has its row.
-      if (list.shows(upload)) return;
+      if (!list.add(upload, storage, row)) return;
       announcer.follow(upload);
-      list.add(upload, fileManagerId, row);
+      // The session ended while the page was open.
+      upload.addEventListener("change", () => upload.error?.code === "UNAUTHENTICATED" && (byId("sign-in", HTMLElement).hidden = false));
     },
   };
-  uploader.uploadFiles(files, options).catch(() => {});
+  for (let first = 0; first < files.length; first += filesPerRequest) {
+    uploader.uploadFiles(files.slice(first, first + filesPerRequest), options).catch(() => {});
+    if (!row && !first) byId("list", HTMLElement).firstElementChild?.scrollIntoView({ block: "nearest" });
+    // Of a thousand files, the first are on their way while the page draws the next.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
 }
 
 async function open() {
@@ -63,7 +69,8 @@ async function welcome(username, fileManagers) {
   byId("sign-out", HTMLElement).hidden = false;
   storages = new StorageChooser(byId("storages", HTMLElement), fileManagers, demoStorages());
   showLimits();
-  for (const id of ["upload", "files-section", "lab"]) byId(id, HTMLElement).hidden = false;
+  for (const { id, name } of fileManagers) byId("of-storage", HTMLSelectElement).append(new Option(storageText(name)[0], id));
+  for (const id of ["upload", "files-section"]) byId(id, HTMLElement).hidden = false;
   await list.load();
   await list.finishStored();
 }
@@ -83,7 +90,7 @@ function showConnection() {
 byId("storages", HTMLElement).addEventListener("change", showLimits);
 byId("sign-out", HTMLFormElement).addEventListener("submit", () => uploader.forgetUnfinished());
 byId("reload", HTMLButtonElement).addEventListener("click", () => void open());
-watchDropZone(byId("drop", HTMLElement), byId("files", HTMLInputElement), (files) => storages?.chosen && start(files), say);
+watchDropZone(byId("files", HTMLInputElement), (files) => storages?.chosen && void start(files), say);
 addEventListener("online", showConnection);
 addEventListener("offline", showConnection);
 addEventListener("beforeunload", (event) => list.isBusy && event.preventDefault());

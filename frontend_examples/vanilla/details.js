@@ -3,21 +3,19 @@ import { element, setText } from "./dom.js";
 import { bytesText, dateText } from "./format.js";
 import { redact, redactUrl } from "./redact.js";
 
-const KEPT_RECORDS = 200;
-
 /** What happened to one file: facts, who saw its bytes, and every request that was made for it, without secrets. */
 export class Details {
   #facts = element("dl", {});
-  #sentence = element("p", {});
+  #sentence = element("p", { hidden: true });
   #requests = element("ol", { class: "requests" });
   /** Bytes that each host took. @type {Map<string, number>} */
   #hosts = new Map();
-  element;
+  element = element("div", { class: "details" }, this.#facts, this.#sentence, this.#requests);
 
-  /** @param {string} name  of the file */
-  constructor(name) {
-    this.element = element("details", { class: "details" }, element("summary", { "aria-label": `Details of ${name}` }, "Details"), this.#facts, this.#sentence, this.#requests);
-    this.#sentence.hidden = true;
+  /** @param {RequestRecord[]} records @param {import("./server.js").ListedFile | null} file */
+  constructor(records, file) {
+    records.forEach((record) => this.add(record));
+    if (file) this.showFacts(file);
   }
 
   /** @param {import("./server.js").ListedFile} file */
@@ -37,7 +35,6 @@ export class Details {
   add(record) {
     if (record.request) this.#count(record.request.url, record.status && !record.error ? record.request.length : 0);
     this.#requests.append(record.request ? storageItem(record) : graphqlItem(record));
-    if (this.#requests.childElementCount > KEPT_RECORDS) this.#requests.firstElementChild?.remove();
   }
 
   /** @param {string} url @param {number} bytes */
@@ -67,15 +64,13 @@ function storageItem({ name, request, status, milliseconds, error }) {
 
 /** @param {RequestRecord} record */
 function graphqlItem({ name, input, reply, milliseconds, error }) {
-  const body = element("pre", { tabIndex: 0 });
-  // Written out when it is looked at: a thousand files have thousands of them.
-  const ontoggle = () => setText(body, JSON.stringify({ input: redact(input), reply: redact(reply) }, null, 2));
+  const body = element("pre", { tabIndex: 0 }, JSON.stringify({ input: redact(input), reply: redact(reply) }, null, 2));
   return element(
     "li",
     { class: error ? "bad" : "good" },
     headline("GraphQL", name, error ? "error" : "ok", milliseconds),
     ...(error ? [element("small", {}, error)] : []),
-    element("details", { ontoggle }, element("summary", { "aria-label": `Request and reply of ${name}` }, "Request and reply"), body),
+    element("details", {}, element("summary", { "aria-label": `Request and reply of ${name}` }, "Request and reply"), body),
   );
 }
 

@@ -1,11 +1,10 @@
 /**
  * Takes files from the input, from a drop anywhere on the page, and from the clipboard.
- * @param {HTMLElement} zone
  * @param {HTMLInputElement} input
  * @param {(files: File[]) => void} take
  * @param {(sentence: string) => void} say
  */
-export function watchDropZone(zone, input, take, say) {
+export function watchDropZone(input, take, say) {
   input.addEventListener("change", () => {
     take([...(input.files ?? [])]);
     input.value = "";
@@ -13,13 +12,13 @@ export function watchDropZone(zone, input, take, say) {
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    zone.classList.add("over");
+    document.body.classList.add("over");
   });
   addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) zone.classList.remove("over");
+    if (!event.relatedTarget) document.body.classList.remove("over");
   });
   addEventListener("drop", (event) => {
-    zone.classList.remove("over");
+    document.body.classList.remove("over");
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     const { files, folders } = sortOut(event.dataTransfer);

@@ -1,28 +1,38 @@
 /** @import {FileUploader} from "../uploader/file-uploader.js" */
 /** @import {UploadHandle} from "../uploader/types.js" */
-/** @import {Action} from "./row.js" */
+/** @import {Action} from "./menu.js" */
 /** @import {ListedFile, Server} from "./server.js" */
 import { UploadError } from "../uploader/file-uploader.js";
 import { byId, setText } from "./dom.js";
 import { bytesText, percent, secondsText } from "./format.js";
 import { FileRow } from "./row.js";
 
-/** Uploads new files, or goes on with the file of a row. @typedef {(files: File[], row?: FileRow) => void} StartUpload */
+const PAUSE_OF_TYPING_MS = 250;
+const NOTHING_YET = "No files yet. What you upload is listed here, and stays when you come back.";
 
-/** The list: uploads of this page first, then the files of the server, page by page. */
+/** Uploads new files, or goes on with the file of a row. @typedef {(files: File[], row?: FileRow) => void | Promise<void>} StartUpload */
+
+/** The list: uploads of this page first, then the files of the server that match the search, page by page. */
 export class FileList {
   #list = byId("list", HTMLUListElement);
   #more = byId("more", HTMLButtonElement);
   #total = byId("total", HTMLProgressElement);
+  #all = byId("pick-all", HTMLInputElement);
+  #form = byId("search", HTMLFormElement);
   /** @type {Set<FileRow>} */
   #rows = new Set();
+  /** Uploads that have their row. @type {WeakSet<UploadHandle>} */
+  #shown = new WeakSet();
   /** @type {string | null} */
   #cursor = null;
+  /** Of the last search: an earlier one that ends later shows nothing. */
+  #turn = 0;
   #server;
   #say;
   #start;
   #uploader;
   #isSummaryDue = false;
+  #typing = 0;
 
   /** @param {Server} server @param {(sentence: string) => void} say @param {StartUpload} start @param {FileUploader} uploader */
   constructor(server, say, start, uploader) {
@@ -30,7 +40,19 @@ export class FileList {
     this.#server = server;
     this.#say = say;
     this.#start = start;
-    this.#more.addEventListener("click", () => void this.load().catch((cause) => say(UploadError.from(cause).message)));
+    const load = (/** @type {string | null} */ after) => void this.#attempt(() => this.load(after));
+    this.#more.addEventListener("click", () => load(this.#cursor));
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#form.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => load(null), PAUSE_OF_TYPING_MS);
+    });
+    this.#list.addEventListener("change", () => this.#showPicked());
+    this.#all.addEventListener("change", () => {
+      for (const { pick } of this.#rows) pick.checked = this.#all.checked;
+      this.#showPicked();
+    });
+    byId("delete-picked", HTMLButtonElement).addEventListener("click", () => void this.#attempt(() => this.#confirmDelete(this.#picked)));
   }
 
   /** True while leaving the page would interrupt an upload. */
@@ -38,13 +60,18 @@ export class FileList {
     return this.#uploader.uploads.some(({ ended }) => !ended);
   }
 
-  /** The next page of the server's files; one that this page is sending is not listed twice. */
-  async load() {
-    const { files, endCursor } = await this.#server.files(this.#cursor);
+  /** The first page of what the search finds, or the one after; what this page is sending is not listed twice. @param {string | null} [after] */
+  async load(after = null) {
+    const turn = ++this.#turn;
+    const search = /** @type {import("./server.js").Search} */ (Object.fromEntries(new FormData(this.#form)));
+    const { files, endCursor } = await this.#server.files(search, after);
+    if (turn !== this.#turn) return;
+    if (!after) for (const row of this.#rows) if (!row.upload || row.upload.state === "completed") this.#drop(row);
     const known = new Set([...this.#rows].map(({ fileId }) => fileId));
     for (const file of files) if (!known.has(file.id)) this.#append(file);
     this.#cursor = endCursor;
-    this.#more.hidden = endCursor === null;
+    this.#more.hidden = !endCursor;
+    setText(byId("empty", HTMLElement), search.name || search.storage ? "No file matches the search." : NOTHING_YET);
     this.#summarise();
   }
 
@@ -54,19 +81,18 @@ export class FileList {
     for (const row of this.#rows) if (ids.includes(row.fileId ?? "")) await this.#settle(row);
   }
 
-  /** True if a row shows that upload. @param {UploadHandle} upload */
-  shows(upload) {
-    return [...this.#rows].some((row) => row.upload === upload);
-  }
-
-  /** @param {UploadHandle} upload @param {string | undefined} fileManagerId @param {FileRow} [row]  of an earlier try */
-  add(upload, fileManagerId, row = this.#row(upload.file.name)) {
-    row.fileManagerId = fileManagerId;
-    if (!row.element.isConnected) this.#list.prepend(row.element);
-    row.follow(upload);
+  /** False: that upload has its row, as after the same file was chosen twice. @param {UploadHandle} upload @param {import("./server.js").FileManager | null} storage @param {FileRow} [row]  of an earlier try */
+  add(upload, storage, row) {
+    if (this.#shown.has(upload)) return false;
+    this.#shown.add(upload);
+    const shown = row ?? this.#row(upload.file.name);
+    if (!row) shown.showStorage(storage);
+    if (!shown.element.isConnected) this.#list.prepend(shown.element);
+    shown.follow(upload);
     upload.addEventListener("change", () => this.#summariseSoon());
-    upload.addEventListener("change", () => upload.state === "completed" && void this.#settle(row));
+    upload.addEventListener("change", () => upload.state === "completed" && void this.#settle(shown));
     this.#summariseSoon();
+    return true;
   }
 
   /** @param {ListedFile} file */
@@ -78,7 +104,7 @@ export class FileList {
 
   /** @param {string} name */
   #row(name) {
-    const row = new FileRow(name, (action, asked) => void this.#act(action, asked));
+    const row = new FileRow(name, (action, asked) => void this.#attempt(() => this.#actions[action](asked), asked));
     this.#rows.add(row);
     return row;
   }
@@ -89,28 +115,32 @@ export class FileList {
     if (file) row.showFile(file);
   }
 
-  /** @param {Action} action @param {FileRow} row */
-  async #act(action, row) {
+  /** Tells what went wrong, also in the row that it is about. @param {() => unknown} act @param {FileRow} [row] */
+  async #attempt(act, row) {
     try {
-      await this.#actions[action](row);
+      await act();
     } catch (cause) {
       const { message } = UploadError.from(cause);
-      row.note(message);
-      this.#say(`${row.name}: ${message}`);
+      row?.note(message);
+      this.#say(row ? `${row.name}: ${message}` : message);
     }
   }
 
   /** @type {Record<Action, (row: FileRow) => unknown>} */
   #actions = {
-    pause: ({ upload }) => upload?.pause(),
-    resume: ({ upload }) => upload?.resume(),
-    cancel: ({ upload }) => upload?.cancel(),
-    retry: (row) => row.upload && this.#start([row.upload.file], row),
-    choose: (row) => this.#choose(row),
-    copy: (row) => this.#copy(row),
-    remove: (row) => this.#remove(row),
-    discard: (row) => this.#delete(row),
-    delete: async (row) => (await confirmed(row.name)) && this.#delete(row),
+    Pause: ({ upload }) => upload?.pause(),
+    Resume: ({ upload }) => upload?.resume(),
+    Cancel: ({ upload }) => upload?.cancel(),
+    Retry: (row) => row.upload && this.#start([row.upload.file], row),
+    "Choose again": (row) => this.#choose(row),
+    "Copy link": (row) => this.#copy(row),
+    "Make public": (row) => this.#publish(row, true),
+    "Make private": (row) => this.#publish(row, false),
+    Details: (row) => row.toggleDetails(),
+    Download: () => {},
+    Remove: (row) => this.#remove([row]),
+    Discard: (row) => this.#delete([row]),
+    Delete: (row) => this.#confirmDelete([row]),
   };
 
   /** @param {FileRow} row */
@@ -122,28 +152,61 @@ export class FileList {
   }
 
   /** @param {FileRow} row */
-  async #copy({ name, permalink }) {
-    const link = new URL(permalink ?? "", location.href).href;
+  async #copy({ name, file }) {
+    const link = new URL(file?.permalink ?? "", location.href).href;
     try {
       await navigator.clipboard.writeText(link);
     } catch (cause) {
       throw new Error(`The browser did not allow copying. The link is ${link}`, { cause });
     }
-    this.#say(`${name}: link copied.`);
+    this.#say(`${name}: link copied. ${file?.isPublic ? "Anyone can open it." : "Only who may see the file can open it."}`);
   }
 
-  /** @param {FileRow} row */
-  async #delete(row) {
-    if (row.fileId) await this.#server.deleteFile(row.fileId);
-    this.#say(`${row.name}: deleted.`);
-    this.#remove(row);
+  /** @param {FileRow} row @param {boolean} isPublic */
+  async #publish(row, isPublic) {
+    row.showFile(await this.#server.publish(row.fileId ?? "", isPublic));
+    this.#say(`${row.name}: ${isPublic ? "anyone with the link can open it now." : "private again."}`);
   }
 
-  /** @param {FileRow} row */
-  #remove(row) {
-    this.#rows.delete(row);
-    (row.remove() ?? byId("files-title", HTMLElement)).focus();
+  /** @param {FileRow[]} rows */
+  async #delete(rows) {
+    await Promise.all(rows.map(({ upload }) => upload?.cancel()));
+    const kept = await this.#server.deleteFiles(rows.flatMap(({ fileId }) => fileId ?? []));
+    const gone = rows.filter(({ fileId }) => !kept.has(fileId ?? ""));
+    for (const row of rows) row.note(kept.get(row.fileId ?? "") ?? "");
+    if (kept.size) this.#say(`Not deleted: ${[...kept.values()][0]}`);
+    if (gone.length) this.#say(`${filesText(gone)} deleted.`);
+    if (gone.length) this.#remove(gone);
+  }
+
+  /** @param {FileRow[]} rows */
+  async #confirmDelete(rows) {
+    if (await confirmed(filesText(rows))) await this.#delete(rows);
+  }
+
+  /** @param {FileRow[]} rows */
+  #remove(rows) {
+    const neighbours = rows.map((row) => this.#drop(row));
+    (neighbours.findLast((each) => each?.isConnected) ?? byId("files-title", HTMLElement)).focus();
     this.#summarise();
+  }
+
+  /** @param {FileRow} row */
+  #drop(row) {
+    this.#rows.delete(row);
+    return row.remove();
+  }
+
+  get #picked() {
+    return [...this.#rows].filter(({ pick }) => pick.checked);
+  }
+
+  #showPicked() {
+    const { length } = this.#picked;
+    this.#all.checked = length > 0;
+    this.#all.indeterminate = length > 0 && length < this.#rows.size;
+    setText(byId("picked", HTMLElement), length ? `${length} selected` : "Select all");
+    byId("delete-picked", HTMLButtonElement).hidden = !length;
   }
 
   /** At most four times a second, however many files there are. */
@@ -163,13 +226,20 @@ export class FileList {
     this.#total.hidden = active.length < 2;
     this.#total.value = done;
     byId("empty", HTMLElement).hidden = this.#rows.size > 0;
+    byId("picking", HTMLElement).hidden = !this.#rows.size;
+    this.#showPicked();
   }
 }
 
-/** @param {string} name */
-function confirmed(name) {
+/** @param {FileRow[]} rows */
+function filesText(rows) {
+  return rows.length === 1 ? rows[0].name : `${rows.length} files`;
+}
+
+/** @param {string} what */
+function confirmed(what) {
   const dialog = byId("confirm", HTMLDialogElement);
-  setText(byId("confirm-title", HTMLElement), `Delete ${name}?`);
+  setText(byId("confirm-title", HTMLElement), `Delete ${what}?`);
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true }));

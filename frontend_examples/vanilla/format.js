@@ -4,6 +4,7 @@ const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
 export function bytesText(bytes) {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)));
   const value = bytes / 1024 ** power;
+  if (bytes === 1) return "1 byte";
   return `${value < 10 && power > 0 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value)} ${UNITS[power]}`;
 }
 
@@ -26,7 +27,9 @@ export function nameText(name) {
 
 /** @param {string} iso */
 export function dateText(iso) {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const date = new Date(iso);
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return date.toLocaleString(undefined, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 }
 
 /** Two to four letters for the tile of a file without a picture. @param {string} name */
@@ -35,14 +38,20 @@ export function extensionText(name) {
   return extension.length > 0 && extension.length < 5 ? extension.toUpperCase() : "FILE";
 }
 
+/** "Amazon S3 (moto)": what people call it, and what only its administrator needs to know. @param {string} name @returns {[string, string]} */
+export function storageText(name) {
+  const [, plain, note] = /^(.+?) \((.+)\)$/.exec(name) ?? ["", name, ""];
+  return [plain, note];
+}
+
 /**
- * What a file manager accepts, as one sentence.
+ * What a file manager accepts, in words; a limit that no file comes near is not worth any.
  * @param {{maxFileSize: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits
  */
 export function limitsText({ maxFileSize, allowedExtensions, allowedMimeTypes }) {
-  const size = maxFileSize > 0 ? `Up to ${bytesText(maxFileSize)} each` : "Any size";
+  const size = maxFileSize > 0 && maxFileSize < 1024 ** 4 ? `Up to ${bytesText(maxFileSize)} each. ` : "";
   const kinds = allowedExtensions.length ? allowedExtensions.map((extension) => extension.replace(/^\./, "").toUpperCase()) : allowedMimeTypes;
-  return `${size}. ${kinds.length ? `Types: ${kinds.join(", ")}.` : "All types."}`;
+  return `${size}${kinds.length ? `Types: ${kinds.join(", ")}.` : "All types."}`;
 }
 
 /** @param {import("../uploader/types.js").Progress} progress @param {boolean} [moving]  false: a speed would mislead */

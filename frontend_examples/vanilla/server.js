@@ -1,10 +1,11 @@
 import { UploadError } from "../uploader/file-uploader.js";
 
 /** @typedef {{id: string, name: string, backendType: string, isDefault: boolean, supportsDirectUpload: boolean, maxFileSize: number, maxFilesPerBatch: number, allowedExtensions: string[], allowedMimeTypes: string[]}} FileManager */
-/** @typedef {Pick<import("../uploader/types.js").RemoteFile, "id" | "originalFilename" | "fileSize" | "contentType" | "uploadStatus" | "failureReason" | "checksum" | "checksumVerified" | "created" | "permalink"> & {preview: string | null, viewerCanDelete: boolean, fileManager: {id: string, name: string} | null}} ListedFile */
+/** @typedef {Pick<import("../uploader/types.js").RemoteFile, "id" | "originalFilename" | "fileSize" | "contentType" | "uploadStatus" | "failureReason" | "checksum" | "checksumVerified" | "created" | "permalink" | "isPublic"> & {preview: string | null, viewerCanDelete: boolean, viewerCanUpdate: boolean, fileManager: {id: string, name: string} | null}} ListedFile */
+/** As the page's form has them: `status` and `order` are pieces of GraphQL. @typedef {{name: string, status: string, storage: string, order: string}} Search */
 /** @typedef {{files: ListedFile[], endCursor: string | null}} Page */
 
-const PAGE_SIZE = 20;
+const PAGE_SIZE = 50;
 
 const START = `query Start {
   viewer { id username }
@@ -15,14 +16,17 @@ const START = `query Start {
   }
 }`;
 
-// No fragment and no BigInt variable: a schema may have a prefix before the names of its types.
+// No fragment, and no variable of a type that a schema may have a prefix before.
 const LISTED = `
   id originalFilename fileSize contentType uploadStatus failureReason checksum checksumVerified created permalink
-  preview: downloadUrl(disposition: INLINE) viewerCanDelete fileManager { id name }
+  isPublic preview: downloadUrl(disposition: INLINE) viewerCanDelete viewerCanUpdate fileManager { id name }
 `;
 
-const FILES = `query Files($first: Int!, $after: String) {
-  files(first: $first, after: $after) { edges { node { ${LISTED} } } pageInfo { hasNextPage endCursor } }
+/** @param {Search} search */
+const files = ({ name, status, order }) => `query Files($first: Int!, $after: String, $storage: ID) {
+  files(first: $first, after: $after, ordering: [{${order}}], filters: {
+    uploadStatusIn: [${status}], fileManager: $storage, originalFilename: ${name ? `{contains: ${JSON.stringify(name)}}` : null}
+  }) { edges { node { ${LISTED} } } pageInfo { hasNextPage endCursor } }
 }`;
 
 const FILE = `query OneFile($id: ID!) { file(id: $id) { ${LISTED} } }`;
@@ -32,13 +36,18 @@ const checksums = (size) => `query Checksums($id: ID!) {
   fileManager(id: $id) { checksumAlgorithms(forSize: ${size}) }
 }`;
 
-const DELETE = `mutation DeleteFile($input: DeleteFileInput!) {
-  deleteFile(input: $input) { success errors { code message retryable } }
+const DELETE = `mutation DeleteFiles($ids: [ID!]!) {
+  deleteFiles(input: {ids: $ids}) { errors { code message field retryable } }
+}`;
+
+const PUBLISH = `mutation Publish($id: ID!, $isPublic: Boolean!) {
+  updateFile(input: {id: $id, isPublic: $isPublic}) { file { ${LISTED} } errors { code message retryable } }
 }`;
 
 /** What the page asks of the API beside uploading. */
 export class Server {
   #request;
+  #filesPerBatch = 1;
 
   /** @param {import("../uploader/types.js").GraphQLRequest} request */
   constructor(request) {
@@ -48,13 +57,15 @@ export class Server {
   /** @returns {Promise<{viewer: {username: string} | null, fileManagers: FileManager[]}>} */
   async start() {
     const { viewer, fileManagers } = await this.#ask(START, {});
-    return { viewer, fileManagers: nodes(fileManagers) };
+    const managers = nodes(fileManagers);
+    this.#filesPerBatch = managers[0]?.maxFilesPerBatch ?? 1;
+    return { viewer, fileManagers: managers };
   }
 
-  /** Newest first. @param {string | null} after  cursor @returns {Promise<Page>} */
-  async files(after) {
-    const { files } = await this.#ask(FILES, { first: PAGE_SIZE, after });
-    return { files: nodes(files), endCursor: files.pageInfo.hasNextPage ? files.pageInfo.endCursor : null };
+  /** @param {Search} search @param {string | null} after  cursor @returns {Promise<Page>} */
+  async files(search, after) {
+    const { edges, pageInfo } = (await this.#ask(files(search), { first: PAGE_SIZE, after, storage: search.storage || null })).files;
+    return { files: nodes({ edges }), endCursor: pageInfo.hasNextPage ? pageInfo.endCursor : null };
   }
 
   /** @param {string} id @returns {Promise<ListedFile | null>} */
@@ -68,10 +79,25 @@ export class Server {
     return ["crc32c", "sha256"].find((algorithm) => fileManager?.checksumAlgorithms.includes(algorithm));
   }
 
-  /** Throws when it is refused. An unfinished upload is aborted. @param {string} id */
-  async deleteFile(id) {
-    const { errors } = (await this.#ask(DELETE, { input: { id } })).deleteFile;
+  /** Unfinished uploads are aborted. @param {string[]} ids @returns {Promise<Map<string, string>>} why some are still there, by id */
+  async deleteFiles(ids) {
+    const kept = new Map();
+    for (let first = 0; first < ids.length; first += this.#filesPerBatch) {
+      const batch = ids.slice(first, first + this.#filesPerBatch);
+      const { errors } = (await this.#ask(DELETE, { ids: batch })).deleteFiles;
+      for (const error of errors) {
+        if (!error.field?.[1]) throw new UploadError(error);
+        kept.set(batch[Number(error.field[1])], error.message);
+      }
+    }
+    return kept;
+  }
+
+  /** @param {string} id @param {boolean} isPublic @returns {Promise<ListedFile>} */
+  async publish(id, isPublic) {
+    const { file, errors } = (await this.#ask(PUBLISH, { id, isPublic })).updateFile;
     if (errors.length) throw new UploadError(errors[0]);
+    return file;
   }
 
   /** @param {string} document @param {Record<string, unknown>} variables */

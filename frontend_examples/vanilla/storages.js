@@ -1,4 +1,5 @@
 import { element } from "./dom.js";
+import { storageText } from "./format.js";
 
 /** @typedef {import("./server.js").FileManager} FileManager */
 /** @typedef {{name: string, available: boolean, reason?: string}} DemoStorage */
@@ -42,6 +43,7 @@ function wayTo({ backendType, supportsDirectUpload }) {
 
 /** @param {string} name @param {string} note @param {string} [value]  absent: it cannot be chosen @param {boolean} [checked] */
 function card(name, note, value, checked = false) {
+  const [plain, own] = storageText(name);
   const radio = element("input", { type: "radio", name: "storage", value: value ?? "", checked, disabled: value === undefined });
-  return element("label", { class: "storage" }, radio, element("span", {}, element("strong", {}, name), element("small", {}, note)));
+  return element("label", { class: "storage" }, radio, element("span", {}, element("strong", {}, plain), element("small", {}, value && own ? own : note)));
 }

@@ -1,15 +1,7 @@
 // A classic script in the head, so that the chosen theme is there before the first paint.
 (() => {
-  const THEMES = ["auto", "light", "dark"];
   const KEY = "fileman-theme";
   const root = document.documentElement;
-
-  /** @param {string} theme */
-  function show(theme) {
-    root.dataset.theme = theme;
-    const button = document.getElementById("theme");
-    if (button) button.textContent = `Theme: ${theme}`;
-  }
 
   function stored() {
     try {
@@ -19,19 +11,15 @@
     }
   }
 
-  function next() {
-    const theme = THEMES[(THEMES.indexOf(root.dataset.theme ?? "auto") + 1) % THEMES.length];
-    show(theme);
-    try {
-      localStorage.setItem(KEY, theme);
-    } catch {
-      // The choice then lasts as long as the page.
-    }
-  }
-
-  show(stored());
+  root.dataset.theme = stored();
   document.addEventListener("DOMContentLoaded", () => {
-    show(root.dataset.theme ?? "auto");
-    document.getElementById("theme")?.addEventListener("click", next);
+    const control = document.getElementById("theme");
+    if (!(control instanceof HTMLSelectElement)) return;
+    control.value = root.dataset.theme ?? "auto";
+    control.addEventListener("change", () => {
+      root.dataset.theme = control.value;
+      // Where the browser refuses, the choice lasts as long as the page.
+      localStorage.setItem(KEY, control.value);
+    });
   });
 })();

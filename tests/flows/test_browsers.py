@@ -1,7 +1,8 @@
 """How files present themselves to browsers, the stable link, the CSRF token, and pages on another host."""
 
 from email.message import Message
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -144,6 +145,19 @@ def test_the_stable_link_redirects_and_tells_nobody_from_where(site: Site, manag
     assert fetch(shown["permalink"]).status_code == 404
 
 
+def test_a_stable_link_leads_a_browser_to_the_sign_in_and_programs_to_the_error(
+    api: Api, manager: FileManager, client: Client
+) -> None:
+    """Whether the file exists or not."""
+    path = urlsplit(api.upload(DATA, "data.bin")["permalink"]).path
+    for link in (path, f"/fileman/download/{uuid4()}/"):
+        page = client.get(f"{link}?inline=1", headers={"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
+        answers = [client.get(link), client.get(link, headers={"Accept": "*/*"})]
+
+        assert (page.status_code, page["Location"]) == (302, f"/accounts/login/?next={link}%3Finline%3D1")
+        assert [(one.status_code, one.json()["code"]) for one in answers] == [(404, "NOT_FOUND")] * 2
+
+
 @pytest.mark.parametrize("origin", ["https://app.example.com", "http://app.example.com", "null"])
 def test_cors_origins_share_the_api_and_not_the_admin(origin: str, settings: Settings) -> None:
     """tests/frontend/test_cors.py sees in a browser what such a page can do."""
@@ -165,10 +179,12 @@ def test_of_accounts_only_sign_in_and_sign_out_are_served(path: str, client: Cli
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_the_page_links_to_graphiql_where_it_is_served(debug: bool, client: Client, settings: Settings) -> None:
+def test_the_page_links_to_graphiql_where_it_is_served_and_staff_to_the_admin(
+    debug: bool, client: Client, admin_client: Client, settings: Settings
+) -> None:
     settings.DEBUG = debug
 
-    page = client.get("/").content.decode()
+    pages = [one.get("/").content.decode() for one in (client, admin_client)]
 
-    assert ('<a href="/graphql">GraphiQL</a>' in page) is debug
-    assert '<a href="/admin/">Admin</a>' in page
+    assert ['<a href="/graphql">GraphiQL</a>' in page for page in pages] == [debug, debug]
+    assert ['<a href="/admin/">Admin</a>' in page for page in pages] == [False, True]

@@ -19,12 +19,12 @@ from tests.frontend.upload_page import (
     MIB,
     S3,
     SMALL,
+    break_in_lab,
     choose,
     downloaded,
     expect_complaints,
     open_details,
     open_page,
-    press_in_lab,
     random_file,
     row_of,
     upload,
@@ -40,7 +40,7 @@ AT_ONCE = "Math.random = () => 0; const now = performance.now.bind(performance);
 
 def test_a_wrong_checksum_is_refused(page: Page, tmp_path: Path) -> None:
     """The failure lab declares another one."""
-    press_in_lab(page, "Corrupt the checksum")
+    break_in_lab(page, "files chosen from now on declare a wrong checksum")
 
     row = upload(page, random_file(tmp_path, SMALL))
 
@@ -54,7 +54,7 @@ def test_requests_that_the_storage_refuses_are_signed_again(watched: Watched, tm
     """The lab breaks one signature; both of these storages check it."""
     page = watched.page
     choose(page, storage)
-    press_in_lab(page, "Expire the URLs")
+    break_in_lab(page, "the next request has a wrong signature")
     path = random_file(tmp_path, SMALL)
 
     row = upload(page, path)
@@ -131,7 +131,7 @@ def break_off(page: Page, path: Path) -> Locator:
     with throttled(page, MIB) as limit:
         row = upload(page, path)
         expect(row).to_have_attribute("data-state", "uploading")
-        press_in_lab(page, "Cut the network")
+        break_in_lab(page, "no request reaches the storage")
         limit(-1)
         expect(row).to_have_attribute("data-state", "failed", timeout=60_000)
     return row
@@ -149,9 +149,12 @@ def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page
     page.reload()
     expect(row.locator(".state")).to_contain_text("Not finished")
 
-    with page.expect_file_chooser() as chooser:
-        row.get_by_role("button", name="Choose the file again").click()
-    chooser.value.set_files(path)
+    for chosen in (random_file(tmp_path, SMALL), path):
+        with page.expect_file_chooser() as chooser:
+            row.get_by_role("button", name="Choose again").click()
+        chooser.value.set_files(chosen)
+        if chosen != path:
+            expect(row.locator(".state")).to_have_text("This is another file: its size differs.")
 
     expect_only_the_rest_was_sent(page, row, path, requests=1)
 
@@ -187,7 +190,7 @@ def test_retry_goes_on_at_the_storage_where_it_began(page: Page, tmp_path: Path)
     path = random_file(tmp_path, IN_PARTS)
     row = break_off(page, path)
     choose(page, LOCAL)
-    press_in_lab(page, "Cut the network")
+    break_in_lab(page)
 
     row.get_by_role("button", name="Retry").click()
 

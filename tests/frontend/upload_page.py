@@ -58,12 +58,21 @@ def downloaded(page: Page, row: Locator) -> bytes:
     return page.request.get(str(completed(row).get_attribute("href"))).body()
 
 
+def choose_in_menu(row: Locator, action: str) -> None:
+    row.get_by_role("button", name="More").click()
+    row.page.get_by_role("menuitem", name=action, exact=True).click()
+
+
 def open_details(row: Locator) -> Locator:
-    row.get_by_text("Details", exact=True).click()
+    choose_in_menu(row, "Details")
     return row.locator(".details")
 
 
-def press_in_lab(page: Page, button: str) -> None:
-    if page.locator("#lab[open]").count() == 0:
-        page.get_by_text("Failure lab").click()
-    page.get_by_role("button", name=button).click()
+def open_advanced(page: Page) -> None:
+    if page.locator(".advanced[open]").count() == 0:
+        page.get_by_text("Advanced").click()
+
+
+def break_in_lab(page: Page, what: str = "nothing") -> None:
+    open_advanced(page)
+    page.get_by_label("Break something on purpose").select_option(what)

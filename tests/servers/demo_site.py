@@ -28,6 +28,7 @@ if not apps.ready:
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 
 from fileman.models import File, FileManager, StorageDeletion
@@ -89,6 +90,7 @@ def _create_users() -> None:
         if created:
             user.set_password(name)
             user.save()
+            user.user_permissions.add(Permission.objects.get(codename="publish_file"))
 
 
 def _print_summary(site: str, offer: Iterable[Storage]) -> None:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytesText, extensionText, limitsText, nameText, progressText, secondsText } from "../../vanilla/format.js";
+import { bytesText, extensionText, limitsText, nameText, progressText, secondsText, storageText } from "../../vanilla/format.js";
 import { redact, redactUrl } from "../../vanilla/redact.js";
 
 test("query strings and long path segments are taken out of addresses", () => {
@@ -25,7 +25,7 @@ test("no token, signature, credential or policy survives in what the details sho
 });
 
 test("sizes and times are short and exact enough", () => {
-  assert.deepEqual([0, 999, 1024, 1536, 20 * 1024 ** 2, 5 * 1024 ** 3].map(bytesText), ["0 bytes", "999 bytes", "1 KB", "1.5 KB", "20 MB", "5 GB"]);
+  assert.deepEqual([0, 1, 1024, 1536, 20 * 1024 ** 2, 5 * 1024 ** 3].map(bytesText), ["0 bytes", "1 byte", "1 KB", "1.5 KB", "20 MB", "5 GB"]);
   assert.deepEqual([5, 90, 3700].map(secondsText), ["5 s", "2 min", "1 h 2 min"]);
   assert.deepEqual(["a.pdf", "README", "a.tar.gz", "x.verylong"].map(extensionText), ["PDF", "FILE", "GZ", "FILE"]);
 });
@@ -34,10 +34,14 @@ test("a name cannot turn its own direction", () => {
   assert.equal(nameText("report\u202etxt.exe"), "report\ufffdtxt.exe");
 });
 
-test("limits are told as a sentence", () => {
+test("what is in brackets of a storage's name is a note", () => {
+  assert.deepEqual(["Amazon S3 (moto)", "Archive"].map(storageText), [["Amazon S3", "moto"], ["Archive", ""]]);
+});
+
+test("limits are told as a sentence, if a file may come near them", () => {
   const limits = { maxFileSize: 100 * 1024 ** 2, allowedExtensions: [".jpg", "png"], allowedMimeTypes: [] };
   assert.equal(limitsText(limits), "Up to 100 MB each. Types: JPG, PNG.");
-  assert.equal(limitsText({ ...limits, maxFileSize: 0, allowedExtensions: [] }), "Any size. All types.");
+  for (const maxFileSize of [0, 5 * 1024 ** 4]) assert.equal(limitsText({ ...limits, maxFileSize, allowedExtensions: [] }), "All types.");
 });
 
 test("progress names speed and time only while bytes flow", () => {
