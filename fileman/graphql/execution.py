@@ -87,12 +87,22 @@ class _Field:
                 return self._complete(executor, value, path)
             if self._is_list and type(value) in (list, tuple) and not any(_is_odd(executor, one) for one in value):
                 return [self._complete(executor, one, path, index) for index, one in enumerate(value)]
+            if value is not Undefined:
+                return self._complete_in_library(executor, source, path, value)
         except Exception as error:  # noqa: BLE001 - any resolver's
             return executor.handle_field_error(error, self._definition.type, self._details, self._place(path))
         return self._run_in_library(executor, source, path)
 
     def _run_in_library(self, executor: Any, source: Any, path: Path) -> Any:
         return _check(executor, executor.execute_field(self._parent, source, self._details, self._place(path), None))
+
+    def _complete_in_library(self, executor: Any, source: Any, path: Path, value: Any) -> Any:
+        """Complete what needs more than a plan. The resolver, which may do more than read, is not called again."""
+        value, info = _check(executor, value), self._build_info(executor, path)
+        for optimizer in executor.middleware_manager.middlewares:
+            value = optimizer.resolve(lambda *_, read=value, **__: read, source, info)
+        rest = (self._details, info, info.path, value, None)
+        return _check(executor, executor.complete_value(self._definition.type, *rest))
 
     def _complete(self, executor: Any, value: Any, path: Path, index: int | None = None) -> Any:
         try:
@@ -121,7 +131,9 @@ class _Field:
         field: Any = self._definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         if field is None or field.is_async:
             return None
-        if type(field) in (StrawberryField, StrawberryDjangoField) and not field.extensions:
+        is_plain = type(field) in (StrawberryField, StrawberryDjangoField) and not field.extensions
+        may_be_queryset = type(field) is StrawberryDjangoField and (self._is_list or not self._is_leaf)
+        if is_plain and not (field.base_resolver and may_be_queryset):
             if field.base_resolver is not None:
                 return self._find_call(executor, field)
             if type(field) is StrawberryDjangoField:

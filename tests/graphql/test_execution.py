@@ -204,6 +204,39 @@ def test_the_documents_of_the_front_ends_have_the_same_responses(api: Api, manag
         assert operation in api.call(document, variables)
 
 
+@pytest.mark.parametrize("value", [None, 1, [1, None], QuerySet(Group), iter("ab"), LookupError("returned"), print])
+def test_no_resolver_is_called_twice(value: object, db: None) -> None:
+    """Whatever it returns, and whether or not a plan is enough for that. It may count, or query the database."""
+    called: list[str] = []
+
+    def note(name: str) -> object:
+        called.append(name)
+        return value
+
+    @strawberry.type
+    class Noted:
+        numbers: list[int] | None = strawberry.field(resolver=lambda: note("numbers"))  # type: ignore[assignment]
+
+        @strawberry_django.field(graphql_type=list[Team] | None)  # type: ignore[untyped-decorator]
+        @staticmethod
+        def teams(root: strawberry.Parent[Any]) -> object:
+            return note("teams")
+
+        @strawberry_django.field(graphql_type=int | None)  # type: ignore[untyped-decorator]
+        @staticmethod
+        def number(root: strawberry.Parent[Any]) -> object:
+            return note("number")
+
+    @strawberry.type
+    class Root:
+        noted: Noted = strawberry.field(resolver=Noted)
+
+    schema = strawberry.Schema(Root, extensions=[DjangoOptimizerExtension], execution_context_class=PlannedExecution)
+    schema.execute_sync("{ noted { numbers teams { name } number } }")
+
+    assert called == ["numbers", "teams", "number"]
+
+
 def test_the_library_executes_few_fields_of_a_batch(
     api: Api, manager: FileManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
