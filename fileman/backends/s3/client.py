@@ -22,8 +22,6 @@ DEFAULT_REGION = "us-east-1"
 ATTEMPTS = 2
 # Caches the SDK's description of S3: each client after the first takes some 15 ms instead of 60 to 190.
 _LOADER = create_loader()
-
-
 _SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", re.IGNORECASE)
 
 
@@ -115,6 +113,7 @@ class S3Client:
             },
             connect_timeout=conf.settings().STORAGE_CONNECT_TIMEOUT_SECONDS,
             read_timeout=conf.settings().STORAGE_READ_TIMEOUT_SECONDS,
+            max_pool_connections=64,  # the SDK's 10 are fewer than a server's threads
             retries={"total_max_attempts": attempts, "mode": "standard"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
