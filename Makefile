@@ -90,7 +90,7 @@ frontends:
 	@echo "Node 20.19 or newer is not installed. GraphiQL and the built examples are skipped."
 endif
 
-frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader frontend_examples/vanilla frontend_examples/*.ts -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 	@echo "Installing and building GraphiQL and the examples: 320 MB, about 30 seconds."
 	@cd frontend_examples && npm ci --silent && npm run --silent build >/dev/null
 	@touch $@

@@ -1,12 +1,9 @@
-/** What the last initiateUpload gave. */
-export interface Ticket {
-  uploadToken: string;
-  fileId: string;
-  fileSize: number;
-}
+import type { Reserved } from './next-step';
+
+type Known = Pick<Reserved, 'uploadToken' | 'file'>;
 
 /** The operations of an upload's life in their order; the variables of most need what the first one answers. */
-const EXAMPLES: { query: string; variables: object | ((ticket: Ticket) => object) }[] = [
+const EXAMPLES: { query: string; variables: object | ((known: Known) => object) }[] = [
   {
     query: `# 1. Reserve one upload per file.
 #
@@ -81,7 +78,7 @@ mutation FinalizeUpload($input: FinalizeUploadInput!) {
   }
 }
 `,
-    variables: ({ uploadToken, fileSize }) => ({ input: { uploadToken, fileSize } }),
+    variables: ({ uploadToken, file }) => ({ input: { uploadToken, fileSize: file.fileSize } }),
   },
   {
     query: `# 4. One file.
@@ -99,7 +96,7 @@ query File($id: ID!) {
   }
 }
 `,
-    variables: ({ fileId }) => ({ id: fileId }),
+    variables: ({ file }) => ({ id: file.id }),
   },
   {
     query: `# 5. Your own files, a page at a time.
@@ -145,21 +142,21 @@ mutation DeleteFile($input: DeleteFileInput!) {
   }
 }
 `,
-    variables: ({ fileId }) => ({ input: { id: fileId } }),
+    variables: ({ file }) => ({ input: { id: file.id } }),
   },
 ];
 
-const NONE: Ticket = { uploadToken: 'run the first tab', fileId: 'run the first tab', fileSize: 13 };
+const NONE: Known = { uploadToken: 'run the first tab', file: { id: 'run the first tab', filename: '', fileSize: 13 } };
 
 /** The tabs of a first visit; after that GraphiQL remembers the visitor's own. */
 export const EXAMPLE_TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables: print(variables, NONE) }));
 
 /** The variables of an example for this upload; null for those that are the same for all, and for other operations. */
-export function variablesFor(operationName: string, ticket: Ticket): string | null {
+export function variablesFor(operationName: string, known: Known): string | null {
   const { variables } = EXAMPLES.find(({ query }) => query.includes(` ${operationName}(`)) ?? {};
-  return typeof variables === 'function' ? print(variables, ticket) : null;
+  return typeof variables === 'function' ? print(variables, known) : null;
 }
 
-function print(variables: object | ((ticket: Ticket) => object), ticket: Ticket): string {
-  return JSON.stringify(typeof variables === 'function' ? variables(ticket) : variables, null, 2);
+function print(variables: object | ((known: Known) => object), known: Known): string {
+  return JSON.stringify(typeof variables === 'function' ? variables(known) : variables, null, 2);
 }

@@ -1,14 +1,6 @@
 import type { GraphiQLProps } from 'graphiql';
 import { Kind, parse } from 'graphql';
 
-/** Where the API is and what it needs to accept a request of this page. */
-export interface Api {
-  /** Address of the GraphQL view, on the same origin. */
-  endpoint: string;
-  /** Django's CSRF token, sent as X-CSRFToken. */
-  csrfToken: string;
-}
-
 /**
  * The operation to run. Right after a change of tabs GraphiQL still names the one of the tab before; where the document
  * holds a single operation, that one is meant.
@@ -24,8 +16,8 @@ function operationName(query: string, given: string | null | undefined): string 
   }
 }
 
-/** Sends GraphiQL's requests with the session cookie and the CSRF token, and passes the answers on. */
-export function createFetcher({ endpoint, csrfToken }: Api, onReply: (reply: unknown) => void): GraphiQLProps['fetcher'] {
+/** Sends GraphiQL's requests to the view with the session cookie and Django's CSRF token, and passes the answers on. */
+export function createFetcher(endpoint: string, csrfToken: string, onReply: (reply: unknown) => void): GraphiQLProps['fetcher'] {
   return async (params, options) => {
     const response = await fetch(endpoint, {
       method: 'POST',

@@ -15,12 +15,11 @@ const root = document.getElementById('graphiql');
 if (!root) throw new Error('The page has no element with the id "graphiql".');
 
 const { endpoint = location.pathname, csrfToken = '' } = root.dataset;
-const api = { endpoint, csrfToken };
 const editors = initialEditors();
 
 function Explorer() {
   const [reserved, setReserved] = useState<Reserved | null>(null);
-  const fetcher = useMemo(() => createFetcher(api, (reply) => setReserved((before) => reservedIn(reply) ?? before)), []);
+  const fetcher = useMemo(() => createFetcher(endpoint, csrfToken, (reply) => setReserved((before) => reservedIn(reply) ?? before)), []);
   return (
     <GraphiQL
       fetcher={fetcher}

@@ -1,22 +1,13 @@
 import { useGraphiQL } from '@graphiql/react';
 import { useEffect, useRef, useState } from 'react';
+import type { RemoteFile, UploadInstructions } from '../../uploader/types.js';
 import { variablesFor } from './examples';
 
 /** The first file of an answer of initiateUpload, with the fields that the example selects. */
 export interface Reserved {
   uploadToken: string;
-  file: { id: string; filename: string; fileSize: number };
-  instructions: {
-    requests: {
-      offset: number;
-      length: number;
-      method: string;
-      url: string;
-      headers: { name: string; value: string }[];
-      fields: { name: string; value: string }[];
-      fileField: string | null;
-    }[];
-  };
+  file: Pick<RemoteFile, 'id' | 'filename' | 'fileSize'>;
+  instructions: Pick<UploadInstructions, 'requests'>;
 }
 
 function quote(text: string): string {
@@ -47,8 +38,7 @@ export function NextStep({ reserved }: { reserved: Reserved }) {
 
   useEffect(() => {
     if (!active || !editor || filled.current.has(active.id)) return;
-    const { uploadToken, file } = reserved;
-    const variables = variablesFor(active.title, { uploadToken, fileId: file.id, fileSize: file.fileSize });
+    const variables = variablesFor(active.title, reserved);
     if (variables) editor.setValue(variables);
     filled.current.add(active.id);
   }, [reserved, active, editor]);

@@ -1,6 +1,6 @@
 import { useEffect, useState, type ChangeEvent } from 'react';
+import type { Connection } from '../../connection';
 import { useUploads } from '../../uploader/react.js';
-import type { Server } from './server';
 import { Uploads } from './Uploads';
 
 /** Asks before the page is left while bytes are on their way. */
@@ -13,7 +13,7 @@ function useLeaveGuard(isBusy: boolean) {
   }, [isBusy]);
 }
 
-function Workspace({ uploader, fileManagers }: Server) {
+function Workspace({ uploader, fileManagers }: Connection) {
   const { uploads, actions, isUploading } = useUploads(uploader);
   const [fileManagerId, setFileManagerId] = useState(fileManagers.find(({ isDefault }) => isDefault)?.id);
   useLeaveGuard(isUploading);
@@ -52,16 +52,16 @@ function SignIn() {
 }
 
 /** The page. */
-export function App({ server }: { server: Server }) {
-  const { username } = server;
+export function App({ connection }: { connection: Connection }) {
+  const { viewer } = connection;
   return (
     <>
       <header>
         <h1>fileman with React</h1>
-        {username && <p>Signed in as {username}</p>}
+        {viewer && <p>Signed in as {viewer.username}</p>}
         <a href="/">All your files</a>
       </header>
-      <main>{username ? <Workspace {...server} /> : <SignIn />}</main>
+      <main>{viewer ? <Workspace {...connection} /> : <SignIn />}</main>
     </>
   );
 }

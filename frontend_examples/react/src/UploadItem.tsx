@@ -19,31 +19,13 @@ function describe({ state, progress }: UploadSnapshot): string {
   return `${STATE_TEXT[state]}: ${isMoving || state === 'paused' ? progressText(progress, isMoving) : bytesText(progress.totalBytes)}`;
 }
 
-type Action = { label: string; run: () => void };
+const LABELS = { pause: 'Pause', resume: 'Resume', cancel: 'Cancel', retry: 'Try again', remove: 'Remove from list' };
 
-function actionsOf({ id, state, error }: UploadSnapshot, actions: UploadActions, remove: () => void): Action[] {
-  switch (state) {
-    case 'completed':
-      return [{ label: 'Remove from list', run: remove }];
-    case 'failed':
-    case 'cancelled': {
-      const canRetry = state === 'cancelled' || error?.retryable === true;
-      const retry = { label: 'Try again', run: () => actions.retry(id) };
-      return [...(canRetry ? [retry] : []), { label: 'Remove from list', run: remove }];
-    }
-    case 'paused':
-      return [
-        { label: 'Resume', run: () => actions.resume(id) },
-        { label: 'Cancel', run: () => actions.cancel(id) },
-      ];
-    case 'verifying':
-      return [];
-    default:
-      return [
-        { label: 'Pause', run: () => actions.pause(id) },
-        { label: 'Cancel', run: () => actions.cancel(id) },
-      ];
-  }
+function actionsFor({ state, error }: UploadSnapshot): (keyof typeof LABELS)[] {
+  if (state === 'verifying') return [];
+  if (state === 'cancelled' || (state === 'failed' && error?.retryable)) return ['retry', 'remove'];
+  if (state === 'completed' || state === 'failed') return ['remove'];
+  return [state === 'paused' ? 'resume' : 'pause', 'cancel'];
 }
 
 interface UploadItemProps {
@@ -58,10 +40,10 @@ export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved 
   const { file, state, progress, error, remoteFile } = upload;
   const { name } = file;
   const item = useRef<HTMLLIElement>(null);
-  const remove = () => {
+  const run = (action: keyof typeof LABELS) => {
     const neighbour = item.current?.nextElementSibling ?? item.current?.previousElementSibling;
-    actions.remove(upload.id);
-    onRemoved(neighbour instanceof HTMLElement ? neighbour : null);
+    actions[action](upload.id);
+    if (action === 'remove') onRemoved(neighbour instanceof HTMLElement ? neighbour : null);
   };
   return (
     <li className="item" data-state={state} ref={item} tabIndex={-1}>
@@ -77,9 +59,9 @@ export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved 
             Download
           </a>
         )}
-        {actionsOf(upload, actions, remove).map(({ label, run }) => (
-          <button key={label} type="button" aria-label={`${label}: ${name}`} onClick={run}>
-            {label}
+        {actionsFor(upload).map((action) => (
+          <button key={action} type="button" aria-label={`${LABELS[action]}: ${name}`} onClick={() => run(action)}>
+            {LABELS[action]}
           </button>
         ))}
       </div>

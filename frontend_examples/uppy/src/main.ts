@@ -4,15 +4,8 @@ import './style.css';
 
 import Uppy, { type UploadResult, type Meta, type Body } from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
-import { fetchRequest, FileUploader } from '../../uploader/file-uploader.js';
+import { connect, type Connection } from '../../connection';
 import { FilemanUpload, restrictionsFrom } from '../../uploader/uppy.js';
-
-type Manager = Parameters<typeof restrictionsFrom>[0] & { id: string; name: string; isDefault: boolean };
-type Start = { viewer: { username: string } | null; fileManagers: { edges: { node: Manager }[] } };
-const START = `query Start {
-  viewer { username }
-  fileManagers(first: 50) { edges { node { id name isDefault maxFileSize allowedExtensions allowedMimeTypes } } }
-}`;
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -25,7 +18,7 @@ function describe({ successful = [], failed = [] }: UploadResult<Meta, Body>): s
   return [`${successful.length} of ${successful.length + failed.length} uploaded.`, ...problems].join(' ');
 }
 
-function showDashboard(uploader: FileUploader, managers: Manager[]): void {
+function showDashboard({ uploader, fileManagers }: Connection): void {
   const uppy = new Uppy()
     .use(Dashboard, {
       inline: true,
@@ -44,24 +37,23 @@ function showDashboard(uploader: FileUploader, managers: Manager[]): void {
   uppy.on('complete', (result) => (element('status').textContent = describe(result)));
   const choice = element('storage').querySelector('select') as HTMLSelectElement;
   const choose = () => {
-    const manager = managers[choice.selectedIndex];
+    const manager = fileManagers[choice.selectedIndex];
     if (!manager) return;
     uppy.setOptions({ restrictions: restrictionsFrom(manager) });
     uppy.getPlugin('FilemanUpload')?.setOptions({ uploadOptions: { fileManagerId: manager.id } });
   };
-  choice.append(...managers.map(({ name, isDefault }) => new Option(name, name, isDefault, isDefault)));
+  choice.append(...fileManagers.map(({ name, isDefault }) => new Option(name, name, isDefault, isDefault)));
   choice.addEventListener('change', choose);
   choose();
 }
 
 async function load(): Promise<void> {
-  const response = await fetch('/fileman/csrf/', { credentials: 'same-origin' }); // sets the cookie, too
-  const request = fetchRequest((await response.json()) as { csrfToken: string });
-  const { viewer, fileManagers } = (await request(START, {})) as Start;
+  const connection = await connect();
+  const { viewer } = connection;
   element('user').textContent = viewer ? `Signed in as ${viewer.username}` : '';
   element('sign-in').hidden = viewer !== null;
   element('storage').hidden = viewer === null;
-  if (viewer) showDashboard(new FileUploader({ request }), fileManagers.edges.map(({ node }) => node));
+  if (viewer) showDashboard(connection);
 }
 
 const signInLink = element('sign-in').querySelector('a');
