@@ -200,8 +200,9 @@ class Diagnosis:
         if self._attempt("describe an object", lambda: self._backend.missing(upload)):
             self._report("upload.lost", "The storage accepts uploads, and does not have them afterwards.")
         stored = self._attempt("assemble an upload", lambda: self._backend.assemble(upload))
-        if stored and stored.size != upload.size:
-            sentence = f"The storage reports {stored.size} bytes for an object of {upload.size}, so all uploads fail."
+        found = stored and self._attempt("describe an object", partial(self._backend.find, stored.path))
+        if found and found.size != upload.size:
+            sentence = f"The storage reports {found.size} bytes for an object of {upload.size}, so all uploads fail."
             self._report("upload.size", sentence)
         return stored
 

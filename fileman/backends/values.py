@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fileman.checksums import Checksum
 
+HEAD_BYTES = 4096  # read from the beginning of a stored object
 Disposition = Literal["attachment", "inline"]
 
 
@@ -166,6 +167,8 @@ class StoredObject:
     irregular: str = ""
     """If not empty: the reason why no signed request made this object (an append blob, a copy from elsewhere)."""
     modified: datetime | None = None
+    beginning: bytes = field(default=b"", repr=False)
+    """The first HEAD_BYTES, or all of a smaller object, if they came with the facts. If not, they are read."""
 
 
 @dataclass(frozen=True, kw_only=True)

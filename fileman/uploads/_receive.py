@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fileman.backends import get_backend
 from fileman.backends.streams import ExactBody
-from fileman.backends.values import Slice, Strategy
+from fileman.backends.values import HEAD_BYTES, Slice, Strategy
 from fileman.errors import ContentTypeMismatch, NotFound, UploadInProgress
 from fileman.models import File
 from fileman.uploads import disposal, transitions
@@ -34,7 +34,7 @@ def receive(*, file_id: UUID, part: Slice, stream: BinaryIO, now: datetime) -> N
     if error is not None:
         raise error
     upload, backend = build_upload(file, now=now), get_backend(file.file_manager)
-    if upload.plan.strategy is not Strategy.SINGLE and part.offset == 0 and part.length >= content_types.HEAD_BYTES:
+    if upload.plan.strategy is not Strategy.SINGLE and part.offset == 0 and part.length >= HEAD_BYTES:
         stream = _look_at_beginning(file, stream, now=now)
     stored = backend.write(upload, part, stream)
     if stored is not None and stored.checksums:
@@ -45,7 +45,7 @@ def receive(*, file_id: UUID, part: Slice, stream: BinaryIO, now: datetime) -> N
 
 def _look_at_beginning(file: File, stream: BinaryIO, *, now: datetime) -> Any:
     """Return the stream with its first bytes, if finalize will accept those; else the upload fails now."""
-    head = ExactBody(stream, content_types.HEAD_BYTES).take()
+    head = ExactBody(stream, HEAD_BYTES).take()
     try:
         acceptance.settle_content_type(file, content_types.verify(head, declared=file.content_type))
     except ContentTypeMismatch as mismatch:

@@ -50,6 +50,8 @@ class Progress:
         if self == Progress():
             return {}
         stored = self.stored and {**asdict(self.stored), "modified": None}
+        if stored:
+            del stored["beginning"]
         return {**self.__dict__, "stored": stored, "notes": dict(self.notes)}
 
     def examine(self, stored: StoredObject) -> StoredObject:

@@ -68,8 +68,7 @@ def claim(file: File, *, now: datetime) -> UUID | None:
     Return None if another attempt holds it or its time is over. The file in hand gets its number, and the progress of
     the attempts before, in the same transaction: after it the row may be another attempt's already.
     """
-    attempt_id = uuid4()
-    settings = conf.settings()
+    attempt_id, settings = uuid4(), conf.settings()
     with transaction.atomic(durable=True):
         taken = File.objects.filter(unheld(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
             upload_status=File.VERIFYING,

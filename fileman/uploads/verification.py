@@ -6,7 +6,7 @@ from fileman import errors
 from fileman.backends import Backend, get_backend
 from fileman.backends.streams import read_exactly
 from fileman.backends.time_limit import is_over, time_limit
-from fileman.backends.values import StoredObject, Upload
+from fileman.backends.values import HEAD_BYTES, StoredObject, Upload
 from fileman.checksums import Checksum, Hasher, hasher
 from fileman.models import File
 from fileman.uploads.state import Progress
@@ -57,7 +57,9 @@ def verify(file: File, upload: Upload, stored: StoredObject, claims: Claims, *, 
     _check_form(file, upload, stored)
     checksum = _check_checksums(upload, stored, claims, backend=backend, progress=progress)
     if progress.detected_content_type is None:
-        head = b"".join(read_exactly(backend, stored, length=min(content_types.HEAD_BYTES, stored.size)))
+        head = stored.beginning
+        if len(head) < min(HEAD_BYTES, stored.size):
+            head = b"".join(read_exactly(backend, stored, length=min(HEAD_BYTES, stored.size)))
         progress.detected_content_type = content_types.verify(head, declared=file.content_type)
     content_type = acceptance.settle_content_type(file, progress.detected_content_type)
     if not progress.is_validated:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from importlib import resources
 from typing import Final, NamedTuple
 
+from fileman.backends.values import HEAD_BYTES
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import filenames
 
-HEAD_BYTES = 4096  # read from the beginning of a stored object
 UNKNOWN: Final = "application/octet-stream"
 MPEG_TS: Final = "video/mp2t"
 PDF: Final = "application/pdf"

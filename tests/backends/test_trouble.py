@@ -38,7 +38,7 @@ each_silent = pytest.mark.parametrize(
     ("storage", "name"), [case for case in CASES if case[1] in SILENT], indirect=["storage"]
 )
 ABSENT_BY_ANY_404: dict[str, set[str]] = {
-    "s3": {"stat", "find", "missing", "assemble"},
+    "s3": {"stat", "find", "missing"},
     "azure": set(),
     "gcs": {"stat", "find", "read", "missing", "assemble", "assemble large"},
 }

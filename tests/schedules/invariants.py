@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from fileman.backends.values import HEAD_BYTES
 from fileman.errors import ContentTypeMismatch
 from fileman.models import File, StorageDeletion, StorageUsage
 from fileman.testing.case import digest
@@ -176,7 +177,7 @@ def _get_file_id(path: str) -> UUID:
 
 def _fits(data: bytes) -> bool:
     try:
-        content_types.verify(data[: content_types.HEAD_BYTES], declared="image/png")
+        content_types.verify(data[:HEAD_BYTES], declared="image/png")
     except ContentTypeMismatch:
         return False
     return True

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fileman.backends.values import HEAD_BYTES
 from fileman.errors import ContentTypeMismatch, InvalidInput
 from fileman.validation import content_types
 from fileman.validation.content_types import TABLE, UNKNOWN, MediaType
@@ -151,7 +152,7 @@ def test_the_first_bytes_tell_the_type(head: bytes, detected: str) -> None:
 
 
 def test_a_character_cut_off_by_the_end_of_the_head_is_still_text() -> None:
-    head = ("a" * (content_types.HEAD_BYTES - 1) + "ü").encode()[: content_types.HEAD_BYTES]
+    head = ("a" * (HEAD_BYTES - 1) + "ü").encode()[:HEAD_BYTES]
     assert content_types.detect(head) == "text/plain"
     assert content_types.detect(head[:100] + b"\xc3") == "application/octet-stream"
 

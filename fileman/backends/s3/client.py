@@ -19,7 +19,6 @@ from fileman.backends.time_limit import is_limited, start_call
 from fileman.errors import StorageMisconfigured
 
 DEFAULT_REGION = "us-east-1"
-ATTEMPTS = 2
 # Caches the SDK's description of S3: each client after the first takes some 15 ms instead of 60 to 190.
 _LOADER = create_loader()
 _SESSION_TOKEN = re.compile(r"(x-amz-security-token['\": =b]{1,6})[\w/+=%-]+", re.IGNORECASE)
@@ -96,7 +95,7 @@ class S3Client:
             )
         return session
 
-    def _get_sdk(self, *, attempts: int = ATTEMPTS, sign_bodies: bool = True, endpoint: str | None = None) -> Any:
+    def _get_sdk(self, *, attempts: int = 2, sign_bodies: bool = True, endpoint: str | None = None) -> Any:
         session, kind = self.session, (attempts, sign_bodies, endpoint or self._settings.endpoint_url or None)
         with self._lock, s3_errors():
             if kind not in self._sdks:

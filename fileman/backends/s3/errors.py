@@ -34,24 +34,19 @@ _ROOTS = {
     "DeleteObjects": b"<Delete",
     "CompleteMultipartUpload": b"<CompleteMultipartUpload",
 }
-_WITHOUT_CONTENT = {"DeleteObject", "AbortMultipartUpload"}
-
-
-class ForeignResponse(ValueError):
-    """A response that something else than the storage has sent: a maintenance page, a captive portal."""
 
 
 def require_own_response(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise ForeignResponse for a success or redirect without the storage's mark. A handler of the SDK's events."""
+    """Raise ValueError for a success or redirect without the storage's mark. A handler of the SDK's events."""
     status, name = response_dict["status_code"], operation_model.name
     if 300 <= status < 400:  # the SDK looks for the bucket's region then, by requests that are redirected too
         has_mark = any(header.lower().startswith("x-amz") for header in response_dict["headers"])
-    elif name in _WITHOUT_CONTENT:
+    elif name in {"DeleteObject", "AbortMultipartUpload"}:
         has_mark = status == 204
     else:
         has_mark = name not in _ROOTS or _ROOTS[name] in response_dict["body"]
     if status < 400 and not has_mark:
-        raise ForeignResponse(name)
+        raise ValueError(name)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class S3Multipart(S3Objects):
         again meanwhile, UploadInProgress if S3 goes on by itself.
         """
         if upload.plan.strategy is not Strategy.PARTS:
-            return self.stat(upload.upload_path)
+            return self._look(upload.upload_path, upload)
         notes = upload.progress
         if "completed" not in notes:
             parts = self._list_parts(upload, notes)
@@ -78,7 +78,7 @@ class S3Multipart(S3Objects):
             notes.clear()
             notes["completed"] = True
         try:
-            return self.stat(upload.parts_path)
+            return self._look(upload.parts_path, upload)
         except FileMissing:
             notes.clear()
             raise

@@ -15,7 +15,7 @@ from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.streams import CHUNK_BYTES
-from fileman.backends.values import BackendConfig, DeleteFailure, StoredObject
+from fileman.backends.values import HEAD_BYTES, BackendConfig, DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
 from fileman.errors import ObjectChanged, StorageMisconfigured, StorageUnavailable
 
@@ -39,17 +39,23 @@ class S3Objects(Backend):
 
     def stat(self, path: str) -> StoredObject:
         with s3_errors():
-            head = self._client.sdk.head_object(**self.settings.object_arguments(path), ChecksumMode="ENABLED")
-            return StoredObject(
-                path=path,
-                size=head["ContentLength"],
-                etag=unquoted(head["ETag"]),
-                version=head.get("VersionId", ""),
-                content_type=head.get("ContentType", ""),
-                content_encoding=head.get("ContentEncoding", ""),
-                checksums=computed_checksums(head),
-                modified=head["LastModified"],
-            )
+            arguments = self.settings.object_arguments(path)
+            return _to_stored_object(path, self._client.sdk.head_object(**arguments, ChecksumMode="ENABLED"))
+
+    def _look(self, path: str, upload: Upload) -> StoredObject:
+        """Return the facts of the upload's object, with its first bytes if one request can tell all that is needed."""
+        if upload.checksum:  # the response to a range has no checksum of the whole object
+            return self.stat(path)
+        arguments = {**self.settings.object_arguments(path), "Range": f"bytes=0-{HEAD_BYTES - 1}"}
+        with s3_errors():
+            try:
+                found = self._client.sdk.get_object(**arguments)
+            except ClientError as error:
+                if status_and_code(error)[0] == 416:  # an empty object
+                    return self.stat(path)
+                raise
+            with closing(found["Body"]) as body:
+                return _to_stored_object(path, found, beginning=body.read(HEAD_BYTES))
 
     def read(self, path: str, *, start: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """Send the request now, and return an iterator that reads the response."""
@@ -110,9 +116,8 @@ class S3Objects(Backend):
 
     def _delete_batch(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         """Return the keys that got a delete marker, and the failures."""
-        bucket = self.settings.bucket_name
         try:
-            response = self._client.sdk.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+            response = self._client.sdk.delete_objects(Bucket=self.settings.bucket_name, Delete={"Objects": objects})
         except ClientError as error:
             # Ceph before 18 denies batches to users whose permissions come from the bucket policy.
             if not is_unsupported(error) and status_and_code(error)[1] != "AccessDenied":
@@ -160,6 +165,20 @@ class S3Objects(Backend):
                             etag=unquoted(entry["ETag"]),
                             modified=entry["LastModified"],
                         )
+
+
+def _to_stored_object(path: str, head: Mapping[str, Any], *, beginning: bytes = b"") -> StoredObject:
+    return StoredObject(
+        path=path,
+        size=int(head["ContentRange"].rpartition("/")[2]) if "ContentRange" in head else head["ContentLength"],
+        etag=unquoted(head["ETag"]),
+        version=head.get("VersionId", ""),
+        content_type=head.get("ContentType", ""),
+        content_encoding=head.get("ContentEncoding", ""),
+        checksums=computed_checksums(head),
+        modified=head["LastModified"],
+        beginning=beginning,
+    )
 
 
 def unquoted(etag: str) -> str:

@@ -219,7 +219,7 @@ STORES: dict[str, tuple[Any, dict[str, Any], Found]] = {
         refuse(403, "SignatureDoesNotMatch"), {"method": "PUT", "target": SIGNED}, [
             ("signature", "{place} rejects signed URLs (403 SignatureDoesNotMatch): does a proxy change their host or "
              "region?")]),
-    "ignores ranges": (as_whole, {"method": "GET", "header": "Range"}, [("download.range", WRONG_RANGE.format(200))]),
+    "ignores ranges": (as_whole, {"target": SIGNED, "header": "Range"}, [("download.range", WRONG_RANGE.format(200))]),
     "rewrites bytes": (
         in_capitals, {"method": "GET", "target": SIGNED}, [
             ("download.range", WRONG_RANGE.format(206)),

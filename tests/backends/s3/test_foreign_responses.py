@@ -10,8 +10,8 @@ from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import StorageUnavailable
-from tests.backends.s3.stores import PART_BYTES, assembled, on, uploaded
-from tests.backends.uploads import BODY, Call, begun, next_try, read
+from tests.backends.s3.stores import PART_BYTES, Store, assembled, on, uploaded
+from tests.backends.uploads import BODY, Call, begun, checksum_of, next_try, read
 from tests.servers.proxy import (
     EMPTY,
     MAINTENANCE_PAGE,
@@ -28,12 +28,12 @@ PAGES = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY)
 NOT_FOUND = (NOT_FOUND_PAGE, replace(XHTML_PAGE, status=404))
 NO_RESULT = Answer(status=200, body=b"<CompleteMultipartUploadResult/>")  # in the words of the storage
 FAULTS: list[Fault] = [cut("status"), *map(answer_with, (*PAGES, *NOT_FOUND))]
-LATER_REQUESTS: dict[str, tuple[str, Call]] = {
-    "assemble: completion": ("POST", lambda backend, upload: backend.assemble(upload)),
-    "assemble: look": ("HEAD", lambda backend, upload: backend.assemble(upload)),
-    "abort": ("DELETE", lambda backend, upload: backend.abort(upload)),
-    "write: list of parts": ("GET", lambda backend, upload: write(backend, upload)),
-    "write": ("PUT", lambda backend, upload: write(backend, begun(backend, upload))),
+LATER_REQUESTS: dict[str, tuple[dict[str, str], Call]] = {
+    "assemble: completion": ({"method": "POST"}, lambda backend, upload: backend.assemble(upload)),
+    "assemble: look": ({"header": "Range"}, lambda backend, upload: backend.assemble(upload)),
+    "abort": ({"method": "DELETE"}, lambda backend, upload: backend.abort(upload)),
+    "write: list of parts": ({"method": "GET"}, lambda backend, upload: write(backend, upload)),
+    "write": ({"method": "PUT"}, lambda backend, upload: write(backend, begun(backend, upload))),
 }
 """Requests of a large upload that are not the first of their call. tests/backends/test_trouble.py has the first."""
 
@@ -49,15 +49,15 @@ def assert_unavailable(call: Callable[[], object]) -> None:
 
 
 @on("ministack")
-@pytest.mark.parametrize(("method", "call"), LATER_REQUESTS.values(), ids=LATER_REQUESTS)
+@pytest.mark.parametrize(("which", "call"), LATER_REQUESTS.values(), ids=LATER_REQUESTS)
 def test_a_response_that_is_not_the_storages_is_no_fact(
-    proxy: Proxy, backend: Backend, method: str, call: Call
+    proxy: Proxy, backend: Backend, which: dict[str, str], call: Call
 ) -> None:
-    """Neither UploadLost, which would begin the upload again, nor FileMissing. But a HEAD's 404 may be an absence."""
-    for fault in FAULTS[: -len(NOT_FOUND)] if method == "HEAD" else FAULTS:
+    """Neither UploadLost, which would begin the upload again, nor FileMissing."""
+    for fault in FAULTS:
         proxy.calm()
         upload = uploaded(backend, part_size=PART_BYTES)
-        proxy.disturb(fault, method=method)
+        proxy.disturb(fault, **which)
         assert_unavailable(lambda upload=upload: call(backend, upload))  # type: ignore[misc]
 
 
@@ -77,6 +77,22 @@ def test_publishing_believes_no_other_response(proxy: Proxy, backend: Backend, m
         else:
             upload = next_try(upload)
         assert read(backend, backend.publish(upload, verified).path) == BODY
+
+
+@on("ministack", "radosgw")
+@pytest.mark.parametrize("body", [b"", b"short", bytes(range(200)) * 50])
+def test_one_response_has_the_facts_of_an_upload_and_its_first_bytes(
+    store: Store, proxy: Proxy, backend: Backend, body: bytes
+) -> None:
+    """Unless a checksum was declared, which only a HEAD tells."""
+    upload = uploaded(backend)
+    store.client.put_object(Bucket=store.bucket, Key=upload.upload_path, Body=body, ContentType="text/plain")
+    described = backend.stat(upload.upload_path)
+    proxy.seen.clear()
+
+    assert backend.assemble(upload) == replace(described, beginning=body[:4096])
+    assert [seen.method for seen in proxy.seen] == (["GET"] if body else ["GET", "HEAD"])
+    assert backend.assemble(replace(upload, checksum=checksum_of(body, "sha256"))) == described
 
 
 @on("ministack", "radosgw")

@@ -82,7 +82,7 @@ def test_each_page_of_parts_is_asked_for_once_whatever_the_time_limit(store: Sto
         "ListMultipartUploads",
         *["AbortMultipartUpload"] * len(forgotten),
         "CompleteMultipartUpload",
-        "HeadObject",
+        "GetObject",
     ]
     assert store.unfinished_uploads() == []
 
