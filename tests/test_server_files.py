@@ -132,17 +132,15 @@ class TestOpen:
         with pytest.raises(NotUploaded, match="not completed"):
             file_of(start(user)).open()
 
-    def test_a_replaced_object_is_not_served(self, user: User, manager: FileManager) -> None:
+    def test_a_replaced_object_is_not_served_and_a_missing_one_is_an_error_of_its_own(
+        self, user: User, manager: FileManager
+    ) -> None:
         file = files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
         file.etag = "another"
 
         with pytest.raises(ObjectChanged):
             file.open().read()
-
-    def test_a_missing_object_is_an_error_of_its_own(self, user: User, manager: FileManager) -> None:
-        file = files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
         MemoryBackend.forget_all()
-
         with pytest.raises(FileMissing):
             file.open().read()
 

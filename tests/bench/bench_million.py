@@ -6,7 +6,7 @@ One that finds none reads all rows of its scope; none is measured. Filling the t
 
 import os
 import statistics
-import time
+import timeit
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -122,7 +122,7 @@ def measure() -> dict[str, float]:
     }
     for scope, filters in scopes.items():
         calls |= _get_lists(api, scope, filters)
-    return {name: _measure(call) for name, call in calls.items()}
+    return {name: statistics.median(timeit.repeat(call, number=1, repeat=CALLS)) for name, call in calls.items()}
 
 
 def _send(api: Api) -> str:
@@ -148,12 +148,3 @@ def _get_lists(api: Api, scope: str, filters: dict[str, Any]) -> dict[str, Calla
         **{str(one): {"filters": filters, "ordering": [one]} for one in ORDERS},
     }
     return {f"{scope} files, {name}": partial(api.call, LIST, variables) for name, variables in chosen.items()}
-
-
-def _measure(call: Callable[[], Any]) -> float:
-    seconds = []
-    for _ in range(CALLS):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)

@@ -7,10 +7,10 @@ Every response must have status 200 and contain the marker that often. Prints re
 """
 
 import json
-import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
 
 TOKEN = "t" * 32
@@ -21,32 +21,18 @@ class Connection:
     """One kept connection of a signed-in user."""
 
     def __init__(self, port: int, cookie: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._head = f"Host: 127.0.0.1:{port}\r\nCookie: {cookie}; csrftoken={TOKEN}\r\nX-CSRFToken: {TOKEN}\r\n"
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self._headers = {"Cookie": f"{cookie}; csrftoken={TOKEN}", "X-CSRFToken": TOKEN}
+        self._headers["Content-Type"] = "application/json"
 
     def send(self, method: str, path: str, body: bytes = b"") -> bytes:
-        """Return the body of the response, whose status must be 200 and whose length must be declared."""
-        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
-        self._socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self._receive()
-        head, _, content = received.decode("latin-1").partition("\r\n\r\n")
-        if not head.startswith("HTTP/1.1 200"):
-            raise RuntimeError(f"{method} {path}: {head}\n{content}")
-        length = int(head.lower().partition("\r\ncontent-length:")[2].partition("\r\n")[0])
-        pieces, left = [content.encode("latin-1")], length - len(content)
-        while left > 0:
-            pieces.append(self._receive())
-            left -= len(pieces[-1])
-        return b"".join(pieces)
-
-    def _receive(self) -> bytes:
-        received = self._socket.recv(1 << 18)
-        if not received:
-            raise RuntimeError("The server has closed the connection.")
-        return received
+        """Return the body of the response, whose status must be 200."""
+        self._connection.request(method, path, body, self._headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{method} {path}: {response.status}\n{content!r}")
+        return content
 
 
 def main(work: dict[str, Any]) -> tuple[int, float]:

@@ -41,16 +41,10 @@ class _Handler(BaseHTTPRequestHandler):
     assembled: set[str] = set()
     """Keys that were published as one part."""
 
-    def handle_one_request(self) -> None:
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            self.close_connection = True
-            return
+    def _respond(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(self.seconds)
-        self._respond(urlsplit(self.path).path, urlsplit(self.path).query)
-
-    def _respond(self, key: str, query: str) -> None:
+        key, query = urlsplit(self.path).path, urlsplit(self.path).query
         body, etag, more = b"", MD5, ""
         if self.command == "PUT":
             body = COPIED.encode()
@@ -67,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         sent = b"" if self.command == "HEAD" else body
         # One write: a head and a body apart would wait for each other's acknowledgement.
         self.wfile.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + sent)
+
+    do_GET = do_HEAD = do_PUT = do_POST = _respond  # noqa: N815  http.server's names
 
 
 @contextmanager

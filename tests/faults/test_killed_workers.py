@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.servers import ServerMissing, server
+from tests.bench.machine import new_database
+from tests.servers import server
 from tests.servers.availability import REPOSITORY
-from tests.servers.fixtures import give_up
+from tests.servers.fixtures import or_give_up
 
 CASES = [("workers", "sqlite", 25), ("cleanup", "postgres", 8)]
 LONG = [(who, name, kills) for who, kills in (("workers", 1500), ("cleanup", 500)) for name in ("sqlite", "postgres")]
@@ -27,15 +27,9 @@ def sqlite(tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres() -> Iterator[str]:
-    try:
-        with server("postgres") as url:
-            name = f"killed_{secrets.token_hex(8)}"
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-                yield f"{url.rpartition('/')[0]}/{name}"
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    except ServerMissing as missing:
-        give_up(str(missing))
+    name = f"killed_{secrets.token_hex(8)}"
+    with or_give_up(), server("postgres") as server_url, new_database(server_url, name) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import socket
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from tests.backends.filesystem.folder import failing
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Json, Site, content, fetch, sha256
 from tests.flows.storages import MIB, Storage, file_storage
-from tests.servers import ServerMissing, nginx
-from tests.servers.fixtures import give_up
+from tests.servers import nginx
+from tests.servers.fixtures import or_give_up
 
 DATA = bytes(range(100))
 CHUNKED = b"64\r\n" + DATA + b"\r\n0\r\n\r\n"
@@ -204,12 +204,8 @@ def served(
 @contextmanager
 def nginx_before(site: Site, manager: FileManager) -> Iterator[str]:
     """Yield the URL of an nginx that sends the files of a manager, or skip the test."""
-    with ExitStack() as stack:
-        try:
-            upstream = int(site.url.rpartition(":")[2])
-            port = stack.enter_context(nginx.serve(upstream, base_path=manager.settings["base_path"]))
-        except ServerMissing as missing:
-            give_up(str(missing))
+    upstream = int(site.url.rpartition(":")[2])
+    with or_give_up(), nginx.serve(upstream, base_path=manager.settings["base_path"]) as port:
         yield f"http://127.0.0.1:{port}"
 
 

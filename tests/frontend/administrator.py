@@ -40,7 +40,7 @@ class Administrator:
         self._page.get_by_label("Name:").fill(name)
         self._page.get_by_label("Backend type").select_option(backend_type)
         self._page.get_by_label("Backend url").fill(backend_url)
-        self._page.get_by_label("Supports direct upload").check()
+        self._page.get_by_label("Supports direct upload").select_option("True")
         self._page.get_by_label("Max file size").fill("0")
         self._page.get_by_label("Settings:").fill(json.dumps(settings))
         self._save()

@@ -69,6 +69,15 @@ def sign_in(page: Page, user: str = "demo") -> None:
     page.keyboard.press("Enter")
 
 
+def signed_in_at(browser: Browser, site: str) -> StorageState:
+    """Return the cookies of the user demo after signing in with the form."""
+    with watching(browser, site, None) as watched:
+        watched.page.goto("/accounts/login/?next=/graphql")
+        sign_in(watched.page)
+        watched.page.wait_for_url(f"{site}/graphql")
+        return watched.page.context.storage_state()
+
+
 AT_REST = """async () => {
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     const running = () => document.getAnimations().filter((animation) => animation.playState === "running");

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_playwright
 
-from tests.frontend.browser_page import Watched, sign_in, watching
+from tests.frontend.browser_page import Watched, signed_in_at, watching
 from tests.frontend.demo_server import demo_served
 from tests.frontend.upload_page import open_page
 from tests.servers.fixtures import give_up
@@ -51,25 +51,22 @@ def browser(playwright: Playwright, chromium: list[str]) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser, site: str) -> StorageState:
-    """The cookies of the user demo after signing in with the form."""
-    context = browser.new_context(base_url=site)
-    page = context.new_page()
-    page.goto("/")
-    page.get_by_role("link", name="Sign in").click()
-    sign_in(page)
-    page.wait_for_selector("#upload:not([hidden])")
-    state = context.storage_state()
-    context.close()
-    return state
+    return signed_in_at(browser, site)
 
 
 @pytest.fixture
-def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
-    """The page at `/`, signed in as demo. It may not complain, except where a test expects it."""
+def empty(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
+    """An empty page, signed in as demo. It may not complain, except where a test expects it."""
     with watching(browser, site, signed_in) as watched:
-        open_page(watched.page)
         yield watched
         assert watched.complaints == []
+
+
+@pytest.fixture
+def watched(empty: Watched) -> Watched:
+    """The page at `/`."""
+    open_page(empty.page)
+    return empty
 
 
 @pytest.fixture

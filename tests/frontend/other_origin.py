@@ -1,4 +1,4 @@
-"""A small page on other origins, an API that allows some of them, and storages that allow one."""
+"""A small page on other origins, and an API that allows some of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from uuid import uuid4
 
 from tests.frontend.demo_server import demo_served
-from tests.servers import AzureServer, S3Server
 from tests.servers.availability import REPOSITORY
-from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
-from tests.servers.gcs import GcsServer
 from tests.servers.process import LOOPBACK
 
 FOLDERS = {"uploader": REPOSITORY / "frontend_examples" / "uploader"}
@@ -48,15 +44,3 @@ def api_served(folder: Path, *origins: str) -> Iterator[str]:
     """Run the demo with its local disk only, for pages of these origins. Cookies need it on the same host."""
     with demo_served(folder, with_clouds=False, CORS_ORIGINS=",".join(origins)) as port:
         yield f"http://{LOOPBACK}:{port}"
-
-
-def s3_storage(server: S3Server, origin: str) -> Bucket:
-    return create_s3_bucket(server, f"bucket-{uuid4().hex}", origin)
-
-
-def azure_storage(server: AzureServer, origin: str) -> Bucket:
-    return create_azure_container(server, uuid4().hex, origin)
-
-
-def gcs_storage(server: GcsServer, origin: str) -> Bucket:
-    return create_gcs_bucket(server, f"bucket-{uuid4().hex}", origin)

@@ -14,9 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import RULES, Watched, sign_in, throttled, watching
 from tests.frontend.demo_server import demo_served
-from tests.frontend.other_origin import s3_storage
 from tests.servers import S3Server
-from tests.servers.buckets import client_of
+from tests.servers.buckets import client_of, create_s3_bucket
 
 pytestmark = pytest.mark.browser
 MIB, GIB = 1024**2, 1024**3
@@ -92,7 +91,7 @@ def test_a_gibibyte_goes_past_the_server_and_is_stored_as_it_was(
     path = tmp_path / "large.bin"
     path.write_bytes(b"before zeros")
     os.truncate(path, GIB)
-    bucket, storages = s3_storage(radosgw_server, "http://localhost:*"), tmp_path / "storages.json"
+    bucket, storages = create_s3_bucket(radosgw_server, "attachments", "http://localhost:*"), tmp_path / "storages.json"
     storages.write_text(json.dumps([{"name": "Ceph", **vars(bucket)}], default=str))
     with shopping(browser, tmp_path, "--storages", str(storages)) as (site, watched):
         Administrator(browser, site).make_default("Ceph")

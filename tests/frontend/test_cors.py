@@ -6,25 +6,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.frontend.administrator import Administrator
-from tests.frontend.browser_page import FEW_BYTES, Watched, sign_in, watching
-from tests.frontend.other_origin import api_served, azure_storage, gcs_storage, page_served, s3_storage
+from tests.frontend.browser_page import FEW_BYTES, Watched, signed_in_at, watching
+from tests.frontend.other_origin import api_served, page_served
 from tests.frontend.upload_page import random_file
-from tests.servers.buckets import Bucket
+from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 
 pytestmark = pytest.mark.browser
 MIB = 1024**2
 SINGLE, IN_PARTS = 1_000_000, 70 * MIB
 LOCAL = "Local disk"
-CLOUDS: dict[str, Callable[[Any, str], Bucket]] = {
-    "radosgw": s3_storage,
-    "seaweedfs": s3_storage,
-    "azurite": azure_storage,
-    "gcs": gcs_storage,
+CLOUDS: dict[str, Callable[[Any, str, str], Bucket]] = {
+    "radosgw": create_s3_bucket,
+    "seaweedfs": create_s3_bucket,
+    "azurite": create_azure_container,
+    "gcs": create_gcs_bucket,
 }
 
 
@@ -63,19 +64,11 @@ def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
 
 
-def signed_in_at(browser: Browser, api: str) -> StorageState:
-    with watching(browser, api, None) as watched:
-        watched.page.goto("/accounts/login/?next=/graphql")
-        sign_in(watched.page)
-        watched.page.wait_for_url(f"{api}/graphql")
-        return watched.page.context.storage_state()
-
-
 @pytest.fixture(scope="module", params=CLOUDS)
 def cloud(request: pytest.FixtureRequest, world: World) -> tuple[str, Bucket]:
     """Each cloud in turn: the name of its file manager, and what stands behind it."""
     name = str(request.param)
-    storage = CLOUDS[name](request.getfixturevalue(f"{name}_server"), world.page)
+    storage = CLOUDS[name](request.getfixturevalue(f"{name}_server"), f"bucket-{uuid4().hex}", world.page)
     world.administrator.add(
         name=name, backend_type=storage.backend_type, backend_url=storage.backend_url, settings=storage.settings
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,14 +31,6 @@ EXCUSED = {
     "uppy": re.compile(r"aria-required-parent #uppy_uppy-"),
     "react": re.compile(r"(?!)"),
 }
-
-
-@pytest.fixture
-def watched(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Watched]:
-    """A page of demo's that must not complain."""
-    with watching(browser, site, signed_in) as watched:
-        yield watched
-        assert watched.complaints == []
 
 
 def built(example: str) -> str:
@@ -77,12 +69,14 @@ def link_of(example: str, page: Page, path: Path) -> Locator:
     return page.get_by_role("link", name=path.name if example == "uppy" else f"Download {path.name}", exact=True)
 
 
-def digest_of_download(page: Page, link: Locator) -> tuple[str, str]:
-    """Name and SHA-256 of what the browser saves when the link is followed."""
+def assert_comes_back(example: str, page: Page, path: Path) -> None:
+    """Follow the link to the finished file: the browser saves it by its name."""
+    link = link_of(example, page, path)
     link.evaluate("(link) => link.removeAttribute('target')")  # a tab that only downloads closes before it can be asked
     with page.expect_download() as event:
         link.click()
-    return event.value.suggested_filename, hashlib.sha256(event.value.path().read_bytes()).hexdigest()
+    assert event.value.suggested_filename == path.name
+    assert hashlib.sha256(event.value.path().read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 @pytest.fixture
@@ -94,29 +88,29 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_a_file_comes_back_unchanged_and_a_clouds_never_pass_the_server(
-    watched: Watched, site: str, storage: str, example: str, path: Path
+    empty: Watched, site: str, storage: str, example: str, path: Path
 ) -> None:
-    UPLOAD[example](watched.page, path, storage=storage)
+    UPLOAD[example](empty.page, path, storage=storage)
 
-    link = link_of(example, watched.page, path)
-
-    watched.expect_bytes(SIZE, site=site, passes_the_server=storage == LOCAL)
-    assert digest_of_download(watched.page, link) == (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    link_of(example, empty.page, path)
+    empty.expect_bytes(SIZE, site=site, passes_the_server=storage == LOCAL)
+    assert_comes_back(example, empty.page, path)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_markup_is_saved_and_never_shown(watched: Watched, storage: str, tmp_path: Path) -> None:
+def test_markup_is_saved_and_never_shown(empty: Watched, storage: str, tmp_path: Path) -> None:
+    page = empty.page
     path = tmp_path / "page.html"
     path.write_text("<!doctype html><title>markup</title><script>alert(1)</script>")
-    in_react(watched.page, path, storage=storage)
-    link = link_of("react", watched.page, path)
+    in_react(page, path, storage=storage)
+    link = link_of("react", page, path)
     inline = f"{link.get_attribute('href')}?inline=1"
 
-    with watched.page.expect_download() as event:
-        watched.page.evaluate("(address) => { location.href = address; }", inline)
+    with page.expect_download() as event:
+        page.evaluate("(address) => { location.href = address; }", inline)
 
     assert event.value.path().read_bytes() == path.read_bytes()
-    answer = watched.page.request.get(inline)
+    answer = page.request.get(inline)
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["content-type"] == "application/octet-stream"
 
@@ -184,8 +178,8 @@ def test_without_its_csrf_cookie_a_session_uploads_nothing(
         assert watched.bytes_sent().keys() == {site}
 
 
-def test_uppy_pauses_and_goes_on(watched: Watched, path: Path) -> None:
-    page = watched.page
+def test_uppy_pauses_and_goes_on(empty: Watched, path: Path) -> None:
+    page = empty.page
     page.goto(built("uppy"))
     page.locator(".uppy-Dashboard-input").first.set_input_files(path)
     with throttled(page, SLOW):
@@ -195,12 +189,11 @@ def test_uppy_pauses_and_goes_on(watched: Watched, path: Path) -> None:
 
     page.get_by_role("button", name="Resume", exact=True).click()
 
-    link = link_of("uppy", page, path)
-    assert digest_of_download(page, link)[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert_comes_back("uppy", page, path)
 
 
-def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> None:
-    page = watched.page
+def test_react_tries_again_what_was_cancelled(empty: Watched, path: Path) -> None:
+    page = empty.page
     page.goto(built("react"))
     with throttled(page, SLOW):
         page.set_input_files("input[type=file]", path)
@@ -209,8 +202,7 @@ def test_react_tries_again_what_was_cancelled(watched: Watched, path: Path) -> N
 
     page.get_by_role("button", name=f"Try again: {path.name}").click()
 
-    link = link_of("react", page, path)
-    assert digest_of_download(page, link)[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert_comes_back("react", page, path)
 
 
 def readme_snippet() -> str:
@@ -220,13 +212,10 @@ def readme_snippet() -> str:
     return re.sub(r'import (.*) from "(.*)";', r'const \1 = await import("\2");', found[1])
 
 
-def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(watched: Watched, tmp_path: Path) -> None:
+def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(page: Page, tmp_path: Path) -> None:
     names = ["first.txt", "second.jpg", "third.txt"]
     for name in names:
         (tmp_path / name).write_text(f"This is {name}.")
-    page = watched.page
-    page.goto("/")
-    page.wait_for_selector("#files-section:not([hidden])")
     page.evaluate(
         "() => document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file id=own multiple>')"
     )

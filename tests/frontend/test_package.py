@@ -1,58 +1,48 @@
 """The npm package of the uploader, as `npm pack` makes it, installed into fresh apps with strict types."""
 
 import hashlib
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, StorageState, expect
 
 from tests.frontend.browser_page import throttled, watching
+from tests.frontend.test_uploader_unit import EXAMPLES, run
 from tests.frontend.upload_page import IN_PARTS, MIB, random_file
-from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import give_up
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
-def run(folder: Path, *command: str | Path) -> None:
-    environment = os.environ | {"NEXT_TELEMETRY_DISABLED": "1"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (REPOSITORY / "frontend_examples/node_modules").exists():
+    if not (EXAMPLES / "node_modules").exists():
         give_up("the front ends are not installed: make run installs them, with Node 20.19 or newer")
     folder = tmp_path_factory.mktemp("package")
-    run(REPOSITORY / "frontend_examples/uploader", "npm", "pack", "--pack-destination", folder)
+    run("npm", "pack", "--pack-destination", folder)
     return next(folder.glob("fileman-uploader-*.tgz"))
 
 
 def install(app: str, package: Path, folder: Path) -> Path:
     copy = shutil.copytree(Path(__file__).with_name("consumers") / app, folder / app)
-    run(copy, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", package)
+    run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", package, folder=copy)
     return copy
 
 
 def test_linters_of_packages_find_nothing(package: Path, tmp_path: Path) -> None:
-    run(tmp_path, "npx", "--yes", "publint@0.3.25", "run", package, "--strict")
-    run(tmp_path, "npx", "--yes", "@arethetypeswrong/cli@0.18.5", package, "--profile", "esm-only")
+    run("npx", "--yes", "publint@0.3.25", "run", package, "--strict", folder=tmp_path)
+    run("npx", "--yes", "@arethetypeswrong/cli@0.18.5", package, "--profile", "esm-only", folder=tmp_path)
 
 
 def test_a_vite_app_uploads_and_goes_on_after_a_reload(
     package: Path, tmp_path: Path, browser: Browser, site: str, signed_in: StorageState
 ) -> None:
     app = install("vite", package, tmp_path)
-    run(app, "npx", "tsc")
-    run(app, "node", "without-browser.mjs")
-    run(app, "npx", "vite", "build")
+    run("npx", "tsc", folder=app)
+    run("node", "without-browser.mjs", folder=app)
+    run("npx", "vite", "build", folder=app)
     port = free_port()
     vite = str(app / "node_modules/.bin/vite")
     preview = Program(
@@ -85,8 +75,8 @@ def test_a_vite_app_uploads_and_goes_on_after_a_reload(
 
 def test_a_next_app_renders_on_the_server(package: Path, tmp_path: Path) -> None:
     app = install("next", package, tmp_path)
-    run(app, "npx", "tsc")
+    run("npx", "tsc", folder=app)
 
-    run(app, "npx", "next", "build")
+    run("npx", "next", "build", folder=app)
 
     assert "0 uploads, idle, none of its own" in (app / ".next/server/app/index.html").read_text()

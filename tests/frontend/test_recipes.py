@@ -1,16 +1,13 @@
 """The recipes for Apollo and urql in a real browser: the clients' own headers reach the API."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.servers.availability import REPOSITORY
-from tests.servers.fixtures import give_up
+from tests.frontend.test_uploader_unit import EXAMPLES, UPLOADER, run
 
 pytestmark = pytest.mark.browser
-EXAMPLES = REPOSITORY / "frontend_examples"
 CLIENTS = """
 import { ApolloClient, HttpLink, InMemoryCache } from "@apollo/client";
 import { Client, fetchExchange } from "@urql/core";
@@ -36,12 +33,9 @@ globalThis.uploadWith = async (client) => {
 
 @pytest.fixture
 def recipes(page: Page, tmp_path: Path) -> Page:
-    bundler = EXAMPLES / "node_modules/.bin/rolldown"
-    if not bundler.exists():
-        give_up("the front ends are not installed: make run installs them, with Node 20.19 or newer")
     (tmp_path / "node_modules").symlink_to(EXAMPLES / "node_modules")
-    (tmp_path / "clients.js").write_text(CLIENTS.replace("UPLOADER", str(EXAMPLES / "uploader")))
-    subprocess.run([bundler, "clients.js", "--dir", "bundle"], cwd=tmp_path, check=True)
+    (tmp_path / "clients.js").write_text(CLIENTS.replace("UPLOADER", str(UPLOADER)))
+    run("rolldown", tmp_path / "clients.js", "--dir", tmp_path / "bundle")
     page.route("**/recipes.js", lambda route: route.fulfill(path=tmp_path / "bundle/clients.js"))
     page.add_script_tag(url="/recipes.js", type="module")
     page.wait_for_function("() => globalThis.uploadWith")

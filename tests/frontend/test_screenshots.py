@@ -2,21 +2,19 @@
 
 import base64
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.frontend.browser_page import come_to_rest, throttled, watching
+from tests.frontend.browser_page import Watched, come_to_rest, throttled
+from tests.frontend.upload_page import MIB, completed, row_of, upload
 from tests.servers.fixtures import give_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 WIDTH = 1280
 MAX_BYTES = 200 * 1024
-MIB = 1024**2
 PHOTO = """<body style="margin: 0; background:
     radial-gradient(circle at 70% 45%, #fff3c4 0 6%, #ffd98a 7%, transparent 30%),
     linear-gradient(#3f6fb5, #f7b98b 55%, #2b6f8f 56%, #0d3b53)">"""
@@ -38,20 +36,15 @@ def folder(tmp_path: Path) -> Path:
     return Path(os.environ.get("SCREENSHOTS_INTO") or tmp_path)
 
 
-@pytest.fixture
-def page(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Page]:
-    with watching(browser, site, signed_in) as watched:
-        yield watched.page
-        assert watched.complaints == []
-
-
-def look_at(page: Page, path: Path) -> tuple[int, int, int]:
-    """Width, height and number of colours of a picture, as a browser decodes it."""
+def assert_is_picture(page: Page, path: Path, height: int) -> None:
+    """Look at a picture as a browser decodes it."""
     page.goto("about:blank")
-    width, height, colours = page.evaluate(
+    width, seen_height, colours = page.evaluate(
         LOOK, f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
     )
-    return width, height, colours
+    assert (width, seen_height) == (WIDTH, height)
+    assert colours > 500
+    assert path.stat().st_size < MAX_BYTES
 
 
 def real_files(browser: Browser, folder: Path) -> list[Path]:
@@ -72,19 +65,12 @@ def film(folder: Path) -> Path:
     return path
 
 
-def row(page: Page, path: Path) -> Any:
-    return page.locator(".file", has_text=path.name).first
-
-
 def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, folder: Path) -> None:
     page.set_viewport_size({"width": WIDTH, "height": 1000})
-    page.goto("/")
-    page.wait_for_selector("#files-section:not([hidden])")
     files = real_files(browser, tmp_path)
     for path in files:
-        page.set_input_files("#files", path)
-        expect(row(page, path).get_by_role("link", name="Download")).to_be_visible(timeout=30_000)
-    expect(row(page, files[-1]).locator("img")).to_have_js_property("complete", True)
+        completed(upload(page, path))
+    expect(row_of(page, files[-1]).locator("img")).to_have_js_property("complete", True)
     on_its_way = film(tmp_path)
     picture = folder / "page.png"
     page.locator(".storage", has_text="Amazon S3").locator("input:enabled").check()
@@ -92,21 +78,20 @@ def test_the_picture_of_the_page(browser: Browser, page: Page, tmp_path: Path, f
         page.set_input_files("#files", on_its_way)
         page.wait_for_function("() => document.querySelector('.file progress').value >= 50", timeout=30_000)
         limit(MIB)
-        expect(row(page, on_its_way).locator(".state")).to_contain_text("part")
-        bottom = row(page, files[0]).bounding_box()
+        expect(row_of(page, on_its_way).locator(".state")).to_contain_text("part")
+        bottom = row_of(page, files[0]).bounding_box()
+        assert bottom is not None
         height = round(bottom["y"] + bottom["height"] + 24)
         page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
 
     for text in ["Upload files", "Choose files", "Local disk", *(path.name for path in files), on_its_way.name]:
         expect(page.get_by_text(text).first).to_be_visible()
-    width, seen_height, colours = look_at(page, picture)
-    assert (width, seen_height) == (WIDTH, height)
+    assert_is_picture(page, picture, height)
     assert 900 < height < 1300
-    assert colours > 500
-    assert picture.stat().st_size < MAX_BYTES
 
 
-def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
+def test_the_picture_of_graphiql(empty: Watched, folder: Path) -> None:
+    page = empty.page
     if finders.find("fileman/graphiql/graphiql.js") is None:
         give_up("GraphiQL is not built: make run builds it, with Node 20.19 or newer")
     page.set_viewport_size({"width": WIDTH, "height": 760})
@@ -124,7 +109,4 @@ def test_the_picture_of_graphiql(page: Page, folder: Path) -> None:
     page.screenshot(path=picture)
 
     expect(page.locator('.monaco-editor[data-uri$="operation.graphql"]')).to_contain_text("mutation InitiateUpload")
-    width, height, colours = look_at(page, picture)
-    assert (width, height) == (WIDTH, 760)
-    assert colours > 500
-    assert picture.stat().st_size < MAX_BYTES
+    assert_is_picture(page, picture, 760)

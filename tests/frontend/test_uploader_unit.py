@@ -18,12 +18,12 @@ UPLOADER = EXAMPLES / "uploader"
 MAX_GZIP_BYTES = 7_500
 
 
-def run(program: str, *arguments: str | Path) -> str:
-    """Run Node or a program that npm installed for the front ends, in the uploader's folder."""
+def run(program: str, *arguments: str | Path, folder: Path = UPLOADER) -> str:
+    """Run Node or a program that npm installed for the front ends, in the uploader's folder or another one."""
     command = shutil.which(program, path=f"{EXAMPLES}/node_modules/.bin:{os.environ['PATH']}")
     if command is None:
         give_up(f"{program} is not installed: make run installs it, with Node 20.19 or newer")
-    done = subprocess.run([command, *arguments], cwd=UPLOADER, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([command, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

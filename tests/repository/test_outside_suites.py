@@ -16,8 +16,8 @@ from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 from pytest_django import Settings, live_server_helper
 
-from tests.servers.availability import REPOSITORY, ServerMissing, from_servers_environment, from_system
-from tests.servers.fixtures import give_up
+from tests.servers.availability import REPOSITORY, from_servers_environment, from_system
+from tests.servers.fixtures import or_give_up
 
 AUDIT = """
 import { auditServer } from "graphql-http";
@@ -44,10 +44,8 @@ def run(
 
 def find(program: Callable[..., Path], *arguments: str, **options: str) -> Path:
     """Return the path of a program. Without it the test is skipped, and fails in CI."""
-    try:
+    with or_give_up():
         return program(*arguments, **options)
-    except ServerMissing as missing:
-        give_up(str(missing))
 
 
 def audit(url: str) -> list[dict[str, Any]]:

@@ -129,7 +129,7 @@ class Schedule(RuleBasedStateMachine):
 
 
 def run(stage: Stage, steps: int, *storages: str) -> None:
-    """Run as many schedules as the steps need. Fails with the first that breaks a promise, reduced."""
+    """Run as many schedules as the steps need. Fails with the first that breaks a promise."""
     steps = int(STEPS or steps) // (1 if connection.vendor == "sqlite" else 6)
     for seed in itertools.count(SEED):
         _run_seed(stage, storages, seed)
@@ -146,7 +146,7 @@ def _run_seed(stage: Stage, storages: Sequence[str], seed: int) -> None:
         deadline=None,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate,),  # `reduce` works on the steps, and much faster
+        phases=(Phase.generate,),  # shrinking plays every schedule again, for minutes
     )
     make: Any = hypothesis.seed(seed)(lambda: Schedule(stage, storages))
     with suppress(AssertionError, ExceptionGroup):

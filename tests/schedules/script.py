@@ -1,6 +1,5 @@
-"""A schedule as plain data: play it, and reduce one that fails to the steps that its failure needs."""
+"""A schedule as plain data: play it, and print one that fails."""
 
-import re
 from collections.abc import Callable
 from pprint import pformat
 from typing import Any
@@ -58,29 +57,8 @@ def play(stage: Stage, storage: str, steps: list[Step]) -> str:
     return ""
 
 
-def reduce(stage: Stage, storage: str, steps: list[Step], problem: str) -> list[Step]:
-    """Return the fewest steps found that fail in the same way."""
-
-    def fails(candidate: list[Step]) -> bool:
-        return _kind(play(stage, storage, candidate)) == _kind(problem)
-
-    size = len(steps)
-    while size > 1:
-        size = max(1, size // 2)
-        for start in reversed(range(0, len(steps), size)):
-            candidate = steps[:start] + steps[start + size :]
-            if fails(candidate):
-                steps = candidate
-    return steps
-
-
-def _kind(problem: str) -> str:
-    return re.sub(r"[0-9a-f]*\d[0-9a-f-]*", "", problem.partition("\n")[0])
-
-
 def describe(stage: Stage, seed: int) -> str:
-    """Return the failed schedule of the stage, reduced, in the form that test_recorded.py keeps."""
+    """Return the failed schedule of the stage, in the form that test_recorded.py keeps."""
     assert stage.failure is not None
     storage, steps, problem = stage.failure
-    reduced = pformat(reduce(stage, storage, steps, problem), width=110, sort_dicts=False)
-    return f"seed {seed}: {problem}\n{storage!r}\n{reduced}"
+    return f"seed {seed}: {problem}\n{storage!r}\n{pformat(steps, width=110, sort_dicts=False)}"

@@ -1,4 +1,4 @@
-"""Schedules that once broke a promise. Each is what the machine printed when it failed."""
+"""Schedules that once broke a promise. Each has what its failure needs of what the machine printed."""
 
 from tests.schedules.script import Step, play
 from tests.schedules.stage import Stage

@@ -5,7 +5,7 @@ If a server is not installed, the tests that need it are skipped with the reason
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import pytest
@@ -14,12 +14,17 @@ from tests.servers import ServerMissing, server
 
 
 def _started(name: str) -> Iterator[Any]:
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(server(name))
-        except ServerMissing as missing:
-            give_up(str(missing))
+    with or_give_up(), server(name) as started:
         yield started
+
+
+@contextmanager
+def or_give_up() -> Iterator[None]:
+    """Skip the test, or fail it in CI, if a server is missing."""
+    try:
+        yield
+    except ServerMissing as missing:
+        give_up(str(missing))
 
 
 def give_up(reason: str) -> NoReturn:

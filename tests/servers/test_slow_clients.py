@@ -4,7 +4,7 @@ import re
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from tests.frontend.demo_server import demo_program, demo_served
-from tests.servers import ServerMissing, nginx
+from tests.servers import nginx
 from tests.servers.availability import REPOSITORY
-from tests.servers.fixtures import give_up
+from tests.servers.fixtures import or_give_up
 from tests.servers.process import answers_http, free_port, running
 
 PATIENCE_SECONDS = 20
@@ -51,11 +51,8 @@ def demo(folder: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module", params=["gunicorn", "nginx"])
 def site(request: pytest.FixtureRequest, demo: int) -> Iterator[int]:
-    with ExitStack() as stack:
-        try:
-            yield stack.enter_context(nginx.serve(demo)) if request.param == "nginx" else demo
-        except ServerMissing as missing:
-            give_up(str(missing))
+    with or_give_up(), nginx.serve(demo) if request.param == "nginx" else nullcontext(demo) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -96,19 +96,12 @@ def test_only_the_attempt_that_holds_the_lease_ends_it(user: User, manager: File
     assert row(file) == before
 
 
-def test_another_finalizes_after_a_dead_worker_whose_late_commit_is_void(user: User, sent: Ticket) -> None:
-    dead = file_of(sent)
-    old_attempt = transitions.claim(dead, now=NOW)
-    assert old_attempt is not None
+def test_another_finalizes_after_a_dead_worker(user: User, sent: Ticket) -> None:
+    assert transitions.claim(file_of(sent), now=NOW)
     early = finish(user, sent, now=NOW + LEASE - MICROSECOND)
     assert early.error is not None
     assert (early.error.code, early.error.retryable) == ("UPLOAD_IN_PROGRESS", True)
     assert finish(user, sent, now=NOW + LEASE).file.upload_status == "completed"
-    before = row(dead)
-    assert not transitions.complete(dead, old_attempt, facts(dead), has_tried=True, now=NOW + LEASE)
-    assert not transitions.fail(dead, old_attempt, reason="late", has_tried=True, now=NOW + LEASE)
-    assert not transitions.release(dead, old_attempt, has_tried=False, now=NOW + LEASE)
-    assert row(dead) == before
 
 
 @pytest.mark.parametrize("call", [finish, abort])
