@@ -72,7 +72,7 @@ def _lead(link: re.Match[str], source: PurePosixPath, here: str) -> str:
 
 
 def _describe_settings() -> Iterator[str]:
-    """Return the keys of FILEMAN_SETTINGS with type, default and docstring, in the order of the source."""
+    """Yield the keys of FILEMAN_SETTINGS with type, default and docstring, in the order of the source."""
     yield "# Settings\n\nThe keys of `FILEMAN_SETTINGS`. All have defaults. Unknown keys are refused by name.\n\n"
     yield "Settings of a storage are those of its file manager: see the page of the storage.\n\n"
     source = (ROOT / "fileman/conf.py").read_text()
@@ -92,7 +92,7 @@ def _dedent(text: str) -> str:
 
 
 def _describe_errors() -> Iterator[str]:
-    """Return a table of the codes of the API. A code may be retryable in one class and not in another."""
+    """Yield a table of the codes of the API. A code may be retryable in one class and not in another."""
     from fileman.errors import ErrorCode, FilemanError
 
     retryable: dict[ErrorCode, set[bool]] = {}
@@ -115,7 +115,7 @@ def _walk(parent: type[Any]) -> Iterator[type[Any]]:
 
 
 def _describe_checks() -> Iterator[str]:
-    """Return the docstrings that name a check."""
+    """Yield the docstrings that name a check."""
     yield "# System checks\n\n`manage.py check` and `runserver` run them; other servers do not.\n\n"
     tree = ast.parse((ROOT / "fileman/checks.py").read_text())
     texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
@@ -131,7 +131,7 @@ def _list_decisions() -> Iterator[str]:
 
 
 def _describe_schema() -> Iterator[str]:
-    """Return the exported SDL as pages of types: queries and mutations first."""
+    """Yield the exported SDL as pages of types: queries and mutations first."""
     from graphql import build_schema
 
     schema = build_schema((ROOT / "schema/schema.graphql").read_text())

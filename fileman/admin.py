@@ -103,7 +103,7 @@ class FileAdmin(ReadOnlyAdmin):
     list_select_related = ("uploaded_by", "group", "file_manager")
     date_hierarchy = "created"
     search_fields = ("original_filename", "filename")
-    search_help_text = "A part of the name, or an id as it stands in links, the API, logs and paths"
+    search_help_text = "A part of the name, or an id as links, the API, logs and paths show it"
     fields = (
         "original_filename", "filename", "file_path", "file_manager", "group", "uploaded_by", "upload_status",
         "failure_reason", "size", "content_type", "detected_content_type", "checksum", "checksum_verified",

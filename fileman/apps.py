@@ -27,9 +27,9 @@ class FilemanConfig(AppConfig):
 
 
 def _delete_usage_last(**_: Any) -> None:
-    """Let Django delete a user's usage after it has changed their files, as it does for models with a receiver.
+    """Do nothing: because there is a receiver, Django deletes a user's usage after it has changed their files.
 
-    The ends of uploads lock the rows in this order too. In the other order the two deadlock.
+    The ends of uploads lock the rows in this order too. In another order the two would deadlock.
     """
 
 

@@ -1,6 +1,6 @@
 """Caller: who calls a use case, and from where."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any, Self
@@ -53,10 +53,10 @@ class Caller:
         """The user's groups by their primary keys; one SQL statement, once."""
         return self.groups.in_bulk()
 
-    @property
-    def group_ids(self) -> Collection[Any]:
+    @cached_property
+    def group_ids(self) -> frozenset[Any]:
         """Primary keys of the user's groups."""
-        return self.groups_by_id.keys()
+        return frozenset(self.groups_by_id)
 
     def has_perm(self, permission: str) -> bool:
         # A user model without PermissionsMixin has no permissions.

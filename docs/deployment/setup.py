@@ -1,4 +1,4 @@
-"""Prepares the installation of compose.yaml: tables, a user, a bucket, a file manager, a certificate. May run again.
+"""Prepare the installation of compose.yaml: tables, a user, a bucket, a file manager, a certificate. It can run again.
 
 Environment: that of `project.settings`, and S3_URL (the store for this server), S3_PUBLIC_URL (for browsers),
 S3_SECRET, DJANGO_SUPERUSER_PASSWORD and CERTIFICATE_DIR.
@@ -43,7 +43,7 @@ def create_bucket(url: str, secret: str, *, origin: str) -> None:
 
 
 def create_file_manager(url: str, public_url: str, secret: str) -> None:
-    """Make the bucket the default."""
+    """Create or update the file manager of the bucket, as the default one."""
     from fileman.models import FileManager
 
     manager = FileManager.objects.filter(name="Files").first() or FileManager(name="Files")

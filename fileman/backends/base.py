@@ -40,7 +40,7 @@ class Backend(ABC):
     capabilities: Capabilities
     """The limits and abilities of the storage. An instance may narrow them by its configuration."""
     local_root = ""
-    """The folder of this server that has each object as a plain file at its path, if there is one."""
+    """The folder of this server where each object is a plain file at its path, for SENDFILE. Empty: there is none."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Guard the public methods that the class defines, or takes from a class that is no backend."""

@@ -158,9 +158,9 @@ class _Cleanup:
         ended = ended.exclude(file_manager__in=self.failing).exclude(look_at__gt=self.now)
         failing = StorageDeletion.objects.filter(attempts__gt=0, file_id=OuterRef("pk"))
         ended = ended.exclude(Exists(failing))  # they wait as long as their objects do
-        run_side_by_side(self._remove_of(one.files.all() & ended) for one in self._get_working_managers(ended))
+        run_side_by_side(self._remove_ended(one.files.all() & ended) for one in self._get_working_managers(ended))
 
-    def _remove_of(self, rows: QuerySet[File]) -> Task:
+    def _remove_ended(self, rows: QuerySet[File]) -> Task:
         """Remove rows of one file manager."""
         take = list if self.request.dry_run else lambda page: disposal.claim_ended(page, now=self.now)
         for batch in get_batches(rows, take):

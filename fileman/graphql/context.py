@@ -14,7 +14,7 @@ _CALLER = "fileman_caller"
 
 def get_caller(info: Any) -> Caller:
     """Return who sent the request, under any view."""
-    return get_caller_of(get_request(info))
+    return get_request_caller(get_request(info))
 
 
 def get_request(info: Any) -> HttpRequest:
@@ -24,7 +24,7 @@ def get_request(info: Any) -> HttpRequest:
     return request
 
 
-def get_caller_of(request: HttpRequest) -> Caller:
+def get_request_caller(request: HttpRequest) -> Caller:
     """Return the caller, built once per request: it keeps the user's groups. Raises Django's DisallowedHost."""
     caller = vars(request).get(_CALLER)
     # A host's resolver may sign a user in or out in the middle of a request.

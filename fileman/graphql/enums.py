@@ -9,7 +9,7 @@ from fileman.errors import ErrorCode
 from fileman.graphql.names import prefixed
 from fileman.models import File
 
-enum_value: Any = strawberry.enum_value  # the members have the plain values, not what it returns
+_enum_value: Any = strawberry.enum_value  # of any type: strawberry puts the plain value in its place
 
 
 def describe(enum: type[Enum], *, name: str, description: str, **values: str) -> None:
@@ -22,22 +22,22 @@ def describe(enum: type[Enum], *, name: str, description: str, **values: str) ->
 
 @strawberry.enum(name=prefixed("ContentDisposition"), description="How a browser treats a download.")
 class ContentDisposition(Enum):
-    ATTACHMENT = enum_value("attachment", description="Save the file under its original filename.")
-    INLINE = enum_value(
+    ATTACHMENT = _enum_value("attachment", description="Save the file under its original filename.")
+    INLINE = _enum_value(
         "inline", description="Show the file in the browser. Applies to raster images only; other files are saved."
     )
 
 
 @strawberry.enum(name=prefixed("UploadMethod"), description="The HTTP method of an upload request.")
 class UploadMethod(Enum):
-    POST = enum_value("POST", description="Send a POST request with the fields as multipart/form-data.")
-    PUT = enum_value("PUT", description="Send a PUT request with the slice of the file as the body.")
+    POST = _enum_value("POST", description="Send a POST request with the fields as multipart/form-data.")
+    PUT = _enum_value("PUT", description="Send a PUT request with the slice of the file as the body.")
 
 
 @strawberry.enum(name=prefixed("FileOrdering"), description="A sort direction.")
 class FileOrdering(Enum):
-    ASC = enum_value("", description="Smallest first.")
-    DESC = enum_value("-", description="Largest first.")
+    ASC = _enum_value("", description="Smallest first.")
+    DESC = _enum_value("-", description="Largest first.")
 
 
 describe(

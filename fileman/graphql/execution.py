@@ -1,4 +1,4 @@
-"""Execution with plans: what only reads a value is planned once per document. See docs/adr/0013 for the reasons."""
+"""Execution with plans: fields that only read a value are planned once per document. See docs/adr/0013."""
 
 from asyncio import get_running_loop
 from contextlib import suppress
@@ -24,7 +24,8 @@ _ODD: Final = (type(None), type(Undefined), Exception, QuerySet, BaseManager)
 class PlannedExecution(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor, with plans: `execution_context_class=PlannedExecution`. The responses are the same.
 
-    Documents with directives, middleware other than the optimizer and asynchronous views go the library's way.
+    Documents with directives, middleware other than the optimizer and asynchronous views go the library's way. One
+    error differs: an asynchronous resolver in a synchronous execution fails its field, not the whole response.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -74,7 +75,7 @@ class _Field:
         self._plan = _get_plan(executor, self._named, details) if graphql.is_object_type(self._named) else []
         self._read: Any = None
         if self._is_leaf or graphql.is_object_type(self._named):
-            with suppress(Exception):  # of literals that are no value: the library tells it for each object
+            with suppress(Exception):  # of an invalid literal: the library reports it for each object
                 self._read = self._find_reader(executor)
         self.run: Any = self._run_in_library if self._read is None else self._run
 
@@ -97,7 +98,7 @@ class _Field:
         return _check(executor, executor.execute_field(self._parent, source, self._details, self._place(path), None))
 
     def _complete_in_library(self, executor: Any, source: Any, path: Path, value: Any) -> Any:
-        """Complete what needs more than a plan. The resolver, which may do more than read, is not called again."""
+        """Complete a value that needs more than a plan. The resolver may do more than read: it is not called again."""
         value, info = _check(executor, value), self._build_info(executor, path)
         for optimizer in executor.middleware_manager.middlewares:
             value = optimizer.resolve(lambda *_, read=value, **__: read, source, info)
@@ -125,7 +126,7 @@ class _Field:
         return executor.build_resolve_info(self._definition, self._nodes, self._parent, self._place(path))
 
     def _find_reader(self, executor: Any) -> Any:
-        """Return what reads the value, for an executor, an object and its place, or None if only the library can."""
+        """Return a function that reads the value of an object, or None if only the library can."""
         if self._nodes[0].name.value == "__typename":
             return lambda *_: self._parent.name
         field: Any = self._definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
@@ -170,7 +171,7 @@ def _read_column(source: Any, name: str) -> Any:
 
 
 def _is_odd(executor: Any, value: Any) -> bool:
-    """Return True for what the library does not take as it is, such as an error, a queryset or a function."""
+    """Return True for a value that only the library can complete, such as an error, a queryset or a function."""
     return type(value) not in _SIMPLE and (isinstance(value, _ODD) or callable(value) or executor.is_awaitable(value))
 
 

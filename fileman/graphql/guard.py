@@ -53,9 +53,9 @@ class Guarded:
     """Base of the types of models that have an access rule."""
 
     find_visible: "ClassVar[staticmethod[[Caller], QuerySet[Any]]]"
-    """Returns the rows that the caller may see."""
+    """Return the rows that the caller may see."""
     may_see: "ClassVar[staticmethod[[Caller, Any], bool]]"
-    """Applies the rule of `find_visible` to one row."""
+    """Apply the rule of `find_visible` to one row."""
 
     @classmethod
     def get_queryset(cls, queryset: QuerySet[Any], info: Info) -> QuerySet[Any]:

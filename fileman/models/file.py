@@ -36,7 +36,7 @@ def _no_state() -> dict[str, Any]:
 
 
 def find_file_id(path: str) -> UUID | None:
-    """Return the id of the file in .uploads/<manager>/<file> and uploads/<file>/<try>/<name>."""
+    """Return the id in a path such as .uploads/<manager>/<file> or uploads/<file>/<try>/<name>, or None."""
     found = _ID_IN_PATH.search(path)
     return UUID(found[1]) if found else None
 

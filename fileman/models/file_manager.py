@@ -139,7 +139,7 @@ class FileManager(models.Model):
         if problems := backend.settings.name_problems():
             raise ValidationError(problems)
         self.location = backend.location()
-        self._refuse_what_others_have()
+        self._refuse_conflicts()
         self._refuse_move(backend)
 
     def _list_problems(self) -> list[str]:
@@ -153,7 +153,7 @@ class FileManager(models.Model):
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems
 
-    def _refuse_what_others_have(self) -> None:
+    def _refuse_conflicts(self) -> None:
         """Raise ValidationError for the name of another file manager of the group, or the place of another group's."""
         others = type(self).objects.exclude(pk=self.pk)
         if others.filter(group=self.group_id, name=self.name).exists():

@@ -1,4 +1,4 @@
-"""Insert new files as one JSON parameter, where the database reads rows from it: cheaper than a parameter a value."""
+"""Insert new files as one JSON parameter on PostgreSQL: cheaper than one parameter for each value."""
 
 import json
 from collections.abc import Sequence

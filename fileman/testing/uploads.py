@@ -182,7 +182,7 @@ class UploadCases(ContractCase):
 
 
 class ServerUploadCases(ContractCase):
-    """Of bytes that go through this server's upload view, to any storage."""
+    """Cases of bytes that go through this server's upload view, to any storage."""
 
     @pytest.fixture
     def ours(self, backend: Backend) -> Backend:

@@ -11,7 +11,7 @@ from fileman.errors import FileManagerInactive, NoFileManager, NotFound
 from fileman.models import FileManager
 
 _RULES = ("open_managers", "reachable_managers")
-"""Of the policy. The default one opens every active default of the caller's scopes, which plain columns find faster."""
+"""Methods of the policy. While both are the default ones, plain columns find a default file manager faster."""
 
 
 def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "") -> tuple[FileManager, Group | None]:

@@ -39,9 +39,9 @@ def get_usage(user: Any) -> Usage:
 def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:
     """Reserve the bytes and places of new uploads, in the transaction that inserts their rows.
 
-    One statement, as long as the user's row says that they fit. It counts every new upload and no end, so that only a
-    number which reaches the limit must be counted again. Raises QuotaExceeded, which names unfinished uploads that hold
-    some, and TooManyPending.
+    One statement is enough while the user's row says that they fit. The row counts each new upload and no ended one, so
+    they are counted again only when it reaches the limit. Raises TooManyPending, and QuotaExceeded, which names
+    unfinished uploads that hold bytes.
     """
     size, uploads = sum(sizes), len(sizes)
     limit, most = conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
@@ -58,7 +58,7 @@ def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:
 
 
 def _count_uploads(user: Any, more: int, most: int, *, now: datetime) -> int:
-    """Return the number of uploads to go on from, with `more`. It reaches `most` before either of the two limits.
+    """Return the new `pending` of the user's row. It reaches `most` no later than the user reaches either limit.
 
     Raises TooManyPending for too many unfinished uploads, and for ten times as many that ended within a day: else
     initiate and abort, in a loop, would make rows without end.

@@ -145,13 +145,13 @@ class GCSObjects(Backend):
         return failures
 
     def _send_batch(self, versions: Sequence[Version]) -> list[DeleteFailure]:
-        """Delete by one request. Raises StorageError if it is not known what became of each object."""
+        """Delete by one request. Raises StorageError if the results are not known."""
         failures = []
         with gcs_errors():
             with self._bucket.client.batch(raise_exception=False) as batch:
                 for path, generation in versions:
                     self._bucket.delete_blob(path, generation=generation, **self._client.limits)
-            # Only here does the library keep what became of each call, in the order of the calls.
+            # Only here does the library keep the response to each call, in their order.
             responses: list[requests.Response] = batch._responses  # noqa: SLF001
             for (path, _), response in zip(versions, responses, strict=True):
                 refused = None if response.ok else Refused.from_response(response, names_object=True)

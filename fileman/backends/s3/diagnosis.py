@@ -1,4 +1,4 @@
-"""What only S3 can be asked, and its refusals in sentences for an operator."""
+"""Questions that only S3 can be asked, its refusals in sentences for an operator, and the probe for late parts."""
 
 from contextlib import suppress
 from threading import Lock

@@ -22,7 +22,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 
-from fileman.graphql.context import get_caller_of
+from fileman.graphql.context import get_request_caller
 from fileman.graphql.errors import RequestErrorCode, format_error
 from fileman.graphql.http.bodies import Refusal, read_operation
 
@@ -60,7 +60,7 @@ class GraphQLView(View):
         try:
             operation = read_operation(request)
             _check_csrf(request)
-            get_caller_of(request)  # raises Django's DisallowedHost for an unknown host, before anything runs
+            get_request_caller(request)  # raises Django's DisallowedHost for an unknown host, before anything runs
             context = StrawberryDjangoContext(request=request, response=HttpResponse())
             result = self._execute(context, operation)
         except Refusal as refusal:
