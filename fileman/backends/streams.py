@@ -1,4 +1,4 @@
-"""The bytes of one slice on their way from our upload view to a storage."""
+"""Bytes on their way from our upload view to a storage, one slice each, and back: whole reads, pinned to an etag."""
 
 import io
 from collections.abc import Iterable, Iterator

@@ -77,10 +77,9 @@ class Attempt:
             self._question_storage()
         except errors.StorageError as error:
             return self._break_off(error)
-        logger.info("file %s: %s", self.file.pk, mismatch.message)
-        if transitions.fail(
-            self.file, self.attempt_id, reason=mismatch.message, has_tried=self.has_tried, now=self.now
-        ):
+        reason = mismatch.message
+        logger.info("file %s: %s", self.file.pk, reason)
+        if transitions.fail(self.file, self.attempt_id, reason=reason, has_tried=self.has_tried, now=self.now):
             disposal.drop_soon(self.file, now=self.now)
         return mismatch
 

@@ -122,8 +122,7 @@ class AzureClient:
     def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
         if self._failure and now < self._failure[1]:
             raise type(self._failure[0]) from self._failure[0].__cause__
-        # Azure's clock may be behind ours.
-        starts_at = now - CLOCK_SKEW
+        starts_at = now - CLOCK_SKEW  # Azure's clock may be behind ours
         ends_at = starts_at + KEY_LIFETIME
         try:
             with azure_errors():
