@@ -24,7 +24,7 @@ from fileman.backends import get_backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.caller import Caller
-from fileman.errors import FilemanError, InvalidInput, StorageError, TooManyFiles, UploadAborted
+from fileman.errors import FilemanError, InvalidInput, RefusedError, StorageError, TooManyFiles, UploadAborted
 from fileman.models import File, FileManager
 from fileman.models.insertion import insert
 from fileman.uploads import destination, idempotency, quota, transitions
@@ -82,7 +82,7 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     )
     try:
         return _process(plan)
-    except (IntegrityError, FilemanError):
+    except (IntegrityError, RefusedError):
         if request.idempotency_key is None:
             raise
         # A parallel call with the same key may have inserted its rows, and reached a limit: replay them.
