@@ -19,6 +19,14 @@ menu.addEventListener("keydown", (event) => {
   items[MOVES[event.key](place, items.length)].focus();
 });
 
+/** It stays where it opened: if its row moves, an item must not slip away from under the pointer. */
+menu.addEventListener("toggle", () => {
+  menu.removeAttribute("style");
+  if (!menu.matches(":popover-open")) return;
+  const { left, top } = menu.getBoundingClientRect();
+  menu.style.cssText = `position-area: none; position-try: none; margin: 0; left: ${left}px; top: ${top}px`;
+});
+
 /** For the row that is about to open it. @param {string} name @param {Action[]} actions @param {(action: Action) => void} onAction */
 export function fillMenu(name, actions, onAction) {
   const offered = ORDER.filter((action) => actions.includes(action));
