@@ -40,6 +40,8 @@ FILE = "query($id: ID!) { file(id: $id) { originalFilename fileSize downloadUrl 
 FILES = """query($after: String) { files(first: 50, after: $after) {
   edges { node { id originalFilename fileSize uploadStatus } } pageInfo { hasNextPage endCursor } } }"""
 FILE_MANAGERS = "{ fileManagers(first: 100) { edges { node { id name } } } }"
+SITE = os.environ.get("FILEMAN_SITE", "http://localhost:8000")
+USER, PASSWORD, TOKEN = (os.environ.get(f"FILEMAN_{name}", "") for name in ("USER", "PASSWORD", "TOKEN"))
 REFUSED, OUT_OF_REACH = 1, 3
 GIVE_UP_AFTER = 5  # times in a row that nothing came of
 TIMEOUT_SECONDS = 60
@@ -86,14 +88,12 @@ class Api:
         answer: Json = self.ask("POST", "/graphql", json={"query": document, "variables": variables}).json()
         if not answer.get("data"):
             raise Problem(answer["errors"][0]["message"])
-        data: Json = answer["data"]
-        return data
+        return dict(answer["data"])
 
     def call(self, name: str, **fields: Any) -> Json:
         kind = f"{name[0].upper()}{name[1:]}Input"
         document = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {MUTATIONS[name]} }} }}"
-        payload: Json = self.query(document, input=fields)[name]
-        return payload
+        return dict(self.query(document, input=fields)[name])
 
 
 class Bar:
@@ -208,8 +208,7 @@ def upload(api: Api, path: Path, manager_id: str | None = None) -> Json:
         answer = api.call(step, uploadToken=token)
         if step == "finalizeUpload" and answer["success"]:
             kept.unlink()
-            file: Json = answer["file"]
-            return file
+            return dict(answer["file"])
     raise Problem("Nothing gets through at present. Start again later to go on.", OUT_OF_REACH)
 
 
@@ -263,12 +262,9 @@ def find_manager(api: Api, name: str) -> str:
 
 
 def read_arguments() -> argparse.Namespace:
-    environment = os.environ.get
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--site", default=environment("FILEMAN_SITE", "http://localhost:8000"), help="URL of the server"
-    )
-    parser.add_argument("--user", default=environment("FILEMAN_USER", ""), help="who signs in with FILEMAN_PASSWORD")
+    parser.add_argument("--site", default=SITE, help="URL of the server")
+    parser.add_argument("--user", default=USER, help="who signs in with FILEMAN_PASSWORD")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("upload", help="upload a file, or go on with it; prints its permalink")
     command.add_argument("file", type=Path)
@@ -284,8 +280,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    environment = os.environ.get
-    api = Api(arguments.site, arguments.user, environment("FILEMAN_PASSWORD", ""), environment("FILEMAN_TOKEN", ""))
+    api = Api(arguments.site, arguments.user, PASSWORD, TOKEN)
     if arguments.command == "upload":
         manager_id = find_manager(api, arguments.to) if arguments.to else None
         sys.stdout.write(f"\n{upload(api, arguments.file, manager_id)['permalink']}\n")

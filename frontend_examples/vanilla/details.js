@@ -54,27 +54,20 @@ function storageItem({ name, request, status, milliseconds, error }) {
   if (!request) return element("li", {});
   const { partNumber, offset, length } = request;
   const slice = `part ${partNumber}, ${bytesText(length)} from ${bytesText(offset)}`;
-  return element(
-    "li",
-    { class: error ? "bad" : "good" },
-    headline(name, redactUrl(request.url), status ? String(status) : "no answer", milliseconds),
-    element("small", {}, error ? `${slice}. ${error}` : slice),
-  );
+  const outcome = `${status || "no answer"}, ${milliseconds} ms`;
+  return item(error, name, redactUrl(request.url), outcome, element("small", {}, error ? `${slice}. ${error}` : slice));
 }
 
 /** @param {RequestRecord} record */
 function graphqlItem({ name, input, reply, milliseconds, error }) {
   const body = element("pre", { tabIndex: 0 }, JSON.stringify({ input: redact(input), reply: redact(reply) }, null, 2));
-  return element(
-    "li",
-    { class: error ? "bad" : "good" },
-    headline("GraphQL", name, error ? "error" : "ok", milliseconds),
-    ...(error ? [element("small", {}, error)] : []),
-    element("details", {}, element("summary", { "aria-label": `Request and reply of ${name}` }, "Request and reply"), body),
-  );
+  const both = element("details", {}, element("summary", { "aria-label": `Request and reply of ${name}` }, "Request and reply"), body);
+  const outcome = `${error ? "error" : "ok"}, ${milliseconds} ms`;
+  return item(error, "GraphQL", name, outcome, ...(error ? [element("small", {}, error)] : []), both);
 }
 
-/** @param {string} kind @param {string} target @param {string} outcome @param {number} milliseconds */
-function headline(kind, target, outcome, milliseconds) {
-  return element("p", {}, element("b", {}, kind), " ", element("code", {}, target), ` ${outcome}, ${milliseconds} ms`);
+/** @param {string | null} error @param {string} kind @param {string} target @param {string} outcome @param {...HTMLElement} more */
+function item(error, kind, target, outcome, ...more) {
+  const headline = element("p", {}, element("b", {}, kind), " ", element("code", {}, target), ` ${outcome}`);
+  return element("li", { class: error ? "bad" : "good" }, headline, ...more);
 }

@@ -8,16 +8,12 @@ import { fillMenu, menu } from "./menu.js";
 
 const RASTER = /^image\/(png|jpeg|gif|webp|avif|bmp)$/;
 
-/** Failed ones depend on the error, completed ones on the server. @type {Record<UploadState, Action[]>} */
+/** Failed ones depend on the error, completed ones on the server. @type {Partial<Record<UploadState, Action[]>>} */
 const ACTIONS = {
-  queued: ["Cancel"],
-  hashing: ["Cancel"],
-  starting: ["Cancel"],
   uploading: ["Pause", "Cancel"],
   paused: ["Resume", "Cancel"],
   verifying: [],
   completed: [],
-  failed: [],
   cancelled: ["Remove"],
 };
 
@@ -124,7 +120,7 @@ export class FileRow {
     const giveUp = /** @type {Action} */ (this.fileId ? "Discard" : "Remove");
     if (error?.code === "FILE_MISMATCH") return this.#show(state, uploadSentence(upload), ["Choose again", giveUp]);
     const ways = error?.retryable ? /** @type {Action[]} */ (["Retry", giveUp]) : [giveUp];
-    this.#show(state, uploadSentence(upload), state === "failed" ? ways : ACTIONS[state]);
+    this.#show(state, uploadSentence(upload), state === "failed" ? ways : (ACTIONS[state] ?? ["Cancel"]));
   }
 
   /** @param {UploadState} state @param {string} sentence @param {Action[]} actions  the first gets a button of its own */
