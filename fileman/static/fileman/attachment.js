@@ -12,6 +12,8 @@ for (const name of ["change", "click", "submit"]) // "submit", because the admin
     if (box && name === "click" && target.type === "button") remove(box, target);
     if (name === "submit" && target.querySelector(".fileman-attachment :invalid")?.reportValidity() === false) event.preventDefault();
   });
+// Chosen before this script had loaded.
+for (const input of document.querySelectorAll(".fileman-attachment [type=file]")) if (input.files.length) void upload(input.parentElement, input);
 
 async function upload(box, input) {
   const [file] = input.files;
