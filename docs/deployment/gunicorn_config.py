@@ -5,6 +5,7 @@ has threads stop it. This one waits for the head and for a small body without a 
 Uploads, downloads and large bodies have threads of their own, and clients below a minimum rate are disconnected.
 """
 
+import gc
 import re
 import socket
 import time
@@ -164,3 +165,10 @@ worker_class = BufferingWorker
 threads = 8
 worker_connections = 500  # each takes a file descriptor, and many systems allow 1024
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Look for garbage rarely: what is loaded now stays, and a batch makes thousands of objects that go at once."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
