@@ -1,4 +1,4 @@
-"""Hooks of the documentation site: pages that are read from the code, and links that lead out of docs/."""
+"""Hooks of the documentation site: pages that are read from the code, and links that point outside docs/."""
 
 import ast
 import os
@@ -21,7 +21,7 @@ ELSEWHERE = {
     "front-ends.md": "frontend_examples/README.md",
     "uploader.md": "frontend_examples/uploader/README.md",
 }
-# Links to these files lead to the page that is made from them.
+# Links to these files go to the page that is made from them.
 MADE_FROM = {
     "reference/graphql.md": "schema/schema.graphql",
     "reference/errors.md": "fileman/errors.py",
@@ -50,16 +50,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    """Lead links to files of the repository to the page of the site, else to the repository."""
+    """Turn links to files of the repository into links to pages of the site, or to the repository."""
     here = page.file.src_uri
     source = PurePosixPath({**ELSEWHERE, **MADE_FROM}.get(here, f"docs/{here}"))
     parts = re.split(r"(```.*?```)", markdown, flags=re.DOTALL)
     return "".join(
-        part if part.startswith("```") else _LINK.sub(lambda link: _lead(link, source, here), part) for part in parts
+        part if part.startswith("```") else _LINK.sub(lambda link: _resolve_link(link, source, here), part)
+        for part in parts
     )
 
 
-def _lead(link: re.Match[str], source: PurePosixPath, here: str) -> str:
+def _resolve_link(link: re.Match[str], source: PurePosixPath, here: str) -> str:
     picture, label, target, anchor = link[1], link[2], link[3], link[4] or ""
     path = os.path.normpath(source.parent / target)
     page = PAGE_OF.get(path)
@@ -92,12 +93,12 @@ def _dedent(text: str) -> str:
 
 
 def _describe_errors() -> Iterator[str]:
-    """Yield a table of the codes of the API. A code may be retryable in one class and not in another."""
+    """Yield a table of the codes of the API. A code is retryable if one of its classes is."""
     from fileman.errors import ErrorCode, FilemanError
 
     retryable: dict[ErrorCode, set[bool]] = {}
     for error in _walk(FilemanError):
-        if "code" in vars(error) or hasattr(error, "code"):
+        if hasattr(error, "code"):
             retryable.setdefault(error.code, set()).add(error.retryable)
     yield "# Error codes\n\nErrors of an upload are data: in `errors` of its ticket, or of the payload for the whole\n"
     yield "request. `retryable` means that the same call may succeed later. New codes may be added; none is renamed."

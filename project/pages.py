@@ -1,4 +1,4 @@
-"""The page at `/`: the vanilla example with the storages of the demo."""
+"""The page at `/`, which is the vanilla example with the storages of the demo, and the health of this process."""
 
 import json
 from pathlib import Path
