@@ -35,45 +35,22 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--hours",
-            type=_hours,
-            default=timedelta(hours=24),
-            metavar="N",
-            help="only what has been due for N hours (default 24; 0: everything that is due)",
-        )
+        due = "only what has been due for N hours (default 24; 0: everything that is due)"
+        parser.add_argument("--hours", type=_hours, default=timedelta(hours=24), metavar="N", help=due)
         parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
-        parser.add_argument(
-            "--status",
-            choices=cleanup.CLEANABLE,
-            help="only uploads in this status; the deletion queue is worked in any case",
-        )
-        parser.add_argument(
-            "--assign-ownerless",
-            metavar="USERNAME",
-            help="first make this user the uploader of all files whose uploader was deleted",
-        )
+        status = "only uploads in this status; the deletion queue is worked in any case"
+        parser.add_argument("--status", choices=cleanup.CLEANABLE, help=status)
+        assign = "first make this user the uploader of all files whose uploader was deleted"
+        parser.add_argument("--assign-ownerless", metavar="USERNAME", help=assign)
         parser.add_argument("--verbose", action="store_true", help="list each file")
-        self._add_tasks(parser)
-
-    def _add_tasks(self, parser: CommandParser) -> None:
-        """Add what the command can do instead of its regular work."""
+        # Instead of the regular work
         task = parser.add_mutually_exclusive_group()
-        task.add_argument(
-            "--reconcile",
-            action="store_true",
-            help="instead compare storages and database: objects without row, files without object or attached row",
-        )
-        task.add_argument(
-            "--give-up",
-            metavar="MANAGER",
-            help="instead delete all rows of this inactive file manager, whose storage is gone for good",
-        )
-        parser.add_argument(
-            "--apply",
-            action="store_true",
-            help="with --reconcile: delete objects, release files. Not if another installation stores files there",
-        )
+        compare = "compare storages and database: objects without row, files without object or attached row"
+        task.add_argument("--reconcile", action="store_true", help=f"instead {compare}")
+        give_up = "instead delete all rows of this inactive file manager, whose storage is gone for good"
+        task.add_argument("--give-up", metavar="MANAGER", help=give_up)
+        apply = "with --reconcile: delete objects, release files. Not if another installation stores files there"
+        parser.add_argument("--apply", action="store_true", help=apply)
 
     def handle(self, *_: Any, **options: Any) -> None:
         self._list: Callable[[str], None] = self.stdout.write if options["verbose"] else lambda _: None
@@ -105,7 +82,9 @@ class Command(BaseCommand):
         lost = failed = 0
         for manager in FileManager.objects.order_by("name", "pk"):
             try:
-                found = cleanup.reconcile(manager, apply=apply, on_orphan=self._show_orphan, on_lost=self._show_lost)
+                found = cleanup.reconcile(
+                    manager, apply=apply, on_orphan=self._list_orphan, on_lost=self._list_as("no object")
+                )
             except Exception as error:  # noqa: BLE001 - a storage that fails does not stop the others
                 self.stdout.write(f"{manager.name}: cannot be compared: {error}")
                 failed += 1
@@ -125,27 +104,24 @@ class Command(BaseCommand):
         if lost or failed:
             raise CommandError(f"{lost} files have lost their object, {failed} file managers could not be compared.")
 
-    def _show_orphan(self, stored: StoredObject) -> None:
+    def _list_orphan(self, stored: StoredObject) -> None:
         self._list(f"  no row: {stored.path} ({stored.size} bytes)")
 
-    def _show_lost(self, file: File) -> None:
-        self.stdout.write(f"  no object: {file.pk} {file.original_filename} ({file.file_size} bytes)")
+    def _list_as(self, verdict: str) -> Callable[[File], None]:
+        return lambda file: self.stdout.write(f"  {verdict}: {_describe(file)}")
 
     def _give_up(self, name: str, *, dry_run: bool) -> None:
         managers = list(FileManager.objects.filter(name=name))
         if len(managers) != 1:
             raise CommandError(f"{len(managers)} file managers are named {name!r}.")
         try:
-            loss = cleanup.give_up(managers[0], dry_run=dry_run, on_file=self._show_given_up)
+            loss = cleanup.give_up(managers[0], dry_run=dry_run, on_file=self._list_as("lost"))
         except FilemanError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{'Would delete' if dry_run else 'Deleted'} the rows of {loss.files} files ({loss.bytes} bytes) and of "
             f"{loss.deletions} queued objects; {loss.in_use} in use."
         )
-
-    def _show_given_up(self, file: File) -> None:
-        self.stdout.write(f"  lost: {_describe(file)}")
 
     def _assign_ownerless(self, username: str, *, dry_run: bool) -> None:
         users = get_user_model()

@@ -24,19 +24,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subject = parser.add_mutually_exclusive_group()
-        subject.add_argument(
-            "subject",
-            metavar="SUBJECT",
-            nargs="?",
-            help="a file manager's name or id; a file's id, global id, upload token or path in the storage",
-        )
+        known_by = "a file manager's name or id; a file's id, global id, upload token or path in the storage"
+        subject.add_argument("subject", metavar="SUBJECT", nargs="?", help=known_by)
         subject.add_argument("--manager", metavar="NAME", help="only file managers of this name")
-        subject.add_argument(
-            "--file", type=UUID, metavar="UUID", help="this file, by the id in the log and in its stable link"
-        )
-        subject.add_argument(
-            "--rotate-keys", action="store_true", help="encrypt with the first key what other keys have encrypted"
-        )
+        file = "this file, by the id in the log and in its stable link"
+        subject.add_argument("--file", type=UUID, metavar="UUID", help=file)
+        rotate_keys = "encrypt with the first key what other keys have encrypted"
+        subject.add_argument("--rotate-keys", action="store_true", help=rotate_keys)
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_: Any, **options: Any) -> None:
