@@ -1,9 +1,9 @@
 from typing import Any
 
-import django.db.models.deletion
 import fileman.tokens
 from django.conf import settings
 from django.db import migrations, models
+from django.db.models import PROTECT, SET_NULL
 
 
 def look_at_pending_uploads(apps: Any, _: Any) -> None:
@@ -13,6 +13,9 @@ def look_at_pending_uploads(apps: Any, _: Any) -> None:
 
 
 class Migration(migrations.Migration):
+
+    # Of checkouts before the release.
+    replaces = [('fileman', name) for name in ('0002_tries_and_tokens', '0003_indexes', '0004_attachments', '0005_pending')]
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
@@ -26,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.AddField('file', 'token_nonce', models.CharField(blank=True, default='', help_text='The token is derived from it.', max_length=32)),
         migrations.AlterField('file', 'token_nonce', models.CharField(blank=True, default=fileman.tokens.new_nonce, help_text='The token is derived from it.', max_length=32)),
         migrations.AddField('storagedeletion', 'file_id', models.UUIDField(blank=True, help_text='The file that the object belonged to.', null=True)),
-        migrations.AddField('storagedeletion', 'requested_by', models.ForeignKey(blank=True, help_text='The user who deleted the file.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+        migrations.AddField('storagedeletion', 'requested_by', models.ForeignKey(blank=True, help_text='The user who deleted the file.', null=True, on_delete=SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
         migrations.AlterField('file', 'file_path', models.CharField(blank=True, help_text='Path in the storage; null until the upload is completed.', max_length=1000, null=True)),
         migrations.AlterField('file', 'original_filename', models.CharField(help_text='Name that the uploader gave, mended.', max_length=255)),
         migrations.AddField('file', 'look_at', models.DateTimeField(blank=True, help_text='When a sweep looks for all bytes of the upload.', null=True)),
@@ -36,4 +39,21 @@ class Migration(migrations.Migration):
         migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying', 'failed', 'expired', 'aborted'])), fields=['uploaded_by'], name='fileman_incomplete_of_user')),
         migrations.AddIndex('storagedeletion', models.Index(fields=['file_id'], name='fileman_deletion_file')),
         migrations.AddConstraint('file', models.CheckConstraint(condition=models.Q(models.Q(('upload_status', 'completed'), _negated=True), ('file_path__isnull', False), _connector='OR'), name='fileman_completed_has_path')),
+        migrations.AddConstraint('file', models.UniqueConstraint(fields=('upload_token',), name='fileman_token_unique')),
+        migrations.AlterField('file', 'upload_token', fileman.tokens.UploadTokenField(help_text='SHA-256 of the token.', max_length=64)),
+        # Others begin with these keys.
+        migrations.AlterField('file', 'file_manager', models.ForeignKey(db_index=False, on_delete=PROTECT, related_name='files', to='fileman.filemanager')),
+        migrations.AlterField('file', 'group', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=PROTECT, related_name='+', to='auth.group')),
+        migrations.AlterField('file', 'uploaded_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+        migrations.AlterField('storagedeletion', 'file_manager', models.ForeignKey(db_index=False, on_delete=PROTECT, related_name='deletions', to='fileman.filemanager')),
+        migrations.AddIndex('file', models.Index(fields=['completed_at', 'id'], name='fileman_by_completion')),
+        migrations.AddIndex('file', models.Index(fields=['original_filename', 'id'], name='fileman_by_name')),
+        migrations.AddIndex('file', models.Index(fields=['file_size', 'id'], name='fileman_by_size')),
+        migrations.AddIndex('file', models.Index(fields=['content_type'], name='fileman_by_type', opclasses=['varchar_pattern_ops'])),
+        migrations.AddField('file', 'slot', models.CharField(blank=True, default='', help_text='Model field that it was uploaded for.', max_length=200)),
+        migrations.AddField('file', 'attached_to', models.CharField(blank=True, default='', help_text='Model field that it belongs to.', max_length=200)),
+        migrations.AddField('file', 'attached_at', models.DateTimeField(blank=True, null=True)),
+        migrations.AddIndex('file', models.Index(condition=models.Q(('attached_to', ''), ('upload_status', 'completed'), models.Q(('slot', ''), _negated=True)), fields=['modified'], name='fileman_unclaimed')),
+        # Null: the next upload of the user counts them.
+        migrations.AddField('storageusage', 'pending', models.IntegerField(null=True, help_text='No less than the unfinished uploads; null: not counted yet.')),
     ]
