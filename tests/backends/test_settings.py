@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 from uuid import uuid4
 
@@ -68,13 +68,6 @@ class TestEveryType:
 
         assert problems("file", {"colour": "blue"}) == [
             f"Unknown setting 'colour'. Known settings: {known}, upload_expires_in."
-        ]
-
-    def test_direct_uploads_to_the_local_disk_are_refused(self) -> None:
-        direct = replace(config("file"), supports_direct_upload=True)
-
-        assert backend_class("file").configuration_problems(direct) == [
-            "This backend cannot take direct uploads. Set supports_direct_upload to False."
         ]
 
     def test_a_configuration_with_problems_makes_no_backend_and_shows_no_secret(self) -> None:

@@ -1,7 +1,7 @@
 """Errors outside payloads: domain errors keep their code, all others are masked and logged."""
 
 import logging
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,13 +17,6 @@ SECRET = "AKIA-planted-canary"
 LIST = "{ files { edges { node { id downloadUrl } } } }"
 
 
-def failing(error: Exception) -> Any:
-    def fail(*_: Any, **__: Any) -> str:
-        raise error
-
-    return fail
-
-
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), ValueError(SECRET), RecursionError(SECRET), KeyError(SECRET)])
 def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
     error: Exception,
@@ -34,7 +27,7 @@ def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     save_file(manager, user)
-    monkeypatch.setattr(files, "download_url", failing(error))
+    monkeypatch.setattr(files, "download_url", Mock(side_effect=error))
 
     with caplog.at_level(logging.ERROR):
         response = api.post(LIST)
@@ -59,7 +52,7 @@ def test_a_domain_error_keeps_its_code_and_message(
 ) -> None:
     """One failed download URL does not blank the rest of the page."""
     save_file(manager, user)
-    monkeypatch.setattr(files, "download_url", failing(StorageMisconfigured()))
+    monkeypatch.setattr(files, "download_url", Mock(side_effect=StorageMisconfigured()))
 
     body = api.post(LIST).json()
 
@@ -70,7 +63,7 @@ def test_a_domain_error_keeps_its_code_and_message(
 
 
 def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "delete", failing(RuntimeError(SECRET)))
+    monkeypatch.setattr(files, "delete", Mock(side_effect=RuntimeError(SECRET)))
 
     response = api.post('mutation { deleteFile(input: {id: "x"}) { success } }')
 
@@ -95,7 +88,7 @@ def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: 
 def test_an_unexpected_error_before_any_resolver_is_masked(
     anonymous: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(extensions, "find_excess", failing(RuntimeError(SECRET)))
+    monkeypatch.setattr(extensions, "find_excess", Mock(side_effect=RuntimeError(SECRET)))
 
     response = anonymous.post("{ viewer { id } }")
 

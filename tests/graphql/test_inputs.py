@@ -7,7 +7,6 @@ import pytest
 from fileman.models import File, FileManager
 from tests.api import Api, error
 
-LARGEST = 2**53 - 1
 INITIATE = """
   mutation ($input: InitiateUploadInput!) { initiateUpload(input: $input) {
     success errors { code field } files { file { fileSize metadata } errors { code field } }
@@ -24,13 +23,17 @@ def _unlimited(manager: FileManager) -> None:
     FileManager.objects.filter(pk=manager.pk).update(max_file_size=0)
 
 
-@pytest.mark.parametrize(
-    "size",
-    [-1, 0.5, 1.0, 1e3, True, "", "-1", "+1", "1.0", "0x1", " 1", "1_0", "٣", "9" * 17,
-     LARGEST + 1, 10**400, [1], {}, None],
-)  # fmt: skip
-def test_an_impossible_byte_count_refuses_the_request(size: object, api: Api) -> None:
-    body = api.post(INITIATE, declared(size=size)).json()
+SIZES = [
+    -1, 0.5, 1.0, 1e3, True, "", "-1", "+1", "1.0", "0x1", " 1", "1_0", "٣", "9" * 17, 2**53, 10**400, [1], {}, None,
+]  # fmt: skip
+OTHERS = [{"filename": 1}, {"filename": None}, {"isPublic": "yes"}, {"checksum": ["md5"]}, {"path": "/etc/passwd"}]
+
+
+@pytest.mark.parametrize("fields", [*({"size": size} for size in SIZES), *OTHERS])
+def test_impossible_byte_counts_wrong_types_and_unknown_fields_refuse_the_request(
+    fields: dict[str, Any], api: Api
+) -> None:
+    body = api.post(INITIATE, declared(**fields)).json()
 
     assert "data" not in body
     assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
@@ -80,16 +83,6 @@ def test_infinite_numbers_in_metadata_literals_are_refused(api: Api) -> None:
     } }"""
 
     assert api.call(document)["initiateUpload"]["files"][0]["errors"] == [{"code": "INVALID_METADATA"}]
-
-
-@pytest.mark.parametrize(
-    "fields", [{"filename": 1}, {"filename": None}, {"isPublic": "yes"}, {"checksum": ["md5"]}, {"path": "/etc/passwd"}]
-)
-def test_wrong_types_and_unknown_fields_refuse_the_request(fields: dict[str, Any], api: Api) -> None:
-    body = api.post(INITIATE, declared(**fields)).json()
-
-    assert "data" not in body
-    assert body["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
 @pytest.mark.parametrize("fields", [{}, {"uploadToken": "x", "fileId": "x"}, {"uploadToken": None}])

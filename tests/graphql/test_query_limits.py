@@ -77,24 +77,16 @@ TOO_SLOW = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def _unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Validation, which takes up to quadratic time, is not entered."""
+REFUSED = TOO_SLOW | {
+    name: (query, f"An operation may have at most {limit}.") for name, (query, limit) in TOO_MUCH.items()
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_document_over_a_limit_is_refused_before_it_is_validated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation takes up to quadratic time."""
     monkeypatch.setattr(extensions, "validate", lambda *_, **__: pytest.fail("validation was entered"))
-
-
-@pytest.mark.usefixtures("_unvalidated")
-@pytest.mark.parametrize("name", TOO_MUCH)
-def test_a_document_over_a_limit_is_refused(name: str) -> None:
-    query, limit = TOO_MUCH[name]
-
-    assert code_and_message(query) == ("QUERY_TOO_COMPLEX", f"An operation may have at most {limit}.")
-
-
-@pytest.mark.usefixtures("_unvalidated")
-@pytest.mark.parametrize("name", TOO_SLOW)
-def test_a_document_that_would_take_long_to_validate_is_refused(name: str) -> None:
-    query, refusal = TOO_SLOW[name]
+    query, refusal = REFUSED[name]
 
     assert code_and_message(query) == ("QUERY_TOO_COMPLEX", refusal)
 

@@ -11,8 +11,7 @@ from fileman.graphql.ids import to_global_id
 from fileman.models import FileManager
 from tests.api import FINALIZE, INITIATE, Api
 from tests.graphql.rows import save_file, save_files
-from tests.statements import extra_inserts
-from tests.uploads.driver import configured
+from tests.uploads.driver import configured, extra_inserts
 
 
 @pytest.fixture(autouse=True)

@@ -74,14 +74,6 @@ def look(file: File | Ticket, *, fault: str = "") -> list[str]:
 
 
 @pytest.fixture
-def sent(user: User, manager: FileManager) -> Ticket:
-    """An upload whose bytes have arrived."""
-    ticket = start(user)
-    send(ticket)
-    return ticket
-
-
-@pytest.fixture
 def file(user: User, manager: FileManager) -> File:
     return upload(user)
 
@@ -336,7 +328,7 @@ class TestUploads:
     def test_the_sweep_is_off(self, sent: Ticket) -> None:
         assert look(sent)[-1] == FINALIZE + "never, because SWEEP_UPLOADS is off."
 
-    @configured(**PARTS, CONTENT_VALIDATORS=["tests.validation.content_validators.find_virus"])
+    @configured(**PARTS, CONTENT_VALIDATORS=["tests.validation.test_validators.find_virus"])
     @pytest.mark.parametrize(
         ("size", "call", "established"),
         [

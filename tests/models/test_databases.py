@@ -1,13 +1,11 @@
-"""What must be the same on SQLite and on PostgreSQL, where this suite runs too: names and JSON."""
-
-from typing import Any
+"""What must be the same on SQLite and on PostgreSQL, where this suite runs too: names. test_insertion.py has JSON."""
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
 from fileman.models import File, FileManager
-from tests.uploads.driver import declared, file_of, initiate, start
+from tests.uploads.driver import declared, initiate
 
 pytestmark = pytest.mark.django_db
 BY_CODE_POINT = ["A", "B", "Z", "_", "a", "a b", "ab", "b", "Ä", "ä", "é", "中", "👩"]
@@ -44,18 +42,3 @@ def test_names_that_differ_in_case_or_accent_are_different() -> None:
 
     assert FileManager.objects.get(name="files").is_default
     assert not FileManager.objects.get(name="Files").is_default
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"b": 1, "aa": 2, "a": 3},
-        {"text": "Grüße 👩\u200d🚀", "escaped": '\\u0041 " \\ /'},
-        {"whole": 2**53, "negative": -1, "fraction": 0.1, "small": 1e-9},
-        {"nothing": None, "yes": True, "empty": [{}, [], ""]},
-    ],
-)
-def test_json_comes_back_as_it_was_given(user: User, manager: FileManager, given: dict[str, Any]) -> None:
-    file = file_of(start(user, metadata=given))
-
-    assert File.objects.get(pk=file.pk).metadata == given

@@ -68,7 +68,7 @@ def test_direct_upload_defaults_to_the_backends_ability(
 
 @pytest.mark.parametrize(("backend_type", "settings"), [("memory", {}), ("file", {"base_path": "/srv/files"})])
 def test_direct_upload_on_a_backend_that_cannot_is_refused(backend_type: str, settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="cannot take direct uploads"):
+    with pytest.raises(ValidationError, match=r"cannot take direct uploads\. Set supports_direct_upload to False\."):
         FileManager.objects.create(name="M", backend_type=backend_type, settings=settings, supports_direct_upload=True)
 
 

@@ -62,6 +62,7 @@ def test_both_ways_give_the_same_rows(user: User, group: Group, manager: FileMan
         insert(files)
 
     assert read() == expected
+    assert File.objects.get(original_filename=ODD).metadata == METADATA
     assert len(statements) == 1
     assert [(file._state.adding, file._state.db) for file in files] == [(False, "default")] * len(CASES)
     assert ("jsonb_to_recordset" in statements[0]["sql"]) is (connection.vendor == "postgresql")

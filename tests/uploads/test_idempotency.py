@@ -1,6 +1,7 @@
 """Idempotency keys: a client that never got its answer asks again and gets the same uploads."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -11,8 +12,7 @@ from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, Storage
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Batch, DeclaredFile
-from tests.statements import extra_inserts
-from tests.uploads.driver import configured, declared, file_of, finish, initiate, send, token_of
+from tests.uploads.driver import configured, declared, extra_inserts, file_of, finish, initiate, send, token_of
 from tests.uploads.faults import at_once
 
 
@@ -91,12 +91,8 @@ def test_a_replay_that_the_storage_cannot_serve_leaves_the_earlier_upload_alone(
     """Its bytes have arrived; the same key finds it again once the storage answers."""
     (first,) = initiate(user, declared(), idempotency_key="k").tickets
     send(first)
-
-    def down(*_: Any, **__: Any) -> Any:
-        raise StorageUnavailable
-
     with monkeypatch.context() as patch:
-        patch.setattr(MemoryBackend, "instructions", down)
+        patch.setattr(MemoryBackend, "instructions", Mock(side_effect=StorageUnavailable))
         (refused,) = initiate(user, declared(), idempotency_key="k").tickets
     assert [error.code for error in refused.errors] == ["STORAGE_UNAVAILABLE"]
     assert (refused.file, refused.upload_token) == (None, None)

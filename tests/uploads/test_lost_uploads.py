@@ -101,11 +101,7 @@ def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
     user: User, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget(monkeypatch)
-
-    def refuse(self: MemoryBackend, upload: Upload, *, origin: str | None) -> dict[str, str]:
-        raise StorageUnavailable
-
-    monkeypatch.setattr(MemoryBackend, "begin", refuse)
+    monkeypatch.setattr(MemoryBackend, "begin", Mock(side_effect=StorageUnavailable))
 
     outcome = go_on("finalize", user, ticket)
 

@@ -2,26 +2,41 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 
 from fileman.models import File, FileManager
 from fileman.uploads import Ticket
+from fileman.validation.validators import Content
 from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
-from tests.validation import content_validators
 
-HERE = "tests.validation.content_validators"
+SEEN: list[tuple[str, int, bytes, bytes]] = []
+"""Arguments of `remember`: name, size, all bytes, bytes 1 to 3."""
+
+
+def remember(file: File, content: Content) -> None:
+    SEEN.append((file.original_filename, content.size, content.read(), content.read(1, 2)))
+
+
+def find_virus(file: File, content: Content) -> None:
+    if any(b"EICAR" in chunk for chunk in content.chunks()):
+        raise ValidationError("This file is infected.")
+
+
+def scanner_is_down(file: File, content: Content) -> None:
+    raise TimeoutError("The scanner does not answer.")
 
 
 def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileManager) -> None:
-    content_validators.SEEN.clear()
-    with configured(CONTENT_VALIDATORS=[f"{HERE}.remember"]):
+    SEEN.clear()
+    with configured(CONTENT_VALIDATORS=[f"{__name__}.remember"]):
         upload(user, b"hello", "notes.txt")
-    assert content_validators.SEEN == [("notes.txt", 5, b"hello", b"el")]
+    assert SEEN == [("notes.txt", 5, b"hello", b"el")]
 
 
 def test_a_file_that_a_content_validator_refuses_is_never_published(user: User, manager: FileManager) -> None:
     ticket = start(user, b"an EICAR test")
     send(ticket, b"an EICAR test")
-    with configured(CONTENT_VALIDATORS=[f"{HERE}.remember", f"{HERE}.find_virus"]):
+    with configured(CONTENT_VALIDATORS=[f"{__name__}.remember", f"{__name__}.find_virus"]):
         outcome = finish(user, ticket)
     assert outcome.error is not None
     assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "This file is infected.")
@@ -31,7 +46,7 @@ def test_a_file_that_a_content_validator_refuses_is_never_published(user: User, 
 
 
 def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: FileManager, sent: Ticket) -> None:
-    with configured(CONTENT_VALIDATORS=[f"{HERE}.scanner_is_down"]), pytest.raises(TimeoutError):
+    with configured(CONTENT_VALIDATORS=[f"{__name__}.scanner_is_down"]), pytest.raises(TimeoutError):
         finish(user, sent)
     assert file_of(sent).upload_status == "pending"
     assert file_of(sent).file_path not in stored_paths(manager)
@@ -39,6 +54,6 @@ def test_nothing_passes_a_scanner_that_does_not_respond(user: User, manager: Fil
 
 
 def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, manager: FileManager) -> None:
-    with configured(UPLOAD_VALIDATORS=["tests.validation.content_validators.misspelt"]), pytest.raises(ImportError):
+    with configured(UPLOAD_VALIDATORS=[f"{__name__}.misspelt"]), pytest.raises(ImportError):
         start(user)
     assert not File.objects.exists()
