@@ -84,6 +84,19 @@ def test_a_fault_of_the_storage_is_waited_out(operation: str, memory: Storage, u
     assert_uploaded(uploader, DATA)
 
 
+def test_a_slice_that_failed_is_sent_again_and_the_bar_ends_full(
+    memory: Storage, uploader: Uploader, configure: Configure
+) -> None:
+    configure(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=100)
+    uploader.path.write_bytes(DATA)
+    break_storage(on="write", number=0)
+
+    status, _, messages = uploader.run()
+
+    assert (status, messages.rpartition("]")[2]) == (0, " 100% ")
+    assert_uploaded(uploader, DATA)
+
+
 def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, uploader: Uploader) -> None:
     uploader.path.write_bytes(DATA)
     asked = {"graphql": 0, "fileman": 0}
@@ -115,10 +128,10 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
     for url, password, command, code, said in (
         (site, "ann", (), 1, "\nRefused: The file has 1000 bytes; at most 999 are allowed.\n"),
         (site, "wrong", (), 1, "\nThe user name or the password is wrong.\n"),
-        (f"{site}/elsewhere", "ann", (), 1, f"\n{site}/elsewhere/fileman/csrf/ answered with status 404.\n"),
-        ("http://127.0.0.1:9", "ann", (), 3, "\nhttp://127.0.0.1:9 cannot be reached: "),
-        (site, "ann", named, 1, f"\nThere is no file manager 'Nowhere'. You may use: {memory.manager.name}.\n"),
-        (site, "ann", ("download", "RmlsZToxMjM="), 1, "\nThere is no such file, or it is not ready.\n"),
+        (f"{site}/elsewhere", "ann", (), 1, f"\n{site}/elsewhere/fileman/csrf/ returned status 404.\n"),
+        ("http://127.0.0.1:9", "ann", (), 3, "\nhttp://127.0.0.1:9 is out of reach: "),
+        (site, "ann", named, 1, f"\nThe file manager 'Nowhere' was not found. You may use: {memory.manager.name}.\n"),
+        (site, "ann", ("download", "RmlsZToxMjM="), 1, "\nThe file was not found, or it is not ready.\n"),
     ):
         uploader.site.url = url
         status, output, messages = uploader.run(*command, FILEMAN_PASSWORD=password)
