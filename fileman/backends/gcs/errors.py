@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import requests
 import urllib3
@@ -51,19 +51,13 @@ class Refused(Exception):
         """Read a response, which may be a web page or another program's JSON."""
         try:
             error = json.loads(response.text)["error"]
-            # Emulators send "errors": null.
-            details = error.get("errors") or [{"message": error["message"]}]
-            return cls.from_details(response.status_code, details, names_object=names_object)
+            # Emulators send "errors": null. Of several the first counts.
+            first = (error.get("errors") or [{"message": error["message"]}])[0]
+            reason, message = str(first.get("reason", "")), str(first.get("message", ""))
         except NOT_UNDERSTOOD:
             message = response.text[:500]
             return cls(response.status_code, message=message, is_googles=False, names_object=names_object)
-
-    @classmethod
-    def from_details(cls, status: int, details: Any, *, names_object: bool = True) -> Self:
-        """Read the list of errors in Google's JSON, of which the first counts."""
-        first = details[0] if details and isinstance(details[0], dict) else {}
-        reason, message = str(first.get("reason", "")), str(first.get("message", ""))
-        return cls(status, reason=reason, message=message, names_object=names_object)  # keywords are not in `args`
+        return cls(response.status_code, reason=reason, message=message, names_object=names_object)
 
     @property
     def is_no_bucket(self) -> bool:
@@ -89,11 +83,9 @@ def gcs_errors() -> Iterator[None]:
     """Raise StorageUnavailable, StorageMisconfigured, FileMissing or ObjectChanged for any error of Google's."""
     try:
         yield
-    except (Refused, api_core.GoogleAPICallError) as error:
-        # GCSClient raises Refused before the library sees the status: its own errors would name URL and object.
-        refused = error if isinstance(error, Refused) else Refused.from_details(int(error.code or 0), error.errors)
-        logger.info("Google Cloud Storage returned %s %s", refused.status, refused.reason)
-        raise refused.to_storage_error() from refused
+    except Refused as error:  # GCSClient raises it before the library sees the status
+        logger.info("Google Cloud Storage returned %s", error)
+        raise error.to_storage_error() from error
     except _UNREACHABLE as error:
         logger.info("Google Cloud Storage could not be reached: %s", type(error).__name__)
         raise StorageUnavailable from error
