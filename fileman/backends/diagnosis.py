@@ -159,16 +159,11 @@ class Diagnosis:
 
     def _new_upload(self, strategy: Strategy) -> Upload:
         """Return an upload of a few bytes, in two parts where the storage takes small ones."""
-        name, prefix, manager_id = f"probe-{uuid4()}", self._backend.prefix, self._backend.config.manager_id
-        path, copies = f"{self._folder}{manager_id}/{name}", f"{prefix}uploads/{name}-"  # where files are published
         in_two = strategy is Strategy.PARTS and self._backend.capabilities.part_min_bytes <= len(PROBE)
         size = len(PROBE) * (1 if strategy is Strategy.SINGLE else 2)
         plan = PartPlan(strategy=strategy, part_size=len(PROBE) if in_two else size, total_parts=1 + in_two)
-        return Upload(
-            file_id=uuid4(), upload_path=path, file_path=f"{copies}1", parts_path=f"{copies}0", folder=copies,
-            filename="probe", size=size, content_type="text/plain", checksum=None, plan=plan, begun={},
-            now=timezone.now(), expires_in=PROBE_SECONDS,
-        )  # fmt: skip
+        owner = str(self._backend.config.manager_id)
+        return new_upload(size, plan=plan, prefix=self._backend.prefix, owner=owner, label="probe-")
 
     def _send_probes(self) -> None:
         backend, strategy = self._backend, self._backend.capabilities.large_strategy
@@ -321,6 +316,20 @@ class Diagnosis:
         # POST is simple (Fetch: "CORS-safelisted method").
         has_all = bool({method.lower(), "*"} & methods or method == "POST") and ("*" in allowed or {*names} <= allowed)
         return response.status < 300 and _allows_origin(response, origin) and has_all
+
+
+def new_upload(
+    size: int, *, plan: PartPlan, prefix: str, owner: str = "manager", label: str = "", **changes: Any
+) -> Upload:
+    """Return an upload that has not begun, of a text below a prefix. Its objects are named by the label and its id."""
+    file_id = uuid4()
+    folder = f"{prefix}uploads/{label}{file_id}/"
+    upload = Upload(
+        file_id=file_id, upload_path=f"{prefix}.uploads/{owner}/{label}{file_id}", file_path=f"{folder}1/probe.txt",
+        parts_path=f"{folder}0/probe.txt", folder=folder, filename="probe.txt", size=size, content_type="text/plain",
+        checksum=None, plan=plan, begun={}, now=timezone.now(), expires_in=PROBE_SECONDS,
+    )  # fmt: skip
+    return replace(upload, **changes)
 
 
 def _get_header_names(requests: Iterable[UploadRequest]) -> list[str]:

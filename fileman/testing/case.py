@@ -10,13 +10,13 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from enum import StrEnum
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from fileman import tokens
 from fileman.backends.base import Backend
+from fileman.backends.diagnosis import new_upload
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import PartPlan, Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import hasher
@@ -73,28 +73,6 @@ def digest(algorithm: str, data: bytes) -> str:
     return computed.hexdigest()
 
 
-def new_upload(size: int, *, plan: PartPlan, prefix: str = "", owner: str = "manager", **changes: Any) -> Upload:
-    """Return a new upload that has not begun, below a prefix."""
-    file_id = uuid4()
-    folder = f"{prefix}uploads/{file_id}/"
-    upload = Upload(
-        file_id=file_id,
-        upload_path=f"{prefix}.uploads/{owner}/{file_id}",
-        file_path=f"{folder}1/picture_20260102.png",
-        parts_path=f"{folder}0/picture_20260102.png",
-        folder=folder,
-        filename="picture.png",
-        size=size,
-        content_type=TYPE,
-        checksum=None,
-        plan=plan,
-        begun={},
-        now=timezone.now(),
-        expires_in=600,
-    )
-    return replace(upload, **changes)
-
-
 def reopened(backend: Backend, **changes: Any) -> Backend:
     """Return the backend as another process makes it, from the configuration alone."""
     return type(backend)(replace(backend.config, **changes))
@@ -144,6 +122,7 @@ class ContractCase:
         """
         size = size or (2 * self.part_size(backend) + SPARE_BYTES if large else SIZE)
         plan, owner = self._plan(backend, size, large=large), str(backend.config.manager_id)
+        changes = {"content_type": TYPE, "expires_in": 600, **changes}
         upload = new_upload(size, plan=plan, prefix=backend.prefix, owner=owner, **changes)
         return replace(upload, begun=backend.begin(upload, origin=ORIGIN))
 

@@ -10,9 +10,10 @@ from uuid import uuid4
 import requests
 
 from fileman.backends.base import Backend
+from fileman.backends.diagnosis import new_upload
 from fileman.backends.values import BackendConfig, PartPlan, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import Checksum
-from fileman.testing.case import digest, new_upload
+from fileman.testing.case import digest
 
 BODY = b"The bytes that were granted."
 PREFIX = "tenant/"
@@ -33,7 +34,7 @@ def upload_of(
     strategy = Strategy.SESSION if session else Strategy.PARTS if part_size else Strategy.SINGLE
     part_size = part_size or size
     plan = PartPlan(strategy=strategy, part_size=part_size, total_parts=-(-size // part_size))
-    return new_upload(size, plan=plan, prefix=prefix, **{"content_type": "text/plain", "expires_in": 60, **changes})
+    return new_upload(size, plan=plan, prefix=prefix, **changes)
 
 
 def next_try(upload: Upload) -> Upload:
