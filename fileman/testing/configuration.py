@@ -23,9 +23,8 @@ class ConfigurationCases(ContractCase):
         problems = self._problems(backend, upload_expires_in=604_800, download_expires_in=604_800)
 
         assert problems == [], "configuration_problems() must accept a good configuration, and the longest lifetimes."
-        assert backend.validate_configuration() == (not self.limits, list(self.limits)), (
-            "validate_configuration() must find nothing but `limits` at the configuration of the `backend` fixture."
-        )
+        found = backend.validate_configuration()
+        assert found == (not self.limits, list(self.limits)), "validate_configuration() must find nothing but `limits`."
         remains = list(backend.list_objects(backend.prefix))
         assert remains == [], "validate_configuration() must delete the objects that it writes."
 
@@ -41,26 +40,23 @@ class ConfigurationCases(ContractCase):
             reopened(backend, settings={**backend.config.settings, "colour": "blue"})
 
     def test_an_impossible_value_is_named(self, backend: Backend) -> None:
-        assert self._problems(backend, upload_expires_in="soon") == [
-            "Setting 'upload_expires_in' must be an integer."
-        ], "configuration_problems() must extend, not replace, the checks of Backend."
+        extend = "() must extend, not replace, the checks of"
+        found = self._problems(backend, upload_expires_in="soon")
+        assert found == ["Setting 'upload_expires_in' must be an integer."], f"configuration_problems{extend} Backend."
         for name in ("upload_expires_in", "download_expires_in"):
             for seconds in (0, 604_801):
-                assert self._problems(backend, **{name: seconds}) == [f"{name} must be from 1 to 604800 seconds."], (
-                    "problems() of the settings class must extend, not replace, the checks of BackendSettings."
-                )
+                found = self._problems(backend, **{name: seconds})
+                assert found == [f"{name} must be from 1 to 604800 seconds."], f"problems{extend} BackendSettings."
 
     def test_direct_upload_is_refused_where_the_storage_cannot(self, backend: Backend) -> None:
         problems = type(backend).configuration_problems(replace(backend.config, supports_direct_upload=True))
 
-        assert bool(problems) is not backend.capabilities.supports_direct_upload, (
-            "configuration_problems() must reject direct upload exactly if the capabilities exclude it."
-        )
+        can = backend.capabilities.supports_direct_upload
+        assert bool(problems) is not can, "Direct upload must be a problem exactly if the capabilities exclude it."
 
     def test_the_location_is_the_same_for_the_same_place(self, backend: Backend) -> None:
-        assert backend.location() == reopened(backend).location() != "", (
-            "location() must return the same name in every process, and never an empty one."
-        )
+        here, elsewhere = backend.location(), reopened(backend).location()
+        assert here == elsewhere != "", "location() must return the same name in every process, and never an empty one."
 
     def test_no_secret_shows_when_a_backend_is_printed(self, backend: Backend) -> None:
         shown = f"{backend!r} {backend} {backend.config!r} {backend.settings!r} {backend.location()}"
@@ -73,11 +69,9 @@ class ConfigurationCases(ContractCase):
         can = backend.capabilities
 
         assert 1 <= can.part_min_bytes <= can.part_max_bytes, "part_min_bytes must be from 1 to part_max_bytes."
-        assert 1 <= can.single_request_max_bytes <= can.max_object_bytes, (
-            "single_request_max_bytes must be from 1 to max_object_bytes."
-        )
+        single = can.single_request_max_bytes
+        assert 1 <= single <= can.max_object_bytes, "single_request_max_bytes must be from 1 to max_object_bytes."
         assert can.large_strategy is not Strategy.SINGLE, "large_strategy must be PARTS or SESSION."
         if can.large_strategy is Strategy.PARTS:
-            assert can.max_object_bytes <= can.parts_max * can.part_max_bytes, (
-                "parts_max parts of part_max_bytes must be enough for max_object_bytes."
-            )
+            longest = can.parts_max * can.part_max_bytes
+            assert can.max_object_bytes <= longest, "max_object_bytes must be at most parts_max times part_max_bytes."

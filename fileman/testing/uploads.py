@@ -54,11 +54,10 @@ class UploadCases(ContractCase):
         assert verified.size == published.size == len(data), "assemble() and publish() must return the size."
         assert published.path in {upload.file_path, upload.parts_path}, "publish() must write to the file path."
         self.assert_stored(backend, published.path, data)
+        promise = "get_url() must return a URL of the object, and clamp `expires_in` to 604,800 seconds."
         for expires_in in (3600, 10**9):
             served = self.fetch(backend, backend.get_url(published.path, expires_in=expires_in))
-            assert (served.status, served.body) == (200, data), (
-                "get_url() must return a URL of the object, and clamp `expires_in` to 604,800 seconds."
-            )
+            assert (served.status, served.body) == (200, data), promise
         assert backend.delete([upload.upload_path, published.path]) == [], "delete() must delete both paths."
         with must_raise(FileMissing, "stat() of a deleted object"):
             backend.stat(published.path)
@@ -77,15 +76,14 @@ class UploadCases(ContractCase):
     def test_parts_arrive_in_any_order_and_exactly_the_missing_ones_are_signed_again(self, backend: Backend) -> None:
         upload = self.begin(backend, large=True)
         data = content(upload.size)
-        left_out, *others = self.requests(backend, upload)
+        unsent, *others = self.requests(backend, upload)
         for request in reversed(others):
             self.send_slice(backend, upload, request, data)
 
         again = self.requests(reopened(backend), upload)
 
-        assert [request.slice for request in again] == [left_out.slice], (
-            "missing() must return exactly the slices that were not sent, in every process."
-        )
+        left = [request.slice for request in again]
+        assert left == [unsent.slice], "missing() must return exactly the slices that were not sent, in every process."
         self.send_slice(backend, upload, again[0], data)
         assert backend.missing(upload) == [], "missing() must be empty after all slices were sent."
         read = self.read_bytes(backend, self.assemble(backend, upload).path)
@@ -169,9 +167,8 @@ class UploadCases(ContractCase):
 
         reopened(backend).abort(upload if arrived else replace(upload, begun={}))
 
-        assert list(self.leftovers(backend, upload)) == [], (
-            "abort() must delete all parts and objects of the upload. It must find a begun upload by its path."
-        )
+        promise = "abort() must delete all parts and objects of the upload. It must find a begun upload by its path."
+        assert list(self.leftovers(backend, upload)) == [], promise
         backend.abort(upload)
         assert list(self.leftovers(backend, upload)) == [], "A second abort() must succeed and leave nothing."
         with suppress(UploadLost):
@@ -193,9 +190,8 @@ class ServerUploadCases(ContractCase):
     def test_without_direct_upload_the_bytes_go_through_our_view(self, ours: Backend, large: bool) -> None:
         upload = self.begin(ours, large=large)
 
-        assert all(request.url.startswith("/") for request in self.requests(ours, upload)), (
-            "Without direct upload, instructions() must return URLs of this server."
-        )
+        for request in self.requests(ours, upload):
+            assert request.url.startswith("/"), "Without direct upload, instructions() must return URLs of this server."
         self.send_all(ours, upload, content(upload.size))
         published = self.publish(ours, upload, self.assemble(ours, upload))
 
@@ -228,9 +224,8 @@ class ServerUploadCases(ContractCase):
         stored = self.assemble(ours, upload)
         self.assert_stored(ours, stored.path, data)
         if written is not None and upload.plan.total_parts == 1:
-            assert (written.size, written.etag) == (len(data), stored.etag), (
-                "write() must return the size and the etag that stat() returns."
-            )
+            facts = (written.size, written.etag)
+            assert facts == (len(data), stored.etag), "write() must return the size and the etag that stat() returns."
             for algorithm, value in written.checksums.items():
                 assert value == digest(algorithm, data), "write() must return checksums of the stored bytes."
 
