@@ -16,7 +16,6 @@ import traceback
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -37,7 +36,9 @@ from fileman.backends.filesystem.entries import MARKER  # noqa: E402
 from fileman.caller import Caller  # noqa: E402
 from fileman.errors import FilemanError, NotFound  # noqa: E402
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage  # noqa: E402
-from fileman.uploads import DeclaredFile, InitiateRequest, UploadInstructions, transitions  # noqa: E402
+from fileman.uploads import Outcome, Ticket, transitions  # noqa: E402
+from tests.uploads import driver  # noqa: E402
+from tests.uploads.driver import file_of, start  # noqa: E402
 
 WORKERS = 3
 LARGEST_BYTES = 200_000
@@ -90,18 +91,15 @@ class Worker:
 
     def upload(self) -> None:
         now = timezone.now()
-        file, instructions = self.begin(self.random.randint(1, LARGEST_BYTES), now=now)
-        send(file, instructions, now=now)
-        self.finish(file, now=now)
+        ticket = self.begin(self.random.randint(1, LARGEST_BYTES), now=now)
+        send(ticket, now=now)
+        assert ticket.file is not None
+        self.finish(ticket.file, now=now)
 
-    def begin(self, size: int, *, now: datetime) -> tuple[File, UploadInstructions]:
+    def begin(self, size: int, *, now: datetime) -> Ticket:
         name = f"{size}-{self.random.getrandbits(64)}.bin"
         checksum = f"sha256:{hashlib.sha256(bytes_for(name)).hexdigest()}"
-        declared = DeclaredFile(filename=name, size=size, checksum=checksum)
-        (ticket,) = uploads.initiate(caller=self.caller, request=InitiateRequest(files=(declared,)), now=now).tickets
-        assert ticket.file is not None
-        assert ticket.instructions is not None
-        return ticket.file, ticket.instructions
+        return start(self.caller, bytes_for(name), name, checksum=checksum, now=now)
 
     def take_over(self) -> None:
         """Go on with an upload of another worker, whose lease is over."""
@@ -132,19 +130,16 @@ class Worker:
         return self.random.choice(rows)
 
 
-def send(file: File, instructions: UploadInstructions | None, *, now: datetime) -> None:
-    data = bytes_for(file.original_filename)
-    for request in instructions.requests if instructions else ():
-        part = request.slice
-        body = BytesIO(data[part.offset : part.offset + part.length])
-        uploads.receive(file_id=file.pk, part=part, stream=body, now=now)
+def send(upload: Ticket | Outcome, *, now: datetime) -> None:
+    if upload.file and upload.instructions:
+        driver.send(upload, bytes_for(upload.file.original_filename), now=now)
 
 
 def finish(caller: Caller, file: File, *, now: datetime) -> bool:
     """Go on with an upload as a client would, until it is completed. Return False if others end it."""
     for _ in range(MOST_CALLS):
         outcome = uploads.refresh(caller=caller, file_id=file.pk, now=now)
-        send(file, outcome.instructions, now=now)
+        send(outcome, now=now)
         if outcome.upload_token is None:
             return outcome.file.upload_status == File.COMPLETED
         done = uploads.finalize(caller=caller, upload_token=outcome.upload_token, now=now)
@@ -204,15 +199,15 @@ def leave_work(worker: Worker, *, now: datetime) -> list[UUID]:
         files.delete(caller=worker.caller, file_id=file.pk, now=now)
     sent = []
     for size in (LARGEST_BYTES // 3, LARGEST_BYTES):  # in one request, in parts
-        started = [worker.begin(size, now=now) for _ in range(4)]
-        (whole, _), (wrong, _), (expired, _), (begun, instructions) = started
-        for file, wanted in started[:3]:
-            send(file, wanted, now=now)
-        transitions.expire(expired, now=now)
-        send(begun, replace(instructions, requests=instructions.requests[1:]), now=now)
-        token = uploads.refresh(caller=worker.caller, file_id=wrong.pk, now=now).upload_token or ""
-        assert uploads.finalize(caller=worker.caller, upload_token=token, file_size=size + 1, now=now).error
-        sent.append(whole.pk)
+        whole, wrong, expired, begun = (worker.begin(size, now=now) for _ in range(4))
+        for ticket in (whole, wrong, expired):
+            send(ticket, now=now)
+        transitions.expire(file_of(expired), now=now)
+        assert begun.instructions is not None
+        rest = replace(begun.instructions, requests=begun.instructions.requests[1:])
+        send(replace(begun, instructions=rest), now=now)
+        assert driver.finish(worker.caller, wrong, file_size=size + 1, now=now).error
+        sent.append(file_of(whole).pk)
     return sent
 
 

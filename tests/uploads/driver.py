@@ -71,14 +71,14 @@ def token_of(ticket: Ticket) -> str:
     return ticket.upload_token
 
 
-def send(ticket: Ticket, data: bytes = b"hello", *, now: datetime = NOW) -> None:
+def send(ticket: Ticket | Outcome, data: bytes = b"hello", *, now: datetime = NOW) -> None:
     """Send every byte that the instructions ask for."""
     assert ticket.instructions is not None
     for request in ticket.instructions.requests:
         send_slice(ticket, request.slice, data, now=now)
 
 
-def send_slice(ticket: Ticket, part: Slice, data: bytes, *, now: datetime = NOW) -> None:
+def send_slice(ticket: Ticket | Outcome, part: Slice, data: bytes, *, now: datetime = NOW) -> None:
     assert ticket.file is not None
     stream = BytesIO(data[part.offset : part.offset + part.length])
     uploads.receive(file_id=ticket.file.pk, part=part, stream=stream, now=now)
