@@ -5,13 +5,10 @@ from pathlib import Path
 import pytest
 
 from fileman import conf
-from tests.repository.test_packaging import FRESH_PROJECT, MIDDLEWARE, project, python
+from tests.repository.test_packaging import HOST_PROJECT, USE_HOST, project, python
 
 __all__ = ["project"]
-SETTINGS = f"""{FRESH_PROJECT}
-INSTALLED_APPS += ["django.contrib.sessions"]
-MIDDLEWARE = {MIDDLEWARE}
-ROOT_URLCONF = "urls"
+SETTINGS = f"""{HOST_PROJECT}
 STRAWBERRY_DJANGO = {{"MUTATIONS_DEFAULT_HANDLE_ERRORS": True, "TYPE_DESCRIPTION_FROM_MODEL_DOCSTRING": True}}
 """
 USERS = """
@@ -79,25 +76,9 @@ from strawberry.django.views import GraphQLView
 urlpatterns = [path("fileman/", include("fileman.urls")), path("graphql", GraphQLView.as_view(schema=schema))]
 """
 SCRIPT = """
-import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", skip_checks=True, verbosity=0)
-from django.contrib.auth.models import Group, User
-from django.test import Client
-from fileman.models import FileManager
-
 user = User.objects.create(username="ann", email="ann@example.com")
-group = Group.objects.create(name="editors")
 user.groups.add(group)
-FileManager.objects.create(name="all", backend_type="memory", is_default=True)
-client = Client(SERVER_NAME="localhost")
 client.force_login(user)
-
-def call(document, **variables):
-    body = {"query": document, "variables": variables}
-    body = client.post("/graphql", body, content_type="application/json").json()
-    assert "errors" not in body, body
-    return body["data"]
 
 local = call('{ local(filters: {path: "/"}) { __typename size status } groups { id } }')
 print(local["local"])
@@ -132,7 +113,7 @@ def test_a_prefix_lets_a_host_keep_all_its_names(project: Path) -> None:
     fileman = '{"GRAPHQL_PREFIX": "Fileman", "GRAPHQL_USER_TYPE": "users.User", "GRAPHQL_GROUP_TYPE": "users.Group"}'
     write(project, fileman, users=USERS, schema_of_the_host=SCHEMA, urls=URLS)
 
-    ran = python(project, "-c", SCRIPT)
+    ran = python(project, "-c", USE_HOST + SCRIPT)
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [

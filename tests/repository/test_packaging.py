@@ -32,10 +32,33 @@ FILEMAN_SETTINGS = {
     "CLEANUP_EXPIRED_UPLOADS": True,
 }
 """
+HOST_PROJECT = f"""{FRESH_PROJECT}
+INSTALLED_APPS += ["django.contrib.sessions"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+ROOT_URLCONF = "urls"
+"""
+USE_HOST = """
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", skip_checks=True, verbosity=0)
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+from fileman.models import FileManager
+
+User, client = get_user_model(), Client(SERVER_NAME="localhost")
+FileManager.objects.create(name="all", backend_type="memory", is_default=True)
+group = Group.objects.create(name="editors")
+
+def call(document, **variables):
+    body = {"query": document, "variables": variables}
+    body = client.post("/graphql", body, content_type="application/json").json()
+    assert "errors" not in body, body
+    return body["data"]
+"""
 WITHOUT_SDKS = """
 import sys
 for name in ("boto3", "botocore", "azure", "google", "requests", "urllib3", "pytest"):
