@@ -32,7 +32,7 @@ TESTS = [
     "tests/test_access.py",
     "tests/test_encryption.py",
     "tests/validation/test_json_metadata.py",
-    "tests/hosts/test_access.py::test_a_thousand_orders_with_download_urls_take_five_statements",
+    "tests/hosts/test_access.py::test_a_thousand_orders_with_urls_take_five_statements",
     # All operations once
     "tests/hosts/test_views.py::test_all_twelve_operations_work[async-optimizer]",
 ]

@@ -74,9 +74,7 @@ def test_the_uploader_keeps_all_rights(invoice: File, user: User) -> None:
 
 
 @pytest.mark.parametrize("policy", [ClosedPolicy, BlindPolicy])
-def test_a_default_that_the_policy_does_not_open_is_none(
-    user: User, manager: FileManager, policy: type[AccessPolicy]
-) -> None:
+def test_a_default_that_is_not_open_is_none(user: User, manager: FileManager, policy: type[AccessPolicy]) -> None:
     with configured(ACCESS_POLICY=f"{__name__}.{policy.__name__}"):
         with pytest.raises(NoFileManager):
             start(user)

@@ -100,9 +100,7 @@ def test_a_completed_row_that_django_deletes_takes_its_object_and_its_quota_alon
     assert (Comment.objects.count(), Profile.objects.get().picture) == (0, None)
 
 
-def test_an_unfinished_row_that_django_deletes_is_aborted_on_the_storage(
-    user: User, manager: FileManager, sent: Ticket
-) -> None:
+def test_an_unfinished_row_that_django_deletes_is_aborted(user: User, manager: FileManager, sent: Ticket) -> None:
     file_of(sent).delete()
 
     assert (stored_paths(manager), used_bytes(user)) == ([], 0)

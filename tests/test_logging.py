@@ -69,9 +69,7 @@ def test_a_step_is_one_line_of_json_with_the_documented_formatter(
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_djangos_log_of_refused_requests_has_no_signed_path(
-    method: str, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_djangos_log_has_no_signed_path(method: str, client: Client, caplog: pytest.LogCaptureFixture) -> None:
     signed = "gAAAA" + "x1-_" * 40
     for path in (f"/fileman/upload/{signed}", f"/fileman/content/{signed}", f"/fileman/upload/{signed}/more"):
         getattr(client, method)(path)
@@ -81,9 +79,7 @@ def test_djangos_log_of_refused_requests_has_no_signed_path(
     assert signed not in "".join(refused)
 
 
-def test_a_fault_of_the_storage_is_a_warning(
-    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_fault_of_a_storage_is_a_warning(user: User, manager: FileManager, caplog: pytest.LogCaptureFixture) -> None:
     ticket = start(user)
     break_storage()
     finish(user, ticket)
@@ -91,9 +87,7 @@ def test_a_fault_of_the_storage_is_a_warning(
     assert record.getMessage().startswith(f"file {file_of(ticket).pk}: finalize broke off: The storage is unavailable")
 
 
-def test_no_token_and_no_signed_url_is_logged(
-    user: User, manager: FileManager, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_token_or_signed_url_is_logged(user: User, manager: FileManager, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     secrets: list[str] = []
     with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):

@@ -129,9 +129,7 @@ def test_files_that_the_server_makes_have_no_rate(user: User, manager: FileManag
         (0, "", None, None),
     ],
 )
-def test_only_trusted_proxies_tell_the_address(
-    proxies: int, remote: str, forwarded: str | None, address: str | None
-) -> None:
+def test_only_trusted_proxies_are_heard(proxies: int, remote: str, forwarded: str | None, address: str | None) -> None:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     with configured(TRUSTED_PROXIES=proxies):
         assert get_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote)) == address

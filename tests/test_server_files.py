@@ -8,18 +8,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import Group, User
 
-from fileman import files
-from fileman.errors import (
-    ChecksumMismatch,
-    EmptyFile,
-    ExtensionNotAllowed,
-    FileMissing,
-    InvalidFilename,
-    NotFound,
-    NotUploaded,
-    ObjectChanged,
-    StorageUnavailable,
-)
+from fileman import errors, files
 from fileman.models import File, FileManager, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from tests.flows.http_client import content
@@ -52,9 +41,7 @@ class TestStore:
         assert file.open().read() == b"hello"
 
     @pytest.mark.parametrize("kind", [io.BytesIO, Unseekable])
-    def test_a_stream_is_stored_from_its_position(
-        self, user: User, manager: FileManager, kind: type[io.BytesIO]
-    ) -> None:
+    def test_a_stream_is_read_from_its_position(self, user: User, manager: FileManager, kind: type[io.BytesIO]) -> None:
         stream = kind(b"skipped hello")
         stream.read(8)
 
@@ -73,7 +60,7 @@ class TestStore:
     def test_a_manager_out_of_reach_is_not_found(self, user: User, group: Group) -> None:
         other = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
 
-        with pytest.raises(NotFound):
+        with pytest.raises(errors.NotFound):
             files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", manager=other, clock=now)
 
         assert not File.objects.exists()
@@ -82,7 +69,7 @@ class TestStore:
     def test_a_declared_checksum_is_verified(self, user: User, manager: FileManager) -> None:
         wrong = f"sha256:{hashlib.sha256(b'other').hexdigest()}"
 
-        with pytest.raises(ChecksumMismatch):
+        with pytest.raises(errors.ChecksumMismatch):
             files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", checksum=wrong, clock=now)
 
         assert stored_paths(manager) == []
@@ -90,7 +77,11 @@ class TestStore:
 
     @pytest.mark.parametrize(
         ("data", "filename", "error"),
-        [(b"", "a.txt", EmptyFile), (b"hello", "a.exe", ExtensionNotAllowed), (b"hello", "", InvalidFilename)],
+        [
+            (b"", "a.txt", errors.EmptyFile),
+            (b"hello", "a.exe", errors.ExtensionNotAllowed),
+            (b"hello", "", errors.InvalidFilename),
+        ],
     )
     def test_a_refused_file_leaves_nothing(
         self, user: User, manager: FileManager, data: bytes, filename: str, error: type[Exception]
@@ -109,7 +100,7 @@ class TestStore:
         """The injected fault: the first call of this operation fails."""
         failed = break_storage(on=operation, number=0)
 
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(errors.StorageUnavailable):
             files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
 
         assert failed == [operation]
@@ -129,19 +120,17 @@ class TestOpen:
         assert calls == [file.stored_path]
 
     def test_an_unfinished_one_cannot(self, user: User, manager: FileManager) -> None:
-        with pytest.raises(NotUploaded, match="not completed"):
+        with pytest.raises(errors.NotUploaded, match="not completed"):
             file_of(start(user)).open()
 
-    def test_a_replaced_object_is_not_served_and_a_missing_one_is_an_error_of_its_own(
-        self, user: User, manager: FileManager
-    ) -> None:
+    def test_neither_a_replaced_nor_a_missing_object_is_served(self, user: User, manager: FileManager) -> None:
         file = files.store(io.BytesIO(b"hello"), user=user, filename="a.txt", clock=now)
         file.etag = "another"
 
-        with pytest.raises(ObjectChanged):
+        with pytest.raises(errors.ObjectChanged):
             file.open().read()
         MemoryBackend.forget_all()
-        with pytest.raises(FileMissing):
+        with pytest.raises(errors.FileMissing):
             file.open().read()
 
     def test_a_position_before_the_start_is_refused(self, user: User, manager: FileManager) -> None:

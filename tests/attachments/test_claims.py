@@ -74,9 +74,7 @@ def test_no_row_loses_its_file_and_no_file_stays_without_a_row(
     assert [path for path in stored_paths(manager) if path.startswith("uploads/")] == ([kept.file_path] if kept else [])
 
 
-def test_claims_by_fifty_threads_have_one_winner_and_a_rollback_gives_the_file_back(
-    user: User, manager: FileManager
-) -> None:
+def test_of_fifty_claims_one_wins_and_a_rollback_gives_the_file_back(user: User, manager: FileManager) -> None:
     file = upload_for(Protecting.file, user)
 
     def claim(number: int) -> Protecting:
@@ -93,9 +91,7 @@ def test_claims_by_fifty_threads_have_one_winner_and_a_rollback_gives_the_file_b
     assert Protecting.objects.get().file == File.objects.get(attached_to="shop.protecting.file")
 
 
-def test_a_row_may_be_saved_again_and_gets_no_statement_more(
-    user: User, manager: FileManager, django_assert_num_queries: Any
-) -> None:
+def test_a_second_save_costs_no_statement(user: User, manager: FileManager, django_assert_num_queries: Any) -> None:
     row = Protecting.objects.create(file=upload_for(Protecting.file, user))
     Protecting.objects.bulk_create([Protecting(file=upload_for(Protecting.file, user))])
 

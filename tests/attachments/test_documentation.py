@@ -67,9 +67,7 @@ def test_its_mutation_claims_a_handle_once(host: Any, user: User, other_user: Us
     assert add(api) == "FILE_IN_USE"
 
 
-def test_its_serializer_resolves_for_the_user_of_the_request(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_serializer_resolves_for_a_user(user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the classes that the sample inherits from are stand-ins: the framework is no dependency."""
     rest = ModuleType("rest_framework")
     rest.serializers = SimpleNamespace(  # type: ignore[attr-defined]

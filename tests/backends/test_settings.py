@@ -80,9 +80,7 @@ class TestEveryType:
         ("vendor", "changes", "secrets"),
         [("s3", S3_KEYS, list(S3_KEYS.values())[1:]), ("azure", {}, [AZURE_KEY]), ("azure", BY_STRING, [AZURE_KEY])],
     )
-    def test_no_secret_shows_when_a_backend_is_printed(
-        self, vendor: str, changes: Mapping[str, Any], secrets: Sequence[str]
-    ) -> None:
+    def test_printing_shows_no_secret(self, vendor: str, changes: Mapping[str, Any], secrets: Sequence[str]) -> None:
         backend = make(vendor, changes)
         shown = f"{backend!r} {backend.config!r} {backend.settings!r} {vars(backend)!r} {backend.location()}"
 
@@ -139,9 +137,7 @@ class TestEveryCloud:
 
 
 @pytest.mark.parametrize(("vendor", "changes", "problem"), rows(rules.SETTINGS))
-def test_an_impossible_setting_is_named_without_its_secret(
-    vendor: str, changes: Mapping[str, Any], problem: str
-) -> None:
+def test_an_impossible_setting_is_named_without_secrets(vendor: str, changes: Mapping[str, Any], problem: str) -> None:
     assert " ".join(problems(vendor, changes)) == problem
 
 
@@ -200,9 +196,7 @@ def test_single_requests_are_limited_to_the_largest_copy_of_s3() -> None:
 
 
 @pytest.mark.parametrize(("vendor", "backend_url", "problem"), rows(rules.URLS))
-def test_a_backend_url_that_is_malformed_or_contradicts_the_settings_is_named(
-    vendor: str, backend_url: str, problem: str
-) -> None:
+def test_a_malformed_or_contradictory_backend_url_is_named(vendor: str, backend_url: str, problem: str) -> None:
     assert problems(vendor, backend_url=backend_url) == [problem]
 
 

@@ -16,18 +16,7 @@ from tests.backends.gcs.stores import Store as GoogleStore
 from tests.backends.s3.stores import PART_BYTES, new_store
 from tests.backends.uploads import CALLS, upload_of, uploaded
 from tests.servers.gcs import GcsServer
-from tests.servers.proxy import (
-    EMPTY,
-    MAINTENANCE_PAGE,
-    NOT_FOUND_PAGE,
-    XHTML_PAGE,
-    Answer,
-    Proxy,
-    answer_with,
-    cut,
-    hang,
-    proxy_to,
-)
+from tests.servers.proxy import NOT_FOUND_PAGE, PAGES, Answer, Proxy, answer_with, cut, hang, proxy_to
 
 SILENT = ("stat", "publish", "read", "list", "delete", "write", "begin large", "missing of large", "abort large")
 CASES = [
@@ -99,8 +88,7 @@ def test_a_response_that_is_not_the_storages_is_no_fact(disturbed: Disturbed, na
     """A page, a redirect to a login, nothing, or a response that breaks off. The redirect is not followed."""
     upload = disturbed.prepare(name)
     elsewhere = Answer(status=307, headers=(("Location", f"{disturbed.proxy.url}/elsewhere"),))
-    pages = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY, elsewhere)
-    for fault in (cut("status"), *map(answer_with, pages)):
+    for fault in (cut("status"), *map(answer_with, (*PAGES, elsewhere))):
         disturbed.proxy.calm()
         disturbed.proxy.seen.clear()
         disturbed.proxy.disturb(fault, times=None)

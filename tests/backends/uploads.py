@@ -106,6 +106,16 @@ def find_problems(backend: Backend) -> Found:
     return [(getattr(problem, "id", ""), str(problem).replace(backend.location(), "{place}")) for problem in problems]
 
 
+NO_DOWNLOADS = ("cors.download", f"No CORS rule allows GET from {ORIGIN}. Its scripts cannot download.")
+LOCKED = "keeps its objects, so deletions wait until it allows them. No test objects were written."
+
+
+def no_uploads(method: str, headers: str = "") -> tuple[str, str]:
+    """Return the problem that no CORS rule allows these uploads."""
+    with_headers = f" with the headers {headers}" if headers else ""
+    return "cors.upload", f"No CORS rule allows {method} from {ORIGIN}{with_headers}. Its pages cannot upload."
+
+
 Call = Callable[[Backend, Upload], object]
 CALLS: dict[str, Call] = {
     "stat": lambda backend, upload: backend.stat(upload.upload_path),

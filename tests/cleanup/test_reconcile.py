@@ -99,9 +99,7 @@ def test_files_that_have_lost_their_object_are_named(user: User, manager: FileMa
     assert File.objects.count() == 3
 
 
-def test_the_command_compares_every_storage(
-    user: User, manager: FileManager, kept: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_compares_storages(manager: FileManager, kept: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage that does not respond is named, and the others are compared."""
     monkeypatch.setattr("fileman.cleanup._reconcile.MINIMUM_AGE", timedelta(0))
     path = put(manager, f"uploads/{uuid4()}/1/orphan.txt")
@@ -151,9 +149,7 @@ def test_a_storage_that_is_gone_can_be_given_up_without_asking_it(user: User, ma
 
 
 @pytest.mark.parametrize(("name", "problem"), [("Memory", "is active"), ("nobody", "0 file managers are named")])
-def test_an_active_or_unknown_manager_is_not_given_up(
-    user: User, manager: FileManager, name: str, problem: str
-) -> None:
+def test_no_active_or_unknown_manager_is_given_up(user: User, manager: FileManager, name: str, problem: str) -> None:
     upload(user)
 
     with pytest.raises(CommandError, match=problem):

@@ -79,9 +79,7 @@ def snapshot(manager: FileManager) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("hours", [None, 0, 6, 1000])
-def test_an_upload_is_expired_so_long_after_deadline_and_grace(
-    user: User, manager: FileManager, hours: int | None
-) -> None:
+def test_an_upload_expires_so_long_after_its_grace(user: User, manager: FileManager, hours: int | None) -> None:
     """To the microsecond, in aware times; a day after unless hours are named."""
     file = file_of(start(user))
     chosen = {} if hours is None else {"older_than": hours * HOUR}
@@ -265,9 +263,7 @@ def test_finalize_and_cleanup_at_once_leave_a_completed_file_or_nothing(user: Us
             assert (file.upload_status, stored) in {("completed", True), ("expired", False)}
 
 
-def test_more_rows_than_one_batch_are_all_found(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_rows_than_a_batch_are_found(user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fileman.cleanup._run.BATCH", 3)
     monkeypatch.setattr(deletion_queue, "BATCH", 4)
     start_many(user, 10)
@@ -298,9 +294,7 @@ def queue_objects(manager: FileManager, count: int) -> None:
     )
 
 
-def test_storages_that_hang_do_not_hold_up_the_others(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_storages_that_hang_do_not_hold_up_the_others(manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two storages do not respond until the objects of the third, in three batches, are deleted."""
     monkeypatch.setattr(deletion_queue, "BATCH", 2)
     dead = [FileManager.objects.create(name=name, backend_type="memory") for name in ("A dead", "B dead")]
@@ -347,9 +341,7 @@ def test_buckets_that_hang_are_asked_at_the_same_time(db: None) -> None:
     assert report.failed == 2
 
 
-def test_a_storage_that_fails_costs_one_call_in_each_run(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_storage_costs_one_call_a_run(user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither further batches of its queue nor its ended uploads in parts are tried."""
     monkeypatch.setattr(deletion_queue, "BATCH", 2)
     with configured(SINGLE_REQUEST_MAX_BYTES=4, PART_SIZE_BYTES=2):

@@ -12,50 +12,34 @@ import pytest
 from tests.faults.conftest import BUDGET_SECONDS, CONNECT_SECONDS, KINDS, READ_SECONDS
 from tests.faults.site import Site, assert_may_go_on
 from tests.flows.http_client import Json
-from tests.servers.proxy import (
-    EMPTY,
-    MAINTENANCE_PAGE,
-    NOT_FOUND_PAGE,
-    Exchange,
-    Fault,
-    answer_with,
-    cut,
-    defer,
-    delay,
-    duplicate,
-    forward,
-    hang,
-    hold,
-    lose,
-    reset,
-)
+from tests.servers import proxy as faults
 
 
-def duplicate_all_but_a_beginning(exchange: Exchange) -> None:
+def duplicate_all_but_a_beginning(exchange: faults.Exchange) -> None:
     """Duplicate it, unless it begins an upload on S3: a second, empty one is left to the bucket's lifecycle rule."""
-    (forward if exchange.seen.target.endswith("?uploads") else duplicate)(exchange)
+    (faults.forward if exchange.seen.target.endswith("?uploads") else faults.duplicate)(exchange)
 
 
-FAULTS: dict[str, Fault] = {
-    "deferred": defer,
-    "held": hold,
+FAULTS: dict[str, faults.Fault] = {
+    "deferred": faults.defer,
+    "held": faults.hold,
     "duplicated": duplicate_all_but_a_beginning,
-    "lost": lose,
-    "late": delay(CONNECT_SECONDS + READ_SECONDS + 0.1),
-    "hang": hang,
-    "reset": reset,
-    "cut_status": cut("status"),
-    "cut_headers": cut("headers"),
-    "cut_body": cut("body"),
-    "page": answer_with(MAINTENANCE_PAGE),
-    "page_after_effect": answer_with(MAINTENANCE_PAGE, after_effect=True),
-    "not_found": answer_with(NOT_FOUND_PAGE),
-    "not_found_after_effect": answer_with(NOT_FOUND_PAGE, after_effect=True),
-    "empty": answer_with(EMPTY),
-    "403": answer_with(403),
-    "429": answer_with(429),
-    "500": answer_with(500),
-    "503": answer_with(503),
+    "lost": faults.lose,
+    "late": faults.delay(CONNECT_SECONDS + READ_SECONDS + 0.1),
+    "hang": faults.hang,
+    "reset": faults.reset,
+    "cut_status": faults.cut("status"),
+    "cut_headers": faults.cut("headers"),
+    "cut_body": faults.cut("body"),
+    "page": faults.answer_with(faults.MAINTENANCE_PAGE),
+    "page_after_effect": faults.answer_with(faults.MAINTENANCE_PAGE, after_effect=True),
+    "not_found": faults.answer_with(faults.NOT_FOUND_PAGE),
+    "not_found_after_effect": faults.answer_with(faults.NOT_FOUND_PAGE, after_effect=True),
+    "empty": faults.answer_with(faults.EMPTY),
+    "403": faults.answer_with(403),
+    "429": faults.answer_with(429),
+    "500": faults.answer_with(500),
+    "503": faults.answer_with(503),
 }
 LASTING = ("hang", "reset", "page", "not_found", "503")
 """Faults that also meet every later call of the verb."""

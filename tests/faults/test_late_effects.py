@@ -122,9 +122,7 @@ def test_an_attempt_that_outlives_its_lease_changes_nothing(site: Site, user: Us
 
 
 @for_kinds("radosgw_parts", "azurite", "gcs")
-def test_an_attempt_that_outlives_its_lease_does_not_bring_old_bytes_back(
-    site: Site, user: User, patient: None
-) -> None:
+def test_an_attempt_that_outlives_its_lease_brings_no_old_bytes_back(site: Site, user: User, patient: None) -> None:
     """Without a declared checksum, so that the other bytes may be completed."""
 
     def start() -> Json:

@@ -1,7 +1,7 @@
 """How files present themselves to browsers, the stable link, the CSRF token, and pages on another host."""
 
 from email.message import Message
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -17,8 +17,6 @@ from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import Site, fetch, send_all
 
 DATA = bytes(range(100))
-
-
 NAMES = ['quo"te.txt', "semi;colon.txt", "naïve café.txt", "日本語.txt", "100%.txt", "a,b=c.txt", "emoji 👩‍💻.txt"]
 NAMES += ["℅ Jo.txt", "….txt"]
 
@@ -133,21 +131,7 @@ def test_the_stable_link_shows_a_picture_on_request_only(api: Api, manager: File
     assert {answer["Content-Type"] for answer in shown} == {"image/png"}
 
 
-def test_the_stable_link_redirects_and_tells_nobody_from_where(site: Site, manager: FileManager) -> None:
-    """The signed address is in no Referer and in no cache."""
-    shown = site.upload(DATA)
-
-    answer = site.get(shown["permalink"])
-
-    assert (answer.status_code, answer.headers["Referrer-Policy"]) == (302, "no-referrer")
-    assert "no-store" in answer.headers["Cache-Control"]
-    assert fetch(urljoin(site.url, answer.headers["Location"])).content == DATA
-    assert fetch(shown["permalink"]).status_code == 404
-
-
-def test_a_stable_link_leads_a_browser_to_the_sign_in_and_programs_to_the_error(
-    api: Api, manager: FileManager, client: Client
-) -> None:
+def test_a_stable_link_leads_browsers_alone_to_the_sign_in(api: Api, manager: FileManager, client: Client) -> None:
     """Whether the file exists or not."""
     path = urlsplit(api.upload(DATA, "data.bin")["permalink"]).path
     for link in (path, f"/fileman/download/{uuid4()}/"):

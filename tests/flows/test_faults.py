@@ -51,9 +51,7 @@ def assert_nothing_is_left(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_initiate_that_cannot_begin_gives_its_ticket_the_error(
-    moment: str, api: Api, memory: Storage, configure: Configure
-) -> None:
+def test_a_ticket_that_cannot_begin_has_the_error(moment: str, api: Api, memory: Storage, configure: Configure) -> None:
     """Begin fails for the second of three files. The others go on; the key may be used again; nothing is left."""
     send_parts(configure)
     declared = [{"filename": "a.txt", "size": len(DATA)}] * 3

@@ -122,9 +122,7 @@ def test_a_malformed_checksum_changes_nothing(checksum: str, api: Api, sent: str
 
 
 @pytest.mark.parametrize("kind", ["memory", "file", "radosgw", "azurite", "gcs"])
-def test_parts_of_another_file_are_gone(
-    kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure
-) -> None:
+def test_wrong_parts_are_gone(kind: str, request: pytest.FixtureRequest, site: Site, configure: Configure) -> None:
     """Also where the parts have become an object before they could be verified."""
     storage = storage_of(kind, request)
     configure(SINGLE_REQUEST_MAX_BYTES=1000, PART_SIZE_BYTES=storage.part_bytes)

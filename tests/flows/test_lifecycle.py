@@ -44,7 +44,9 @@ def test_a_file_lives_from_initiate_to_delete(storage: Storage, site: Site, data
     assert file["filePath"] in storage.everything()
     assert sha256(fetch(file["downloadUrl"]).content) == sha256(data)
     link = site.get(file["permalink"])
-    assert link.status_code == 302
+    assert (link.status_code, link.headers["Referrer-Policy"]) == (302, "no-referrer")
+    assert "no-store" in link.headers["Cache-Control"]
+    assert fetch(file["permalink"]).status_code == 404
     assert fetch(urljoin(site.url, link.headers["Location"])).content == data
 
     deleted = site.delete(file["id"])

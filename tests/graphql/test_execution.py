@@ -164,9 +164,7 @@ def respond(executor: type, document: str, *, is_async: bool, extension: type[Sc
 @pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("extension", [DjangoOptimizerExtension, Shout])
-def test_the_response_is_that_of_strawberrys_executor(
-    document: str, is_async: bool, extension: type[SchemaExtension], db: None
-) -> None:
+def test_the_response_is_strawberrys(document: str, is_async: bool, extension: type[SchemaExtension], db: None) -> None:
     Group.objects.create(name="editors")
 
     ours, theirs = (
@@ -210,9 +208,7 @@ def test_no_resolver_is_called_twice(value: object, db: None) -> None:
     assert called == ["numbers", "teams", "number"]
 
 
-def test_the_library_executes_few_fields_of_a_batch(
-    api: Api, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_library_executes_few_fields(api: Api, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
     executed = Mock(side_effect=Executor.execute_field)
     monkeypatch.setattr(schema, "execution_context_class", PlannedExecution)
     monkeypatch.setattr(Executor, "execute_field", lambda *arguments: executed(*arguments))

@@ -30,9 +30,7 @@ OTHERS = [{"filename": 1}, {"filename": None}, {"isPublic": "yes"}, {"checksum":
 
 
 @pytest.mark.parametrize("fields", [*({"size": size} for size in SIZES), *OTHERS])
-def test_impossible_byte_counts_wrong_types_and_unknown_fields_refuse_the_request(
-    fields: dict[str, Any], api: Api
-) -> None:
+def test_impossible_sizes_wrong_types_and_unknown_fields_refuse_the_request(fields: dict[str, Any], api: Api) -> None:
     body = api.post(INITIATE, declared(**fields)).json()
 
     assert "data" not in body

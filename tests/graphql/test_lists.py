@@ -61,9 +61,7 @@ class TestPages:
         assert found["pageInfo"]["hasPreviousPage"] is False
 
     @pytest.mark.parametrize("over", [{}, {"created": NOON}], ids=["newest first", "equal values"])
-    def test_pages_have_neither_gaps_nor_repetitions(
-        self, over: dict[str, Any], api: Api, user: User, manager: FileManager
-    ) -> None:
+    def test_pages_are_seamless(self, over: dict[str, Any], api: Api, user: User, manager: FileManager) -> None:
         save_named(manager, user, *[f"{n}.txt" for n in range(7)], **over)
         seen: list[str] = []
         after = None
@@ -155,9 +153,7 @@ BAD_CURSORS = {
 class TestCursors:
     @pytest.mark.parametrize("name", BAD_CURSORS)
     @pytest.mark.parametrize("argument", ["after", "before"])
-    def test_a_forged_cursor_is_refused(
-        self, name: str, argument: str, api: Api, user: User, manager: FileManager
-    ) -> None:
+    def test_no_forged_cursor_works(self, name: str, argument: str, api: Api, user: User, manager: FileManager) -> None:
         save_files(manager, user, 2)
 
         code, message = refusal(api, **{argument: BAD_CURSORS[name]})

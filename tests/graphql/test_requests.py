@@ -129,9 +129,7 @@ QUERIES = ["", "?query={viewer{id}}", '?query=mutation{abortUpload(input:{upload
     [(False, "*/*", True), (False, "text/html", True), (False, "application/json", True),
      (True, "application/json", True), (True, "text/html", False)],
 )  # fmt: skip
-def test_get_shows_only_graphiql_in_development(
-    debug: bool, accept: str, has_template: bool, settings: Settings
-) -> None:
+def test_get_only_shows_graphiql_under_debug(debug: bool, accept: str, has_template: bool, settings: Settings) -> None:
     settings.DEBUG = debug
     if not has_template:
         settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": []}]

@@ -3,48 +3,42 @@
 from collections.abc import Iterator
 from typing import Any
 
+import graphql
 import pytest
 from django.contrib.auth.models import Group, User
-from graphql import (
-    GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
-    GraphQLSchema,
-    build_schema,
-    get_named_type,
-)
 
 from fileman.graphql.ids import to_global_id
 from fileman.models import File, FileManager
 from tests.api import Api
 from tests.graphql.test_sdl import SDL
 
-SCHEMA: GraphQLSchema = build_schema(SDL.read_text())
+SCHEMA: graphql.GraphQLSchema = graphql.build_schema(SDL.read_text())
 SECRET_TYPES = {"File", "FileManager"}
 
 
-def leads_to_secrets(field: GraphQLField) -> bool:
+def leads_to_secrets(field: graphql.GraphQLField) -> bool:
     """Return True if a selection below this field can reach a file or a file manager."""
-    waiting, seen = [get_named_type(field.type)], set()
+    waiting, seen = [graphql.get_named_type(field.type)], set()
     while waiting:
         one = waiting.pop()
-        if one.name in SECRET_TYPES or isinstance(one, GraphQLInterfaceType):
+        if one.name in SECRET_TYPES or isinstance(one, graphql.GraphQLInterfaceType):
             return True
-        if one.name not in seen and isinstance(one, GraphQLObjectType):
+        if one.name not in seen and isinstance(one, graphql.GraphQLObjectType):
             seen.add(one.name)
-            waiting += [get_named_type(inner.type) for inner in one.fields.values()]
+            waiting += [graphql.get_named_type(inner.type) for inner in one.fields.values()]
     return False
 
 
-def roots(kind: GraphQLObjectType | None) -> dict[str, GraphQLField]:
+def roots(kind: graphql.GraphQLObjectType | None) -> dict[str, graphql.GraphQLField]:
     assert kind is not None
     return {name: field for name, field in kind.fields.items() if leads_to_secrets(field)}
 
 
 def handles(fields: Any) -> list[str]:
     """Return the arguments or input fields that name an existing object."""
-    return [name for name, one in fields.items() if get_named_type(one.type).name == "ID" or name == "uploadToken"]
+    return [
+        name for name, one in fields.items() if graphql.get_named_type(one.type).name == "ID" or name == "uploadToken"
+    ]
 
 
 def by_id() -> list[str]:
@@ -55,8 +49,8 @@ def lists() -> Iterator[tuple[str, str | None]]:
     """Yield each list, without a filter and with each filter that names an object."""
     for name, field in roots(SCHEMA.query_type).items():
         if "id" not in field.args:
-            filters = get_named_type(field.args["filters"].type)
-            assert isinstance(filters, GraphQLInputObjectType)
+            filters = graphql.get_named_type(field.args["filters"].type)
+            assert isinstance(filters, graphql.GraphQLInputObjectType)
             yield from ((name, handle) for handle in (None, *handles(filters.fields)))
 
 
@@ -64,8 +58,8 @@ def mutations() -> Iterator[tuple[str, str]]:
     """Yield each mutation, with each input field that names an object."""
     assert SCHEMA.mutation_type is not None
     for name, field in SCHEMA.mutation_type.fields.items():
-        taken = get_named_type(field.args["input"].type)
-        assert isinstance(taken, GraphQLInputObjectType)
+        taken = graphql.get_named_type(field.args["input"].type)
+        assert isinstance(taken, graphql.GraphQLInputObjectType)
         yield from ((name, handle) for handle in handles(taken.fields))
 
 

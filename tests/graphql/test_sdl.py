@@ -4,15 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphql import (
-    GraphQLArgument,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
-    build_schema,
-    is_introspection_type,
-    is_specified_scalar_type,
-)
+import graphql
 from strawberry.printer import print_schema
 
 from schema import schema
@@ -30,8 +22,8 @@ ODD = re.compile(r"\b(address|addresses|anew|answers?|besides|fault|faults|told|
 
 def descriptions() -> Iterator[tuple[str, str | None]]:
     """Yield each type, field, argument, input field and enum value with its description."""
-    for one in build_schema(SDL.read_text()).type_map.values():
-        if is_introspection_type(one) or is_specified_scalar_type(one):
+    for one in graphql.build_schema(SDL.read_text()).type_map.values():
+        if graphql.is_introspection_type(one) or graphql.is_specified_scalar_type(one):
             continue
         yield one.name, one.description
         for name, child in getattr(one, "fields", getattr(one, "values", {})).items():
@@ -39,13 +31,13 @@ def descriptions() -> Iterator[tuple[str, str | None]]:
             yield from ((f"{one.name}.{name}({key})", taken.description) for key, taken in _arguments(child))
 
 
-def _arguments(field: object) -> list[tuple[str, GraphQLArgument]]:
+def _arguments(field: object) -> list[tuple[str, graphql.GraphQLArgument]]:
     return list(getattr(field, "args", {}).items())
 
 
 def fields_by_type() -> dict[str, set[str]]:
-    types = build_schema(SDL.read_text()).type_map.values()
-    kinds = (GraphQLObjectType, GraphQLInputObjectType, GraphQLInterfaceType)
+    types = graphql.build_schema(SDL.read_text()).type_map.values()
+    kinds = (graphql.GraphQLObjectType, graphql.GraphQLInputObjectType, graphql.GraphQLInterfaceType)
     return {one.name: set(one.fields) for one in types if isinstance(one, kinds) and not one.name.startswith("__")}
 
 
@@ -64,7 +56,7 @@ def test_descriptions_are_plain_english() -> None:
 
 def test_no_two_arguments_of_a_field_have_the_same_description() -> None:
     """Strawberry describes `last` as `after`."""
-    files = build_schema(SDL.read_text()).query_type.fields["files"]  # type: ignore[union-attr]
+    files = graphql.build_schema(SDL.read_text()).query_type.fields["files"]  # type: ignore[union-attr]
     texts = [argument.description for _, argument in _arguments(files)]
 
     assert len(set(texts)) == len(texts) == 6
@@ -95,8 +87,8 @@ def test_upload_tokens_are_returned_only_where_they_are_created() -> None:
 
 
 def test_only_files_and_file_managers_are_nodes() -> None:
-    built = build_schema(SDL.read_text())
+    built = graphql.build_schema(SDL.read_text())
     node = built.type_map["Node"]
-    assert isinstance(node, GraphQLInterfaceType)
+    assert isinstance(node, graphql.GraphQLInterfaceType)
 
     assert {one.name for one in built.get_possible_types(node)} == {"File", "FileManager"}

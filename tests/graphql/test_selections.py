@@ -15,9 +15,7 @@ USAGE = (
 )
 
 
-def test_a_selection_is_deleted_and_one_refusal_stops_no_other(
-    api: Api, user: User, other_user: User, manager: FileManager
-) -> None:
+def test_one_refusal_stops_no_other_deletion(api: Api, user: User, other_user: User, manager: FileManager) -> None:
     own, foreign = [upload(user, b"a"), upload(user, b"b")], upload(other_user, b"c")
     ids = [to_global_id("File", file.pk) for file in (own[0], foreign, own[1])]
 

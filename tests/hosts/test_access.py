@@ -72,9 +72,7 @@ def test_a_hidden_file_looks_like_one_that_does_not_exist(path: str, view: Any, 
     )
 
 
-def test_a_groups_file_manager_is_seen_by_its_members_only(
-    view: Any, user: User, other_user: User, group: Group
-) -> None:
+def test_a_groups_file_manager_is_seen_by_members_only(view: Any, user: User, other_user: User, group: Group) -> None:
     user.groups.add(group)
     hidden = FileManager.objects.create(name="Editors", backend_type="memory", group=group)
     node = f'something(id: "{to_global_id("FileManager", hidden.pk)}") {{ ... on FileManager {{ name }} }}'
@@ -100,9 +98,7 @@ def test_a_page_of_orders_takes_two_statements_optimized(user: User, manager: Fi
     assert len(statements) == 2
 
 
-def test_a_thousand_orders_with_download_urls_take_five_statements(
-    user: User, manager: FileManager, other_user: User
-) -> None:
+def test_a_thousand_orders_with_urls_take_five_statements(user: User, manager: FileManager, other_user: User) -> None:
     """Who may see the order may see its file, which somebody else has uploaded."""
     count = 500 if connection.vendor == "sqlite" else 1000  # Django prefetches with an OR for each key there
     files = save_files(manager, other_user, count)

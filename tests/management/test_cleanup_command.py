@@ -37,9 +37,7 @@ def test_without_options_it_cleans_up_what_is_a_day_old(lapsed: File, manager: F
 
 
 @pytest.mark.parametrize(("minutes", "expired"), [(-10, 0), (10, 1)])
-def test_without_options_it_waits_24_hours_after_deadline_and_grace(
-    user: User, manager: FileManager, minutes: int, expired: int
-) -> None:
+def test_without_options_it_waits_for_24_hours(user: User, manager: FileManager, minutes: int, expired: int) -> None:
     start(user, now=timezone.now() - timedelta(hours=48, minutes=30 + minutes))
     assert run().startswith(f"Expired {expired} uploads")
 

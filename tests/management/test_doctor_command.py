@@ -94,9 +94,7 @@ class TestFileManagers:
         assert unknown.endswith("\nMemory (memory): works.\n")
         assert fault == "2 of 3 file managers do not work."
 
-    def test_every_problem_has_a_line_and_its_fix_has_more(
-        self, manager: FileManager, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_problem_has_a_line_and_its_fix_more(self, manager: FileManager, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same as JSON, with ids. The problems of an earlier backend are mere strings."""
         problems = [Problem("fire", "It burns.", {"water": 1}), "Help."]
         monkeypatch.setattr(MemoryBackend, "validate_configuration", lambda _: (False, problems))

@@ -58,9 +58,7 @@ def test_a_registered_backend_that_is_not_there_is_told_by_its_name(path: str) -
     ("backend_type", "settings", "able"),
     [("s3", {"bucket_name": "bucket"}, True), ("memory", {}, False), ("file", {"base_path": "/srv/files"}, False)],
 )
-def test_direct_upload_defaults_to_the_backends_ability(
-    backend_type: str, settings: dict[str, Any], able: bool
-) -> None:
+def test_direct_upload_defaults_to_a_backends_ability(backend_type: str, settings: dict[str, Any], able: bool) -> None:
     manager = FileManager.objects.create(name="M", backend_type=backend_type, settings=settings)
     assert manager.supports_direct_upload is able
     assert FileManager.objects.get().supports_direct_upload is able

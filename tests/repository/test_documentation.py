@@ -74,9 +74,7 @@ class TestPython:
             ["EXTENSION_NOT_ALLOWED"],
         ]
 
-    def test_its_invoice_is_stored_opened_and_found(
-        self, user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory
-    ) -> None:
+    def test_its_invoice_is_found(self, user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory) -> None:
         store, model, find = PYTHON[-5:-2]
         (tmp_path / "invoice.pdf").write_bytes(b"%PDF-1.7 invoice")
 
@@ -95,9 +93,7 @@ class TestPython:
         assert [line for line in policy.splitlines() if line.startswith("        ") and line not in proven] == []
         assert conf.find_problems(run(setting)["FILEMAN_SETTINGS"]) == []
 
-    def test_its_file_is_found_gets_a_url_and_becomes_public(
-        self, user: User, manager: FileManager, group: Group
-    ) -> None:
+    def test_its_file_is_found_has_a_url_and_is_public(self, user: User, manager: FileManager, group: Group) -> None:
         file = upload(user)
         File.objects.filter(pk=file.pk).update(upload_token=tokens.digest("the raw token"))
 
@@ -128,9 +124,7 @@ class TestPython:
         assert (outcome.error.code, outcome.error.message) == ("REJECTED_BY_VALIDATOR", "Archives not allowed")
         assert settings["USER_QUOTA_BYTES"] == 10_737_418_240
 
-    def test_its_receiver_gets_a_completed_file(
-        self, user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_its_receiver_is_called(self, user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]) -> None:
         names = run(PYTHON[4])
         try:
             file = upload(user)

@@ -18,17 +18,8 @@ from tests.schedules.world import Tracked, World
 
 PUBLISHED = re.compile(r"uploads/([0-9a-f-]{36})/(\d+)/")
 FINALIZE_MOST = 4
-COLUMNS = [
-    "id",
-    "upload_status",
-    "file_path",
-    "tries",
-    "file_size",
-    "uploaded_by",
-    "checksum",
-    "checksum_verified",
-    "etag",
-]
+COLUMNS = ["id", "upload_status", "file_path", "tries", "file_size", "uploaded_by"]
+COLUMNS += ["checksum", "checksum_verified", "etag"]
 Row = tuple[Any, ...]
 
 

@@ -54,6 +54,8 @@ MAINTENANCE_PAGE = Answer(status=200, headers=_HTML, body=b"<html>We are back so
 XHTML_PAGE = Answer(status=200, headers=_HTML, body=b"<?xml version='1.0'?><html><head/><body>Soon</body></html>")
 NOT_FOUND_PAGE = Answer(status=404, headers=_HTML, body=b"default backend - 404")
 EMPTY = Answer(status=200)
+PAGES = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY)
+"""Answers in the place of a success."""
 
 
 def json_answer(value: object, *, status: int = 200, headers: Headers = ()) -> Answer:

@@ -47,9 +47,7 @@ def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBacken
 
 
 @pytest.mark.parametrize(("moment", "is_written"), [("before", False), ("after", True)])
-def test_a_fault_prevents_an_operation_or_hides_that_it_has_happened(
-    backend: MemoryBackend, moment: str, is_written: bool
-) -> None:
+def test_a_fault_prevents_an_operation_or_hides_it(backend: MemoryBackend, moment: str, is_written: bool) -> None:
     """As if the request of a storage were lost, or its response."""
     upload = upload_of(3)
     MemoryBackend.faults.append(_unavailable(moment))

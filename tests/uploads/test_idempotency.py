@@ -121,9 +121,7 @@ def test_fifty_files_take_as_many_statements_as_one(user: User, manager: FileMan
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("limits", [{}, {"USER_QUOTA_BYTES": 5}, {"MAX_PENDING_UPLOADS": 1}])
-def test_the_same_call_many_times_at_once_makes_one_upload(
-    user: User, manager: FileManager, limits: dict[str, int]
-) -> None:
+def test_the_same_calls_at_once_make_one_upload(user: User, manager: FileManager, limits: dict[str, int]) -> None:
     """Even if that one upload is all that the user may have."""
     with configured(**limits):
         answers = at_once(20, lambda _: initiate(User.objects.get(pk=user.pk), declared(), idempotency_key="k"))

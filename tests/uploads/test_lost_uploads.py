@@ -110,9 +110,7 @@ def test_a_storage_that_cannot_begin_again_leaves_the_upload_pending(
 
 
 @pytest.mark.parametrize(("operation", "lost"), [("assemble", "parts"), ("read", "objects")])
-def test_bytes_that_vanish_under_verification_can_be_sent_again(
-    user: User, ticket: Ticket, operation: str, lost: str
-) -> None:
+def test_bytes_that_vanish_meanwhile_can_be_sent_again(user: User, ticket: Ticket, operation: str, lost: str) -> None:
     """The answer says that the call may be repeated, and the repeated call asks for what is gone."""
     send(ticket, b"x" * SIZE, now=timezone.now())
 

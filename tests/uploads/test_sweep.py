@@ -86,9 +86,7 @@ def test_the_sweep_meets_every_check_of_the_clients_call(user: User, manager: Fi
 
 
 @pytest.mark.parametrize("gone", ["inactive", "left the group", "deleted"])
-def test_the_upload_of_a_user_who_may_not_finish_it_is_left_to_expire(
-    user: User, manager: FileManager, gone: str
-) -> None:
+def test_an_upload_that_its_user_may_not_finish_is_left_to_expire(user: User, manager: FileManager, gone: str) -> None:
     group = Group.objects.create(name="Team")
     user.groups.add(group)
     of_group = FileManager.objects.create(name="Team's", backend_type="memory", group=group)
@@ -105,9 +103,7 @@ def test_the_upload_of_a_user_who_may_not_finish_it_is_left_to_expire(
     assert file_of(ticket).upload_status == "pending"
 
 
-def test_a_storage_that_does_not_respond_is_asked_once_and_the_others_are_swept(
-    user: User, manager: FileManager
-) -> None:
+def test_a_storage_that_does_not_respond_is_asked_once_and_others_are_swept(user: User, manager: FileManager) -> None:
     dead = FileManager.objects.create(name="A dead", backend_type="memory")
     for into in (dead, dead, manager):
         send(start(user, DATA, into=into), DATA)
@@ -158,9 +154,7 @@ def test_the_metadata_of_the_first_call_after_the_sweep_is_merged_once(user: Use
 
 @pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.django_db(transaction=True)
-def test_sweeps_and_the_clients_own_call_at_once_complete_it_once(
-    user: User, manager: FileManager, rounds: int
-) -> None:
+def test_sweeps_and_a_clients_own_call_at_once_complete_it_once(user: User, manager: FileManager, rounds: int) -> None:
     """Each call of the client succeeds, or says that the upload is in progress and succeeds when it is repeated."""
     published = note_calls("publish")
     for number in range(1, rounds + 1):

@@ -118,9 +118,7 @@ def test_a_published_copy_that_differs_is_not_completed(
 
 
 @pytest.mark.parametrize("claims", [{}, {"checksum": "md5:" + "0" * 32}], ids=["first bytes", "checksum"])
-def test_an_object_that_is_swapped_between_look_and_read_is_not_read(
-    user: User, manager: FileManager, sent: Ticket, claims: dict[str, Any]
-) -> None:
+def test_an_object_swapped_between_look_and_read_is_not_read(user: User, sent: Ticket, claims: dict[str, Any]) -> None:
     """Reads are pinned, so nothing is judged by the bytes of another object, and nothing is published."""
     at_first("read", "before", lambda: overwrite(file_of(sent), file_of(sent).upload_path, OTHER))
     published = note_calls("publish")
@@ -190,9 +188,7 @@ def test_the_true_type_is_recorded_and_stored_or_named_in_the_refusal(
 
 @configured(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=5000)
 @pytest.mark.parametrize("head", [b"<html><script>", b"MZ\x90\0", WEBP[:8]], ids=["page", "program", "nothing"])
-def test_the_first_of_several_parts_is_looked_at_when_it_arrives(
-    user: User, local_manager: FileManager, head: bytes
-) -> None:
+def test_the_first_part_is_looked_at_when_it_arrives(user: User, local_manager: FileManager, head: bytes) -> None:
     """The upload fails then, and takes no more. Other parts may begin as they like."""
     data = PNG + bytes(10_000)
     ticket = start(user, data, "picture.png")

@@ -173,9 +173,7 @@ def test_ended_uploads_of_a_user_are_limited(user: User, other_user: User, manag
 
 
 @configured(MAX_PENDING_UPLOADS=3)
-def test_uploads_are_counted_again_only_when_their_number_may_have_reached_the_limit(
-    user: User, manager: FileManager
-) -> None:
+def test_uploads_are_counted_again_only_when_their_number_may_be_at_the_limit(user: User, manager: FileManager) -> None:
     """Completed ones, and rows that nothing told fileman of, are forgotten by that."""
     left = file_of(start(user))
     for number in (2, 3, 2, 3, 2):

@@ -20,8 +20,6 @@ GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00"
 PAGE = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 XMP = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/>'
-
-
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 # What mimetypes of Python 3.11 to 3.13 do not know, or not all of them.
 EVERYDAY = {"docx": DOCX, "webp": "image/webp", "md": "text/markdown", "m4a": "audio/mp4", "flac": "audio/flac"}

@@ -159,9 +159,7 @@ def test_a_declared_type_outside_the_list_of_extensions_is_refused_before_anythi
         ("a.unheard-of", "", b"\0\1", ["unheard-of"], UNKNOWN),
     ],
 )  # fmt: skip
-def test_what_people_really_send_completes(
-    name: str, declared: str, head: bytes, listed: list[str], recorded: str
-) -> None:
+def test_what_people_send_completes(name: str, declared: str, head: bytes, listed: list[str], recorded: str) -> None:
     assert outcome(name, declared, head, allowed_extensions=listed) == recorded
 
 

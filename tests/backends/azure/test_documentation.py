@@ -29,9 +29,7 @@ class TestCors:
 
         assert preflight(request.url, **{"headers": "x-ms-blob-type", **asked}) == 403
 
-    def test_the_diagnosis_accepts_the_rules_and_advises_them(
-        self, store: Store, azure_service: BlobServiceClient
-    ) -> None:
+    def test_the_doctor_accepts_and_advises_the_rules(self, store: Store, azure_service: BlobServiceClient) -> None:
         with configured(ALLOWED_ORIGINS=[ORIGIN]):
             assert store.backend().validate_configuration() == (True, [])
             azure_service.set_service_properties(cors=[])

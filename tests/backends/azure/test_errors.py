@@ -33,8 +33,6 @@ RESPONSES: dict[type[StorageError], Sequence[str]] = {
         *("404 ResourceNotFound", "409 BlobArchived", "409 ContainerBeingDeleted", "501 NotImplemented"),
     ),
 }
-
-
 CLASSES: dict[str, type[Exception]] = {
     name: found
     for module in MODULES

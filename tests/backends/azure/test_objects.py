@@ -78,9 +78,7 @@ class TestDeleting:
         assert list(store.container.list_blobs()) == []
 
     @pytest.mark.parametrize(("status", "code"), [(404, "ResourceNotFound"), (409, "BlobImmutableDueToPolicy")])
-    def test_a_blob_that_cannot_be_deleted_is_named(
-        self, backend: Backend, proxy: Proxy, status: int, code: str
-    ) -> None:
+    def test_a_blob_that_is_not_deleted_is_named(self, backend: Backend, proxy: Proxy, status: int, code: str) -> None:
         proxy.disturb(refuse(status, code), method="DELETE", times=None)
 
         assert backend.delete(["one"]) == [DeleteFailure(path="one", reason=f"Azure returned {status} {code}.")]
@@ -110,9 +108,7 @@ class TestDeleting:
 
         assert list(store.container.list_blobs(include=["snapshots"])) == []
 
-    def test_a_leased_blob_that_azure_does_not_describe_is_deleted(
-        self, store: Store, backend: Backend, proxy: Proxy
-    ) -> None:
+    def test_a_leased_blob_without_a_description_is_deleted(self, store: Store, backend: Backend, proxy: Proxy) -> None:
         """Azure describes no blob under an uploader's own key, but it breaks the lease"""
         store.put("file", BODY)
         BlobLeaseClient(store.blob("file")).acquire(lease_duration=-1)
@@ -226,9 +222,7 @@ class TestThroughUs:
 
 
 class TestTrouble:
-    def test_no_request_starts_that_may_outlast_the_time_limit(
-        self, store: Store, backend: Backend, proxy: Proxy
-    ) -> None:
+    def test_no_request_starts_that_may_outlast_the_limit(self, store: Store, backend: Backend, proxy: Proxy) -> None:
         """The first one may; each chunk of a download is a request"""
         store.blob("large").upload_blob(bytes(9 * 1024**2))
 

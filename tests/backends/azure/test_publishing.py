@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
+from fileman import errors
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import (
-    FileMissing,
-    ObjectChanged,
-    OutOfTime,
-    StorageMisconfigured,
-    StorageUnavailable,
-    UploadInProgress,
-)
 from tests.backends.azure.stores import BODY, Store, make_upload, refuse
 from tests.backends.uploads import next_try
 from tests.servers.proxy import Fault, Proxy, alter, answer_with, cut, lose, reset
@@ -85,7 +78,7 @@ class TestSteps:
         """A copy is no file before the last step: it would have headers or metadata of the uploader's"""
         steps = []
         for number in range(3):
-            with time_limit(0), pytest.raises(OutOfTime):
+            with time_limit(0), pytest.raises(errors.OutOfTime):
                 case.backend.publish(case.upload, case.verified)
             steps.append((case.upload.progress["next"], len(case.proxy.seen)))
             assert case.store.blob(case.upload.file_path).exists()
@@ -116,11 +109,11 @@ class TestSlowCopies:
     def test_a_slow_copy_is_awaited_over_calls(self, case: Case, hidden: tuple[str, ...]) -> None:
         """Until it is finished there is no file, whenever Azure shows its metadata"""
         case.proxy.disturb(alter(PENDING, hidden=hidden), method="HEAD", times=None)
-        for error in (OutOfTime, UploadInProgress, UploadInProgress):
+        for error in (errors.OutOfTime, errors.UploadInProgress, errors.UploadInProgress):
             with time_limit(0), pytest.raises(error):
                 case.backend.publish(case.upload, case.verified)
             assert case.upload.progress["copy"] == case.store.blob(case.upload.file_path).get_blob_properties().copy.id
-            with pytest.raises(FileMissing):
+            with pytest.raises(errors.FileMissing):
                 case.backend.stat(case.upload.file_path)
         case.proxy.calm()
 
@@ -140,20 +133,20 @@ class TestSlowCopies:
         failed = re.escape(case.upload.file_path)
         case.proxy.disturb(alter({"x-ms-copy-status": status}), method="HEAD", target=failed, times=None)
 
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(errors.StorageUnavailable):
             case.backend.publish(case.upload, case.verified)
 
-        with pytest.raises(FileMissing):
+        with pytest.raises(errors.FileMissing):
             case.backend.stat(case.upload.file_path)
         again = next_try(case.upload)
         case.assert_published(case.backend.publish(again, case.verified), again)
 
     def test_a_copy_that_was_deleted_is_made_again_at_another_path(self, case: Case) -> None:
-        with time_limit(0), pytest.raises(OutOfTime):
+        with time_limit(0), pytest.raises(errors.OutOfTime):
             case.backend.publish(case.upload, case.verified)
         case.store.blob(case.upload.file_path).delete_blob()
 
-        with pytest.raises(ObjectChanged):
+        with pytest.raises(errors.ObjectChanged):
             case.backend.publish(case.upload, case.verified)
 
         again = next_try(case.upload)
@@ -169,12 +162,10 @@ def breaking(request: pytest.FixtureRequest) -> Fault:
 
 class TestLostResponses:
     @pytest.mark.parametrize("step", [COPY, *LATER_STEPS])
-    def test_a_copy_is_not_sent_again_and_a_later_step_is_looked_at(
-        self, case: Case, breaking: Fault, step: str
-    ) -> None:
+    def test_a_copy_is_not_repeated_and_a_later_step_is_looked_at(self, case: Case, breaking: Fault, step: str) -> None:
         """After the copy, the next call has another path"""
         case.proxy.disturb(breaking, **at(step))
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(errors.StorageUnavailable):
             case.backend.publish(case.upload, case.verified)
         before = sent(case.proxy)
         again = next_try(case.upload) if step == COPY else case.upload
@@ -188,7 +179,7 @@ class TestLostResponses:
     def test_azure_forgets_the_copy_at_once(self, case: Case, step: str) -> None:
         """Azure shows no x-ms-copy-* of a blob whose headers were replaced; Azurite does"""
         case.proxy.disturb(refuse(403, after=True), target=step)
-        with pytest.raises(StorageMisconfigured):
+        with pytest.raises(errors.StorageMisconfigured):
             case.backend.publish(case.upload, case.verified)
         forgotten = {"x-ms-copy-id", "x-ms-copy-source", "x-ms-copy-status", "x-ms-copy-progress"}
         case.proxy.disturb(alter(hidden=forgotten), method="HEAD", times=None)
@@ -199,10 +190,10 @@ class TestLostResponses:
 @pytest.mark.parametrize(
     ("source", "target", "error"),
     [
-        (None, None, FileMissing),
-        (BODY[::-1], None, ObjectChanged),
+        (None, None, errors.FileMissing),
+        (BODY[::-1], None, errors.ObjectChanged),
         # Not even a blob of the right bytes is taken: no other request of fileman writes this path.
-        *[(BODY, body, ObjectChanged) for body in (BODY + b"1", BODY[::-1], BODY)],
+        *[(BODY, body, errors.ObjectChanged) for body in (BODY + b"1", BODY[::-1], BODY)],
     ],
     ids=["source deleted", "source replaced", "longer target", "other target", "same target"],
 )

@@ -141,9 +141,7 @@ class TestByUserDelegation:
             (CredentialUnavailableError("no identity"), StorageMisconfigured),
         ],
     )
-    def test_many_signatures_wait_once_for_a_failing_key(
-        self, keys: Keys, error: Exception, ours: type[StorageError]
-    ) -> None:
+    def test_a_failing_key_is_waited_for_once(self, keys: Keys, error: Exception, ours: type[StorageError]) -> None:
         """A page of files, or a batch of uploads, would otherwise hang for each"""
         backend = make_backend(BY_TOKEN)
         keys.error = error

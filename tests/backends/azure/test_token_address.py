@@ -40,9 +40,7 @@ def backend() -> AzureBackend:
 
 
 @pytest.mark.parametrize("name", NONSENSE)
-def test_nonsense_in_place_of_a_token_makes_the_storage_unavailable(
-    address: Proxy, backend: Backend, name: str
-) -> None:
+def test_nonsense_in_place_of_a_token_is_an_unavailable_storage(address: Proxy, backend: Backend, name: str) -> None:
     kind = (("Content-Type", "application/json"),)
     address.disturb(answer_with(Answer(status=200, headers=kind, body=NONSENSE[name])), times=None)
 

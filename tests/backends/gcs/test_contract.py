@@ -21,4 +21,4 @@ def shared_store(gcs_server: GcsServer, sdk_client: Any) -> Store:
 class TestDirect(BackendContract):
     @pytest.fixture
     def backend(self, shared_store: Store) -> Backend:
-        return shared_store.backend(prefix=f"{uuid4()}/")
+        return shared_store.backend(prefix=f"{uuid4()}/a folder/50% + ü&/")

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from fileman import conf
-from fileman.backends import backend_class
 from fileman.models import FileManager
 from tests.backends.documents import fixes_of, samples
 from tests.backends.gcs.stores import Store
@@ -28,10 +26,6 @@ def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> N
         manager = FileManager.objects.create(**sample)
 
     assert manager.location == "gcs:google/my-bucket/files/"
-
-
-def test_the_sample_settings_are_of_their_types() -> None:
-    assert conf.find_type_problems(backend_class("gcs").settings_class, SETTINGS["settings"]) == []
 
 
 def test_the_sample_role_holds_every_permission_and_no_other() -> None:

@@ -78,9 +78,7 @@ def test_a_file_without_a_key_is_named(content: str, tmp_path: Path) -> None:
     assert problems(str(path)) == [PATH_PROBLEM]
 
 
-def test_every_path_without_a_key_below_a_listed_folder_gets_the_same_sentence(
-    key: dict[str, str], tmp_path: Path
-) -> None:
+def test_every_path_without_a_key_below_a_listed_folder_gets_one_sentence(key: dict[str, str], tmp_path: Path) -> None:
     """Nobody learns which files this server can read, and no read takes long or much memory"""
     listed, elsewhere = tmp_path / "listed", tmp_path / "key.json"
     elsewhere.write_text(json.dumps(key))

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from fileman import errors
 from fileman.backends.base import Backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import StoredObject, Upload
-from fileman.errors import (
-    FilemanError,
-    ObjectChanged,
-    OutOfTime,
-    StorageMisconfigured,
-    StorageUnavailable,
-    UploadInProgress,
-)
 from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, next_try, upload_of, uploaded
 from tests.servers.proxy import MAINTENANCE_PAGE, Fault, Proxy, answer_with, cut, lose, reset
@@ -86,7 +79,7 @@ def test_publish_copies_bytes_and_type_and_nothing_else(case: Publishing) -> Non
 def test_an_object_that_was_deleted_after_it_was_verified_is_not_published(case: Publishing) -> None:
     case.store.bucket.delete_blob(case.upload.upload_path)
 
-    with pytest.raises(ObjectChanged):
+    with pytest.raises(errors.ObjectChanged):
         case.publish()
 
     assert (case.upload.progress, case.bytes_at()) == ({}, None)
@@ -97,7 +90,7 @@ def test_each_call_without_time_takes_one_step(case: Publishing) -> None:
     case.store.server.rewrites.unfinished_steps = 3
 
     for _ in range(3):
-        with time_limit(0), pytest.raises(OutOfTime):
+        with time_limit(0), pytest.raises(errors.OutOfTime):
             case.publish()
         assert case.upload.progress["source"] == case.verified.etag
     with time_limit(0):
@@ -110,10 +103,10 @@ def test_a_copy_whose_last_answer_is_lost_is_there_for_the_next_call(case: Publi
     """The token is refused, because the path is taken; the next call looks at it before it takes another path."""
     case.store.server.rewrites.unfinished_steps = 1
     case.proxy.disturb(lose, target=WITH_TOKEN)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(errors.StorageUnavailable):
         case.publish()
 
-    with pytest.raises(UploadInProgress):
+    with pytest.raises(errors.UploadInProgress):
         case.publish()
 
     assert case.upload.progress == {}
@@ -126,7 +119,7 @@ def test_a_copy_whose_token_is_refused_begins_again(case: Publishing, status: in
     case.store.server.rewrites.unfinished_steps = 1
     case.proxy.disturb(answer_with(status), target=WITH_TOKEN)
 
-    with pytest.raises(UploadInProgress):
+    with pytest.raises(errors.UploadInProgress):
         case.publish()
     case.publish_elsewhere()
 
@@ -137,20 +130,20 @@ def test_a_copy_whose_token_is_refused_begins_again(case: Publishing, status: in
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (answer_with(503), StorageUnavailable),
-        (answer_with(429), StorageUnavailable),
-        (answer_with(302), StorageUnavailable),
-        (answer_with(MAINTENANCE_PAGE), StorageUnavailable),
-        (answer_with(403), StorageMisconfigured),
-        (lose, StorageUnavailable),
-        (reset, StorageUnavailable),
-        (cut("status"), StorageUnavailable),
-        (cut("headers"), StorageUnavailable),
-        (cut("body"), StorageUnavailable),
+        (answer_with(503), errors.StorageUnavailable),
+        (answer_with(429), errors.StorageUnavailable),
+        (answer_with(302), errors.StorageUnavailable),
+        (answer_with(MAINTENANCE_PAGE), errors.StorageUnavailable),
+        (answer_with(403), errors.StorageMisconfigured),
+        (lose, errors.StorageUnavailable),
+        (reset, errors.StorageUnavailable),
+        (cut("status"), errors.StorageUnavailable),
+        (cut("headers"), errors.StorageUnavailable),
+        (cut("body"), errors.StorageUnavailable),
     ],
     ids=["503", "429", "302", "page", "403", "lost", "reset", "status cut", "headers cut", "body cut"],
 )
-def test_any_other_fault_keeps_the_token(case: Publishing, fault: Fault, error: type[FilemanError]) -> None:
+def test_any_other_fault_keeps_the_token(case: Publishing, fault: Fault, error: type[errors.FilemanError]) -> None:
     """The next call sends it again, to the same path."""
     case.store.server.rewrites.unfinished_steps = 2
     case.proxy.disturb(fault, target=WITH_TOKEN)
@@ -167,7 +160,7 @@ def test_any_other_fault_keeps_the_token(case: Publishing, fault: Fault, error: 
 def test_the_token_of_another_source_is_not_used(case: Publishing) -> None:
     case.upload.progress.update(rewrite_token="of another object", source="1")
 
-    with pytest.raises(ObjectChanged):
+    with pytest.raises(errors.ObjectChanged):
         case.publish()
 
     assert (case.upload.progress, case.rewrites()) == ({}, [])

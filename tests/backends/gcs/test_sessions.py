@@ -83,9 +83,7 @@ def test_a_session_that_cannot_be_cancelled_now_is_tried_again(proxy: Proxy, bac
 
 
 @pytest.mark.parametrize("is_noted", [True, False])
-def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
-    backend: Backend, upload: Upload, is_noted: bool
-) -> None:
+def test_a_lost_session_begins_again_without_its_object(backend: Backend, upload: Upload, is_noted: bool) -> None:
     """Google does not know it, or we do not."""
     lost = replace(upload, begun={"session": f"{upload.begun['session']}x"} if is_noted else {})
     with pytest.raises(UploadLost):
@@ -97,9 +95,7 @@ def test_a_lost_session_has_to_begin_again_unless_its_object_is_there(
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 412, 499])
-def test_every_status_of_a_session_that_is_gone_means_lost(
-    proxy: Proxy, backend: Backend, upload: Upload, status: int
-) -> None:
+def test_every_status_of_a_gone_session_means_lost(proxy: Proxy, backend: Backend, upload: Upload, status: int) -> None:
     error = {"error": {"errors": [{"reason": "gone", "message": "It is gone."}]}}
     proxy.disturb(answer_with(json_answer(error, status=status)), method="PUT", target="upload_id=")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -17,7 +17,8 @@ from tests.backends.gcs.stores import Store
 from tests.backends.uploads import BODY, checksum_of, only_request, query_of, upload_of
 from tests.servers.gcs import EMAIL
 
-NOW = datetime(2026, 11, 23, 12, 30, 15, 999_999, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 18, 0, 15, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+"""Signatures name the time in UTC, whatever zone `now` is in."""
 
 
 def signed_by_google(store: Store, method: str, name: str, expires_in: int, **signed: Any) -> str:
@@ -71,15 +72,6 @@ def test_another_host_of_the_endpoint_serves_everything(store: Store) -> None:
 
         assert backend.get_url("a", 60, now=NOW) == store.backend(endpoint=public).get_url("a", 60, now=NOW)
         assert backend.instructions(upload, [upload.slice(1)])[0].url == f"{public}{SESSION}"
-
-
-def test_the_time_of_a_signature_is_the_callers(store: Store) -> None:
-    """In UTC, whatever zone `now` is in."""
-    local = NOW.astimezone(tz=datetime.fromisoformat("2026-01-01T00:00:00+05:30").tzinfo)
-
-    query = query_of(store.backend().get_url("a", 60, now=local))
-
-    assert (query["X-Goog-Date"], query["X-Goog-Expires"]) == ("20261123T123015Z", "60")
 
 
 def granted(backend: Backend, upload: Upload) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -21,8 +21,6 @@ from tests.servers.buckets import client_of
 
 OTHER_BODY = BODY[::-1]
 PARTS_BODY = bytes(PART_BYTES) + BODY
-
-
 Outcome = tuple[int, bool]
 """Status of the server's response; True if something was stored or read that was not granted."""
 Attack = Callable[[Store], Outcome]

@@ -137,9 +137,7 @@ def test_no_publishing_request_is_repeated(proxy: Proxy, backend: S3Backend, met
 
 
 @by_parts
-def test_a_published_object_that_could_not_be_looked_at_is_only_looked_at_again(
-    proxy: Proxy, backend: S3Backend
-) -> None:
+def test_a_published_object_that_was_not_looked_at_is_only_looked_at_again(proxy: Proxy, backend: S3Backend) -> None:
     upload, verified = assembled(backend)
     proxy.disturb(answer_with(503), method="HEAD", target=upload.file_path)
     with time_limit(20), pytest.raises(StorageUnavailable):

@@ -12,19 +12,8 @@ from fileman.backends.values import Upload
 from fileman.errors import StorageUnavailable
 from tests.backends.s3.stores import PART_BYTES, Store, assembled, on, uploaded
 from tests.backends.uploads import BODY, Call, begun, checksum_of, next_try, read
-from tests.servers.proxy import (
-    EMPTY,
-    MAINTENANCE_PAGE,
-    NOT_FOUND_PAGE,
-    XHTML_PAGE,
-    Answer,
-    Fault,
-    Proxy,
-    answer_with,
-    cut,
-)
+from tests.servers.proxy import NOT_FOUND_PAGE, PAGES, XHTML_PAGE, Answer, Fault, Proxy, answer_with, cut
 
-PAGES = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY)
 NOT_FOUND = (NOT_FOUND_PAGE, replace(XHTML_PAGE, status=404))
 NO_RESULT = Answer(status=200, body=b"<CompleteMultipartUploadResult/>")  # in the words of the storage
 FAULTS: list[Fault] = [cut("status"), *map(answer_with, (*PAGES, *NOT_FOUND))]
@@ -50,9 +39,7 @@ def assert_unavailable(call: Callable[[], object]) -> None:
 
 @on("ministack")
 @pytest.mark.parametrize(("which", "call"), LATER_REQUESTS.values(), ids=LATER_REQUESTS)
-def test_a_response_that_is_not_the_storages_is_no_fact(
-    proxy: Proxy, backend: Backend, which: dict[str, str], call: Call
-) -> None:
+def test_a_foreign_response_is_no_fact(proxy: Proxy, backend: Backend, which: dict[str, str], call: Call) -> None:
     """Neither UploadLost, which would begin the upload again, nor FileMissing."""
     for fault in FAULTS:
         proxy.calm()
@@ -81,9 +68,7 @@ def test_publishing_believes_no_other_response(proxy: Proxy, backend: Backend, m
 
 @on("ministack", "radosgw")
 @pytest.mark.parametrize("body", [b"", b"short", bytes(range(200)) * 50])
-def test_one_response_has_the_facts_of_an_upload_and_its_first_bytes(
-    store: Store, proxy: Proxy, backend: Backend, body: bytes
-) -> None:
+def test_one_response_has_the_facts_and_first_bytes(store: Store, proxy: Proxy, backend: Backend, body: bytes) -> None:
     """Unless a checksum was declared, which only a HEAD tells."""
     upload = uploaded(backend)
     store.client.put_object(Bucket=store.bucket, Key=upload.upload_path, Body=body, ContentType="text/plain")

@@ -47,9 +47,7 @@ def probes(proxy: Proxy) -> int:
 
 
 @on("radosgw", "moto", quick=1)
-def test_large_files_are_refused_in_words_and_small_ones_are_not(
-    store: Store, proxy: Proxy, backend: S3Backend
-) -> None:
+def test_large_files_are_refused_in_words_and_small_ones_not(store: Store, proxy: Proxy, backend: S3Backend) -> None:
     """And the doctor says the same."""
     proxy.disturb(keep_ids_alive(), target="uploadId=", times=None)
     for _ in range(2):

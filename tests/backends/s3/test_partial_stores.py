@@ -33,9 +33,7 @@ def refuse(
 
 @on("ministack")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest")])
-def test_an_object_is_copied_whole_if_parts_cannot_be_copied(
-    store: Store, backend: S3Backend, status: int, code: str
-) -> None:
+def test_an_object_is_copied_whole_if_parts_cannot_be(store: Store, backend: S3Backend, status: int, code: str) -> None:
     """The copy is pinned to the ETag, and the multipart upload that was begun for it is aborted."""
     first, second = uploaded(backend), uploaded(backend)
     refuse(backend, "UploadPartCopy", status=status, code=code)
@@ -49,9 +47,7 @@ def test_an_object_is_copied_whole_if_parts_cannot_be_copied(
 
 
 @on("ministack")
-def test_a_failure_to_abort_the_unusable_multipart_upload_is_no_reason_to_copy(
-    store: Store, backend: S3Backend
-) -> None:
+def test_a_failure_to_abort_an_unusable_multipart_upload_is_no_reason_to_copy(store: Store, backend: S3Backend) -> None:
     """The next call goes on with aborting, and the one after it copies to a path of its own."""
     upload, verified = assembled(backend)
     refuse(backend, "UploadPartCopy")
@@ -96,9 +92,7 @@ def test_no_byte_is_read_while_the_store_does_not_say_what_it_supports(store: St
 
 @on("ministack", "radosgw")
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest"), (403, "AccessDenied")])
-def test_objects_are_deleted_one_by_one_if_batches_are_not_supported(
-    store: Store, backend: S3Backend, status: int, code: str
-) -> None:
+def test_without_batches_objects_go_one_by_one(store: Store, backend: S3Backend, status: int, code: str) -> None:
     """With all their versions."""
     store.client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
     first, second = uploaded(backend), uploaded(backend)

@@ -179,9 +179,7 @@ HEADS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(("head", "expected"), HEADS.values(), ids=HEADS)
-def test_only_checksums_of_the_whole_object_by_the_storage_count(
-    head: dict[str, Any], expected: dict[str, str]
-) -> None:
+def test_only_checksums_of_the_whole_object_by_a_storage_count(head: dict[str, Any], expected: dict[str, str]) -> None:
     assert computed_checksums(head) == expected
 
 

@@ -56,9 +56,7 @@ def shared_store(request: pytest.FixtureRequest, server_name: str) -> Store:
 
 @on(*SERVERS)
 @pytest.mark.parametrize("name", ATTACKS)
-def test_each_server_responds_to_each_attack_as_the_page_shows(
-    shared_store: Store, server_name: str, name: str
-) -> None:
+def test_each_server_answers_each_attack_as_the_page_shows(shared_store: Store, server_name: str, name: str) -> None:
     if name.startswith("POST") and not shared_store.server.takes_post:
         assert shown()[name][server_name] == "no POST"
         return

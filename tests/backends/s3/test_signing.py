@@ -150,9 +150,7 @@ def test_clients_get_no_secret(place: dict[str, Any], upload_method: str) -> Non
         (None, "https://s3.dualstack.eu-central-1.amazonaws.com", "virtual"),
     ],
 )
-def test_clients_get_the_urls_of_a_store_that_has_the_public_endpoint_alone(
-    endpoint: str | None, public: str, style: str
-) -> None:
+def test_clients_get_the_urls_of_a_store_at_the_public_endpoint(endpoint: str | None, public: str, style: str) -> None:
     common = {"region_name": "eu-central-1", "upload_method": "put", "addressing_style": style}
     single, parts = upload_of(10, now=NOW), upload_of(6, part_size=4, now=NOW, begun={"upload_id": "id"})
 

@@ -85,9 +85,7 @@ def test_no_signature_promises_more_than_they_live(
 
 
 @pytest.mark.parametrize("source", ["container", "profile", "pod"])
-def test_they_are_renewed_before_they_sign(
-    source: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_they_are_renewed_in_time(source: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(role(now, 300, 5000)) as server:
         use(source, server, tmp_path, monkeypatch)
         backend = new_backend(access_key_id=None, secret_access_key=None)

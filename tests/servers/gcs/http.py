@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property
 from typing import Any, TypeAlias
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from tests.servers.proxy import Answer, Exchange
 
@@ -42,7 +42,8 @@ class Request:
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        return dict(self.pairs)
+        """The same by name, with a plus as the space that Google's client means."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
 
     def json(self) -> Resource:
         value: Resource = json.loads(self.body or b"{}")

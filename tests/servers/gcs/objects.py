@@ -16,8 +16,6 @@ _PAGE = 1000
 _METADATA = (
     "cacheControl contentDisposition contentEncoding contentLanguage contentType customTime metadata storageClass"
 )
-
-
 _METADATA_HEADERS = {
     "contentType": "Content-Type",
     "contentEncoding": "Content-Encoding",
