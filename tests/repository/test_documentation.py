@@ -165,7 +165,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
     "js": _check_script,
     "sh": lambda sample: subprocess.run(["bash", "-n", "-c", sample], check=True),
     "html": lambda sample: _check_script(sample.partition('<script type="module">')[2].partition("</script>")[0]),
-    "mermaid": lambda sample: re.match("sequenceDiagram|stateDiagram-v2", sample),
+    "mermaid": lambda sample: re.match("sequenceDiagram|stateDiagram-v2", sample) or pytest.fail(sample),
     "text": lambda _: True,
 }
 
