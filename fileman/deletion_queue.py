@@ -13,13 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from fileman.backends import get_backend
 from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.models import File, FileManager, StorageDeletion
-from fileman.models.deletion import StorageDeletionQuerySet
 
 logger = logging.getLogger("fileman.deletions")
 CLAIM = timedelta(minutes=10)  # keeps other workers away from claimed rows; longer than any batch takes
@@ -95,7 +94,7 @@ def work(
         batches.append(done)
         on_batch(done)
 
-    due = StorageDeletion.objects.due(now or timezone.now()).values("file_manager")
+    due = StorageDeletion.objects.filter(due_at__lte=now or timezone.now()).values("file_manager")
     managers = FileManager.objects.filter(pk__in=due).order_by("name", "pk")
     run_side_by_side(_work_manager(manager, now, count, on_failing_manager) for manager in managers)
     return Worked(deleted=sum(done.deleted for done in batches), failed=sum(done.failed for done in batches))
@@ -124,11 +123,11 @@ def work_now(file: File, *, now: datetime) -> None:
         _settle(rows, failures, now=now)
 
 
-def _claim(rows: StorageDeletionQuerySet, *, now: datetime) -> list[StorageDeletion]:
+def _claim(rows: QuerySet[StorageDeletion], *, now: datetime) -> list[StorageDeletion]:
     """Take due rows by moving their due time ahead, so that no lock is held while the storage works."""
     with transaction.atomic():
-        due = rows.due(now).only("path", "attempts").select_for_update(skip_locked=True).order_by("due_at", "id")
-        taken = list(due[:BATCH])
+        due = rows.filter(due_at__lte=now).select_for_update(skip_locked=True).only("path", "attempts")
+        taken = list(due.order_by("due_at", "id")[:BATCH])
         StorageDeletion.objects.filter(pk__in=[row.pk for row in taken]).update(due_at=now + CLAIM)
     return taken
 

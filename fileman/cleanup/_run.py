@@ -138,7 +138,7 @@ class _Cleanup:
 
     def work_queue(self) -> None:
         if self.request.dry_run:
-            self.report.deleted += StorageDeletion.objects.due(self.now).count()
+            self.report.deleted += StorageDeletion.objects.filter(due_at__lte=self.now).count()
             return
         deletion_queue.work(
             now=self.fixed_now,

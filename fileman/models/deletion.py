@@ -1,18 +1,9 @@
 """StorageDeletion: the deletion queue. Its rows outlive the file rows."""
 
-from datetime import datetime
-from typing import Self
-
 from django.conf import settings
 from django.db import models
 
 from fileman.models.file_manager import FileManager
-
-
-class StorageDeletionQuerySet(models.QuerySet["StorageDeletion"]):
-    def due(self, now: datetime) -> Self:
-        """Return the rows to work on at `now`."""
-        return self.filter(due_at__lte=now)
 
 
 class StorageDeletion(models.Model):
@@ -38,8 +29,6 @@ class StorageDeletion(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
     created = models.DateTimeField()
-
-    objects = StorageDeletionQuerySet.as_manager()
 
     class Meta:
         indexes = [

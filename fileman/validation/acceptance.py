@@ -4,17 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fileman import conf
+from fileman import conf, errors
 from fileman.checksums import HEX_DIGITS, Checksum
-from fileman.errors import (
-    ContentTypeMismatch,
-    EmptyFile,
-    ExtensionNotAllowed,
-    FileTooLarge,
-    InvalidInput,
-    MimeTypeNotAllowed,
-    PermissionDenied,
-)
 from fileman.models import File, FileManager
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER
 from fileman.validation import content_types, filenames, json_metadata
@@ -71,17 +62,17 @@ def accept(
         declared.content_type, filename=name, listed=types, field=(*at, "contentType")
     )
     if types and not content_types.matches(content_type, types):
-        raise MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=(*at, "contentType"))
+        raise errors.MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=(*at, "contentType"))
     check_agreement(content_type, name, manager=manager, field=(*at, "contentType"))
     checksum = None
     if declared.checksum is not None:
         allowed = checksum_algorithms(manager, size)
         checksum = Checksum.parse(declared.checksum, allowed=allowed, field=(*at, "checksum"))
     if declared.client_ref is not None and len(declared.client_ref) > CLIENT_REF_LENGTH:
-        raise InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
+        raise errors.InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
     is_public = manager.is_public_default if declared.is_public is None else declared.is_public
     if is_public and not manager.is_public_default and not may_publish():
-        raise PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
+        raise errors.PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
     own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
     return AcceptedFile(
@@ -92,11 +83,13 @@ def accept(
 def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) -> int:
     """Return the size. Raises InvalidInput, EmptyFile or FileTooLarge."""
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST_SAFE_INTEGER:
-        raise InvalidInput("size must be an integer from 1 to 2^53-1, in bytes.", field=field)
+        raise errors.InvalidInput("size must be an integer from 1 to 2^53-1, in bytes.", field=field)
     if size == 0:
-        raise EmptyFile(field=field)
+        raise errors.EmptyFile(field=field)
     if size > manager.max_file_bytes:
-        raise FileTooLarge(f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed.", field=field)
+        raise errors.FileTooLarge(
+            f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed.", field=field
+        )
     return size
 
 
@@ -108,14 +101,14 @@ def check_extension(name: str, *, manager: FileManager, field: tuple[str, ...]) 
     """
     allowed, types = _get_extensions(manager), manager.allowed_mime_types
     if allowed and not any(name.lower().endswith(f".{extension}") for extension in allowed):
-        raise ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
+        raise errors.ExtensionNotAllowed(f"Allowed extensions: {', '.join(sorted(allowed))}.", field=field)
     active = filenames.active_suffixes(name) if allowed or types else []
     if types and not allowed and content_types.find(content_types.guess(name)).family in ("active", "program"):
         active.append(filenames.get_extension(name))
     for suffix in active:
         if suffix not in allowed and (allowed or not content_types.matches(content_types.guess(f"x.{suffix}"), types)):
             message = f"The extension {suffix!r} is not allowed anywhere in the filename. Rename the file."
-            raise ExtensionNotAllowed(message, field=field)
+            raise errors.ExtensionNotAllowed(message, field=field)
 
 
 def check_agreement(content_type: str, name: str, *, manager: FileManager, field: tuple[str, ...]) -> None:
@@ -126,7 +119,7 @@ def check_agreement(content_type: str, name: str, *, manager: FileManager, field
     if content_types.disagree(content_type, name) or not (
         is_listed or content_types.may_declare(content_type, guessed)
     ):
-        raise ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
+        raise errors.ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
 
 
 def settle_content_type(file: File, detected: str, *, field: tuple[str, ...] = ()) -> str:
@@ -141,7 +134,9 @@ def settle_content_type(file: File, detected: str, *, field: tuple[str, ...] = (
             return settled
         if file.content_type == content_types.UNKNOWN:
             return content_types.UNKNOWN
-    raise ContentTypeMismatch(f"The content is {detected}, which this file manager does not accept.", field=field)
+    raise errors.ContentTypeMismatch(
+        f"The content is {detected}, which this file manager does not accept.", field=field
+    )
 
 
 def _get_extensions(manager: FileManager) -> set[str]:
