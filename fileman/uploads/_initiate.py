@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
@@ -34,7 +34,7 @@ from fileman.uploads.instructions import begin, instruct, plan_parts
 from fileman.uploads.state import UploadState
 from fileman.uploads.values import Batch, InitiateRequest, Ticket
 from fileman.validation import acceptance, filenames, json_metadata, validators
-from fileman.validation.acceptance import AcceptedFile, DeclaredFile
+from fileman.validation.acceptance import DeclaredFile
 
 BEGIN_CONCURRENCY = 8  # multipart uploads or sessions begun at once for one batch
 
@@ -126,39 +126,28 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
     try:
         may_publish, shared = partial(access.policy().may_publish, plan.caller), plan.shared_metadata
         for limits in plan.limits:
-            accepted = acceptance.accept(declared, manager=limits, shared=shared, may_publish=may_publish, at=at)
-        validators.check_declared(plan.caller, accepted, manager=plan.manager, at=at)
-        return replace(ticket, file=_new_file(plan, index, accepted))
+            file = acceptance.accept(declared, manager=limits, shared=shared, may_publish=may_publish, at=at)
+        _prepare(plan, index, file)
+        validators.check_declared(plan.caller, file, at=at)
+        return replace(ticket, file=file)
     except FilemanError as error:
         return replace(ticket, errors=(error,))
 
 
-def _new_file(plan: _Plan, index: int, accepted: AcceptedFile) -> File:
-    manager, now, settings = plan.manager, plan.now, conf.settings()
-    part_plan = plan_parts(accepted.size, capabilities=manager.capabilities)
+def _prepare(plan: _Plan, index: int, file: File) -> None:
+    """Fill in the rest of an accepted row."""
+    now, settings = plan.now, conf.settings()
+    part_plan = plan_parts(file.file_size, capabilities=plan.manager.capabilities)
     single = part_plan.strategy is Strategy.SINGLE
-    return File(
-        id=uuid4(),
-        file_manager=manager,
-        group=plan.owner,
-        uploaded_by=plan.caller.user,
-        original_filename=accepted.filename,
-        filename=filenames.stored_name(accepted.filename, now=now),
-        content_type=accepted.content_type,
-        file_size=accepted.size,
-        checksum=str(accepted.checksum or ""),
-        metadata=accepted.metadata,
-        is_public=accepted.is_public,
-        slot=plan.slot,
-        upload_state=UploadState(plan=part_plan).to_json(),
-        idempotency_digest=plan.replay.digest,
-        idempotency_fingerprint=plan.replay.fingerprint,
-        idempotency_index=index,
-        look_at=now + FIRST_LOOK,
-        expires_at=now + (settings.UPLOAD_DEADLINE if single else settings.PARTS_UPLOAD_DEADLINE),
-        created=now,
-        modified=now,
-    )
+    file.file_manager, file.group, file.uploaded_by = plan.manager, plan.owner, plan.caller.user
+    file.filename = filenames.stored_name(file.original_filename, now=now)
+    file.slot = plan.slot
+    file.upload_state = UploadState(plan=part_plan).to_json()
+    file.idempotency_digest, file.idempotency_fingerprint = plan.replay.digest, plan.replay.fingerprint
+    file.idempotency_index = index
+    file.look_at = now + FIRST_LOOK
+    file.expires_at = now + (settings.UPLOAD_DEADLINE if single else settings.PARTS_UPLOAD_DEADLINE)
+    file.created = file.modified = now
 
 
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:

@@ -30,18 +30,6 @@ class DeclaredFile:
     """Echoed back."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AcceptedFile:
-    """The same description, checked and normalized."""
-
-    filename: str
-    size: int
-    content_type: str
-    checksum: Checksum | None
-    metadata: dict[str, Any]
-    is_public: bool
-
-
 def accept(
     declared: DeclaredFile,
     *,
@@ -49,10 +37,10 @@ def accept(
     shared: dict[str, Any],
     may_publish: Callable[[], bool],
     at: tuple[str, ...],
-) -> AcceptedFile:
-    """Check one declared file against its manager. `shared` is the batch's metadata, `at` the file's path in the input.
+) -> File:
+    """Check one declared file against its manager. Return an unsaved row with the same description, normalized.
 
-    Raises the RefusedError of the first problem.
+    `shared` is the batch's metadata, `at` the file's path in the input. Raises the RefusedError of the first problem.
     """
     name = filenames.display_name(declared.filename, field=(*at, "filename"))
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
@@ -75,8 +63,13 @@ def accept(
         raise errors.PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
     own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
-    return AcceptedFile(
-        filename=name, size=size, content_type=content_type, checksum=checksum, metadata=merged, is_public=is_public
+    return File(
+        original_filename=name,
+        file_size=size,
+        content_type=content_type,
+        checksum=str(checksum or ""),
+        metadata=merged,
+        is_public=is_public,
     )
 
 

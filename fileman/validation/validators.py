@@ -23,8 +23,7 @@ from fileman.backends.streams import read_exactly
 from fileman.backends.values import StoredObject
 from fileman.caller import Caller
 from fileman.errors import RejectedByValidator
-from fileman.models import File, FileManager
-from fileman.validation.acceptance import AcceptedFile
+from fileman.models import File
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +46,10 @@ class Content:
         return read_exactly(self.backend, self.stored, start=start, length=length)
 
 
-def check_declared(caller: Caller, accepted: AcceptedFile, *, manager: FileManager, at: tuple[str, ...]) -> None:
+def check_declared(caller: Caller, file: File, *, at: tuple[str, ...]) -> None:
     """Run UPLOAD_VALIDATORS. Raises RejectedByValidator with the validator's message."""
-    data = {
-        "filename": accepted.filename,
-        "size": accepted.size,
-        "content_type": accepted.content_type,
-        "metadata": accepted.metadata,
-        "file_manager": manager,
-    }
+    data = {name: getattr(file, name) for name in ("content_type", "metadata", "file_manager")}
+    data |= {"filename": file.original_filename, "size": file.file_size}
     _run(conf.settings().UPLOAD_VALIDATORS, (caller, data), at=at)
 
 

@@ -10,7 +10,7 @@ from fileman import files, uploads
 from fileman.errors import ErrorCode, FilemanError, TooManyPending
 from fileman.models import File, FileManager, StorageUsage
 from fileman.validation import acceptance
-from fileman.validation.acceptance import AcceptedFile, DeclaredFile
+from fileman.validation.acceptance import DeclaredFile
 from tests.uploads.clock import DAY, MICROSECOND, NOW
 from tests.uploads.driver import caller_of, configured, declared, file_of, initiate, start, token_of, upload
 from tests.uploads.faults import at_once
@@ -22,7 +22,7 @@ def unsaved(**fields: Any) -> FileManager:
     return FileManager(name="Any", backend_type="memory", **fields)
 
 
-def accept(manager: FileManager, *, may_publish: bool = False, **given: Any) -> AcceptedFile:
+def accept(manager: FileManager, *, may_publish: bool = False, **given: Any) -> File:
     file = DeclaredFile(**{"filename": "notes.txt", "size": 5, **given})
     return acceptance.accept(file, manager=manager, shared={}, may_publish=lambda: may_publish, at=("files", "3"))
 
@@ -49,7 +49,7 @@ def test_the_limit_is_accepted_and_one_byte_more_refused(own: int | None, defaul
     manager = unsaved() if own is None else unsaved(max_file_size=own)
     with configured() if default is None else configured(DEFAULT_MAX_FILE_SIZE=default):
         assert manager.max_file_bytes == limit
-        assert accept(manager, size=limit).size == limit
+        assert accept(manager, size=limit).file_size == limit
         assert refusal(manager, size=limit + 1) == (ErrorCode.FILE_TOO_LARGE, ("files", "3", "size"))
 
 
@@ -70,7 +70,7 @@ def test_an_impossible_limit_is_refused_when_the_manager_is_saved(limit: int) ->
          "Learn.php basics", "v1.2.3 (final)", "job.application", "Dark.Theme.2", "my.website", "Zelda.ps2"))],
 )  # fmt: skip
 def test_allowed_extensions(allowed: list[str], name: str) -> None:
-    assert accept(unsaved(allowed_extensions=allowed), filename=name).filename == name
+    assert accept(unsaved(allowed_extensions=allowed), filename=name).original_filename == name
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_which_checksums_can_be_verified_depends_on_the_size() -> None:
         ErrorCode.INVALID_CHECKSUM,
         ("files", "3", "checksum"),
     )
-    assert str(accept(manager, checksum=sha256).checksum) == sha256
+    assert accept(manager, checksum=sha256).checksum == sha256
 
 
 def test_a_client_reference_has_at_most_200_characters() -> None:
-    assert accept(unsaved(), client_ref="x" * 200).size == 5
+    assert accept(unsaved(), client_ref="x" * 200).file_size == 5
     assert refusal(unsaved(), client_ref="x" * 201) == (ErrorCode.INVALID_INPUT, ("files", "3", "clientRef"))
 
 
