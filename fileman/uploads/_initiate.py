@@ -31,6 +31,7 @@ from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
 from fileman.uploads.instructions import begin, instruct, plan_parts
+from fileman.uploads.lookup import get_token
 from fileman.uploads.state import UploadState
 from fileman.uploads.values import Batch, InitiateRequest, Ticket
 from fileman.validation import acceptance, filenames, json_metadata, validators
@@ -151,21 +152,11 @@ def _prepare(plan: _Plan, index: int, file: File) -> None:
 
 
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
-    """Write the new rows and the digests of the pending uploads' tokens."""
-    tickets = [_with_token(ticket) for ticket in tickets]
-    pending = [
-        (ticket.file, ticket.replayed, tokens.digest(ticket.upload_token))
-        for ticket in tickets
-        if ticket.file is not None and ticket.upload_token is not None
-    ]
-    new = [file for file, replayed, _ in pending if not replayed]
-    # SECRET_KEY has changed since, or an earlier release made a random token.
-    renewed = [file for file, replayed, derived in pending if replayed and file.upload_token != derived]
-    for file, _, derived in pending:
-        file.upload_token = derived
-    with transaction.atomic():
-        File.objects.bulk_update(renewed, ["upload_token"])
-        if new:
+    """Write the new rows. Return the tickets with the tokens of the pending uploads."""
+    tickets = [_with_token(ticket, plan.now) for ticket in tickets]
+    new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
+    if new:
+        with transaction.atomic():
             quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
             insert(new)
     for file in new:
@@ -173,12 +164,10 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     return tickets
 
 
-def _with_token(ticket: Ticket) -> Ticket:
-    file = ticket.file
-    if file is None or file.upload_status != File.PENDING:
+def _with_token(ticket: Ticket, now: datetime) -> Ticket:
+    if ticket.file is None or ticket.file.upload_status != File.PENDING:
         return ticket
-    token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
-    return replace(ticket, upload_token=token)
+    return replace(ticket, upload_token=get_token(ticket.file, now=now))
 
 
 def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageError]:

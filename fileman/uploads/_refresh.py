@@ -3,14 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from fileman import access, conf, tokens
+from fileman import access, conf
 from fileman.access import rates
 from fileman.backends.time_limit import time_limit
 from fileman.caller import Caller
 from fileman.errors import InvalidInput, UploadExpired
 from fileman.models import File
 from fileman.uploads.instructions import find_missing, instruct
-from fileman.uploads.lookup import get_own_upload
+from fileman.uploads.lookup import get_own_upload, get_token
 from fileman.uploads.transitions import state_error
 from fileman.uploads.values import Outcome
 
@@ -35,14 +35,5 @@ def refresh(*, caller: Caller, upload_token: str | None = None, file_id: UUID | 
         if missing and file.expires_at <= now:
             return Outcome(file=file, error=UploadExpired())
         instructions = instruct(file, missing, caller=caller, now=now) if missing else None
-    token = _get_token(file, now=now) if upload_token is None else None
+    token = get_token(file, now=now) if upload_token is None else None
     return Outcome(file=file, upload_token=token, instructions=instructions)
-
-
-def _get_token(file: File, *, now: datetime) -> str:
-    token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
-    derived = tokens.digest(token)
-    if derived != file.upload_token:  # SECRET_KEY has changed since, or an earlier release made a random token
-        File.objects.filter(pk=file.pk).update(upload_token=derived, modified=now)
-        file.upload_token = derived
-    return token

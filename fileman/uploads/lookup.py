@@ -1,8 +1,9 @@
-"""Find the caller's own upload by its token or its id."""
+"""Find the caller's own upload by its token or its id, and the token of an upload."""
 
+from datetime import datetime
 from uuid import UUID
 
-from fileman import access
+from fileman import access, tokens
 from fileman.caller import Caller
 from fileman.errors import NotFound
 from fileman.models import File
@@ -18,3 +19,14 @@ def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: 
     if file is None or not access.policy().may_continue(caller, file):
         raise NotFound(field=("uploadToken",) if upload_token is not None else ("fileId",))
     return file
+
+
+def get_token(file: File, *, now: datetime) -> str:
+    """Return the token of a pending upload, whose row keeps the digest. An unsaved row is changed in hand alone."""
+    token = tokens.derive_upload_token(file.pk, file.token_nonce, kept=file.upload_token)
+    derived = tokens.digest(token)
+    if derived != file.upload_token:  # a new row; or SECRET_KEY has changed, or release 0.1 made a random token
+        if not file._state.adding:  # noqa: SLF001
+            File.objects.filter(pk=file.pk).update(upload_token=derived, modified=now)
+        file.upload_token = derived
+    return token
