@@ -217,8 +217,11 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
     else:
         deletion_queue.enqueue({file: ()}, now=now)  # cleanup may have worked off its rows
         deletion_queue.name_requester(file, caller.user)
-        with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
-            disposal.remove_ended(file, now)
+        if disposal.must_be_stopped(file):
+            with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+                disposal.stop(file, now=now)
+        if disposal.remove_rows([file], disposal.ENDED, now=now)[1]:
+            raise errors.FileInUse
 
 
 def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:

@@ -13,7 +13,7 @@ from fileman import conf, deletion_queue
 from fileman.backends import get_backend
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
-from fileman.errors import FileInUse, StorageError
+from fileman.errors import StorageError
 from fileman.models import File, StorageUsage
 from fileman.uploads import transitions
 from fileman.uploads.instructions import build_upload
@@ -37,19 +37,6 @@ def _drop(file: File, now: datetime) -> None:
         except StorageError as error:
             logger.warning("file %s: aborting it on the storage failed, cleanup will retry: %s", file.pk, error)
         deletion_queue.work_now(file, now=now)
-
-
-def remove_ended(file: File, now: datetime) -> bool:
-    """Delete the row of a failed, aborted or expired upload after aborting it on the storage.
-
-    Its objects have been in the deletion queue since it ended. Raises StorageError and FileInUse.
-    """
-    if must_be_stopped(file):
-        stop(file, now=now)
-    removed, in_use = remove_rows([file], ENDED, now=now)
-    if in_use:
-        raise FileInUse
-    return bool(removed)
 
 
 def must_be_stopped(file: File) -> bool:

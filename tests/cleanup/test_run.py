@@ -103,8 +103,8 @@ def test_only_what_has_ended_is_removed(user: User, manager: FileManager) -> Non
     """The step itself looks, not only the query before it."""
     one_of_each(user)
     for file in File.objects.select_related("file_manager"):
-        removed = disposal.remove_ended(file, LONG_AFTER)
-        assert removed is (file.upload_status in File.ENDED)
+        removed, _ = disposal.remove_rows([file], disposal.ENDED, now=LONG_AFTER)
+        assert bool(removed) is (file.upload_status in File.ENDED)
     assert statuses() == ["completed", "pending", "verifying"]
 
 
