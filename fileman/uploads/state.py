@@ -8,6 +8,9 @@ from fileman.backends.values import PartPlan, StoredObject, Strategy
 from fileman.encryption import OpenedObject
 from fileman.models import File
 
+_PLAIN: dict[str, Any] = {"begun": None, "origin": None, "progress": {}, "awaits_claims": False}
+"""Parts of an UploadState that are JSON already, and their values at initiate."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenObject:
@@ -95,25 +98,15 @@ class UploadState:
         strategy, written = Strategy(value["strategy"]), value.get("written")
         return cls(
             plan=PartPlan(strategy=strategy, part_size=value["part_size"], total_parts=value["total_parts"]),
-            begun=value.get("begun"),
-            origin=value.get("origin"),
-            progress=value.get("progress", {}),
             written=WrittenObject(**written) if written else None,
-            awaits_claims=value.get("awaits_claims", False),
+            **{name: value[name] for name in _PLAIN if name in value},
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object. It holds only the keys that have a value."""
-        plan, written = self.plan, self.written
-        optional = {
-            "begun": None if self.begun is None else dict(self.begun),
-            "origin": self.origin,
-            "progress": dict(self.progress) or None,
-            "awaits_claims": self.awaits_claims or None,
-            "written": written and {"etag": written.etag, "checksums": dict(written.checksums)},
-        }
-        required = {"strategy": plan.strategy.value, "part_size": plan.part_size, "total_parts": plan.total_parts}
-        return required | {key: value for key, value in optional.items() if value is not None}
+        written = {"written": vars(self.written)} if self.written else {}
+        plain = {name: getattr(self, name) for name, absent in _PLAIN.items() if getattr(self, name) != absent}
+        return {**vars(self.plan), **written, **plain}
 
     def update_for(self, file: File) -> dict[str, Any]:
         """Return the argument with which `QuerySet.update` writes the state to this file's row."""
