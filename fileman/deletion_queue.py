@@ -55,12 +55,15 @@ def _build_rows(file: File, published: Iterable[str], now: datetime) -> list[Sto
     backend = get_backend(file.file_manager)
     lapse = timedelta(seconds=backend.settings.upload_expires_in + backend.capabilities.late_write_seconds)
     watched = {file.upload_path: now + lapse} | dict.fromkeys(published, now + PUBLISHED_WATCH)
-    return [
-        StorageDeletion(
-            file_manager=file.file_manager, path=path, file_id=file.pk, due_at=now, watch_until=until, created=now
-        )
-        for path, until in watched.items()
-    ]
+    return [build_row(file.file_manager, path, file.pk, now=now, until=until) for path, until in watched.items()]
+
+
+def build_row(
+    manager: FileManager, path: str, file_id: UUID | None, *, now: datetime, until: datetime
+) -> StorageDeletion:
+    """Return a row that is due now, unsaved. `until`: when the last request that may write the path has expired."""
+    times = {"due_at": now, "watch_until": until, "created": now}
+    return StorageDeletion(file_manager=manager, path=path, file_id=file_id, **times)
 
 
 def name_requester(file: File, user: Any) -> None:
@@ -169,6 +172,6 @@ def log_once(manager_id: UUID, what: str, reason: str) -> None:
 def postpone(file: File, reason: str, *, now: datetime) -> None:
     """Queue an ended upload that could not be stopped on its storage as an object that could not be deleted."""
     log_once(file.file_manager_id, f"file {file.pk} could not be stopped", reason)
-    row = StorageDeletion(file_manager=file.file_manager, path=file.upload_path, file_id=file.pk, attempts=1)
-    row.due_at, row.watch_until, row.created, row.last_error = now + timedelta(days=1), now, now, reason[:500]
+    row = build_row(file.file_manager, file.upload_path, file.pk, now=now, until=now)
+    row.due_at, row.attempts, row.last_error = now + timedelta(days=1), 1, reason[:500]
     _save([row], "due_at", "attempts", "last_error")

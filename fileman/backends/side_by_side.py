@@ -7,22 +7,23 @@ thread of the caller. Only the storage calls run in other threads. What one of t
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 CALLS_AT_ONCE = 16
 Task = Generator[Callable[[], Any], Any, None]
 
 
-def run_side_by_side(tasks: Iterable[Task]) -> None:
-    """Run every task to its end, at most one storage call of each task at a time."""
+def run_side_by_side(tasks: Iterable[Task], *, at_once: int = CALLS_AT_ONCE) -> None:
+    """Run every task to its end, at most one storage call of each task at a time, within the caller's time limit."""
     running: dict[Future[Any], Task] = {}
-    with ThreadPoolExecutor(CALLS_AT_ONCE, "fileman-storage") as pool:
+    with ThreadPoolExecutor(at_once, "fileman-storage") as pool:
 
         def resume(task: Task, done: Future[Any] | None = None) -> None:
             error = done.exception() if done else None
             with suppress(StopIteration):
                 call = task.throw(error) if error else task.send(done.result() if done else None)
-                running[pool.submit(call)] = task
+                running[pool.submit(copy_context().run, call)] = task
 
         for task in tasks:
             resume(task)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject
+from fileman.deletion_queue import build_row
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.models.file import find_file_id
 
@@ -52,7 +53,8 @@ def reconcile(
             findings.orphan_bytes += stored.size
             on_orphan(stored)
         if apply:
-            _queue(manager, orphans, now=now)
+            rows = [build_row(manager, one.path, find_file_id(one.path), now=now, until=now) for one in orphans]
+            StorageDeletion.objects.bulk_create(rows, ignore_conflicts=True)
     for file in _find_lost(manager):
         findings.lost += 1
         on_lost(file)
@@ -78,21 +80,6 @@ def _get_known_paths(paths: Sequence[str]) -> set[str]:
     queued = set(StorageDeletion.objects.filter(path__in=paths).values_list("path", flat=True))
     unfinished = {path for path, key in ids.items() if key in files and files[key][1] in File.UNFINISHED}
     return named | queued | unfinished
-
-
-def _queue(manager: FileManager, orphans: Sequence[StoredObject], *, now: datetime) -> None:
-    rows = [
-        StorageDeletion(
-            file_manager=manager,
-            path=stored.path,
-            file_id=find_file_id(stored.path),
-            due_at=now,
-            watch_until=now,
-            created=now,
-        )
-        for stored in orphans
-    ]
-    StorageDeletion.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _find_lost(manager: FileManager) -> Iterator[File]:

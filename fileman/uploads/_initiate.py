@@ -6,8 +6,6 @@ Nothing is signed for a refused file, and no storage is called inside the transa
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +19,7 @@ from django.db import IntegrityError, transaction
 from fileman import access, conf, tokens
 from fileman.access import rates
 from fileman.backends import get_backend
+from fileman.backends.side_by_side import Task, run_side_by_side
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy
 from fileman.caller import Caller
@@ -176,20 +175,17 @@ def _begin_all(plan: _Plan, tickets: Sequence[Ticket]) -> dict[UUID, StorageErro
     waiting = [file for file in pending if UploadState.from_file(file).needs_begin]
     if not waiting:
         return {}
-    with ThreadPoolExecutor(min(BEGIN_CONCURRENCY, len(waiting)), "fileman-begin") as pool:
-        # Each thread runs in a copy of this context, and so within its time limit.
-        calls = {
-            file.id: pool.submit(copy_context().run, partial(begin, file, origin=plan.caller.origin, now=plan.now))
-            for file in waiting
-        }
-    errors = {}
-    for key, call in calls.items():
-        try:
-            call.result()
-        except StorageError as error:
-            errors[key] = error
+    errors: dict[UUID, StorageError] = {}
+    run_side_by_side((_begin_one(plan, file, errors) for file in waiting), at_once=BEGIN_CONCURRENCY)
     File.objects.bulk_update([file for file in waiting if file.id not in errors], ["upload_state"])
     return errors
+
+
+def _begin_one(plan: _Plan, file: File, errors: dict[UUID, StorageError]) -> Task:
+    try:
+        yield partial(begin, file, origin=plan.caller.origin, now=plan.now)
+    except StorageError as error:
+        errors[file.id] = error
 
 
 def _instruct(plan: _Plan, ticket: Ticket, errors: Mapping[UUID, StorageError]) -> Ticket:
