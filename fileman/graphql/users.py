@@ -18,15 +18,15 @@ UserModel = get_user_model()
 
 @strawberry_django.type(UserModel, description="A user. Not a Node: the id is opaque.")
 class User:
-    @field(only=[UserModel.USERNAME_FIELD], description="Opaque id.")
-    @staticmethod
-    def id(root: Parent[AbstractBaseUser]) -> strawberry.ID:
-        return to_global_id("User", root.pk)
-
     @field(only=[UserModel.USERNAME_FIELD], description="The name that the user signs in with.")
     @staticmethod
     def username(root: Parent[AbstractBaseUser]) -> str:
         return str(root.get_username())
+
+    @field(only=[UserModel.USERNAME_FIELD], description="Opaque id.")
+    @staticmethod
+    def id(root: Parent[AbstractBaseUser]) -> strawberry.ID:
+        return to_global_id("User", root.pk)
 
 
 @strawberry_django.type(GroupModel, description="A group of users. Not a Node: the id is opaque.")
