@@ -18,7 +18,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from graphql import GraphQLError
 from strawberry.django.context import StrawberryDjangoContext
-from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 
@@ -62,7 +61,10 @@ class GraphQLView(View):
             _check_csrf(request)
             get_request_caller(request)  # raises Django's DisallowedHost for an unknown host, before anything runs
             context = StrawberryDjangoContext(request=request, response=HttpResponse())
-            result = self._execute(context, operation)
+            result = self.schema.execute_sync(**operation, context_value=context)
+        except CannotGetOperationTypeError:
+            message = "operationName does not match any operation of the document."
+            return _refuse(request, Refusal(400, RequestErrorCode.BAD_REQUEST, message))
         except Refusal as refusal:
             return _refuse(request, refusal)
         response = _respond(request, result)
@@ -79,13 +81,6 @@ class GraphQLView(View):
         return response
 
     head = options = put = patch = delete = trace = http_method_not_allowed
-
-    def _execute(self, context: StrawberryDjangoContext, operation: dict[str, Any]) -> ExecutionResult:
-        try:
-            return self.schema.execute_sync(**operation, context_value=context)
-        except (MissingQueryError, CannotGetOperationTypeError):
-            message = "operationName does not match any operation of the document."
-            raise Refusal(400, RequestErrorCode.BAD_REQUEST, message) from None
 
 
 def _check_csrf(request: HttpRequest) -> None:
