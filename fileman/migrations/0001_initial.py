@@ -4,7 +4,6 @@ import django.db.models.deletion
 import django.utils.timezone
 import fileman.encryption
 import fileman.models.file
-import fileman.models.file_manager
 import fileman.tokens
 import uuid
 from django.conf import settings
@@ -29,7 +28,7 @@ class Migration(migrations.Migration):
                 ('description', models.TextField(blank=True, default='')),
                 ('backend_type', models.CharField(help_text='file, s3, azure, gcs, or the key of a registered backend.', max_length=50)),
                 ('backend_url', models.CharField(blank=True, default='', help_text='s3://bucket/prefix/ and the like.', max_length=1000)),
-                ('settings', fileman.encryption.EncryptedJSONField(blank=True, default=fileman.models.file_manager._no_settings)),
+                ('settings', fileman.encryption.EncryptedJSONField(blank=True, default=dict)),
                 ('supports_direct_upload', models.BooleanField(blank=True, default=None, help_text='Off: bytes go through this server. Left out: what the backend can do.')),
                 ('max_file_size', models.BigIntegerField(blank=True, help_text='Bytes. Empty: DEFAULT_MAX_FILE_SIZE. 0: no limit.', null=True)),
                 ('allowed_extensions', models.JSONField(blank=True, default=list, help_text='["jpg", "png"]; empty allows all.')),

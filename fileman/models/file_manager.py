@@ -22,10 +22,6 @@ LARGEST_SAFE_INTEGER = 2**53 - 1
 """Largest integer that JSON numbers carry exactly, and so the largest size in the API."""
 
 
-def _no_settings() -> dict[str, Any]:
-    return {}
-
-
 class FileManager(models.Model):
     """Where files are stored and which uploads are allowed. Saving validates and may raise ValidationError."""
 
@@ -46,7 +42,7 @@ class FileManager(models.Model):
     backend_url = models.CharField(
         max_length=1000, blank=True, default="", help_text="s3://bucket/prefix/ and the like."
     )
-    settings = EncryptedJSONField(default=_no_settings, blank=True)
+    settings = EncryptedJSONField(default=dict, blank=True)
     supports_direct_upload: "models.BooleanField[bool | None, bool]" = models.BooleanField(
         default=None, blank=True, help_text="Off: bytes go through this server. Left out: what the backend can do."
     )

@@ -10,16 +10,6 @@ from fileman.uploads.values import Batch, InitiateRequest, Outcome, Ticket, Uplo
 from fileman.validation.acceptance import DeclaredFile
 
 __all__ = [
-    "Batch",
-    "DeclaredFile",
-    "InitiateRequest",
-    "Outcome",
-    "Ticket",
-    "UploadInstructions",
-    "abort",
-    "finalize",
-    "initiate",
-    "receive",
-    "refresh",
-    "sweep",
-]
+    "Batch", "DeclaredFile", "InitiateRequest", "Outcome", "Ticket", "UploadInstructions",
+    "abort", "finalize", "initiate", "receive", "refresh", "sweep",
+]  # fmt: skip
