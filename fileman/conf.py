@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
-from types import MappingProxyType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -150,8 +150,7 @@ def settings() -> FilemanSettings:
     if last is None or last[0] is not given:
         if problems := find_problems(given):
             raise ImproperlyConfigured("FILEMAN_SETTINGS: " + " ".join(problems))
-        backends = MappingProxyType(dict(given.get("BACKENDS", {})))
-        _read = last = (given, FilemanSettings(**{**given, "BACKENDS": backends}))
+        _read = last = (given, FilemanSettings(**given))
     return last[1]
 
 

@@ -112,9 +112,7 @@ class ContentView(View):
     def get(self, request: HttpRequest, signed: str) -> HttpResponseBase:
         try:
             grant = tokens.unsign(tokens.CONTENT, signed, now=timezone.now())
-            manager = FileManager.objects.filter(pk=grant["manager"]).first()
-            if manager is None:
-                raise errors.NotFound
+            manager = FileManager.objects.get(pk=grant["manager"])
             if conf.settings().RECHECK_DOWNLOADS and grant["viewer"] is not None:
                 files.require_visible(manager_id=manager.pk, path=grant["path"], viewer=grant["viewer"])
             backend = get_backend(manager)
@@ -123,7 +121,7 @@ class ContentView(View):
                 return self._serve(request, grant, stored, backend)
             path = f"{_SENDFILE_PREFIX[header]}{backend.local_root}/{stored.path}"
             return _protect(HttpResponse(headers={header: quote(path)}), grant)
-        except errors.FileMissing:
+        except (FileManager.DoesNotExist, errors.FileMissing):
             return _error(errors.NotFound())
         except FilemanError as error:
             return _error(error)
