@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from fileman.errors import FilemanError
-from fileman.models import File, FileManager
+from fileman.models import FileManager
 from fileman.validation import acceptance, content_types
 from fileman.validation.acceptance import DeclaredFile
 from fileman.validation.content_types import TEXT, UNKNOWN
@@ -53,9 +53,9 @@ def outcome(filename: str, declared: str, head: bytes, **lists: Any) -> str:
         accepted = acceptance.accept(given, manager=manager, shared={}, may_publish=lambda: False, at=())
     except FilemanError as error:
         return f"{error.code} at initiate"
-    file = File(file_manager=manager, original_filename=filename, content_type=accepted.content_type)
+    accepted.file_manager = manager
     try:
-        return acceptance.settle_content_type(file, content_types.verify(head, declared=accepted.content_type))
+        return acceptance.settle_content_type(accepted, content_types.verify(head, declared=accepted.content_type))
     except FilemanError as error:
         return f"{error.code} at finalize"
 

@@ -1,13 +1,16 @@
 """Validators of the host project: their arguments, and that none is skipped."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
+from fileman.caller import Caller
 from fileman.models import File, FileManager
 from fileman.uploads import Ticket
 from fileman.validation.validators import Content
-from tests.uploads.driver import configured, file_of, finish, send, start, stored_paths, upload
+from tests.uploads.driver import configured, declared, file_of, finish, initiate, send, start, stored_paths, upload
 
 SEEN: list[tuple[str, int, bytes, bytes]] = []
 """Arguments of `remember`: name, size, all bytes, bytes 1 to 3."""
@@ -24,6 +27,10 @@ def find_virus(file: File, content: Content) -> None:
 
 def scanner_is_down(file: File, content: Content) -> None:
     raise TimeoutError("The scanner does not answer.")
+
+
+def tell(request: Caller, file_data: dict[str, Any]) -> None:
+    raise ValidationError(f"{request.user}: {file_data}")
 
 
 def test_a_content_validator_reads_the_stored_bytes(user: User, manager: FileManager) -> None:
@@ -57,3 +64,12 @@ def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, mana
     with configured(UPLOAD_VALIDATORS=[f"{__name__}.misspelt"]), pytest.raises(ImportError):
         start(user)
     assert not File.objects.exists()
+
+
+def test_an_upload_validator_gets_what_was_declared_and_its_message_is_the_error(
+    user: User, manager: FileManager
+) -> None:
+    with configured(UPLOAD_VALIDATORS=[f"{__name__}.tell"]):
+        (error,) = initiate(user, declared("a.txt", metadata={"a": 1})).tickets[0].errors
+    data = {"content_type": "text/plain", "metadata": {"a": 1}, "file_manager": manager, "filename": "a.txt", "size": 5}
+    assert (error.code, error.message) == ("REJECTED_BY_VALIDATOR", f"{user}: {data}")
