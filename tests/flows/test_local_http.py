@@ -295,6 +295,8 @@ class TestContent:
         for text in (mine, mine[:90] + signed[90:], old, resigned(tokens.UPLOAD, grant)):
             answer = fetch(f"{base}/{text}")
             assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+        gone = fetch(f"{base}/{resigned(tokens.CONTENT, {**grant, 'manager': '0' * 32})}")
+        assert (gone.status_code, gone.json()["code"]) == (404, "NOT_FOUND")
 
     @pytest.mark.parametrize(("asked", "lives"), [(None, 300), (60, 60), (301, 300), (10**9, 300), (-5, 1), (0, 1)])
     def test_no_reader_gets_a_longer_lifetime_than_the_file_manager_gives(
