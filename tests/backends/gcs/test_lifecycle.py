@@ -84,12 +84,13 @@ def test_a_lost_session_begins_again(store: Store, caller: Caller, lost_by: str)
 
 
 def test_another_origin_gets_a_session_of_its_own(caller: Caller) -> None:
-    """A client without an origin continues the one that is there. A forbidden one changes nothing."""
+    """The same origin and a client without one continue the one that is there. A forbidden one changes nothing."""
     ticket = start(caller, LARGE)
     old = session_of(ticket)
     assert allowed_origin(old, ORIGIN) == ORIGIN
 
-    refresh(replace(caller, origin=None), ticket)
+    for origin in (None, ORIGIN):
+        refresh(replace(caller, origin=origin), ticket)
     with configured(ALLOWED_ORIGINS=[ORIGIN]), pytest.raises(StorageMisconfigured, match="ALLOWED_ORIGINS"):
         refresh(replace(caller, origin=SECOND_ORIGIN), ticket)
     assert session_of(ticket) == old
