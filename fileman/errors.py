@@ -150,8 +150,6 @@ class MimeTypeNotAllowed(RefusedError, code=ErrorCode.MIME_TYPE_NOT_ALLOWED): ..
 
 
 class FileInUse(RefusedError, code=ErrorCode.FILE_IN_USE):
-    """The file belongs to a row of the host project, or such a row protects the file's row."""
-
     message = "This file is in use. Remove it from where it is attached first."
 
 
@@ -206,8 +204,6 @@ class UploadFailed(UploadStateError, code=ErrorCode.UPLOAD_FAILED):
 
 
 class UploadInProgress(UploadStateError, code=ErrorCode.UPLOAD_IN_PROGRESS):
-    """Another call must continue."""
-
     message = "The upload is being verified. Call finalizeUpload again in a moment."
     retryable = True
     retry_after_seconds = 2
