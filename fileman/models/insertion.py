@@ -33,4 +33,5 @@ def _build_statement(alias: str) -> str:
     types = {connection.ops.quote_name(str(one.column)): one.db_type(connection) for one in meta.concrete_fields}
     names, typed = ", ".join(types), ", ".join(f"{name} {kind}" for name, kind in types.items())
     table = connection.ops.quote_name(meta.db_table)
-    return f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS new ({typed})"  # noqa: S608
+    rows = f"jsonb_to_recordset(%s::jsonb) AS new ({typed})"
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {rows}"  # noqa: S608  # nosec B608
