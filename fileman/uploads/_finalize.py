@@ -15,7 +15,7 @@ from fileman.models import File
 from fileman.uploads import transitions, verification
 from fileman.uploads.attempt import Attempt
 from fileman.uploads.instructions import find_missing, instruct
-from fileman.uploads.lookup import get_own_upload
+from fileman.uploads.lookup import get_own_upload, reread
 from fileman.uploads.state import UploadState
 from fileman.uploads.values import Outcome
 from fileman.uploads.verification import Claims
@@ -48,25 +48,23 @@ def finalize(
     given = json_metadata.clean(metadata, field=("metadata",))
     merged = json_metadata.merge(file.metadata, given, field=("metadata",)) if given else None
     if file.upload_status == File.COMPLETED:
-        return _settle_claims(file, claims, merged, caller=caller, now=now)
+        return _settle_claims(file, claims, merged, now=now)
     error = transitions.state_error(file, now=now)
     if error is not None:
         return Outcome(file=file, error=error)
     attempt_id = transitions.claim(file, now=now)
     if attempt_id is None:
-        return _current_outcome(caller, upload_token, now=now)
+        return _current_outcome(file, now=now)
     claimed = Attempt(file=file, attempt_id=attempt_id, claims=claims, metadata=merged, now=now)
     with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
         error = claimed.run()
-        outcome = _current_outcome(caller, upload_token, now=now)
+        outcome = _current_outcome(file, now=now)
         if outcome.file.upload_status == File.COMPLETED or error is None:
             return outcome
         return _outcome_with_instructions(outcome.file, error, caller=caller, now=now)
 
 
-def _settle_claims(
-    file: File, claims: Claims, metadata: dict[str, Any] | None, *, caller: Caller, now: datetime
-) -> Outcome:
+def _settle_claims(file: File, claims: Claims, metadata: dict[str, Any] | None, *, now: datetime) -> Outcome:
     """Return the completed file, after a comparison with what a sweep could not know."""
     if not UploadState.from_file(file).awaits_claims:
         return Outcome(file=file)
@@ -76,7 +74,7 @@ def _settle_claims(
     except (errors.MismatchError, errors.StorageError, errors.UploadInProgress) as error:
         return Outcome(file=file, error=errors.UploadInProgress() if isinstance(error, errors.OutOfTime) else error)
     transitions.accept_claims(file, checksum=checksum, metadata=metadata, now=now)
-    return Outcome(file=get_own_upload(caller, file_id=file.pk))
+    return _current_outcome(file, now=now)
 
 
 def _outcome_with_instructions(file: File, error: errors.FilemanError, *, caller: Caller, now: datetime) -> Outcome:
@@ -110,9 +108,9 @@ def _parse_claims(file: File, file_size: int | None, checksum: str | None) -> Cl
     return Claims(size=file_size, checksum=Checksum.parse(checksum, allowed=allowed, field=("checksum",)))
 
 
-def _current_outcome(caller: Caller, upload_token: str, *, now: datetime) -> Outcome:
+def _current_outcome(file: File, *, now: datetime) -> Outcome:
     """Return the row as it is now. If it is pending again, another attempt has just released it."""
-    file = get_own_upload(caller, upload_token=upload_token)
+    reread(file)
     error = transitions.state_error(file, now=now)
     if error is None and file.upload_status != File.COMPLETED:
         error = errors.UploadInProgress()

@@ -10,6 +10,7 @@ from fileman.models import File
 
 WITH_RELATED = ("file_manager__group", "group", "uploaded_by")
 """What the use cases and the API read of an upload, in one statement."""
+_OWN_COLUMNS = [column.attname for column in File._meta.concrete_fields if not column.is_relation]  # noqa: SLF001
 
 
 def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: UUID | None = None) -> File:
@@ -19,6 +20,14 @@ def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: 
     if file is None or not access.policy().may_continue(caller, file):
         raise NotFound(field=("uploadToken",) if upload_token is not None else ("fileId",))
     return file
+
+
+def reread(file: File) -> None:
+    """Read the row of the caller's upload again, without the rows that it names. Raises NotFound if it is deleted."""
+    try:
+        file.refresh_from_db(fields=_OWN_COLUMNS)
+    except File.DoesNotExist:
+        raise NotFound(field=("uploadToken",)) from None
 
 
 def get_token(file: File, *, now: datetime) -> str:

@@ -12,8 +12,9 @@ from django.db import transaction
 from fileman.backends import get_backend
 from fileman.backends.values import StoredObject, Upload
 from fileman.encryption import encrypt
-from fileman.errors import FilemanError, UploadInProgress
+from fileman.errors import FilemanError, NotFound, UploadInProgress
 from fileman.models import File, FileManager, StorageDeletion
+from fileman.signals import file_completed
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Outcome, Ticket, transitions
 from fileman.uploads.state import Progress
@@ -204,3 +205,17 @@ def test_an_upload_that_has_ended_takes_no_bytes(user: User, manager: FileManage
         send(ticket)
     assert refusal.value.code == f"UPLOAD_{state.upper()}"
     assert stored_paths(manager) == []
+
+
+def test_a_file_that_is_deleted_before_finalize_returns_is_not_found(user: User, sent: Ticket) -> None:
+    def delete_at_once(file_id: UUID, **_: Any) -> None:
+        delete(user, file_id)
+
+    file_completed.connect(delete_at_once)
+    try:
+        with pytest.raises(NotFound):
+            finish(user, sent)
+    finally:
+        file_completed.disconnect(delete_at_once)
+
+    assert not File.objects.exists()
