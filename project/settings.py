@@ -80,11 +80,10 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 _FRONTENDS = {
-    "uploader": FRONTEND_DIR / "uploader",
-    "vanilla": FRONTEND_DIR / "vanilla",
-    # Where the wheel has these two.
+    # Each folder once: collectstatic keeps one prefix of a folder. The wheel has these two in the same places.
     "fileman/uploader": FRONTEND_DIR / "uploader",
     "fileman/graphiql": FRONTEND_DIR / "graphiql" / "dist",
+    "fileman/vanilla": FRONTEND_DIR / "vanilla",
     "react": FRONTEND_DIR / "react" / "dist",
     "uppy": FRONTEND_DIR / "uppy" / "dist",
 }

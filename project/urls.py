@@ -24,7 +24,7 @@ urlpatterns = [
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/login/", limit_sign_ins(admin.site.login)),
     path("admin/", admin.site.urls),
-    path("favicon.ico", RedirectView.as_view(url="/static/vanilla/icon.svg")),
+    path("favicon.ico", RedirectView.as_view(url="/static/fileman/vanilla/icon.svg")),
     path("examples/<slug:name>/", RedirectView.as_view(url="/static/%(name)s/index.html")),
     path("static/<path:path>", gzip_page(serve)),  # only with DEBUG
 ]

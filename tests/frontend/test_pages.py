@@ -1,10 +1,12 @@
 """The project's pages as Django renders them, and the command that serves them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
@@ -25,6 +27,25 @@ def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, se
     assert "Node 20.19 or newer" in page
     assert "npm run build -w graphiql" in page
     assert "<script" not in page
+
+
+def test_collectstatic_keeps_every_module_that_the_page_imports(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+    page = client.get("/").content.decode()
+    scripts = [tmp_path / url for url in re.findall(r'src="/static/([^"]+\.js)"', page)]
+    assert len(scripts) == 2
+    seen = set()
+    while scripts:
+        script = scripts.pop().resolve()
+        seen.add(script)
+        imported = re.findall(r'^(?:import|export) [^;]*"(\.[^"]+)"', script.read_text(), re.MULTILINE)
+        scripts += {(script.parent / path).resolve() for path in imported} - seen
+    assert tmp_path / "fileman/uploader/queue.js" in seen
 
 
 def test_only_examples_that_are_built_are_linked(client: Client, settings: Settings, tmp_path: Path) -> None:
