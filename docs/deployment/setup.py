@@ -1,4 +1,6 @@
-"""Prepare the installation of compose.yaml: tables, a user, a bucket, a file manager, a certificate. It can run again.
+"""Prepare the installation of compose.yaml: tables, static files, a user, a bucket, a file manager, a certificate.
+
+It can run again.
 
 Environment: that of `project.settings`, and S3_URL (the store for this server), S3_PUBLIC_URL (for browsers),
 S3_SECRET, DJANGO_SUPERUSER_PASSWORD and CERTIFICATE_DIR.
@@ -24,6 +26,7 @@ def main() -> None:
     from django.core.management import call_command
 
     call_command("migrate", interactive=False)
+    call_command("collectstatic", interactive=False)  # into the volume, which keeps those of an earlier image
     if not get_user_model().objects.filter(username="admin").exists():
         call_command("createsuperuser", interactive=False, username="admin", email="admin@example.com")
     create_bucket(os.environ["S3_URL"], os.environ["S3_SECRET"], origin=os.environ["PUBLIC_URL"])
