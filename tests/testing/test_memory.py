@@ -1,15 +1,15 @@
 """Features of the memory backend beyond the contract: faults on demand and separate stores."""
 
 import io
-from collections.abc import Iterator
 
 import pytest
 
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Upload
 from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
-from fileman.testing.memory import Fault, MemoryBackend
+from fileman.testing.memory import MemoryBackend
 from tests.backends.uploads import make_backend, upload_of
+from tests.uploads.faults import break_storage, note_calls
 
 
 def make() -> MemoryBackend:
@@ -21,9 +21,8 @@ def put(backend: MemoryBackend, upload: Upload, data: bytes) -> None:
 
 
 @pytest.fixture
-def backend() -> Iterator[MemoryBackend]:
-    yield make()
-    MemoryBackend.forget_all()
+def backend() -> MemoryBackend:
+    return make()
 
 
 def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBackend) -> None:
@@ -50,21 +49,13 @@ def test_every_operation_calls_the_faults_before_and_after(backend: MemoryBacken
 def test_a_fault_prevents_an_operation_or_hides_it(backend: MemoryBackend, moment: str, is_written: bool) -> None:
     """As if the request of a storage were lost, or its response."""
     upload = upload_of(3)
-    MemoryBackend.faults.append(_unavailable(moment))
+    break_storage(moment=moment)
 
     with pytest.raises(StorageUnavailable):
         put(backend, upload, b"abc")
 
     MemoryBackend.faults.clear()
     assert backend.missing(upload) == ([] if is_written else [upload.slice(1)])
-
-
-def _unavailable(moment: str) -> Fault:
-    def fault(operation: str, path: str, when: str) -> None:
-        if when == moment:
-            raise StorageUnavailable
-
-    return fault
 
 
 def test_every_operation_is_a_call_that_the_time_limit_counts(backend: MemoryBackend) -> None:
@@ -92,7 +83,7 @@ def test_file_managers_do_not_see_each_other() -> None:
 
 def test_forget_all_empties_stores_and_removes_faults(backend: MemoryBackend) -> None:
     put(backend, upload_of(3), b"abc")
-    MemoryBackend.faults.append(_unavailable("never"))
+    note_calls()
 
     MemoryBackend.forget_all()
 
