@@ -146,9 +146,8 @@ class TestOverHttp:
             first, second = (api.post(query).json() for _ in range(2))
 
         assert "errors" not in first
-        assert [edge["node"]["downloadUrl"] is None for edge in second["data"]["files"]["edges"]] == [False] + [
-            True
-        ] * 11
+        urls = [edge["node"]["downloadUrl"] for edge in second["data"]["files"]["edges"]]
+        assert [url is None for url in urls] == [False] + [True] * 11
         extensions = second["errors"][0]["extensions"]
         assert extensions["code"] == "RATE_LIMITED"
         assert 0 < extensions["retryAfterSeconds"] <= 60

@@ -5,34 +5,33 @@ from contextlib import nullcontext, suppress
 from uuid import uuid4
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 
-from fileman.backends.base import Backend
+from fileman.backends import Backend, backend_class
 from fileman.backends.time_limit import time_limit
 from fileman.backends.values import Strategy, Upload
 from fileman.errors import FileMissing, OutOfTime, StorageUnavailable
-from tests.backends.azure.stores import Store as AzureStore
-from tests.backends.gcs.stores import Store as GoogleStore
-from tests.backends.s3.stores import PART_BYTES, new_store
-from tests.backends.uploads import CALLS, upload_of, uploaded
-from tests.servers.gcs import GcsServer
+from tests.backends.s3.stores import PART_BYTES
+from tests.backends.uploads import CALLS, ORIGIN, make_backend, upload_of, uploaded
+from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.servers.proxy import NOT_FOUND_PAGE, PAGES, Answer, Proxy, answer_with, cut, hang, proxy_to
 
+BUCKETS: dict[str, tuple[str, Callable[..., Bucket]]] = {
+    "s3": ("ministack", create_s3_bucket),
+    "azure": ("azurite", create_azure_container),
+    "gcs": ("gcs", create_gcs_bucket),
+}
 SILENT = ("stat", "publish", "read", "list", "delete", "write", "begin large", "missing of large", "abort large")
-CASES = [
-    (vendor, name) for vendor in ("s3", "azure", "gcs") for name in CALLS if (vendor, name) != ("azure", "begin large")
-]
+CASES = [(vendor, name) for vendor in BUCKETS for name in CALLS if (vendor, name) != ("azure", "begin large")]
 each_call = pytest.mark.parametrize(("storage", "name"), CASES, indirect=["storage"])
-each_silent = pytest.mark.parametrize(
-    ("storage", "name"), [case for case in CASES if case[1] in SILENT], indirect=["storage"]
-)
+SILENT_CASES = [case for case in CASES if case[1] in SILENT]
+each_silent = pytest.mark.parametrize(("storage", "name"), SILENT_CASES, indirect=["storage"])
 ABSENT_BY_ANY_404: dict[str, set[str]] = {
     "s3": {"stat", "find", "missing"},
     "azure": set(),
     "gcs": {"stat", "find", "read", "missing", "assemble", "assemble large"},
 }
 """A HEAD has no body that could say whose response it is, and Google's emulators have words of their own."""
-NEVER_REPEATED = {("s3", "begin large"), *((vendor, "publish") for vendor in ("s3", "azure", "gcs"))}
+NEVER_REPEATED = {("s3", "begin large"), *((vendor, "publish") for vendor in BUCKETS)}
 
 
 class Disturbed:
@@ -44,43 +43,29 @@ class Disturbed:
     def prepare(self, name: str) -> Upload:
         is_session = self.backend.capabilities.large_strategy is Strategy.SESSION
         how = {"session": True} if is_session else {"part_size": PART_BYTES}
-        upload = uploaded(
-            self.backend, upload_of(prefix=self.backend.prefix, **(how if name.endswith("large") else {}))
-        )
+        how = how if name.endswith("large") else {}
+        upload = uploaded(self.backend, upload_of(prefix=self.backend.prefix, **how))
         self.proxy.seen.clear()
         return upload
 
 
-@pytest.fixture(scope="module", params=["s3", "azure", "gcs"])
-def storage(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Callable[[str], Backend]]]:
-    """Name and URL of a storage, and what makes a backend for it at another URL."""
-    name = f"bucket-{uuid4()}"
-    if request.param == "s3":
-        s3 = new_store(request.getfixturevalue("ministack_server"))
-        yield "s3", s3.server.endpoint_url, lambda url: s3.backend(endpoint_url=url)
-    elif request.param == "azure":
-        server = request.getfixturevalue("azurite_server")
-        with BlobServiceClient.from_connection_string(server.connection_string) as service:
-            azure = AzureStore(server=server, container=service.create_container(name))
-            yield "azure", server.endpoint_url, lambda url: azure.backend(endpoint=url)
-    else:
-        google: GcsServer = request.getfixturevalue("gcs_server")
-        client = google.client()
-        gcs = GoogleStore(server=google, bucket=client.create_bucket(name))
-        yield "gcs", google.endpoint_url, lambda url: gcs.backend(endpoint=url)
-        client.close()
+@pytest.fixture(scope="module", params=BUCKETS)
+def storage(request: pytest.FixtureRequest) -> tuple[Bucket, str]:
+    """A new bucket and the URL of its server."""
+    name, create = BUCKETS[request.param]
+    server = request.getfixturevalue(f"{name}_server")
+    return create(server, f"bucket-{uuid4()}", ORIGIN), server.endpoint_url
 
 
 @pytest.fixture
-def disturbed(
-    storage: tuple[str, str, Callable[[str], Backend]], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Disturbed]:
+def disturbed(storage: tuple[Bucket, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Disturbed]:
     monkeypatch.setattr("fileman.backends.azure.client.BACKOFF_SECONDS", 0)
-    vendor, url, make = storage
+    bucket, url = storage
     with proxy_to(url) as proxy:
-        backend = make(proxy.url)
+        moved = {name: text.replace(url, proxy.url) for name, text in bucket.settings.items() if isinstance(text, str)}
+        backend = make_backend(backend_class(bucket.backend_type), {**bucket.settings, **moved}, bucket.backend_url)
         backend.find("first")  # fetches a token, where there are tokens
-        yield Disturbed(vendor, backend, proxy)
+        yield Disturbed(bucket.backend_type, backend, proxy)
 
 
 @each_call
