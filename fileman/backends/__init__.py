@@ -21,12 +21,8 @@ _BUILT_IN = {
     "azure": "fileman.backends.azure.backend.AzureBackend",
     "gcs": "fileman.backends.gcs.backend.GCSBackend",
 }
-# Backend type -> the packages of its SDK, and the command that installs them.
-_SDKS = {
-    "s3": "boto3: pip install 'django-fileman-graphql[s3]'",
-    "azure": "azure-storage-blob and azure-identity: pip install 'django-fileman-graphql[azure]'",
-    "gcs": "google-cloud-storage: pip install 'django-fileman-graphql[gcs]'",
-}
+# Backend type -> the packages of its SDK, which an extra of the same name installs.
+_SDKS = {"s3": "boto3", "azure": "azure-storage-blob and azure-identity", "gcs": "google-cloud-storage"}
 
 
 class Configured(Protocol):
@@ -55,7 +51,9 @@ def backend_class(backend_type: str) -> type[Backend]:
     try:
         found: type[Backend] = getattr(import_module(module), name)
     except ImportError as error:
-        needed = _SDKS.get(backend_type, f"the package {error.name!r}")
+        needed = f"the package {error.name!r}"
+        if backend_type in _SDKS:
+            needed = f"{_SDKS[backend_type]}: pip install 'django-fileman-graphql[{backend_type}]'"
         raise StorageMisconfigured(f"Backend {backend_type!r} needs {needed}.") from error
     except AttributeError as error:
         raise StorageMisconfigured(f"Backend {backend_type!r} is set to {path}, which does not exist.") from error

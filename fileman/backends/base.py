@@ -13,7 +13,6 @@ from fileman import conf, tokens
 from fileman.backends.guard import guard_method
 from fileman.backends.settings import BackendSettings
 from fileman.backends.values import (
-    SERVE_AS_DOWNLOAD,
     BackendConfig,
     Capabilities,
     DeleteFailure,
@@ -178,12 +177,7 @@ class Backend(ABC):
         """Return the objects below a prefix, lazily. For reconciliation."""
 
     def get_url(
-        self,
-        path: str,
-        expires_in: int | None = None,
-        *,
-        serve_as: ServeAs = SERVE_AS_DOWNLOAD,
-        now: datetime | None = None,
+        self, path: str, expires_in: int | None = None, *, serve_as: ServeAs | None = None, now: datetime | None = None
     ) -> str:
         """Return a signed URL that serves the object, with disposition, name and type signed in.
 
@@ -192,7 +186,7 @@ class Backend(ABC):
         now = now or timezone.now()
         seconds = self.settings.download_expires_in if expires_in is None else int(expires_in)
         lifetime = max(1, min(seconds, self.signing_seconds(now)))
-        return self.sign_url(path, expires_in=lifetime, serve_as=serve_as, now=now)
+        return self.sign_url(path, expires_in=lifetime, serve_as=serve_as or ServeAs(), now=now)
 
     def signing_seconds(self, now: datetime) -> int:  # noqa: ARG002
         """Return the longest life of a signature made at `now`: not longer than that of temporary credentials."""
@@ -209,13 +203,8 @@ class Backend(ABC):
         """Return a PUT to our own upload view."""
         payload = {"file": str(upload.file_id), "part": part.part_number, "offset": part.offset, "length": part.length}
         signed = tokens.sign(tokens.UPLOAD, payload, expires_at=upload.now + timedelta(seconds=upload.expires_in))
-        return UploadRequest(
-            slice=part,
-            method="PUT",
-            url=reverse("fileman:upload", args=[signed]),
-            headers=(("Content-Type", "application/octet-stream"),),
-            success_status=(201,),
-        )
+        url, headers = reverse("fileman:upload", args=[signed]), (("Content-Type", "application/octet-stream"),)
+        return UploadRequest(slice=part, method="PUT", url=url, headers=headers, success_status=(201,))
 
     def _sign_content(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
         """Return the token that our own content view serves an object for."""

@@ -54,11 +54,9 @@ class BackendSettings:
 
     def problems(self) -> list[str]:
         """Return one sentence for each impossible value. Subclasses add their own."""
-        problems = [
-            f"{key} must be from 1 to {conf.URL_LIFETIME_CAP_SECONDS} seconds."
-            for key in ("upload_expires_in", "download_expires_in")
-            if not 0 < getattr(self, key) <= conf.URL_LIFETIME_CAP_SECONDS
-        ]
+        longest, keys = conf.URL_LIFETIME_CAP_SECONDS, ("upload_expires_in", "download_expires_in")
+        wrong = [key for key in keys if not 0 < getattr(self, key) <= longest]
+        problems = [f"{key} must be from 1 to {longest} seconds." for key in wrong]
         for name, url in self.endpoints.items():
             problems.append(self._endpoint_problem(endpoints.parsed(url), name=name, own=self.has_credentials))
         return list(filter(None, problems))

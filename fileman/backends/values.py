@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -123,6 +123,10 @@ class Upload:
         """Algorithms to compute over bytes that pass through this server: SHA-256 and the declared one."""
         return {"sha256"} | ({self.checksum.algorithm} if self.checksum else set())
 
+    def get_declared(self, algorithms: Container[str]) -> Checksum | None:
+        """Return the declared checksum if its algorithm is one of these."""
+        return self.checksum if self.checksum and self.checksum.algorithm in algorithms else None
+
     def slices(self) -> Iterator[Slice]:
         """Yield all parts in order."""
         for index in range(self.plan.total_parts):
@@ -191,9 +195,6 @@ class ServeAs:
         plain = re.sub(r'[^\x20-\x7e]|["%/:\\]|^\.', "_", letters)
         header = f'{self.disposition}; filename="{plain}"'
         return header if plain == self.filename else f"{header}; filename*=UTF-8''{quote(self.filename, safe='')}"
-
-
-SERVE_AS_DOWNLOAD = ServeAs()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -225,13 +225,8 @@ class ContractCase:
         response, headers = send_as_client("GET", url, backend.settings.trusts), Message()
         for name, value in response.headers.items():
             headers[name] = value
-        return Served(
-            status=response.status,
-            body=response.data,
-            filename=get_filename(headers),
-            content_type=headers.get_content_type(),
-            disposition=headers.get_content_disposition() or "",
-        )
+        name, kind, how = get_filename(headers), headers.get_content_type(), headers.get_content_disposition() or ""
+        return Served(status=response.status, body=response.data, filename=name, content_type=kind, disposition=how)
 
     def _fetch_through_us(self, backend: Backend, url: str) -> Served:
         try:
@@ -239,10 +234,5 @@ class ContractCase:
         except PermissionDenied:
             return Served(status=403)
         assert grant["manager"] == str(backend.config.manager_id), "get_url() must sign the id of the file manager."
-        return Served(
-            status=200,
-            body=self.read_bytes(backend, grant["path"]),
-            filename=grant["name"],
-            content_type=grant["type"],
-            disposition=grant["as"],
-        )
+        body, name, kind = self.read_bytes(backend, grant["path"]), grant["name"], grant["type"]
+        return Served(status=200, body=body, filename=name, content_type=kind, disposition=grant["as"])

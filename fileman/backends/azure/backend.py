@@ -58,14 +58,8 @@ class AzureBackend(AzureUploads):
         return super().signing_seconds(now) if self.settings.account.key else KEY_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        return self._client.sign_url(
-            path,
-            READ,
-            expires_in=expires_in,
-            now=now,
-            content_type=serve_as.content_type,
-            content_disposition=serve_as.content_disposition,
-        )
+        served_as = {"content_type": serve_as.content_type, "content_disposition": serve_as.content_disposition}
+        return self._client.sign_url(path, READ, expires_in=expires_in, now=now, **served_as)
 
     # Publishing
 
@@ -127,9 +121,8 @@ class AzureBackend(AzureUploads):
         """Send a request pinned to the copy's etag. After an error, look at the copy first: it may have succeeded."""
         try:
             with azure_errors():
-                changed = request(
-                    value, etag=progress["etag"], match_condition=MatchConditions.IfNotModified, retry_total=0
-                )
+                pinned = {"etag": progress["etag"], "match_condition": MatchConditions.IfNotModified}
+                changed = request(value, **pinned, retry_total=0)
                 progress |= {"etag": changed["etag"], "next": following}
         except OutOfTime:  # nothing was sent
             raise

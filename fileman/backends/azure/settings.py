@@ -79,9 +79,8 @@ class AzureSettings(BucketSettings):
         public = parsed(self.public_endpoint_url or "")
         if not problems and public.hostname and not self.trusts(public) and not django_settings.DEBUG:
             # A signature names no host, so this one could use it at Azure.
-            problems.append(
-                f"public_endpoint_url gets signatures that Azure accepts too. If it may, {advise_trust(public)}."
-            )
+            problem = "public_endpoint_url gets signatures that Azure accepts too."
+            problems.append(f"{problem} If it may, {advise_trust(public)}.")
         return [*problems, *self._source_problems()] or self._account_problems()
 
     @property
@@ -91,11 +90,8 @@ class AzureSettings(BucketSettings):
         name = self.account_name or stated.get("accountname", "")
         protocol = stated.get("defaultendpointsprotocol", "https")
         usual = f"{protocol}://{name}.blob.{stated.get('endpointsuffix', 'core.windows.net')}"
-        return Account(
-            name=name,
-            key=self.account_key or stated.get("accountkey", ""),
-            url=normalize(self.endpoint or stated.get("blobendpoint") or usual),
-        )
+        url = normalize(self.endpoint or stated.get("blobendpoint") or usual)
+        return Account(name=name, key=self.account_key or stated.get("accountkey", ""), url=url)
 
     def location_problems(self, backend_url: str) -> list[str]:
         if parsed(backend_url).scheme in {"abfs", "abfss"} or ".dfs." in parsed(backend_url).netloc:
@@ -113,9 +109,8 @@ class AzureSettings(BucketSettings):
         if problems := [f"connection_string has no {name}." for name in needed if not stated.get(name.lower())]:
             return problems
         if self.account_name and self.account_name != stated["accountname"]:
-            problems.append(
-                f"account_name is {self.account_name!r}, but connection_string names {stated['accountname']!r}."
-            )
+            named = stated["accountname"]
+            problems.append(f"account_name is {self.account_name!r}, but connection_string names {named!r}.")
         if self.account_key and self.account_key != stated["accountkey"]:
             problems.append("account_key and connection_string hold different keys. Set only one of them.")
         endpoints = {url.rstrip("/").lower() for url in (self.endpoint, stated.get("blobendpoint")) if url is not None}

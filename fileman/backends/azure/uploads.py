@@ -126,11 +126,10 @@ class AzureUploads(AzureObjects):
         """Make one blob of some blocks and return its etag, or None when another call has made one."""
         with azure_errors():
             try:
-                committed = self._client.blob(upload.upload_path).commit_block_list(
-                    [BlobBlock(block) for block in blocks],
-                    content_settings=ContentSettings(content_type=upload.content_type),
-                    match_condition=MatchConditions.IfMissing,
-                )
+                blob, listed = self._client.blob(upload.upload_path), [BlobBlock(block) for block in blocks]
+                described = ContentSettings(content_type=upload.content_type)
+                only_new = MatchConditions.IfMissing
+                committed = blob.commit_block_list(listed, content_settings=described, match_condition=only_new)
             except HttpResponseError as error:
                 # The commit of another call has dropped our blocks.
                 if not has_code(error, "BlobAlreadyExists", "InvalidBlockList"):

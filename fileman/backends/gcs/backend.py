@@ -70,8 +70,8 @@ class GCSBackend(GCSObjects):
         headers = {"X-Upload-Content-Type": upload.content_type, "X-Upload-Content-Length": str(upload.size)}
         headers |= {"Origin": origin} if origin else {}
         described = {"contentType": upload.content_type}
-        if upload.checksum and upload.checksum.algorithm in HASH_FIELDS:
-            described[HASH_FIELDS[upload.checksum.algorithm]] = upload.checksum.base64
+        if checksum := upload.get_declared(HASH_FIELDS):
+            described[HASH_FIELDS[checksum.algorithm]] = checksum.base64
         response = self._client.upload("resumable", upload.upload_path, headers=headers, json=described)
         if "Location" not in response.headers:
             raise StorageUnavailable
@@ -92,10 +92,10 @@ class GCSBackend(GCSObjects):
             url = f"{self.settings.public_url}{path}" if path.startswith("/") else path
         else:
             headers = {"Content-Type": upload.content_type, LENGTH_RANGE: f"{upload.size},{upload.size}"}
-            if upload.checksum and upload.checksum.algorithm in HASH_FIELDS:
-                headers["x-goog-hash"] = f"{upload.checksum.algorithm}={upload.checksum.base64}"
+            if checksum := upload.get_declared(HASH_FIELDS):
+                headers["x-goog-hash"] = f"{checksum.algorithm}={checksum.base64}"
             path, expires_in, now = upload.upload_path, upload.expires_in, upload.now
-            url = self._signer.sign("PUT", path, headers=headers, expires_in=expires_in, now=now)
+            url = self._signer.sign("PUT", path, query={}, headers=headers, expires_in=expires_in, now=now)
         success = (200, 201) if is_session else (200,)
         return UploadRequest(slice=part, method="PUT", url=url, headers=tuple(headers.items()), success_status=success)
 
@@ -174,11 +174,9 @@ class GCSBackend(GCSObjects):
         return super().signing_seconds(now) if self.capabilities.signs_locally else GOOGLES_KEY_SECONDS
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        query = {
-            "response-content-type": serve_as.content_type,
-            "response-content-disposition": serve_as.content_disposition,
-        }
-        return self._signer.sign("GET", path, query=query, expires_in=expires_in, now=now)
+        kind, disposition = serve_as.content_type, serve_as.content_disposition
+        query = {"response-content-type": kind, "response-content-disposition": disposition}
+        return self._signer.sign("GET", path, query=query, headers={}, expires_in=expires_in, now=now)
 
 
 def _content_range(upload: Upload, part: Slice) -> dict[str, str]:

@@ -100,15 +100,11 @@ class GCSObjects(Backend):
             "ifGenerationMatch": "0",
             "maxBytesRewrittenPerCall": str(REWRITE_STEP_BYTES),
         }
+        query |= {"rewriteToken": token} if token else {}
+        path, accept = f"/storage/v1{origin.path}/rewriteTo{target.path}", _TOKEN_REFUSED if token else ()
+        described = {"contentType": upload.content_type, "contentDisposition": upload.content_disposition}
         try:
-            response = self._client.send(
-                "POST",
-                f"/storage/v1{origin.path}/rewriteTo{target.path}",
-                params=query | ({"rewriteToken": token} if token else {}),
-                json={"contentType": upload.content_type, "contentDisposition": upload.content_disposition},
-                accept=_TOKEN_REFUSED if token else (),
-                once=True,
-            )
+            response = self._client.send("POST", path, params=query, json=described, accept=accept, once=True)
         except errors.FileMissing as error:
             raise errors.ObjectChanged from error
         if response.status_code in _TOKEN_REFUSED:
@@ -118,16 +114,12 @@ class GCSObjects(Backend):
 
     def delete(self, paths: Sequence[str]) -> list[DeleteFailure]:
         """Delete objects, their noncurrent versions too. Absent objects count as deleted."""
-        failures = self._delete_versions([(path, None) for path in dict.fromkeys(paths)])
+        unique = dict.fromkeys(paths)
+        failures = self._delete_versions([(path, None) for path in unique])
         if paths and self._keeps_versions:
             with gcs_errors():
-                noncurrent: list[Version] = [
-                    (path, blob.generation)
-                    for path in dict.fromkeys(paths)
-                    for blob in self._blobs(path, versions=True)
-                    if blob.name == path
-                ]
-            failures += self._delete_versions(noncurrent)
+                left = [blob for path in unique for blob in self._blobs(path, versions=True) if blob.name == path]
+            failures += self._delete_versions([(blob.name, blob.generation) for blob in left])
         return failures
 
     def _delete_versions(self, versions: Sequence[Version]) -> list[DeleteFailure]:
@@ -196,7 +188,6 @@ class GCSObjects(Backend):
         return False
 
     def list_objects(self, prefix: str, *, older_than: datetime | None = None) -> Iterator[StoredObject]:
-        """Yield the objects below a prefix, page by page."""
         with gcs_errors():
             for blob in self._blobs(prefix):
                 stored = to_stored_object(blob)

@@ -4,7 +4,6 @@ With a private key they are signed here; without one Google's IAM service signs 
 """
 
 import base64
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
@@ -28,31 +27,19 @@ class GCSSigner:
         self._settings = settings
 
     def sign(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        expires_in: int,
-        now: datetime,
+        self, method: str, path: str, *, query: dict[str, str], headers: dict[str, str], expires_in: int, now: datetime
     ) -> str:
         """Return a URL for clients that allows one kind of request to an object, with exactly these headers."""
         bucket = urlsplit(self._settings.get_bucket_url(for_downloads=method == "GET"))
         signed_at = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{signed_at[:8]}/auto/storage/goog4_request"
         signed_headers = {"host": bucket.netloc}
-        signed_headers |= {name.lower(): " ".join(value.split()) for name, value in (headers or {}).items()}
+        signed_headers |= {name.lower(): " ".join(value.split()) for name, value in headers.items()}
         names = ";".join(sorted(signed_headers))
-        parameters = {
-            **(query or {}),
-            "X-Goog-Algorithm": ALGORITHM,
-            "X-Goog-Credential": f"{self._get_email()}/{scope}",
-            "X-Goog-Date": signed_at,
-            "X-Goog-Expires": str(expires_in),
-            "X-Goog-SignedHeaders": names,
-        }
-        encoded = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in sorted(parameters.items()))
+        own = {"Algorithm": ALGORITHM, "Credential": f"{self._get_email()}/{scope}", "Date": signed_at}
+        own |= {"Expires": str(expires_in), "SignedHeaders": names}
+        parameters = query | {f"X-Goog-{name}": value for name, value in own.items()}
+        encoded = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(parameters.items()))
         resource = f"{bucket.path}/{quote(path, safe='/~')}"
         lines = [f"{name}:{value}" for name, value in sorted(signed_headers.items())]
         canonical = "\n".join([method, resource, encoded, *lines, "", names, "UNSIGNED-PAYLOAD"])
@@ -81,7 +68,3 @@ class GCSSigner:
         with gcs_errors():
             response = self._client.send("POST", SIGN_BLOB_URL.format(email=self._get_email()), json=payload)
             return base64.b64decode(response.json()["signedBlob"])
-
-
-def _encode(text: str) -> str:
-    return quote(text, safe="-_.~")

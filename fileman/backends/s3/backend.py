@@ -49,14 +49,11 @@ class S3Backend(S3Uploads):
 
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
-        self.capabilities = replace(
-            self.capabilities,
-            single_checksums=self.settings.single_checksums,
-            parts_checksums=self.settings.parts_checksums,
-            pins_copies=self.settings.is_aws,
-        )
+        single, parts, is_aws = self.settings.single_checksums, self.settings.parts_checksums, self.settings.is_aws
+        can = replace(self.capabilities, single_checksums=single, parts_checksums=parts, pins_copies=is_aws)
+        self.capabilities = can
         self._late_parts = LatePartProbe(self._client, self)
-        self._copies_parts = not self.settings.is_aws
+        self._copies_parts = not is_aws
 
     def location(self) -> str:
         """Return a name such as "s3:aws/bucket/prefix/" or "s3:https://host/bucket/"."""
@@ -80,10 +77,8 @@ class S3Backend(S3Uploads):
         return min(longest, int((ends_at - now).total_seconds())) if ends_at else longest
 
     def sign_url(self, path: str, *, expires_in: int, serve_as: ServeAs, now: datetime) -> str:
-        query = {
-            "response-content-type": serve_as.content_type,
-            "response-content-disposition": serve_as.content_disposition,
-        }
+        kind, disposition = serve_as.content_type, serve_as.content_disposition
+        query = {"response-content-type": kind, "response-content-disposition": disposition}
         return self._signer.url("GET", path, query=query, headers={}, expires_in=expires_in, now=now)
 
     # Publishing
@@ -116,12 +111,8 @@ class S3Backend(S3Uploads):
         return replace(published, checksums={**proven, **published.checksums})
 
     def _copy(self, upload: Upload, verified: StoredObject) -> None:
-        arguments = {
-            **self.settings.new_object_arguments(upload.file_path, upload.content_type),
-            **self._source(verified),
-            "ContentDisposition": upload.content_disposition,
-            "MetadataDirective": "REPLACE",
-        }
+        arguments = self.settings.new_object_arguments(upload.file_path, upload.content_type) | self._source(verified)
+        arguments |= {"ContentDisposition": upload.content_disposition, "MetadataDirective": "REPLACE"}
         for algorithm in sorted(verified.checksums.keys() & CHECKSUM_FIELDS.keys()):
             arguments["ChecksumAlgorithm"] = algorithm.upper()
         with s3_errors():

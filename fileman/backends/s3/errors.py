@@ -26,14 +26,8 @@ _BUSY_CODES = {
 _CHANGED_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"}
 _UNSUPPORTED_CODES = {"NotImplemented", "InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed"}
 # Beginnings of root elements whose children may all be absent: without them any page passes for an empty list.
-_ROOTS = {
-    "ListParts": b"<List",
-    "ListMultipartUploads": b"<List",
-    "ListObjectsV2": b"<List",
-    "ListObjectVersions": b"<List",
-    "DeleteObjects": b"<Delete",
-    "CompleteMultipartUpload": b"<CompleteMultipartUpload",
-}
+_ROOTS = {"DeleteObjects": b"<Delete", "CompleteMultipartUpload": b"<CompleteMultipartUpload"}
+_ROOTS |= dict.fromkeys(("ListParts", "ListMultipartUploads", "ListObjectsV2", "ListObjectVersions"), b"<List")
 
 
 def require_own_response(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:

@@ -22,8 +22,8 @@ class S3Multipart(S3Objects):
 
     def _begin_parts(self, upload: Upload) -> str:
         """Return the id of a new multipart upload, which computes the declared checksum if the store can."""
-        checksum, more = upload.checksum, {}
-        if checksum and checksum.algorithm in self.settings.parts_checksums:
+        more = {}
+        if checksum := upload.get_declared(self.settings.parts_checksums):
             more = {"ChecksumAlgorithm": checksum.algorithm.upper(), "ChecksumType": "FULL_OBJECT"}
         with s3_errors():
             try:

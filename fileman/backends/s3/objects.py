@@ -14,6 +14,7 @@ from fileman.backends.base import Backend
 from fileman.backends.s3.client import S3Client
 from fileman.backends.s3.errors import is_gone, is_unsupported, s3_errors, status_and_code
 from fileman.backends.s3.settings import S3Settings
+from fileman.backends.s3.signing import S3Signer
 from fileman.backends.streams import CHUNK_BYTES
 from fileman.backends.values import HEAD_BYTES, BackendConfig, DeleteFailure, StoredObject, Upload
 from fileman.checksums import base64_to_hex
@@ -36,6 +37,7 @@ class S3Objects(Backend):
     def __init__(self, config: BackendConfig) -> None:
         super().__init__(config)
         self._client = S3Client(self.settings)
+        self._signer = S3Signer(self._client, self.settings.bucket_name)
 
     def stat(self, path: str) -> StoredObject:
         with s3_errors():
@@ -158,13 +160,9 @@ class S3Objects(Backend):
         with s3_errors():
             for page in pages.paginate(Bucket=self.settings.bucket_name, Prefix=prefix):
                 for entry in page.get("Contents", []):
-                    if older_than is None or entry["LastModified"] < older_than:
-                        yield StoredObject(
-                            path=entry["Key"],
-                            size=entry["Size"],
-                            etag=unquoted(entry["ETag"]),
-                            modified=entry["LastModified"],
-                        )
+                    size, etag, modified = entry["Size"], unquoted(entry["ETag"]), entry["LastModified"]
+                    if older_than is None or modified < older_than:
+                        yield StoredObject(path=entry["Key"], size=size, etag=etag, modified=modified)
 
 
 def _to_stored_object(path: str, head: Mapping[str, Any], *, beginning: bytes = b"") -> StoredObject:

@@ -17,18 +17,14 @@ SINGLE_COPY_MAX_BYTES = 5 * GIB
 SINGLE_CHECKSUMS = frozenset({"sha256", "crc32c"})
 # Algorithms that S3 computes over all parts together (AWS: "Checking object integrity", full object checksums).
 PARTS_CHECKSUMS = frozenset({"crc32c"})
-_ENCRYPTION_HEADERS = {
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-}
+_ENCRYPTION = "x-amz-server-side-encryption"
+_ENCRYPTION_HEADERS = {"ServerSideEncryption": _ENCRYPTION, "SSEKMSKeyId": f"{_ENCRYPTION}-aws-kms-key-id"}
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
 _BUCKET_PROBLEM = "bucket_name must be 3 to 63 lowercase letters, digits, dots and hyphens, by the naming rules of S3."
 # Some compatible stores have the names of old buckets of AWS.
 _LOOSE_BUCKET_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){1,253}[A-Za-z0-9]")
 _LOOSE_BUCKET_PROBLEM = "bucket_name must be 3 to 255 letters, digits, dots, hyphens and underscores."
-_SINGLE_REQUEST_PROBLEM = (
-    "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."
-)
+_TOO_LARGE = "SINGLE_REQUEST_MAX_BYTES in FILEMAN_SETTINGS must be at most 5 GiB, the most that S3 copies at once."
 _IP_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _REGION_NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 # AWS: "Amazon S3 endpoints and quotas", in every partition. Other hosts below these domains are rented to anyone.
@@ -79,13 +75,12 @@ class S3Settings(BucketSettings):
     def problems(self) -> list[str]:
         key, secret, region = self.access_key_id, self.secret_access_key, self.region_name
         has_stray_kms_key = self.kms_key_id and self.server_side_encryption != "aws:kms"
-        is_too_large = conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES
         found = {
             "access_key_id is set without secret_access_key: set both or neither.": key and not secret,
             "secret_access_key is set without access_key_id: set both or neither.": secret and not key,
             "session_token requires access_key_id and secret_access_key.": self.session_token and not key,
             'kms_key_id requires server_side_encryption to be "aws:kms".': has_stray_kms_key,
-            _SINGLE_REQUEST_PROBLEM: is_too_large,
+            _TOO_LARGE: conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES,
             "region_name must be letters, digits and hyphens.": region and not _REGION_NAME.fullmatch(region),
         }
         return [*super().problems(), *self._bucket_problems(), *(problem for problem in found if found[problem])]

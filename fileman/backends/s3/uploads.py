@@ -12,10 +12,8 @@ from fileman.backends.s3.errors import is_unsupported, s3_errors
 from fileman.backends.s3.multipart import S3Multipart
 from fileman.backends.s3.objects import unquoted
 from fileman.backends.s3.settings import SINGLE_CHECKSUMS
-from fileman.backends.s3.signing import S3Signer
 from fileman.backends.streams import ExactBody
-from fileman.backends.values import BackendConfig, Slice, StoredObject, Strategy, Upload, UploadRequest
-from fileman.checksums import Checksum
+from fileman.backends.values import Slice, StoredObject, Strategy, Upload, UploadRequest
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageUnavailable, UploadInProgress, UploadLost
 
 _CREATE_ONLY = {"IfNoneMatch": "*"}
@@ -23,10 +21,6 @@ _CREATE_ONLY = {"IfNoneMatch": "*"}
 
 class S3Uploads(S3Multipart):
     """Signs the requests that clients send to S3, and sends the bytes that clients send to us."""
-
-    def __init__(self, config: BackendConfig) -> None:
-        super().__init__(config)
-        self._signer = S3Signer(self._client, self.settings.bucket_name)
 
     # Signed requests
 
@@ -37,19 +31,14 @@ class S3Uploads(S3Multipart):
 
     def _sign_post(self, upload: Upload, part: Slice) -> UploadRequest:
         """Return a form that S3 takes only with this key, type, exact size, checksum and encryption."""
-        fields = self._signed_headers(upload)
-        if checksum := _get_checksum(upload):  # a PUT names the algorithm in the header, a form needs a field
+        key, fields, expires_in, now = upload.upload_path, self._signed_headers(upload), upload.expires_in, upload.now
+        if checksum := upload.get_declared(SINGLE_CHECKSUMS):  # a PUT names it in the header, a form in a field
             fields["x-amz-checksum-algorithm"] = checksum.algorithm.upper()
-        url, form = self._signer.post(
-            upload.upload_path,
-            fields={**fields, "success_action_status": "201"},
-            conditions=[["content-length-range", upload.size, upload.size]],
-            expires_in=upload.expires_in,
-            now=upload.now,
-        )
-        return UploadRequest(
-            slice=part, method="POST", url=url, fields=tuple(form.items()), file_field="file", success_status=(201,)
-        )
+        fields["success_action_status"] = "201"
+        exact = ["content-length-range", upload.size, upload.size]
+        url, form = self._signer.post(key, fields=fields, conditions=[exact], expires_in=expires_in, now=now)
+        given = tuple(form.items())
+        return UploadRequest(slice=part, method="POST", url=url, fields=given, file_field="file", success_status=(201,))
 
     def _sign_put(self, upload: Upload, part: Slice) -> UploadRequest:
         """Return a PUT that S3 takes only with this key, size and these headers."""
@@ -66,14 +55,13 @@ class S3Uploads(S3Multipart):
     def _signed_headers(self, upload: Upload) -> dict[str, str]:
         """Return headers of a PUT, which are also fields of a POST."""
         headers = {"Content-Type": upload.content_type, **self.settings.encryption_headers()}
-        if checksum := _get_checksum(upload):
+        if checksum := upload.get_declared(SINGLE_CHECKSUMS):
             headers[f"x-amz-checksum-{checksum.algorithm}"] = checksum.base64
         return headers
 
     # Bytes that come through our view
 
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
-        """Stream one slice to S3 in bounded memory. Raises UploadInProgress if it is stored already, SizeMismatch."""
         write = self._write_part if upload.plan.strategy is Strategy.PARTS else self._write_object
         return write(upload, part, stream)
 
@@ -90,9 +78,10 @@ class S3Uploads(S3Multipart):
         _send(ExactBody(stream, part.length), lambda readable: upload_part(**arguments, Body=readable))
 
     def _write_object(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject:
-        if self.find(upload.upload_path):
+        path, kind = upload.upload_path, upload.content_type
+        if self.find(path):
             raise UploadInProgress
-        arguments = self.settings.new_object_arguments(upload.upload_path, upload.content_type)
+        arguments = self.settings.new_object_arguments(path, kind)
         arguments |= {"ContentLength": part.length, **self._create_only}
         put_object = self._client.streaming_sdk.put_object
         body = ExactBody(stream, part.length, algorithms=[upload.checksum.algorithm] if upload.checksum else [])
@@ -100,14 +89,9 @@ class S3Uploads(S3Multipart):
             response = _send(body, lambda readable: put_object(**arguments, Body=readable))
         except ObjectChanged as error:
             raise UploadInProgress from error
-        return StoredObject(
-            path=upload.upload_path,
-            size=part.length,
-            etag=unquoted(response["ETag"]),
-            version=response.get("VersionId", ""),
-            content_type=upload.content_type,
-            checksums=body.checksums,
-        )
+        etag, version = unquoted(response["ETag"]), response.get("VersionId", "")
+        sums, size = body.checksums, part.length
+        return StoredObject(path=path, size=size, etag=etag, version=version, content_type=kind, checksums=sums)
 
     @cached_property
     def _create_only(self) -> Mapping[str, str]:
@@ -135,8 +119,3 @@ def _send(body: ExactBody, request: Callable[[Any], Any]) -> Any:
         if body.error:  # botocore wraps an error raised while it reads the body
             raise body.error from error
         raise
-
-
-def _get_checksum(upload: Upload) -> Checksum | None:
-    """Return the declared checksum if S3 compares it with the body, else None."""
-    return upload.checksum if upload.checksum and upload.checksum.algorithm in SINGLE_CHECKSUMS else None

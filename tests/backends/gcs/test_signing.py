@@ -39,7 +39,7 @@ def test_urls_are_those_that_google_signs(store: Store, name: str) -> None:
     served = {"response_type": "image/png", "response_disposition": 'attachment; filename="a b.png"'}
     backend = store.backend()
 
-    upload_url = backend._signer.sign("PUT", name, headers=headers, expires_in=3600, now=NOW)
+    upload_url = backend._signer.sign("PUT", name, query={}, headers=headers, expires_in=3600, now=NOW)
     download_url = backend.get_url(name, 60, serve_as=serve_as, now=NOW)
 
     assert upload_url == signed_by_google(store, "PUT", name, 3600, headers=headers)
