@@ -156,10 +156,8 @@ def _find_view_problems(view: Any) -> Iterator[tuple[str, str, str]]:
 def _has_our_fields(schema: Any) -> bool:
     """Return True for a schema with a query or mutation of fileman, judged without importing the GraphQL API."""
     types = [getattr(schema, name, None) for name in ("query", "mutation")]
-    definitions = [one.__strawberry_definition__ for one in types if one is not None]
-    resolvers = [field.base_resolver for definition in definitions for field in definition.fields]
-    functions = [resolver.wrapped_func for resolver in resolvers if resolver is not None]
-    return any(getattr(function, "__module__", "").startswith("fileman.graphql.") for function in functions)
+    resolvers = [field.base_resolver for one in types if one for field in one.__strawberry_definition__.fields]
+    return any(getattr(one.wrapped_func, "__module__", "").startswith("fileman.graphql.") for one in resolvers if one)
 
 
 def _get_extension_name(extension: Any) -> str:
