@@ -17,6 +17,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
@@ -54,12 +55,16 @@ _SAFE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
 _SHOWN_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
 
 
-def _error(error: FilemanError) -> HttpResponse:
+def _error(error: FilemanError, *, as_page: bool = False) -> HttpResponse:
     status = 507 if isinstance(error, errors.StorageFull) else _STATUS.get(error.code, 409)
     headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
+    if as_page:
+        page = render_to_string("fileman/download_error.html", {"error": error})
+        return HttpResponse(page, status=status, headers={**headers, "Content-Security-Policy": _PAGE_POLICY})
     return JsonResponse({"code": error.code.value, "message": error.message}, status=status, headers=headers)
 
 
@@ -193,7 +198,8 @@ class DownloadView(View):
     """GET /fileman/download/<file id>/: checks access on each use, then redirects to a signed URL.
 
     404 for a file that does not exist, is unfinished or is not the caller's, but a browser whose user is not signed in
-    goes to LOGIN_URL; 429 above the rate. `?inline=1` displays it in the browser, where that is safe.
+    goes to LOGIN_URL; 429 above the rate; 503 without the storage. A browser gets an error as a page. `?inline=1`
+    displays the file in the browser, where that is safe.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -211,7 +217,7 @@ class DownloadView(View):
             wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
             if isinstance(error, errors.NotFound) and wants_page and not caller.is_signed_in:
                 return redirect_to_login(request.get_full_path())
-            return _error(error)
+            return _error(error, as_page=wants_page)
         response = redirect(url)
         response["Referrer-Policy"] = "no-referrer"
         return response

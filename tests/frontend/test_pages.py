@@ -3,6 +3,9 @@
 import json
 import re
 from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,8 +13,13 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
+from fileman.errors import FilemanError, NotFound, RateLimited, StorageMisconfigured, StorageUnavailable
 from fileman.models import FileManager
+from fileman.testing.memory import MemoryBackend
+from tests.api import Api
 from tests.servers import demo_site
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, settings: Settings) -> None:
@@ -95,3 +103,29 @@ def test_the_demo_with_its_known_passwords_does_not_run_outside_of_debug(setting
         demo_site.main(8000, [])
 
     assert (get_user_model().objects.count(), FileManager.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "pause", "text"),
+    [
+        (NotFound(), 404, None, "This file does not exist, or you are not allowed to see it."),
+        (RateLimited("Too many.", retry_after_seconds=7), 429, "7", "Too many."),
+        (StorageUnavailable(), 503, "2", StorageUnavailable.message),
+        (StorageMisconfigured("No <b>."), 503, None, "No &lt;b&gt;."),
+    ],
+)
+def test_a_refused_permalink_is_a_page_for_people_and_json_for_programs(
+    error: FilemanError, status: int, pause: str | None, text: str, api: Api, stranger: Api, manager: FileManager
+) -> None:
+    """A stranger sees the same page as for a file that does not exist."""
+    path, absent = urlsplit(api.upload(b"text")["permalink"]).path, f"/fileman/download/{uuid4()}/"
+    with patch.object(MemoryBackend, "get_url", side_effect=error):
+        page, *others = [api.client.get(path, headers={"Accept": kind}) for kind in (BROWSER, "*/*", "text/plain")]
+    hidden = [stranger.client.get(link, headers={"Accept": BROWSER}) for link in (path, absent)]
+
+    assert [(one.status_code, one.get("Retry-After")) for one in (page, *others)] == [(status, pause)] * 3
+    assert [one.json()["code"] for one in others] == [error.code] * 2
+    assert page["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; form-action")
+    assert f"<p>{text}</p>" in page.content.decode()
+    assert ([one.content for one in hidden] == [page.content] * 2) is (status == 404)
+    assert hidden[0].headers == hidden[1].headers
