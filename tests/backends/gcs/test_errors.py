@@ -129,6 +129,12 @@ def test_the_status_counts_where_the_body_is_not_googles(body: str) -> None:
     assert (refused.status, refused.reason) == (502, "")
 
 
+def test_the_first_detail_of_an_error_counts() -> None:
+    refused = refused_of(403, b'{"error": {"errors": [{"reason": "forbidden", "message": "a"}, {"reason": "other"}]}}')
+
+    assert (refused.reason, refused.message, refused.is_googles) == ("forbidden", "a", True)
+
+
 def test_an_error_without_details_is_googles_too() -> None:
     """Some releases of fake-gcs-server send "errors": null."""
     refused = refused_of(404, b'{"error": {"message": "The bucket does not exist", "errors": null}}')
