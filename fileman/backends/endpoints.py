@@ -79,12 +79,14 @@ def is_trusted(url: SplitResult, *, as_origin: bool = False) -> bool:
 
 def has_plain_host(url: SplitResult) -> bool:
     """Return True for http or https with a host and perhaps a port, without user and fragment."""
+    host = url.hostname or ""
+    name = f"[{host}]" if ":" in host else host
     try:
-        is_whole = "@" not in url.netloc and not url.fragment and url.port != 0 and not url.netloc.endswith(":")
+        # Not "host:0443": clients send no zeros, so a signature of the host with them would not match.
+        is_whole = url.netloc.lower() in {name, f"{name}:{url.port}"} and url.port != 0 and not url.fragment
     except ValueError:
         return False
-    host = url.hostname or ""
-    return is_whole and url.scheme in _PORTS and is_plain(host) and (":" in host) == ("[" in url.netloc)
+    return is_whole and url.scheme in _PORTS and is_plain(host)
 
 
 def get_origin(url: SplitResult) -> str:

@@ -47,7 +47,7 @@ NOT_PLAIN = [
 MALFORMED_URLS = [
     "host.example.com", "ftp://host", "file:///etc/passwd", "https://", "https://[", "https://user@host",
     "https://user:canary@host", "https://host?x=canary", "https://host:port", "https://host:0", "https://host#a",
-    "https://host/../a",
+    "https://host/../a", "https://host:0443", "http://host:09000", "https://[2a00::80]:0443",
 ]  # fmt: skip
 
 

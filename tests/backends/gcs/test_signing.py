@@ -74,6 +74,13 @@ def test_another_host_of_the_endpoint_serves_everything(store: Store) -> None:
         assert backend.instructions(upload, [upload.slice(1)])[0].url == f"{public}{SESSION}"
 
 
+@pytest.mark.parametrize("url", ["https://gcs.example.com:443", "http://127.0.0.1:80"])
+def test_the_usual_port_is_not_signed_because_clients_do_not_send_it(url: str, store: Store) -> None:
+    urls = [store.backend(endpoint=host).get_url("a", 60, now=NOW) for host in (url, url.rpartition(":")[0])]
+
+    assert query_of(urls[0]) == query_of(urls[1])
+
+
 def granted(backend: Backend, upload: Upload) -> tuple[Mapping[str, str], Mapping[str, str]]:
     request = only_request(backend, upload)
     assert (request.method, request.fields, request.file_field) == ("PUT", (), None)
