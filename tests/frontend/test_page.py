@@ -232,6 +232,7 @@ def test_no_secret_is_shown_in_the_details(page: Page, tmp_path: Path) -> None:
     page.on("response", remember)
     row = upload(page, random_file(tmp_path, SMALL))
     completed(row)
+    expect(page.locator("pre")).to_have_count(0)  # nothing is shown before somebody looks
     open_details(row)
     for records in row.get_by_text("Request and reply").all():
         records.click()
@@ -314,6 +315,7 @@ def test_a_thousand_files_never_block_the_page(browser: Browser, page: Page, tmp
     browser.stop_tracing()
     assert longest_task(tmp_path / "trace.json") < 100
     expect(rows.first).to_be_in_viewport()
+    expect(page.locator("pre")).to_have_count(0)
     page.check("#pick-all")
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("dialog", name="Delete 1000 files?").get_by_role("button", name="Delete").click()

@@ -21,6 +21,7 @@ from tests.frontend.upload_page import (
     SMALL,
     break_in_lab,
     choose,
+    completed,
     downloaded,
     expect_complaints,
     open_details,
@@ -212,6 +213,23 @@ def test_an_upload_waits_while_the_browser_is_offline(watched: Watched, tmp_path
     expect(page.get_by_text("You are offline. Uploads wait")).to_be_hidden()
     expect(page.get_by_role("status")).to_contain_text("You are online again.")
     expect_complaints(watched, "net::ERR_INTERNET_DISCONNECTED")
+
+
+def test_an_open_menu_stays_in_its_place_while_its_row_moves(page: Page, tmp_path: Path) -> None:
+    """A notice pushes the rows down between the look and the click."""
+    row = upload(page, random_file(tmp_path, SMALL))
+    completed(row)
+    row.get_by_role("button", name="More").click()
+    item, before = page.get_by_role("menuitem", name="Details"), row.bounding_box()
+    place = item.bounding_box()
+    assert place is not None
+
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline. Uploads wait")).to_be_visible()
+    assert (item.bounding_box(), row.bounding_box() == before) == (place, False)
+    page.mouse.click(place["x"] + 9, place["y"] + 9)
+
+    expect(row.locator(".details")).to_be_visible()
 
 
 def test_what_could_not_be_loaded_is_said_and_tried_again(watched: Watched) -> None:

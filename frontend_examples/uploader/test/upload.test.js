@@ -7,11 +7,8 @@ const partsOf = ({ sent }) => sent.map(({ partNumber }) => partNumber);
 const refusing = (server, refusal) => (name) => (name === "finalizeUpload" ? refusal(server.inputs(name).length) : null);
 
 function begin(server, storage = null) {
-  const uploading = { records: [] };
-  const onUpload = (upload) => {
-    uploading.handle = upload;
-    upload.addEventListener("debug", ({ detail }) => uploading.records.push(detail));
-  };
+  const uploading = {};
+  const onUpload = (upload) => (uploading.handle = upload);
   uploading.result = server.uploader({ storage }).uploadFiles([file()], { onUpload }).then(([result]) => result);
   return uploading;
 }
@@ -131,12 +128,18 @@ test("a cancel while the server is still reserving aborts what it reserved", asy
   assert.deepEqual([server.names(), server.sent], [["initiateUpload", "abortUpload"], []]);
 });
 
-test("every request is told, with what was asked and answered", async () => {
-  const { records, result } = begin(new FakeServer());
-  await result;
-  assert.deepEqual(records.map(({ kind, name, error, status }) => [kind, name, error, status]), [
-    ["graphql", "initiateUpload", null, undefined],
-    ["storage", "PUT", null, 200],
-    ["graphql", "finalizeUpload", null, undefined],
-  ]);
+test("every request is told, with what was asked and answered for that file alone", async () => {
+  const server = new FakeServer();
+  const told = { "a.txt": [], "b.txt": [] };
+  const onUpload = (upload) => upload.addEventListener("debug", ({ detail }) => told[upload.file.name].push(detail));
+  await server.uploader().uploadFiles([file("a.txt"), file("b.txt")], { onUpload });
+  for (const [name, records] of Object.entries(told)) {
+    assert.deepEqual(records.map(({ kind, name, error, status }) => [kind, name, error, status]), [
+      ["graphql", "initiateUpload", null, undefined],
+      ["storage", "PUT", null, 200],
+      ["graphql", "finalizeUpload", null, undefined],
+    ]);
+    const [{ input, reply }] = records;
+    assert.deepEqual([input.files.map(({ filename }) => filename), reply.files.map(({ file }) => file.originalFilename)], [[name], [name]]);
+  }
 });
