@@ -205,6 +205,20 @@ def test_react_tries_again_what_was_cancelled(empty: Watched, path: Path) -> Non
     assert_comes_back("react", page, path)
 
 
+def test_react_isolates_names_and_gives_the_focus_of_a_removed_row_to_its_neighbour(page: Page, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("\u05d0.txt", "b.txt")]
+    for path in paths:
+        path.write_text("x")
+    in_react(page, *paths)
+    expect(page.get_by_role("status")).to_have_text("2 of 2 uploaded.")
+    expect(page.locator(".item-name bdi")).to_have_text([path.name for path in paths])
+    for path, focused in zip(paths, ("li.item:has-text('b.txt')", "#uploads-heading"), strict=True):
+        button = page.get_by_role("button", name=f"Remove from list: {path.name}")
+        button.click()
+        expect(button).to_have_count(0)
+        expect(page.locator(focused)).to_be_focused()
+
+
 def readme_snippet() -> str:
     """The JavaScript of README.md, with its import made one that can run anywhere."""
     found = re.search(r"```js\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)

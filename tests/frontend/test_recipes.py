@@ -1,4 +1,4 @@
-"""The recipes for Apollo and urql in a real browser: the clients' own headers reach the API."""
+"""The adapters for Apollo, urql and React in a real browser."""
 
 from pathlib import Path
 
@@ -8,40 +8,53 @@ from playwright.sync_api import Page
 from tests.frontend.test_uploader_unit import EXAMPLES, UPLOADER, run
 
 pytestmark = pytest.mark.browser
-CLIENTS = """
-import { ApolloClient, HttpLink, InMemoryCache } from "@apollo/client";
-import { Client, fetchExchange } from "@urql/core";
-import { apolloRequest } from "UPLOADER/apollo.ts";
-import { FileUploader } from "UPLOADER/file-uploader.js";
-import { urqlRequest } from "UPLOADER/urql.ts";
-
-const headers = { "X-CSRFToken": document.body.dataset.csrfToken };
-const urql = (fetchOptions) => urqlRequest(new Client({ url: "/graphql", exchanges: [fetchExchange], fetchOptions }));
-const link = new HttpLink({ uri: "/graphql", headers });
-const requests = {
-  Apollo: apolloRequest(new ApolloClient({ link, cache: new InMemoryCache() })),
-  urql: urql({ headers }),
-  "urql with a function": urql(() => ({ headers })),
-};
-globalThis.uploadWith = async (client) => {
-  const file = new File(["Hello"], "hello.txt", { type: "text/plain" });
-  const [result] = await new FileUploader({ request: requests[client] }).uploadFiles([file]);
-  return [result.file?.uploadStatus, result.error?.message];
-};
-"""
 
 
 @pytest.fixture
 def recipes(page: Page, tmp_path: Path) -> Page:
     (tmp_path / "node_modules").symlink_to(EXAMPLES / "node_modules")
-    (tmp_path / "clients.js").write_text(CLIENTS.replace("UPLOADER", str(UPLOADER)))
-    run("rolldown", tmp_path / "clients.js", "--dir", tmp_path / "bundle")
-    page.route("**/recipes.js", lambda route: route.fulfill(path=tmp_path / "bundle/clients.js"))
-    page.add_script_tag(url="/recipes.js", type="module")
-    page.wait_for_function("() => globalThis.uploadWith")
+    script = Path(__file__).with_name("adapters.js").read_text()
+    (tmp_path / "adapters.js").write_text(script.replace("UPLOADER", str(UPLOADER)))
+    run("rolldown", tmp_path / "adapters.js", "--dir", tmp_path / "bundle")
+    page.route("**/adapters.js", lambda route: route.fulfill(path=tmp_path / "bundle/adapters.js"))
+    page.evaluate("globalThis.process = { env: {} }")  # React asks for it
+    page.add_script_tag(url="/adapters.js", type="module")
+    page.wait_for_function("() => !!globalThis.states")
     return page
 
 
 def test_the_headers_of_each_client_go_with_its_requests(recipes: Page) -> None:
     for client in ("Apollo", "urql", "urql with a function"):
         assert recipes.evaluate("(client) => uploadWith(client)", client) == ["COMPLETED", None], client
+
+
+def test_callbacks_of_the_last_render_hear_once_of_each_end_but_a_cancel(recipes: Page) -> None:
+    for _ in range(2):
+        recipes.evaluate("show('List', { told: globalThis.told = [] })")
+        recipes.wait_for_function("() => globalThis.shown === told")
+    recipes.evaluate("list.actions.add(files('a.txt', 'refused.exe', 'slow.txt'))")
+    recipes.wait_for_function("() => list.uploads[0]?.state === 'completed' && list.uploads[1].state === 'failed'")
+    recipes.evaluate("globalThis.before = list.uploads[0]; list.actions.cancel(3)")
+    recipes.wait_for_function("() => list.uploads[2].state === 'cancelled' && !list.isUploading")
+
+    assert recipes.evaluate("told.sort()") == ["complete a.txt", "error refused.exe"]
+    assert recipes.evaluate("list.uploads[0] === before")  # the same object until it changes
+
+
+def test_uploads_outlive_their_component_unless_it_cancels_them(recipes: Page) -> None:
+    """The one for a single file cancels its file when it gets another."""
+    recipes.evaluate("show('List', { told: globalThis.told = [] })")
+    recipes.wait_for_function("() => globalThis.list")
+    recipes.evaluate("list.actions.add(files('slow.txt')); show('One')")
+    recipes.wait_for_function("() => globalThis.one && states() === 'slow.txt uploading'")
+    recipes.evaluate("one.start(files('slow too.txt')[0])")
+    recipes.wait_for_function("() => one.upload?.state === 'uploading'")
+    recipes.evaluate("one.start(files('b.txt')[0])")
+    recipes.wait_for_function("() => one.upload?.file.name === 'b.txt' && one.upload.state === 'completed'")
+    recipes.evaluate("show('List', { told, cancelOnUnmount: true })")
+    recipes.wait_for_function("() => states() === 'slow.txt uploading,slow too.txt cancelled,b.txt completed'")
+    recipes.wait_for_function("() => list.uploads.length === 2")
+
+    recipes.evaluate("show(null)")
+
+    recipes.wait_for_function("() => states() === 'slow.txt cancelled,slow too.txt cancelled,b.txt completed'")
