@@ -11,6 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+COLOURS = RULES | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+"""What another colour scheme may change."""
 FEW_BYTES = 40_000
 """More than the calls of one upload, far less than a file."""
 Scheme = Literal["light", "dark"]
@@ -100,7 +102,8 @@ def accessibility_faults(
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         come_to_rest(page)
-        for violation in Axe().run(page, context=context, options=RULES).response["violations"]:
+        options = RULES if scheme == schemes[0] else COLOURS
+        for violation in Axe().run(page, context=context, options=options).response["violations"]:
             faults += [(violation["id"], str(node["target"][0]), scheme) for node in violation["nodes"]]
     return faults
 

@@ -1,5 +1,6 @@
 """The demo as a user starts it, and the Chromium of Debian."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_pl
 
 from tests.frontend.browser_page import Watched, signed_in_at, watching
 from tests.frontend.demo_server import demo_served
-from tests.frontend.upload_page import open_page
+from tests.frontend.upload_page import SMALL_PARTS, open_page
 from tests.servers.fixtures import give_up
 
 
@@ -22,7 +23,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(demo_folder: Path) -> Iterator[str]:
     """The URL of the running demo."""
-    with demo_served(demo_folder) as port:
+    with demo_served(demo_folder, FILEMAN_SETTINGS=json.dumps(SMALL_PARTS)) as port:
         yield f"http://localhost:{port}"
 
 

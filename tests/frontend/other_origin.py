@@ -1,5 +1,6 @@
 """A small page on other origins, and an API that allows some of them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,9 +10,11 @@ from threading import Thread
 from typing import Any
 
 from tests.frontend.demo_server import demo_served
+from tests.frontend.upload_page import SMALL_PARTS
 from tests.servers.availability import REPOSITORY
 from tests.servers.process import LOOPBACK
 
+PAGE = Path(__file__).with_name("other_origin_page")
 FOLDERS = {"uploader": REPOSITORY / "frontend_examples" / "uploader"}
 
 
@@ -26,9 +29,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def page_served() -> Iterator[str]:
+def page_served(folder: Path = PAGE) -> Iterator[str]:
     """Serve the page until the end of the block and yield its origin."""
-    handler = partial(_Handler, directory=str(Path(__file__).with_name("other_origin_page")))
+    handler = partial(_Handler, directory=str(folder))
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -42,5 +45,6 @@ def page_served() -> Iterator[str]:
 @contextmanager
 def api_served(folder: Path, *origins: str) -> Iterator[str]:
     """Run the demo with its local disk only, for pages of these origins. Cookies need it on the same host."""
-    with demo_served(folder, with_clouds=False, CORS_ORIGINS=",".join(origins)) as port:
+    given = {"CORS_ORIGINS": ",".join(origins), "FILEMAN_SETTINGS": json.dumps(SMALL_PARTS)}
+    with demo_served(folder, with_clouds=False, **given) as port:
         yield f"http://{LOOPBACK}:{port}"

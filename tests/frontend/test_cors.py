@@ -14,12 +14,11 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.frontend.administrator import Administrator
 from tests.frontend.browser_page import FEW_BYTES, Watched, signed_in_at, watching
 from tests.frontend.other_origin import api_served, page_served
-from tests.frontend.upload_page import random_file
+from tests.frontend.upload_page import IN_PARTS, random_file
 from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
 
 pytestmark = pytest.mark.browser
-MIB = 1024**2
-SINGLE, IN_PARTS = 1_000_000, 70 * MIB
+SINGLE = 1_000_000
 LOCAL = "Local disk"
 CLOUDS: dict[str, Callable[[Any, str, str], Bucket]] = {
     "radosgw": create_s3_bucket,
