@@ -4,16 +4,22 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import google_crc32c
 import pytest
 from playwright.sync_api import Browser, StorageState, expect
 
 from tests.frontend.browser_page import throttled, watching
+from tests.frontend.other_origin import page_served
 from tests.frontend.test_uploader_unit import EXAMPLES, run
 from tests.frontend.upload_page import IN_PARTS, MIB, random_file
 from tests.servers.fixtures import give_up
 from tests.servers.process import LOOPBACK, Program, answers_http, free_port, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
+BUNDLE = {
+    "esbuild": "main.js checksum-worker=fileman-uploader/checksum-worker --bundle --format=esm --outdir=dist",
+    "webpack": "",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def test_a_vite_app_uploads_and_goes_on_after_a_reload(
     ):
         page = watched.page
         page.goto("/")
-        with throttled(page, 8 * MIB):
+        with throttled(page, 2 * MIB):
             page.set_input_files("input", path)
             page.get_by_text(path.name).wait_for()
             for count in (0, 1):  # the upload goes on while its component is away, and is in its list again
@@ -80,3 +86,20 @@ def test_a_next_app_renders_on_the_server(package: Path, tmp_path: Path) -> None
     run("npx", "next", "build", folder=app)
 
     assert "0 uploads, idle, none of its own" in (app / ".next/server/app/index.html").read_text()
+
+
+@pytest.mark.parametrize("bundler", BUNDLE)
+def test_a_bundle_has_the_checksum_worker(package: Path, tmp_path: Path, browser: Browser, bundler: str) -> None:
+    app, size = install("bundled", package, tmp_path), 17 * MIB  # more than WebCrypto gets
+    run("npx", bundler, *BUNDLE[bundler].split(), folder=app)
+    checksums = [
+        ("sha256", hashlib.sha256(bytes(size)).hexdigest()),
+        ("crc32c", f"{google_crc32c.value(bytes(size)):08x}"),
+    ]
+    with page_served(app) as origin, watching(browser, origin, None) as watched:
+        watched.page.goto("/")
+        watched.page.wait_for_function("() => globalThis.uploadZeros")
+        for algorithm, value in checksums:
+            told = watched.page.evaluate("(given) => uploadZeros(...given)", [size, algorithm])
+            assert told == ["completed", f"{algorithm}:{value}"]
+        assert watched.complaints == []
