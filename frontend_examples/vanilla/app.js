@@ -67,7 +67,7 @@ async function open() {
 async function welcome(username, fileManagers) {
   setText(byId("viewer", HTMLElement), username);
   byId("sign-out", HTMLElement).hidden = false;
-  storages = new StorageChooser(byId("storages", HTMLElement), fileManagers, demoStorages());
+  storages = new StorageChooser(byId("storages", HTMLElement), fileManagers, demoStorages(), username);
   showLimits();
   for (const { id, name } of fileManagers) byId("of-storage", HTMLSelectElement).append(new Option(storageText(name)[0], id));
   for (const id of ["upload", "files-section"]) byId(id, HTMLElement).hidden = false;

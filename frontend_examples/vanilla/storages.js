@@ -16,16 +16,19 @@ export class StorageChooser {
   #managers;
   #group;
 
-  /** @param {HTMLElement} group @param {FileManager[]} managers @param {DemoStorage[]} demo */
-  constructor(group, managers, demo) {
+  /** @param {HTMLElement} group @param {FileManager[]} managers @param {DemoStorage[]} demo @param {string} username  who finds the last choice again */
+  constructor(group, managers, demo, username) {
     this.#group = group;
     const stopped = new Map(demo.filter(({ available }) => !available).map((storage) => [storage.name, storage]));
     this.#managers = managers.filter(({ name }) => !stopped.has(name)).sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
-    const [chosen] = this.#managers;
+    const key = `fileman-storage-${username}`;
+    const last = remembered(key);
+    const chosen = this.#managers.find(({ id }) => id === last) ?? this.#managers[0];
     group.replaceChildren(
       ...this.#managers.map((manager) => card(manager.name, wayTo(manager), manager.id, manager === chosen)),
       ...Array.from(stopped.values(), ({ name, reason }) => card(name, reason || "Not running")),
     );
+    group.addEventListener("change", () => localStorage.setItem(key, this.chosen?.id ?? ""));
   }
 
   /** Null when there is none to upload to. @returns {FileManager | null} */
@@ -33,6 +36,15 @@ export class StorageChooser {
     const radio = this.#group.querySelector("input:checked");
     const id = radio instanceof HTMLInputElement ? radio.value : "";
     return this.#managers.find((manager) => manager.id === id) ?? null;
+  }
+}
+
+/** Reading the property throws where the browser blocks storage. @param {string} key */
+function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
   }
 }
 
