@@ -10,13 +10,19 @@ from tests.frontend.test_uploader_unit import EXAMPLES, UPLOADER, run
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def recipes(page: Page, tmp_path: Path) -> Page:
-    (tmp_path / "node_modules").symlink_to(EXAMPLES / "node_modules")
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "node_modules").symlink_to(EXAMPLES / "node_modules")
     script = Path(__file__).with_name("adapters.js").read_text()
-    (tmp_path / "adapters.js").write_text(script.replace("UPLOADER", str(UPLOADER)))
-    run("rolldown", tmp_path / "adapters.js", "--dir", tmp_path / "bundle")
-    page.route("**/adapters.js", lambda route: route.fulfill(path=tmp_path / "bundle/adapters.js"))
+    (folder / "adapters.js").write_text(script.replace("UPLOADER", str(UPLOADER)))
+    run("rolldown", folder / "adapters.js", "--dir", folder / "bundle")
+    return folder / "bundle/adapters.js"
+
+
+@pytest.fixture
+def recipes(page: Page, bundle: Path) -> Page:
+    page.route("**/adapters.js", lambda route: route.fulfill(path=bundle))
     page.evaluate("globalThis.process = { env: {} }")  # React asks for it
     page.add_script_tag(url="/adapters.js", type="module")
     page.wait_for_function("() => !!globalThis.states")
