@@ -4,7 +4,7 @@ uploads/<file>/<try>/<name>                  finished files
 uploads/<file>/.parts/                       an unfinished copy and its lock, where uploads/ is a device of its own
 uploads/<name>                               finished files of earlier versions
 .uploads/<manager>/<file>                    a complete upload
-.uploads/<manager>/<file>.parts/             its parts, temporary files and lock
+.uploads/<manager>/<file>.parts/             its parts, in one file with a table beside it; temporary files
 
 Calls of the operating system have no time-out, so nothing here calls `time_limit.start_call`; copies work in pieces.
 """
@@ -20,7 +20,8 @@ from fileman.backends.base import Backend
 from fileman.backends.filesystem.diagnosis import FilesystemDiagnosis, place_problems
 from fileman.backends.filesystem.entries import MARKER
 from fileman.backends.filesystem.errors import storage_errors
-from fileman.backends.filesystem.publishing import assemble, missing_parts, part_path, publish, work_folder
+from fileman.backends.filesystem.parts import assemble, missing_parts, work_folder, write_part
+from fileman.backends.filesystem.publishing import publish
 from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.backends.filesystem.tree import Tree, get_etag, to_stored_object
 from fileman.backends.streams import CHUNK_BYTES, ExactBody
@@ -105,16 +106,18 @@ class FilesystemBackend(Backend):
 
     @storage_errors()
     def write(self, upload: Upload, part: Slice, stream: BinaryIO) -> StoredObject | None:
-        whole = upload.plan.total_parts == 1
-        path = upload.upload_path if whole else part_path(upload, part)
-        if self._tree.find(upload.upload_path) or self._tree.find(path):
+        path = upload.upload_path
+        if self._tree.find(path):
             raise UploadInProgress
-        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms if whole else ())
+        if upload.plan.total_parts > 1:
+            write_part(self._tree, upload, part, ExactBody(stream, part.length))
+            return None
+        body = ExactBody(stream, part.length, algorithms=upload.checksum_algorithms)
         try:
-            self._tree.write(path, body, temporary=f"{part_path(upload, part)}.{uuid4().hex}.tmp")
+            self._tree.write(path, body, temporary=f"{work_folder(path)}/{uuid4().hex}.tmp")
         except FileExistsError:
             raise UploadInProgress from None
-        return self._tree.get(path, checksums=body.checksums) if whole else None
+        return self._tree.get(path, checksums=body.checksums)
 
     @storage_errors()
     def assemble(self, upload: Upload) -> StoredObject:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import Final
 from unicodedata import category
 
+from fileman.errors import UploadInProgress
+
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MARKER: Final = ".fileman-storage"
 """Name of an empty file that tells a folder of a storage from the empty folder that an unmounted disk leaves."""
@@ -29,6 +31,19 @@ def open_entry(name: str, flags: int, *, parent: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(descriptor: int, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock of a file, which ends with the process. Raises UploadInProgress if another holds it, or waits."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UploadInProgress from None
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def write_all(descriptor: int, chunk: bytes) -> None:

@@ -1,7 +1,6 @@
 """Files below one folder: the only module that passes a path of the filesystem backend to the operating system."""
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from fileman.backends.filesystem import entries
 from fileman.backends.filesystem.entries import FOLDER
 from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.backends.values import StoredObject
-from fileman.errors import FileMissing, StorageMisconfigured, UploadInProgress
+from fileman.errors import FileMissing, StorageMisconfigured
 
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -112,13 +111,13 @@ class Tree:
         return to_stored_object(path, found, checksums=checksums)
 
     @contextmanager
-    def opened(self, path: str, *, write: bool = False) -> Iterator[int]:
-        """Yield a descriptor of a regular file. `write` creates a missing one."""
-        flags = _FILE | (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
-        with self.at(path, create=write) as (folder, name), entries.open_entry(name, flags, parent=folder) as opened:
-            _regular(os.fstat(opened))
-            if write:
+    def opened(self, path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
+        """Yield a descriptor of a regular file. O_CREAT makes a missing one, and its name is on the disk then."""
+        create, flags = bool(flags & os.O_CREAT), flags | _FILE
+        with self.at(path, create=create) as (folder, name), entries.open_entry(name, flags, parent=folder) as opened:
+            if _regular(os.fstat(opened)).st_size == 0 and create:
                 os.fchmod(opened, self.settings.file_mode)
+                os.fsync(folder)
             yield opened
 
     def write(self, path: str, chunks: Iterable[bytes], *, temporary: str) -> None:
@@ -194,16 +193,6 @@ class Tree:
                     raise
                 return
             folder = folder.rpartition("/")[0]
-
-    @contextmanager
-    def locked(self, path: str) -> Iterator[None]:
-        """Hold a lock that ends with the process. Raises UploadInProgress if another process or thread holds it."""
-        with self.opened(path, write=True) as descriptor:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UploadInProgress from None
-            yield
 
     def files(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         """Yield path and facts of the regular files whose path begins with `prefix`. Skips names that are not ours."""

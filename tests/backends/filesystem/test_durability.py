@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from fileman.backends.base import Backend
-from fileman.backends.filesystem import publishing
 from fileman.errors import StorageMisconfigured, StorageUnavailable, UploadInProgress
 from tests.backends.filesystem.folder import failing, failing_open, files_below, put, upload_of
 
@@ -83,24 +82,20 @@ class TestWriting:
 
         assert calls == ["fsync of a folder", "write", "fsync of a file", "link", "fsync of a folder"]
 
-    @pytest.mark.parametrize(("sync_bytes", "syncs"), [(publishing.SYNC_BYTES, 1), (3, 2)])
-    def test_joined_parts_get_their_names_only_once_they_are_on_the_disk(
-        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, sync_bytes: int, syncs: int
+    def test_a_part_is_entered_only_once_it_is_on_the_disk(
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Some pieces are synced together, the whole before it is linked, the folder after."""
-        monkeypatch.setattr(publishing, "SYNC_BYTES", sync_bytes)
-        upload = upload_of(backend, 5, part_size=3, file_path=".uploads/published")
+        """The whole is synced before it is linked, the folders after."""
+        upload = upload_of(backend, 5, part_size=3)
         put(backend, upload, b"abc", part_number=1)
+        calls = _recorded(monkeypatch, "write", "pwrite", "link", "fsync", "fdatasync")
+
         put(backend, upload, b"de", part_number=2)
-        calls = _recorded(monkeypatch, "link", "fsync")
+        assert calls == ["pwrite", "write", "fdatasync", "pwrite", "fdatasync"]
 
-        assembled = backend.assemble(upload)
-        removed_parts = calls.pop()
-        backend.publish(upload, assembled)
-
-        named = ["link", "fsync of a folder"]
-        assert calls == [*["fsync of a file"] * syncs, *named, *named]
-        assert removed_parts == "fsync of a folder"
+        calls.clear()
+        backend.assemble(upload)
+        assert calls == ["fsync of a file", "link", "fsync of a folder", "fsync of a folder"]
 
 
 def _recorded(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:

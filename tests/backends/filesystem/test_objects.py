@@ -11,6 +11,8 @@ from fileman.errors import FileMissing
 from tests.backends.filesystem.folder import entries_below, files_below, put, sent, upload_of
 from tests.backends.uploads import next_try
 
+NAMES = ("0123.tmp", "table", "whole.tmp")
+
 
 class TestObjects:
     def test_files_made_within_one_tick_of_the_clock_have_different_times(
@@ -31,13 +33,13 @@ class TestObjects:
         gone, kept = upload_of(backend, 5, part_size=3), upload_of(backend, 5, part_size=3)
         for upload in (gone, kept):
             put(backend, upload, b"abc")
-            (root / f"{upload.upload_path}.parts" / "2.0123.tmp").write_bytes(b"d")
-        names = {f"{upload.upload_path}.parts/{name}" for upload in (gone, kept) for name in ("1", "2.0123.tmp")}
+            (root / f"{upload.upload_path}.parts" / "0123.tmp").write_bytes(b"d")
+        names = {f"{upload.upload_path}.parts/{name}" for upload in (gone, kept) for name in NAMES}
         assert {stored.path for stored in backend.list_objects(".uploads/")} == names
 
         assert backend.delete([gone.upload_path]) == []
 
-        assert files_below(root) == [f"{kept.upload_path}.parts/{name}" for name in ("1", "2.0123.tmp")]
+        assert files_below(root) == [f"{kept.upload_path}.parts/{name}" for name in NAMES]
 
     def test_folders_and_foreign_names_are_no_objects(self, backend: Backend, root: Path) -> None:
         (root / "uploads" / "folder").mkdir(parents=True)
@@ -58,7 +60,7 @@ class TestFolders:
         assert backend.delete([f"{upload.folder}0/picture.png", upload.file_path, upload.upload_path]) == []
 
         assert files_below(root) == [other.file_path]
-        assert entries_below(root / "uploads" / f"{upload.file_id}") == ["2", "2/picture_20260102.png"]
+        assert entries_below(root / "uploads" / f"{upload.file_id}") == ["2", "2/probe.txt"]
 
     def test_the_empty_folders_of_a_try_that_failed_are_deleted_with_it(self, backend: Backend, root: Path) -> None:
         (root / "uploads" / "file" / "1").mkdir(parents=True)

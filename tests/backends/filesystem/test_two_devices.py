@@ -54,7 +54,7 @@ class TestCopies:
 
         assert (root / upload.file_path).read_bytes() == DATA
         assert not (root / upload.file_path).samefile(root / upload.upload_path)
-        assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/picture_20260102.png"]
+        assert entries_below(root / "uploads" / str(upload.file_id)) == ["1", "1/probe.txt"]
         assert replace(published, checksums={}) == backend.stat(upload.file_path)
         assert published.etag != verified.etag
         assert published.checksums == verified.checksums != {}
@@ -113,6 +113,17 @@ class TestCopies:
 
         assert upload.progress == {}
         assert backend.find(upload.file_path) is None
+
+    @pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP])
+    def test_a_kernel_that_cannot_copy_is_not_needed(
+        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        monkeypatch.setattr(os, "copy_file_range", failing(number))
+        upload, verified = sent(backend)
+
+        backend.publish(upload, verified)
+
+        assert (root / upload.file_path).read_bytes() == DATA
 
     def test_a_copy_that_has_its_name_is_never_written_again(
         self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
