@@ -1,5 +1,6 @@
 """Figures 8 and 10: a large file by the reference client: to the local disk, and to a store with and without us."""
 
+import filecmp
 import io
 import os
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from mmap import mmap
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -91,6 +93,8 @@ def _measure_disk(path: Path, site: Server) -> dict[str, float]:
         "HTTP up": _time(lambda: client.send_all(path, instructions, client.Bar(SIZE_MIB * MIB))),
         "cp and fsync": _time(lambda: subprocess.run([*COPY, path, copy], check=True)),
     }
+    [stored] = path.with_name("files").glob("uploads/*/*/*")
+    assert filecmp.cmp(path, stored, shallow=False)
     response = site.connect().send("POST", "/graphql", to_body(LIST).encode())
     url = response.decode().partition('"downloadUrl":"')[2].partition('"')[0]
     seconds |= {
@@ -100,7 +104,7 @@ def _measure_disk(path: Path, site: Server) -> dict[str, float]:
     }
     copy.unlink()
     rig.clear()
-    shutil.rmtree(path.with_name("files") / "uploads")
+    shutil.rmtree(path.with_name("files"))
     return seconds
 
 
@@ -117,6 +121,10 @@ def _measure_store(path: Path, *, is_direct: bool) -> tuple[float, float]:
 
 
 def _time(call: Callable[[], object]) -> float:
+    # A virtual machine gives free memory back to its host, and who uses it next waits for seconds: nobody here does.
+    with mmap(-1, SIZE_MIB * MIB) as memory:
+        for _ in range(SIZE_MIB):
+            memory.write(bytes(MIB))
     os.sync()  # what was written before is not paid for here
     started = time.perf_counter()
     with redirect_stderr(io.StringIO()):  # the client draws its progress
