@@ -76,20 +76,18 @@ def _describe_settings() -> Iterator[str]:
     """Yield the keys of FILEMAN_SETTINGS with type, default and docstring, in the order of the source."""
     yield "# Settings\n\nThe keys of `FILEMAN_SETTINGS`. All have defaults. Unknown keys are refused by name.\n\n"
     yield "Settings of a storage are those of its file manager: see the page of the storage.\n\n"
-    source = (ROOT / "fileman/conf.py").read_text()
-    (body,) = [node.body for node in ast.parse(source).body if getattr(node, "name", "") == "FilemanSettings"]
-    for node, following in zip(body, [*body[1:], None], strict=True):
-        if not isinstance(node, ast.AnnAssign):
-            continue
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure()
+    from fileman.conf import FilemanSettings, read_fields
+
+    for node, text in read_fields(FilemanSettings):
         yield f"### {ast.unparse(node.target)}\n\n`{ast.unparse(node.annotation)}`"
         default = ast.unparse(node.value).removeprefix("field(default_factory=") if node.value else ""
         yield f", default `{'{}' if default == 'dict)' else default}`\n\n"
-        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            yield _dedent(str(following.value.value)) + "\n\n"
-
-
-def _dedent(text: str) -> str:
-    return "\n".join(line.strip() for line in text.strip().splitlines())
+        if text:
+            yield f"{text}\n\n"
 
 
 def _describe_errors() -> Iterator[str]:

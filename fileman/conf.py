@@ -6,10 +6,15 @@ Read them as `conf.settings().MAX_BATCH_FILES`; the value follows Django's setti
 `find_type_problems` checks these settings and those of a file manager's storage.
 """
 
+import ast
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
+from itertools import zip_longest
+from textwrap import dedent
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -198,14 +203,17 @@ def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> l
     problems = [f"Unknown setting {key!r}. Known settings: {names}." for key in given if key not in known]
     for name, spec in known.items():
         if name in given:
-            if not any(_fits_one(given[name], get_origin(one) or one, get_args(one)) for one in _options(hints[name])):
+            if not any(
+                _fits_one(given[name], get_origin(one) or one, get_args(one)) for one in get_options(hints[name])
+            ):
                 problems.append(f"Setting {name!r} must be {_describe(hints[name])}.")
         elif spec.default is MISSING and spec.default_factory is MISSING:
             problems.append(f"Setting {name!r} is missing.")
     return problems
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
+def get_options(hint: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the one type."""
     return get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
 
 
@@ -233,10 +241,21 @@ _TYPE_NAMES = {
 
 def _describe(hint: Any) -> str:
     names: list[str] = []
-    for option in _options(hint):
+    for option in get_options(hint):
         kind = get_origin(option) or option
         names += map(repr, get_args(option)) if kind is Literal else [_TYPE_NAMES.get(kind, str(option))]
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def read_fields(settings_class: type[Any]) -> Iterator[tuple[ast.AnnAssign, str]]:
+    """Yield the fields of a class and its parents, as far as their source is there, each with the docstring below."""
+    for owner in reversed(settings_class.__mro__[:-1]):
+        with suppress(OSError, SyntaxError):
+            body = ast.parse(dedent(inspect.getsource(owner))).body[0].body  # type: ignore[attr-defined]
+            for node, below in zip_longest(body, body[1:]):
+                if isinstance(node, ast.AnnAssign):
+                    is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                    yield node, inspect.cleandoc(below.value.value) if is_text else ""
 
 
 def insecure_endpoints_allowed() -> bool:
