@@ -117,13 +117,14 @@ class FileManager(models.Model):
         self.validate_configuration()
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Allow a second default: saving replaces the first."""
-        super().validate_constraints({*(exclude or ()), "is_default"})
+        """Allow a second default: saving replaces the first. `clean` says the others in words."""
+        super().validate_constraints({*(exclude or ()), "is_default", "name", "max_file_size"})
 
     def validate_configuration(self) -> None:
         """Check everything that needs no request to the storage, and fill in what the backend decides."""
         try:
             kind = backend_class(self.backend_type)
+            build_config(self)  # decrypts the settings
         except StorageMisconfigured as error:
             raise ValidationError({"backend_type": error.message}) from error
         if cast("bool | None", self.supports_direct_upload) is None:  # left out

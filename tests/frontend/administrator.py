@@ -37,12 +37,17 @@ class Administrator:
     def add(self, *, name: str, backend_type: str, backend_url: str, settings: dict[str, Any]) -> None:
         """Add a site-wide file manager without limits that browsers upload to directly."""
         self._page.goto(f"{MANAGERS}add/")
-        self._page.get_by_label("Name:").fill(name)
-        self._page.get_by_label("Backend type").select_option(backend_type)
+        self._page.locator("#content").get_by_role("link", name=backend_type, exact=True).click()
+        self._page.get_by_label("Name:", exact=True).fill(name)
         self._page.get_by_label("Backend url").fill(backend_url)
         self._page.get_by_label("Supports direct upload").select_option("True")
         self._page.get_by_label("Max file size").fill("0")
-        self._page.get_by_label("Settings:").fill(json.dumps(settings))
+        for setting, value in settings.items():
+            control = self._page.locator(f"[name=setting_{setting}]")
+            if control.evaluate("control => control.tagName") == "SELECT":
+                control.select_option(str(value))
+            else:
+                control.fill(value if isinstance(value, str) else json.dumps(value))
         self._save()
 
     def _go_to_list(self) -> None:

@@ -28,9 +28,9 @@ class FilesystemSettings(BackendSettings):
     """Mount of fileman's content view if it is not the one of `fileman.urls`: a path, or a URL on another domain."""
     create_directories: bool = True
     """False: `base_path` and its folders uploads and .uploads must exist, so that an unmounted disk is noticed."""
-    permissions: int | str = FILE_MODE
+    permissions: int | str = f"0o{FILE_MODE:o}"
     """Mode of every file: 0o644 or "0o644" or "644"."""
-    directory_permissions: int | str = FOLDER_MODE
+    directory_permissions: int | str = f"0o{FOLDER_MODE:o}"
     """Mode of every new folder, in the same three forms."""
 
     @property

@@ -1,0 +1,110 @@
+"""The admin of file managers: a form for each type of backend, which shows no secret."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from fileman.admin.settings_form import REMOVE, SETTING, build_fields
+from fileman.backends import backend_class, backend_types
+from fileman.diagnosis.subjects import diagnose_manager
+from fileman.encryption import OpenedObject
+from fileman.errors import StorageMisconfigured
+from fileman.models import FileManager
+
+
+@method_decorator(sensitive_variables(), name="full_clean")
+class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Subclasses, one for each type of backend, have the fields of `build_fields` too, unless they cannot be read."""
+
+    endpoint_settings: Sequence[str] = ()
+    supports_direct_upload = forms.NullBooleanField(
+        required=False,
+        help_text="Direct uploads go from the browser to the storage. Others pass through this server.",
+        widget=forms.Select(choices=[("", "Automatic: if the storage can"), ("True", "Yes"), ("False", "No")]),
+    )
+
+    class Meta:
+        model = FileManager
+        fields = (
+            "name", "description", "group", "max_file_size", "allowed_extensions", "allowed_mime_types", "is_default",
+            "is_active", "is_public_default", "backend_type", "backend_url", "supports_direct_upload",
+        )  # fmt: skip
+
+    def clean(self) -> None:
+        # Out of `cleaned_data`, which reports of errors show when validation is over.
+        typed = {name: self.cleaned_data.pop(name, "") for name in self.fields if name.startswith((SETTING, REMOVE))}
+        if not typed:
+            return
+        settings, changed = dict(self.instance.settings), [name for name in self.changed_data if name in typed]
+        for name in changed:
+            key = name.partition("_")[2]
+            if {SETTING + key, REMOVE + key} <= {*changed}:
+                self.add_error(name, "Enter a new value or remove the stored one, not both.")
+            settings[key] = typed[name]
+            if typed[name] in ("", None) or name == REMOVE + key:
+                del settings[key]
+        if any(settings.get(name) != self.instance.settings.get(name) for name in self.endpoint_settings):
+            # Staff who may not read a secret could learn it from a host of their own.
+            for key in settings:
+                if {SETTING + key, REMOVE + key} <= typed.keys() and SETTING + key not in changed:
+                    self.add_error(SETTING + key, "Enter this again, because the endpoint is another one.")
+        self.instance.settings = OpenedObject(settings, row=self.instance.pk)
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        """Show what the model finds at the field that the sentence begins with."""
+        for name, problems in errors.update_error_dict({}).items():
+            for problem in problems:
+                word = problem.messages[0].removeprefix("Setting '").partition(" ")[0].strip("'")
+                place = next((one for one in (name, SETTING + word, word) if one in self.fields), None)
+                if place not in self.errors or "is missing" not in problem.messages[0]:
+                    self.add_error(place, problem)
+
+
+@admin.register(FileManager)
+@method_decorator(sensitive_post_parameters(), name="changeform_view")
+class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "group", "backend_type", "location", "is_default", "is_active")
+    list_filter = ("backend_type", "is_active", "group")
+    search_fields = ("name", "location")
+    actions = ("check_configuration",)
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Ask for the type of the backend first."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.GET.get("backend_type") in (types := backend_types()):
+            return super().add_view(request, *args, **kwargs)
+        context = {**self.admin_site.each_context(request), "types": types, "opts": self.opts}
+        return TemplateResponse(request, "admin/fileman/filemanager/choose_type.html", context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kind = obj.backend_type if obj else request.GET.get("backend_type", "")
+        own: dict[str, Any] = {"backend_type": forms.CharField(disabled=True, initial=kind)}
+        with suppress(StorageMisconfigured):
+            if self.has_change_permission(request, obj) if obj else self.has_add_permission(request):
+                settings_class = backend_class(kind).settings_class
+                own |= {"endpoint_settings": settings_class.endpoint_settings}
+                own |= build_fields(settings_class, obj.settings if obj else {})
+        kwargs["form"] = type("FileManagerForm", (FileManagerForm,), own)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = [str(name) for name in self.get_fields(request, obj)]
+        storage = [name for name in names if name.startswith(("backend_", "supports_", SETTING, REMOVE))]
+        return [(None, {"fields": [one for one in names if one not in storage]}), ("Storage", {"fields": storage})]
+
+    @admin.action(description="Test the connection to the storage", permissions=["change"])
+    def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
+        for manager in chosen:
+            problems = diagnose_manager(manager)
+            text = f"{manager.name}: {' '.join(problems) or 'The connection works.'}"
+            self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)

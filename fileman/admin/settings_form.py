@@ -1,0 +1,72 @@
+"""Form fields of a file manager: those of its settings, made from the settings class of its backend.
+
+Settings with `repr=False` are secrets: forms write them and never show them.
+"""
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from django import forms
+from django.forms.utils import pretty_name
+from django.utils.html import escape
+
+from fileman import conf
+
+SETTING, REMOVE = "setting_", "remove_"
+"""What the names of fields begin with, before the name of a setting."""
+_YES_NO = {"True": "Yes", "False": "No"}
+
+
+class SecretTextarea(forms.PasswordInput):
+    """Never shows its value, not even next to its errors."""
+
+    template_name = "django/forms/widgets/textarea.html"
+
+
+def build_fields(settings_class: type[Any], stored: Mapping[str, Any]) -> dict[str, forms.Field]:
+    """Return a field for each setting, and a checkbox to remove each secret and each stored key that is not known."""
+    hints, built = get_type_hints(settings_class), {}
+    texts = {ast.unparse(node.target): text for node, text in conf.read_fields(settings_class)}
+    for spec in sorted(fields(settings_class), key=lambda spec: _get_default(spec) is not MISSING):
+        name, value = spec.name, stored.get(spec.name)
+        built[SETTING + name] = field = _build_field(spec, conf.get_options(hints[name]), value)
+        field.label, field.help_text = pretty_name(name), escape(texts.get(name, "")) + field.help_text
+        if not spec.repr and value:
+            built[REMOVE + name] = forms.BooleanField(required=False, label=f"Remove the stored {field.label.lower()}")
+    for name in sorted(stored.keys() - hints.keys()):
+        label = f"Remove {name!r}, which this backend does not know"
+        built[REMOVE + name] = forms.BooleanField(required=False, label=label)
+    return built
+
+
+def _get_default(spec: "Field[Any]") -> Any:
+    return spec.default if spec.default_factory is MISSING else spec.default_factory()
+
+
+def _build_field(spec: "Field[Any]", options: Sequence[Any], value: Any) -> Any:
+    default = _get_default(spec)
+    shown = "" if default in (MISSING, None, "") else f"Default: {_YES_NO.get(str(default), default)}"
+    kinds = [get_origin(option) or option for option in options if option is not NoneType]
+    field: Any
+    if spec.repr and {*kinds} <= {bool, Literal}:
+        known = [one for option in options for one in get_args(option) or ((True, False) if option is bool else ())]
+        values = {str(one): one for one in (known if value is None else [*known, value])}
+        choices = [("", shown or "---------"), *((key, _YES_NO.get(key, key)) for key in values)]
+        field = forms.TypedChoiceField(choices=choices, coerce=values.get, initial="" if value is None else str(value))
+    else:
+        kind = str if str in kinds else kinds[0]
+        form_field = {str: forms.CharField, int: forms.IntegerField, float: forms.FloatField}.get(kind, forms.JSONField)
+        is_long = not {*kinds} <= {str, int, float}
+        plain, secret = (forms.Textarea, SecretTextarea) if is_long else (forms.TextInput, forms.PasswordInput)
+        attributes = {"placeholder": shown, "class": "vLargeTextField" if is_long else "vTextField"}
+        if spec.repr:
+            field = form_field(widget=plain(attributes))
+            field.initial = str(value) if kind is str and value is not None else value
+        else:  # "off" would let browsers fill in the password of the administrator
+            field = form_field(widget=secret({**attributes, "autocomplete": "new-password"}))
+            field.help_text = " A value is stored and not shown. Empty keeps it." if value else ""
+    field.required = default is MISSING and (spec.repr or not value)
+    return field
