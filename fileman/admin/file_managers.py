@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from fileman.admin.settings_form import REMOVE, SETTING, build_fields
+from fileman.admin.settings_form import REMOVE, SETTING, ListField, SizeField, build_fields
 from fileman.backends import backend_class, backend_types
 from fileman.diagnosis.subjects import diagnose_manager
 from fileman.encryption import OpenedObject
@@ -31,6 +31,11 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Direct uploads go from the browser to the storage. Others pass through this server.",
         widget=forms.Select(choices=[("", "Automatic: if the storage can"), ("True", "Yes"), ("False", "No")]),
     )
+    max_file_size = SizeField(
+        required=False, help_text='"5 GiB", "500 MB" or bytes. Empty: DEFAULT_MAX_FILE_SIZE. 0: no limit.'
+    )
+    allowed_extensions = ListField(required=False, help_text="jpg, png; empty allows all.")
+    allowed_mime_types = ListField(required=False, help_text="image/*, application/pdf; empty allows all.")
 
     class Meta:
         model = FileManager

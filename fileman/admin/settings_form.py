@@ -1,15 +1,18 @@
-"""Form fields of a file manager: those of its settings, made from the settings class of its backend.
+"""Form fields of a file manager: those of its settings, made from the settings class of its backend, and its limits.
 
 Settings with `repr=False` are secrets: forms write them and never show them.
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from fractions import Fraction
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.utils import pretty_name
 from django.utils.html import escape
 
@@ -18,12 +21,44 @@ from fileman import conf
 SETTING, REMOVE = "setting_", "remove_"
 """What the names of fields begin with, before the name of a setting."""
 _YES_NO = {"True": "Yes", "False": "No"}
+_UNITS = {f"{name}{end}": base**n for base, end in ((1024, "iB"), (1000, "B")) for n, name in enumerate("KMGTP", 1)}
+_SIZE = re.compile(rf"(\d{{1,16}}(?:\.\d{{1,9}})?)\s*({'|'.join(_UNITS)}|)", re.IGNORECASE)
 
 
 class SecretTextarea(forms.PasswordInput):
     """Never shows its value, not even next to its errors."""
 
     template_name = "django/forms/widgets/textarea.html"
+
+
+class ListField(forms.CharField):
+    """Strings, separated by commas or new lines."""
+
+    widget = forms.Textarea({"rows": 2, "class": "vLargeTextField"})
+
+    def to_python(self, value: Any) -> Any:
+        return list(filter(None, map(str.strip, re.split("[,\n]", value or ""))))
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+class SizeField(forms.CharField):
+    """Bytes, entered as "5 GiB", "500 MB" or a plain number."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        found = _SIZE.fullmatch(text or "0")
+        units = {unit.lower(): size for unit, size in _UNITS.items()}
+        size = Fraction(found[1]) * units.get(found[2].lower(), 1) if found else Fraction("0.1")
+        if size.denominator > 1:
+            raise ValidationError('Enter a size such as "5 GiB", "500 MB" or 1000000; 0 is no limit.')
+        return int(size) if text else None
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the shortest text that is exactly this number of bytes."""
+        whole = {unit: size for unit, size in _UNITS.items() if value and isinstance(value, int) and value % size == 0}
+        return min([f"{value // size} {unit}" for unit, size in whole.items()], key=len, default=value)
 
 
 def build_fields(settings_class: type[Any], stored: Mapping[str, Any]) -> dict[str, forms.Field]:

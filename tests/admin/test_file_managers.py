@@ -92,13 +92,38 @@ def test_a_file_manager_is_added_by_the_form_of_its_type(root: Staff) -> None:
     assert "Requested for every object." in root.read(ADD_S3)
 
     typed = {"setting_bucket_name": "my-bucket", "setting_upload_method": "put", "setting_upload_expires_in": "60"}
-    assert read_errors(root.save(ADD_S3, name="S3", **typed)) == {}
+    limits = {"max_file_size": "5 GiB", "allowed_extensions": "jpg,\r\npng, ", "allowed_mime_types": "image/*"}
+    assert read_errors(root.save(ADD_S3, name="S3", **typed, **limits)) == {}
 
     made = FileManager.objects.get()
     assert made.settings == {"bucket_name": "my-bucket", "upload_method": "put", "upload_expires_in": 60}
     assert (made.backend_type, made.is_active, made.supports_direct_upload) == ("s3", True, True)
+    assert (made.max_file_size, made.allowed_extensions) == (5 * 1024**3, ["jpg", "png"])
+    assert made.allowed_mime_types == ["image/*"]
     shown = root.read_form(change(made)).values
+    assert (shown["max_file_size"], shown["allowed_extensions"]) == ("5 GiB", "jpg, png")
     assert (shown["setting_bucket_name"], shown["setting_upload_method"]) == ("my-bucket", "put")
+
+
+@pytest.mark.parametrize(
+    ("typed", "size", "shown"),
+    [
+        ("", None, ""), ("0", 0, "0"), ("500 MB", 500_000_000, "500 MB"), ("1.5gib", 3 * 512 * 1024**2, "1536 MiB"),
+        ("1000001", 1_000_001, "1000001"), ("16MB", 16_000_000, "16 MB"), ("7 TiB", 7 * 1024**4, "7 TiB"),
+    ],
+)  # fmt: skip
+def test_sizes_have_units(root: Staff, manager: FileManager, typed: str, size: int | None, shown: str) -> None:
+    assert read_errors(root.save(change(manager), max_file_size=typed)) == {}
+    manager.refresh_from_db()
+    assert manager.max_file_size == size
+    assert root.read_form(change(manager)).values["max_file_size"] == shown
+
+
+@pytest.mark.parametrize("typed", ["-5", "5 elephants", "1.5", "0.3 KiB", "9007199254740992", "9 PiB", "1e9"])
+def test_impossible_sizes_are_refused_once(root: Staff, manager: FileManager, typed: str) -> None:
+    (problem,) = read_errors(root.save(change(manager), max_file_size=typed)).pop("max_file_size")
+    assert problem.startswith(("Enter a size such as", "max_file_size must be from 0"))
+    assert FileManager.objects.get().max_file_size is None
 
 
 @pytest.mark.parametrize(("chosen", "direct"), [("", True), ("True", True), ("False", False)])
@@ -164,7 +189,7 @@ def test_problems_are_at_their_fields_and_what_was_typed_survives_but_for_secret
         "setting_region_name": "a b",
         "setting_upload_expires_in": "soon",
         "setting_secret_access_key": CANARY,
-        "allowed_mime_types": '["jpeg"]',
+        "allowed_mime_types": "jpeg",
         "backend_url": "s3://other/",
     }
     page = root.save(ADD_S3, **typed)
@@ -177,7 +202,7 @@ def test_problems_are_at_their_fields_and_what_was_typed_survives_but_for_secret
     shown.feed(page.content.decode())
     assert {**typed, "setting_secret_access_key": ""}.items() <= shown.values.items()
 
-    typed |= {"setting_upload_expires_in": "0", "setting_bucket_name": "my-bucket", "allowed_mime_types": "[]"}
+    typed |= {"setting_upload_expires_in": "0", "setting_bucket_name": "my-bucket", "allowed_mime_types": ""}
     assert read_errors(root.save(ADD_S3, **typed)) == {
         "backend_url": ["backend_url names the bucket 'other', but bucket_name is 'my-bucket'."],
         "setting_secret_access_key": ["secret_access_key is set without access_key_id: set both or neither."],
