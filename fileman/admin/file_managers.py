@@ -7,18 +7,20 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
+from fileman.admin.page_actions import PageActionsAdmin
 from fileman.admin.settings_form import REMOVE, SETTING, ListField, SizeField, build_fields
 from fileman.backends import backend_class, backend_types
 from fileman.diagnosis.subjects import diagnose_manager
 from fileman.encryption import OpenedObject
 from fileman.errors import StorageMisconfigured
-from fileman.models import FileManager
+from fileman.models import File, FileManager
 
 
 @method_decorator(sensitive_variables(), name="full_clean")
@@ -76,11 +78,12 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(FileManager)
 @method_decorator(sensitive_post_parameters(), name="changeform_view")
-class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FileManagerAdmin(PageActionsAdmin):
     list_display = ("name", "group", "backend_type", "location", "is_default", "is_active")
     list_filter = ("backend_type", "is_active", "group")
     search_fields = ("name", "location")
-    actions = ("check_configuration",)
+    readonly_fields = ("files_stored",)
+    actions = ("check_configuration", "turn_off")
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask for the type of the backend first."""
@@ -103,9 +106,21 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        names = [str(name) for name in self.get_fields(request, obj)]
+        names = [str(name) for name in self.get_fields(request, obj) if obj or name not in self.readonly_fields]
         storage = [name for name in names if name.startswith(("backend_", "supports_", SETTING, REMOVE))]
         return [(None, {"fields": [one for one in names if one not in storage]}), ("Storage", {"fields": storage})]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Count what protects a file manager instead of listing it: there may be millions of files."""
+        counts = [(manager, manager.files.count(), manager.deletions.count()) for manager in objs]
+        used = [f"{one}: {files} files, {queued} queued deletions" for one, files, queued in counts if files or queued]
+        return ([], {}, set(), used) if used else super().get_deleted_objects(objs, request)
+
+    @admin.display(description="Files")
+    def files_stored(self, manager: FileManager) -> str:
+        completed = manager.files.filter(upload_status=File.COMPLETED)
+        found = completed.aggregate(count=Count("pk"), size=Sum("file_size", default=0))
+        return f"{found['count']} completed, {filesizeformat(found['size'])}"
 
     @admin.action(description="Test the connection to the storage", permissions=["change"])
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
@@ -113,3 +128,11 @@ class FileManagerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             problems = diagnose_manager(manager)
             text = f"{manager.name}: {' '.join(problems) or 'The connection works.'}"
             self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
+
+    @admin.action(description="Turn off: take no new uploads", permissions=["change"])
+    def turn_off(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
+        """Turn off broken ones too, which `save` would refuse."""
+        for manager in chosen:
+            FileManager.objects.filter(pk=manager.pk).update(is_active=False)
+            self.log_change(request, manager, "Turned off.")
+            self.message_user(request, f"{manager}: Turned off. Its files stay available.", messages.SUCCESS)

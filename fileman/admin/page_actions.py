@@ -1,12 +1,27 @@
-"""What the admin of several models shares."""
+"""What the admin of all three models shares."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PageActionsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Takes actions from the page of one row too, by buttons of its template that post to the list."""
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        response = super().response_action(request, *args, **kwargs)
+        if "page" not in request.POST or getattr(response, "url", "") != request.get_full_path():
+            return response
+        return HttpResponseRedirect(
+            reverse(f"admin:fileman_{self.opts.model_name}_change", args=[request.POST["page"]])
+        )
+
+
+class ReadOnlyAdmin(PageActionsAdmin):
+    """No form changes a row, only actions do."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 

@@ -20,7 +20,7 @@ from fileman.models import FileManager
 from fileman.testing.memory import MemoryBackend
 from tests.admin.staff import ADMIN, Controls, Staff
 from tests.conftest import CANARY, S3_SETTINGS
-from tests.uploads.driver import configured, upload
+from tests.uploads.driver import configured, start, upload
 
 pytestmark = pytest.mark.django_db
 LIST, ADD_S3 = "filemanager/", "filemanager/add/?backend_type=s3"
@@ -272,19 +272,46 @@ def test_staff_without_permissions_change_nothing(
     for path in ("filemanager/add/", ADD_S3, change(secretive)):
         assert staff.client.post(f"{ADMIN}/{path}", {"name": "New"}).status_code == 403
     if status == 200:
-        for action in ("check_configuration", "delete_selected"):
+        for action in ("turn_off", "check_configuration", "delete_selected"):
             assert staff.act("filemanager", action, secretive, post="yes") == {}
     kept = FileManager.objects.get()
     assert (kept.name, kept.is_active, kept.settings) == ("S3", True, S3_SETTINGS)
 
 
-def test_the_action_asks_each_storage_whether_it_works(root: Staff, manager: FileManager, tmp_path: Any) -> None:
+def test_the_action_asks_each_storage_and_returns_to_its_page(root: Staff, manager: FileManager, tmp_path: Any) -> None:
     settings = {"base_path": str(tmp_path / "no"), "create_directories": False}
     broken = FileManager.objects.create(name="Broken", backend_type="file", settings=settings)
     told = root.act("filemanager", "check_configuration", manager, broken)
     assert told.pop("Memory: The connection works.") == "success"
     ((fault, level),) = told.items()
     assert (fault.startswith("Broken:"), level) == (True, "error")
+
+    assert 'value="check_configuration"' in root.read(change(manager))
+    action = {"action": "check_configuration", "_selected_action": manager.pk, "page": manager.pk}
+    response = root.client.post(f"{ADMIN}/filemanager/", action)
+    assert response.headers["Location"] == f"{ADMIN}/{change(manager)}"
+
+
+def test_a_file_manager_with_files_is_turned_off_instead(root: Staff, user: User, manager: FileManager) -> None:
+    upload(user)
+    start(user)
+    page = f"filemanager/{manager.pk}/delete/"
+    assert "1 completed, 5\xa0bytes" in root.read(change(manager))
+    shown = root.read(page)
+    assert "Memory: 2 files, 1 queued deletions" in shown
+    assert 'value="turn_off"' in shown
+    root.client.post(f"{ADMIN}/{page}", {"post": "yes"})
+    assert root.act("filemanager", "delete_selected", manager, post="yes") == {}
+    assert FileManager.objects.get().is_active
+
+    assert root.act("filemanager", "turn_off", manager) == {"Memory: Turned off. Its files stay available.": "success"}
+    assert not FileManager.objects.get().is_active
+    assert "Turned off." in root.read(f"filemanager/{manager.pk}/history/")
+
+
+def test_one_without_files_is_deleted(root: Staff, manager: FileManager) -> None:
+    root.client.post(f"{ADMIN}/filemanager/{manager.pk}/delete/", {"post": "yes"})
+    assert not FileManager.objects.exists()
 
 
 @pytest.mark.parametrize("broken", ["save", "clean"])
