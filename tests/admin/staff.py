@@ -50,7 +50,6 @@ class Staff:
     """Signed in to the admin, with some permissions or as a superuser."""
 
     def __init__(self, user: User, *permissions: str) -> None:
-        self.user = user
         user.is_staff, user.is_superuser = True, not permissions
         user.save()
         grant(user, *permissions)
