@@ -96,8 +96,7 @@ def open_stage() -> Iterator[Stage]:
         logging.disable(logging.CRITICAL)
         file_completed.connect(stage.note_completed)
         with (
-            mock.patch("fileman.uploads._initiate.uuid4", stage.get_id),
-            mock.patch("fileman.uploads._initiate.ThreadPoolExecutor", SameThread),
+            mock.patch.object(File._meta.pk, "_get_default", stage.get_id),
             mock.patch("fileman.backends.side_by_side.ThreadPoolExecutor", SameThread),
             mock.patch("fileman.uploads.disposal.timezone", SimpleNamespace(now=stage.get_now)),
             mock.patch("fileman.backends.time_limit.time", SimpleNamespace(monotonic=stage.get_monotonic)),
