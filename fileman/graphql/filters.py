@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import strawberry
 from django.db.models import Q
-from strawberry import field
 
 from fileman import models
 from fileman.errors import InvalidInput
 from fileman.graphql.enums import FileOrdering
+from fileman.graphql.fields import field, optional
 from fileman.graphql.ids import to_group_key, to_uuid
 from fileman.validation import content_types, filenames
 
@@ -17,34 +17,29 @@ _MAX_LENGTH = 255
 
 @strawberry.input(description="A range of time.")
 class FileDateTimeRange:
-    gte: datetime | None = field(default=None, description="Start of the range, included.")
-    lt: datetime | None = field(default=None, description="End of the range, excluded.")
+    gte: datetime | None = optional("Start of the range, included.")
+    lt: datetime | None = optional("End of the range, excluded.")
 
 
 @strawberry.input(description="A condition on a string.")
 class FileTextLookup:
-    contains: str = field(description="A part of the string. Case is ignored; on SQLite, for the letters A to Z only.")
+    contains: str = field("A part of the string. Case is ignored; on SQLite, for the letters A to Z only.")
 
 
 @strawberry.input(description="Conditions on files. A file must meet all of them.")
 class FileFilter:
-    upload_status: models.File.Status | None = field(default=None, description="Files in this state.")
-    upload_status_in: list[models.File.Status] | None = field(
-        default=None, description="Files in one of these states. Without a condition on the state, lists show all."
+    upload_status: models.File.Status | None = optional("Files in this state.")
+    upload_status_in: list[models.File.Status] | None = optional(
+        "Files in one of these states. Without a condition on the state, lists show all."
     )
-    content_type: str | None = field(
-        default=None, description="Files of this content type, such as image/png, or of this family: image/*."
-    )
-    created: FileDateTimeRange | None = field(default=None, description="Files created in this range of time.")
-    original_filename: FileTextLookup | None = field(default=None, description="Files whose original filename matches.")
-    file_manager: strawberry.ID | None = field(default=None, description="Files of this file manager.")
-    is_public: bool | None = field(default=None, description="Only public, or only private files.")
-    group_id: strawberry.ID | None = field(
-        default=None, description="Files of this group, in place of the viewer's own."
-    )
-    all: bool | None = field(
-        default=None,
-        description="True: files of all users, in place of the viewer's own. Empty without the view_file permission.",
+    content_type: str | None = optional("Files of this content type, such as image/png, or of this family: image/*.")
+    created: FileDateTimeRange | None = optional("Files created in this range of time.")
+    original_filename: FileTextLookup | None = optional("Files whose original filename matches.")
+    file_manager: strawberry.ID | None = optional("Files of this file manager.")
+    is_public: bool | None = optional("Only public, or only private files.")
+    group_id: strawberry.ID | None = optional("Files of this group, in place of the viewer's own.")
+    all: bool | None = optional(
+        "True: files of all users, in place of the viewer's own. Empty without the view_file permission."
     )
 
     def to_q(self) -> Q:
@@ -67,10 +62,10 @@ class FileFilter:
 
 @strawberry.input(description="Conditions on file managers. A file manager must meet all of them.")
 class FileManagerFilter:
-    backend_type: str | None = field(default=None, description="File managers of this backend type.")
-    is_default: bool | None = field(default=None, description="Only defaults, or only others.")
-    name: FileTextLookup | None = field(default=None, description="File managers whose name matches.")
-    group_id: strawberry.ID | None = field(default=None, description="File managers of this group.")
+    backend_type: str | None = optional("File managers of this backend type.")
+    is_default: bool | None = optional("Only defaults, or only others.")
+    name: FileTextLookup | None = optional("File managers whose name matches.")
+    group_id: strawberry.ID | None = optional("File managers of this group.")
 
     def to_q(self) -> Q:
         """Return the condition on rows."""
@@ -102,12 +97,10 @@ def _check_text(value: str | None, name: str) -> str | None:
     one_of=True, description="Exactly one field to sort by. Strings are sorted by the database's collation."
 )
 class FileOrder:
-    created: strawberry.Maybe[FileOrdering] = field(description="By time of creation.")
-    original_filename: strawberry.Maybe[FileOrdering] = field(description="By original filename.")
-    file_size: strawberry.Maybe[FileOrdering] = field(description="By size.")
-    completed_at: strawberry.Maybe[FileOrdering] = field(
-        description="By time of completion. Only completed files are listed."
-    )
+    created: strawberry.Maybe[FileOrdering] = field("By time of creation.")
+    original_filename: strawberry.Maybe[FileOrdering] = field("By original filename.")
+    file_size: strawberry.Maybe[FileOrdering] = field("By size.")
+    completed_at: strawberry.Maybe[FileOrdering] = field("By time of completion. Only completed files are listed.")
 
     def to_column(self) -> str:
         """Return the column, as `order_by` takes it."""

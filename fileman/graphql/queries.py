@@ -18,6 +18,12 @@ from fileman.graphql.types import File, FileManager, FileUsage
 from fileman.uploads import quota
 
 _ID = Annotated[strawberry.ID, argument(description="The id of the object.")]
+_Filters = Annotated[FileFilter | None, argument(description="Conditions that the files must meet.")]
+_ManagerFilters = Annotated[
+    FileManagerFilter | None, argument(description="Conditions that the file managers must meet.")
+]
+_ORDERING = "Fields to sort by, the most important first. Empty: newest first."
+_Ordering = Annotated[list[FileOrder], argument(description=_ORDERING)]
 
 
 def _get_file(info: Info, id: _ID) -> QuerySet[models.File]:
@@ -67,10 +73,8 @@ file_manager = strawberry_django.field(
 )
 def files(
     info: Info,
-    filters: Annotated[FileFilter | None, argument(description="Conditions that the files must meet.")] = None,
-    ordering: Annotated[
-        list[FileOrder], argument(description="Fields to sort by, the most important first. Empty: newest first.")
-    ] = [],  # noqa: B006 - the default of the contract, never changed
+    filters: _Filters = None,
+    ordering: _Ordering = [],  # noqa: B006 - the default of the contract, never changed
 ) -> QuerySet[models.File]:
     filters = filters or FileFilter()
     columns = to_columns(ordering)
@@ -89,11 +93,6 @@ def file_usage(info: Info) -> FileUsage | None:
 
 
 @connection(FileManager, description="The file managers that the viewer may upload to, by name.")
-def file_managers(
-    info: Info,
-    filters: Annotated[
-        FileManagerFilter | None, argument(description="Conditions that the file managers must meet.")
-    ] = None,
-) -> QuerySet[models.FileManager]:
+def file_managers(info: Info, filters: _ManagerFilters = None) -> QuerySet[models.FileManager]:
     rows = access.policy().open_managers(get_caller(info))
     return mark_rows(rows.filter((filters or FileManagerFilter()).to_q()))
