@@ -6,9 +6,8 @@ from typing import Any
 ABSENT = object()
 AZURE_KEY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
 AZURE_HOST = "https://acmefiles.blob.core.windows.net"
-CONNECTION_STRING = (
-    f"DefaultEndpointsProtocol=https;AccountName=acmefiles;AccountKey={AZURE_KEY};EndpointSuffix=core.windows.net"
-)
+CONNECTION_STRING = f"DefaultEndpointsProtocol=https;AccountName=acmefiles;AccountKey={AZURE_KEY};EndpointSuffix="
+CONNECTION_STRING += "core.windows.net"
 BY_STRING = {"connection_string": CONNECTION_STRING, "account_name": ABSENT, "account_key": ABSENT}
 S3_KEYS = {"access_key_id": "AKcanary", "secret_access_key": "SKcanary", "session_token": "TOcanary"}
 GOOD: Mapping[str, Mapping[str, Any]] = {
@@ -47,7 +46,7 @@ OTHER_KEY = "account_key and connection_string hold different keys. Set only one
 OTHER_ENDPOINT = "endpoint and the BlobEndpoint of connection_string differ. Set only one of them."
 OTHER_OWNER = "endpoint belongs to the account 'other', but account_name is 'acmefiles'."
 DATA_LAKE = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https://<account>.blob.<suffix>."
-AT_MOST = "it must be at most 0o777 and include"
+AT_MOST, THE_OWNERS = "it must be at most 0o777 and include", "the rights of the owner."
 SETTINGS: Rules = {
     "file": [
         ({"base_path": ""}, BASE_PATH),
@@ -56,23 +55,17 @@ SETTINGS: Rules = {
         ({"base_path": "/srv/../etc"}, BASE_PATH),
         ({"base_path": "/srv/na\0me"}, BASE_PATH),
         ({"base_url": "media/uploads"}, "base_url must be a path such as '/fileman/content/', or begin with https://."),
-        (
-            {"directory_permissions": 0o600},
-            f"directory_permissions is 0o600; {AT_MOST} 0o700, the rights of the owner.",
-        ),
+        ({"directory_permissions": 0o600}, f"directory_permissions is 0o600; {AT_MOST} 0o700, {THE_OWNERS}"),
         ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
         ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
         *[
-            ({"permissions": mode}, f"permissions is {shown}; {AT_MOST} 0o600, the rights of the owner.")
+            ({"permissions": mode}, f"permissions is {shown}; {AT_MOST} 0o600, {THE_OWNERS}")
             for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), ("0o400", "0o400")]
         ],
     ],
     "s3": [
         *[({"bucket_name": name}, S3_BUCKET) for name in ("a" * 64, *BAD_BUCKETS)],
-        *[
-            ({"bucket_name": name, **ANY_STORE}, S3_LOOSE)
-            for name in ("ab", "a" * 256, "_a", "a..b", "a/b", "a b", "ä")
-        ],
+        *[({"bucket_name": n, **ANY_STORE}, S3_LOOSE) for n in ("ab", "a" * 256, "_a", "a..b", "a/b", "a b", "ä")],
         ({"bucket_name": "my_bucket", **ANY_STORE, "addressing_style": "virtual"}, S3_BUCKET),
         *[({**ANY_STORE, "endpoint_url": f"https://my-bucket.{host}"}, BUCKET_IN_HOST) for host in STORE_HOSTS],
         ({**ANY_STORE, "endpoint_url": "https://a.com/my-bucket/"}, IN_PATH),
@@ -108,10 +101,8 @@ SETTINGS: Rules = {
         ],
         *[({"bucket_name": name}, GCS_ADDRESS) for name in ("192.168.0.1", "two..dots")],
         *[({"bucket_name": name}, GCS_GOOGLE) for name in ("goog-bucket", "my-google-bucket")],
-        *[
-            ({name: "https://127.0.0.1/a"}, f"{name} must have no path.")
-            for name in ("endpoint", "public_endpoint_url")
-        ],
+        ({"endpoint": "https://127.0.0.1/a"}, "endpoint must have no path."),
+        ({"public_endpoint_url": "https://127.0.0.1/a"}, "public_endpoint_url must have no path."),
         ({"credentials": 5}, "Setting 'credentials' must be an object, a string or null."),
     ],
 }

@@ -361,10 +361,8 @@ class TestConnections:
 def test_the_region_that_an_s3_store_names_is_not_followed(status: int, code: str) -> None:
     body = f"<Error><Code>{code}</Code><Region>x.evil.com/#</Region></Error>".encode()
     marks = (("x-amz-bucket-region", "eu-west-1"), ("x-amz-request-id", "1"))
-    with (
-        answer_all(Answer(status=status, body=body, headers=marks)) as server,
-        configured(TRUSTED_ENDPOINTS=[server.url]),
-    ):
+    answer = Answer(status=status, body=body, headers=marks)
+    with answer_all(answer) as server, configured(TRUSTED_ENDPOINTS=[server.url]):
         report = make_at("s3", server.url).validate_configuration()
 
     assert report == (False, [f"s3:{server.url}/my-bucket/ is in another region. Set region_name."])

@@ -47,11 +47,8 @@ class Failing(MemoryBackend):
         raise self.error
 
 
-Broken = type(
-    "Broken",
-    (MemoryBackend,),
-    {name: _failing(name, first) for name, first in {**METHODS, "validate_configuration": []}.items()},
-)
+EVERY_CALL = {**METHODS, "validate_configuration": []}
+Broken = type("Broken", (MemoryBackend,), {name: _failing(name, first) for name, first in EVERY_CALL.items()})
 
 
 def make(error: BaseException, *bases: type) -> Any:

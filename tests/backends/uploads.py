@@ -122,9 +122,7 @@ CALLS: dict[str, Call] = {
     "find": lambda backend, upload: backend.find(upload.upload_path),
     "missing": lambda backend, upload: backend.missing(upload),
     "assemble": lambda backend, upload: backend.assemble(upload),
-    "publish": lambda backend, upload: backend.publish(
-        upload, StoredObject(path=upload.upload_path, size=28, etag="1")
-    ),
+    "publish": lambda backend, one: backend.publish(one, StoredObject(path=one.upload_path, size=28, etag="1")),
     "read": lambda backend, upload: list(backend.read(upload.upload_path)),
     "list": lambda backend, upload: list(backend.list_objects(backend.prefix)),
     "delete": lambda backend, upload: backend.delete([upload.upload_path]),

@@ -20,9 +20,7 @@ MAY_PASS = {
 """Each error without a response; with one, the status and code decide. All others need an operator."""
 RESPONSES: dict[type[StorageError], Sequence[str]] = {
     FileMissing: ("404 BlobNotFound", "404 CannotVerifyCopySource"),
-    ObjectChanged: (
-        *("304 ConditionNotMet", "409 BlobAlreadyExists", "412 ConditionNotMet", "412 SourceConditionNotMet"),
-    ),
+    ObjectChanged: ("304 ConditionNotMet", "409 BlobAlreadyExists", "412 ConditionNotMet", "412 SourceConditionNotMet"),
     StorageUnavailable: (
         *("408 ", "409 BlobBeingRehydrated", "409 PendingCopyOperation", "412 LeaseIdMissing", "429 "),
         *("500 InternalError", "500 OperationTimedOut", "503 ServerBusy"),

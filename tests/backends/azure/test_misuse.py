@@ -148,9 +148,7 @@ BY_BLOCKS: dict[str, Attack] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("parts", "name"), [*((False, name) for name in BY_ONE_REQUEST), *((True, n) for n in BY_BLOCKS)]
-)
+@pytest.mark.parametrize(("parts", "name"), [*((False, n) for n in BY_ONE_REQUEST), *((True, n) for n in BY_BLOCKS)])
 def test_what_a_signature_allows_beyond_the_upload(
     parts: bool, name: str, grant: Callable[..., Grant], refused: Callable[..., None]
 ) -> None:

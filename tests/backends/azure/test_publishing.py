@@ -60,12 +60,9 @@ def at(step: str) -> dict[str, Any]:
 
 def sent(proxy: Proxy) -> list[str]:
     """Return what each request did, in order."""
-    return [
-        "copy"
-        if any(name.lower() == COPY for name, _ in seen.headers)
-        else seen.target.partition("comp=")[2] or seen.method
-        for seen in proxy.seen
-    ]
+    copies = [any(name.lower() == COPY for name, _ in seen.headers) for seen in proxy.seen]
+    others = [seen.target.partition("comp=")[2] or seen.method for seen in proxy.seen]
+    return ["copy" if is_copy else other for is_copy, other in zip(copies, others, strict=True)]
 
 
 def etag(store: Store, path: str) -> str | None:

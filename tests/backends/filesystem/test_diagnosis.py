@@ -49,10 +49,8 @@ class TestBaseUrl:
     def test_a_path_without_the_content_view_is_a_problem(self, root: Path, base_url: str) -> None:
         """Also one with a view that happens to have the same name: it checks no signatures."""
         mount = f"path('{base_url[1:]}<str:signed>', fileman.views.ContentView.as_view())"
-        problem = (
-            f"base_url {base_url!r} leads to no content view of fileman. Add {mount} to your URLs, or remove base_url."
-        )
-        assert make(root, base_url=base_url).validate_configuration() == (False, [problem])
+        problem = f"base_url {base_url!r} leads to no content view of fileman. Add {mount} to your URLs, or remove "
+        assert make(root, base_url=base_url).validate_configuration() == (False, [f"{problem}base_url."])
 
     @override_settings(ROOT_URLCONF="tests.backends.filesystem.test_diagnosis")
     def test_the_documented_sample_works_from_saving_to_the_download(self, root: Path, api: Api) -> None:
@@ -62,9 +60,7 @@ class TestBaseUrl:
         with pytest.raises(ValidationError, match=r"Add path\('media/x/<str:signed>', fileman.views.ContentView"):
             FileManager.objects.create(name="Wrong", **fields, settings={**sample, "base_url": "/media/x/"})
 
-        manager = FileManager.objects.create(
-            name="Local Storage", supports_direct_upload=False, **fields, settings=sample
-        )
+        manager = FileManager.objects.create(name="Local", supports_direct_upload=False, **fields, settings=sample)
         file = api.upload(b"hello", "Grüße 100%.txt")
 
         assert get_backend(manager).validate_configuration() == (True, [])
@@ -76,13 +72,11 @@ class TestFolderProbe:
     def test_the_missing_folder_is_named(self, root: Path) -> None:
         root.mkdir()
         backend = make(root, create_directories=False)
-        sentence = (
-            f"{root}: The folder {{}} of the storage is missing and create_directories is off. Mount or create it."
-        )
+        sentence = "The folder {} of the storage is missing and create_directories is off. Mount or create it."
 
-        assert find_problems(backend) == [("folder", sentence.format(".uploads"))]
+        assert find_problems(backend) == [("folder", f"{root}: {sentence.format('.uploads')}")]
         (root / ".uploads").mkdir()
-        assert find_problems(backend)[0] == ("folder", sentence.format("uploads"))
+        assert find_problems(backend)[0] == ("folder", f"{root}: {sentence.format('uploads')}")
         assert files_below(root) == []
 
     @pytest.mark.parametrize(
@@ -103,9 +97,7 @@ class TestFolderProbe:
 
         assert found == [("folder", f"The folder {root}/.uploads is not writable: {reason}")]
 
-    def test_links_that_fail_between_two_writable_folders_are_named(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_failing_links_between_writable_folders_are_told(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The fault: `os.link` fails from one folder to the other, as under rules of a security module."""
         monkeypatch.setattr(os, "link", other_device(errno.EACCES))
 
@@ -172,11 +164,10 @@ class TestPlaces:
 
         with override_settings(**setting(taken)):
             for folder in (taken, taken / "files", tmp_path / "link", tmp_path / "base"):
+                problem = f"The folder {folder} is in or around {place}. Use a folder of its own."
                 with pytest.raises(ValidationError) as refusal:
                     create(folder)
-                assert refusal.value.messages == [
-                    f"The folder {folder} is in or around {place}. Use a folder of its own."
-                ]
+                assert refusal.value.messages == [problem]
             assert not FileManager.objects.exists()
             create(tmp_path / "base" / "media")
 

@@ -69,9 +69,7 @@ class TestWriting:
         assert (root / upload.upload_path).read_bytes() == b"abc"
         assert files_below(root) == [upload.upload_path]
 
-    def test_a_file_gets_its_name_only_once_it_is_on_the_disk(
-        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_file_gets_its_name_once_it_is_on_disk(self, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
         """Temporary file, fsync, link, fsync of the folder."""
         put(backend, upload_of(backend, 1), b"x")
         upload = upload_of(backend, 3, upload_path="uploads/name")
@@ -82,9 +80,7 @@ class TestWriting:
 
         assert calls == ["fsync of a folder", "write", "fsync of a file", "link", "fsync of a folder"]
 
-    def test_a_part_is_entered_only_once_it_is_on_the_disk(
-        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_part_is_entered_once_it_is_on_disk(self, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
         """The whole is synced before it is linked, the folders after."""
         upload = upload_of(backend, 5, part_size=3)
         put(backend, upload, b"abc", part_number=1)

@@ -24,9 +24,8 @@ FOLDERS = ("uploads", ".uploads")
 
 @pytest.fixture
 def disk(root: Path, db: None) -> FileManager:
-    return FileManager.objects.create(
-        name="Disk", backend_type="file", settings={"base_path": str(root)}, is_default=True
-    )
+    settings = {"base_path": str(root)}
+    return FileManager.objects.create(name="Disk", backend_type="file", settings=settings, is_default=True)
 
 
 def markers(root: Path) -> list[str]:

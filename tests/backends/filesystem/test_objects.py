@@ -69,9 +69,7 @@ class TestFolders:
 
         assert entries_below(root) == [".uploads", "uploads"]
 
-    def test_a_file_of_an_earlier_version_is_read_served_and_deleted_where_it_is(
-        self, backend: Backend, root: Path
-    ) -> None:
+    def test_a_file_of_an_old_release_is_read_served_and_deleted_in_place(self, backend: Backend, root: Path) -> None:
         """It has no folder of its own."""
         (root / "uploads").mkdir(parents=True, exist_ok=True)
         for name in ("old_20250102.png", "other_20250102.png"):

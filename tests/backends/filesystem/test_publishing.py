@@ -24,9 +24,7 @@ class TestLinks:
         assert published.etag == verified.etag
         assert published.checksums == verified.checksums != {}
 
-    def test_a_swap_in_the_last_moment_is_noticed(
-        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_swap_just_before_is_noticed(self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Between the look at the upload path and the link."""
         upload, verified = sent(backend)
         link = os.link
@@ -44,9 +42,7 @@ class TestLinks:
         assert entries_below(root / "uploads") == []
 
     @pytest.mark.parametrize("taken_by", ["a file", "a link"])
-    def test_whatever_is_at_the_file_path_is_neither_taken_nor_removed(
-        self, backend: Backend, root: Path, taken_by: str
-    ) -> None:
+    def test_what_is_in_the_way_is_neither_taken_nor_removed(self, backend: Backend, root: Path, taken_by: str) -> None:
         """No request of ours has put it there. The next call has another path."""
         upload, verified = sent(backend)
         target, taken = root / "target", root / upload.file_path
@@ -63,9 +59,7 @@ class TestLinks:
         assert backend.publish(next_try(upload), verified).etag == verified.etag
 
     @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
-    def test_a_link_that_fails_leaves_no_notes(
-        self, backend: Backend, monkeypatch: pytest.MonkeyPatch, number: int
-    ) -> None:
+    def test_a_failed_link_leaves_no_note(self, backend: Backend, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         """So the next call has another path, whatever became of this link."""
         upload, verified = sent(backend)
         upload.progress["note"] = 1

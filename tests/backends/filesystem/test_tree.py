@@ -135,15 +135,13 @@ class TestModes:
 
 
 class TestCreateDirectories:
-    @pytest.mark.parametrize(
-        ("missing", "there"), [("base_path", ""), ("uploads", ".uploads"), (".uploads", "uploads")]
-    )
-    def test_a_missing_folder_is_an_error_and_stays_missing(self, root: Path, missing: str, there: str) -> None:
+    @pytest.mark.parametrize(("gone", "there"), [("base_path", ""), ("uploads", ".uploads"), (".uploads", "uploads")])
+    def test_a_missing_folder_is_an_error_and_stays_missing(self, root: Path, gone: str, there: str) -> None:
         """Its disk is not mounted. So an absent file is not reported as absent, and a list is not reported as empty."""
         if there:
             (root / there).mkdir(parents=True)
         backend = make(root, create_directories=False)
-        folder = missing if there else "uploads"
+        folder = gone if there else "uploads"
         upload = upload_of(backend, 3, upload_path=f"{folder}/manager/file")
         before = entries_below(root.parent)
 
@@ -152,7 +150,7 @@ class TestCreateDirectories:
             lambda: backend.stat(upload.upload_path),
             lambda: list(backend.list_objects(f"{folder}/")),
         ):
-            with pytest.raises(StorageMisconfigured, match=f"The folder {missing} of the storage is missing"):
+            with pytest.raises(StorageMisconfigured, match=f"The folder {gone} of the storage is missing"):
                 call()
         assert [failure.path for failure in backend.delete([upload.upload_path])] == [upload.upload_path]
         assert entries_below(root.parent) == before

@@ -179,9 +179,7 @@ class TestCopies:
 
 
 class TestFaults:
-    def test_a_copy_goes_on_once_there_is_room(
-        self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_copy_waits_for_room(self, backend: Backend, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A real device of 64 KiB."""
         monkeypatch.setattr(publishing, "PIECE_BYTES", 32 * 1024)
         monkeypatch.setattr(publishing, "SYNC_BYTES", 32 * 1024)

@@ -90,9 +90,8 @@ def machine(store: Store, signed_blobs: list[str], monkeypatch: pytest.MonkeyPat
 
     def sign_blob(asked: Exchange) -> Answer:
         signed_blobs.append(asked.seen.target)
-        assert ("authorization", f"Bearer {account.token}") in {
-            (name.lower(), value) for name, value in asked.seen.headers
-        }
+        headers = {(name.lower(), value) for name, value in asked.seen.headers}
+        assert ("authorization", f"Bearer {account.token}") in headers
         signature = account.sign_bytes(base64.b64decode(json.loads(asked.body)["payload"]))
         return json_answer({"keyId": "1", "signedBlob": base64.b64encode(signature).decode()})
 
@@ -153,9 +152,8 @@ def test_a_refusal_of_the_signing_service_is_reported(machine: GCSBackend, monke
 
         with pytest.raises(StorageMisconfigured):
             machine.get_url("a")
-        assert (
-            "The credentials lack the permission iam.serviceAccounts.signBlob." in machine.validate_configuration()[1]
-        )
+        problems = machine.validate_configuration()[1]
+        assert "The credentials lack the permission iam.serviceAccounts.signBlob." in problems
 
 
 # The server that issues access tokens
@@ -211,11 +209,8 @@ def test_a_busy_token_server_is_asked_twice_and_in_a_time_limit_once(store: Stor
 
 
 def test_a_refused_key_needs_an_operator(store: Store) -> None:
-    refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-    with (
-        tokens_from(store, json_answer(refusal, status=400)) as (backend, address),
-        pytest.raises(StorageMisconfigured),
-    ):
+    refusal = json_answer({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, status=400)
+    with tokens_from(store, refusal) as (backend, address), pytest.raises(StorageMisconfigured):
         backend.stat("a")
 
     assert len(address.seen) == 1

@@ -170,8 +170,7 @@ def test_the_answer_of_another_server_is_never_taken_for_googles(store: Store, a
 def test_a_batch_with_another_number_of_responses_counts_for_nothing(store: Store, parts: int) -> None:
     """The library matches the responses by position."""
     part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n"
-    batch = Answer(
-        status=200, body=part * parts + b"--b--\r\n", headers=(("Content-Type", "multipart/mixed; boundary=b"),)
-    )
+    headers = (("Content-Type", "multipart/mixed; boundary=b"),)
+    batch = Answer(status=200, body=part * parts + b"--b--\r\n", headers=headers)
     with answering(lambda _: batch) as proxy, pytest.raises(StorageUnavailable):
         store.backend(endpoint=proxy.url).delete(["a", "b"])

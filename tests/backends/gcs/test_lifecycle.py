@@ -32,10 +32,8 @@ def _sessions(_plain_http: None) -> Any:
 
 @pytest.fixture
 def caller(store: Store, user: User) -> Caller:
-    url = f"gs://{store.bucket.name}/files/"
-    FileManager.objects.create(
-        name="Google", backend_type="gcs", backend_url=url, settings=store.settings(), is_default=True
-    )
+    place = {"backend_type": "gcs", "backend_url": f"gs://{store.bucket.name}/files/", "settings": store.settings()}
+    FileManager.objects.create(name="Google", **place, is_default=True)
     return Caller(user=user, origin=ORIGIN, site_url="https://files.example.com/")
 
 

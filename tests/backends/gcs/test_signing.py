@@ -30,9 +30,7 @@ def signed_by_google(store: Store, method: str, name: str, expires_in: int, **si
     return url
 
 
-@pytest.mark.parametrize(
-    "name", ["a", "tenant/.uploads/x-1_2.3~4", "with space+plus", "Übersicht „2026“.png", "100%/a&b=c?d#e"]
-)
+@pytest.mark.parametrize("name", ["a", "tenant/.uploads/x-1_2.3~4", "with space+plus", "„ü“.png", "100%/a&b=c?d#e"])
 def test_urls_are_those_that_google_signs(store: Store, name: str) -> None:
     headers = {"Content-Type": "image/png", "x-goog-content-length-range": "5,5", "x-goog-hash": "md5=  a  b "}
     serve_as = ServeAs(disposition="attachment", filename="a b.png", content_type="image/png")

@@ -130,14 +130,12 @@ def _begun_part(store: Store, *, is_expired: bool = False) -> tuple[Upload, Uplo
     return upload, backend.instructions(upload, [upload.slice(2)])[0]
 
 
-def _part(
-    change: Callable[[str], str] = str, *, more: bytes = b"", is_expired: bool = False, number: int = 2
-) -> Attack:
+def _part(to_url: Callable[[str], str] = str, *, more: bytes = b"", expired: bool = False, number: int = 2) -> Attack:
     """Send the second part with a changed URL or more bytes; `number` is the part that the attack aims at."""
 
     def attack(store: Store) -> Outcome:
-        upload, request = _begun_part(store, is_expired=is_expired)
-        status = send(request, part_of(PARTS_BODY, request) + more, url=change(request.url)).status_code
+        upload, request = _begun_part(store, is_expired=expired)
+        status = send(request, part_of(PARTS_BODY, request) + more, url=to_url(request.url)).status_code
         try:
             arrived = number not in [part.part_number for part in _backend(store).missing(upload)]
         except FilemanError:
@@ -227,7 +225,7 @@ ATTACKS: dict[str, Attack] = {
     "PUT: used to delete": _put_to("DELETE"),
     "Part: one byte more": _part(more=b"!"),
     "Part: another number": _part(lambda url: url.replace("partNumber=2", "partNumber=1"), number=1),
-    "Part: expired": _part(is_expired=True),
+    "Part: expired": _part(expired=True),
     "Part: as a whole object at the file path": _part(lambda url: re.sub("(partNumber|uploadId)=[^&]*&", "", url)),
     "Part: after completion": _part_after_completion,
     "Download: another key": _download(

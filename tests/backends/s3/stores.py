@@ -94,10 +94,8 @@ def as_on_aws(backend: S3Backend) -> S3Backend:
 
 def on(*names: str, quick: int = 9) -> pytest.MarkDecorator:
     """Run the test on each of these servers, under make test only on the first ones."""
-    return pytest.mark.parametrize(
-        "server_name",
-        [pytest.param(name, marks=pytest.mark.long if at >= quick else ()) for at, name in enumerate(names)],
-    )
+    servers = [pytest.param(name, marks=pytest.mark.long if at >= quick else ()) for at, name in enumerate(names)]
+    return pytest.mark.parametrize("server_name", servers)
 
 
 def create_locked_bucket(store: Store) -> str:

@@ -113,11 +113,10 @@ def test_the_page_shows_what_the_doctor_advises(store: Store) -> None:
 
 def test_the_lifecycle_rules_are_accepted_and_remove_unfinished_uploads(open_store: Store) -> None:
     """Parts are aborted and `.uploads/` is emptied after the deadline of 7 days, and nothing else is touched."""
-    open_store.client.put_bucket_lifecycle_configuration(
-        Bucket=open_store.bucket, LifecycleConfiguration=document("lifecycle")
-    )
+    client, bucket = open_store.client, open_store.bucket
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=document("lifecycle"))
 
-    aborting, expiring = open_store.client.get_bucket_lifecycle_configuration(Bucket=open_store.bucket)["Rules"]
+    aborting, expiring = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
 
     if "Expiration" in aborting:
         aborting, expiring = expiring, aborting

@@ -49,9 +49,7 @@ def test_a_foreign_response_is_no_fact(proxy: Proxy, backend: Backend, which: di
 
 
 @on("ministack")
-@pytest.mark.parametrize(
-    ("method", "target"), [("POST", "uploads$"), ("PUT", "partNumber="), ("POST", "uploadId=")], ids=str
-)
+@pytest.mark.parametrize(("method", "target"), [("POST", "uploads$"), ("PUT", "partNumber="), ("POST", "uploadId=")])
 def test_publishing_believes_no_other_response(proxy: Proxy, backend: Backend, method: str, target: str) -> None:
     for fault in (*FAULTS, answer_with(NO_RESULT)):
         upload, verified = assembled(backend)

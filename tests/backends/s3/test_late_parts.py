@@ -12,10 +12,8 @@ from tests.backends.s3.stores import PART_BYTES, Store, on, uploaded
 from tests.backends.uploads import upload_of
 from tests.servers.proxy import MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer, Exchange, Fault, Proxy, answer_with
 
-VERDICT = (
-    "The storage lets the URL of a part overwrite a finished file, so files larger than SINGLE_REQUEST_MAX_BYTES are "
-    "refused."
-)
+VERDICT = "The storage lets the URL of a part overwrite a finished file, so files larger than "
+VERDICT += "SINGLE_REQUEST_MAX_BYTES are refused."
 CREATE, COMPLETE, PART = "probe-.*uploads$", "probe-.*uploadId=", "probe-.*partNumber="
 
 

@@ -36,9 +36,8 @@ bucket_of = cache(new_store)
 @cache
 def shown() -> dict[str, dict[str, str]]:
     """Return the cells of the page's table: attempt -> server -> what it answers."""
-    (head, lines), *_ = re.findall(
-        r"^\| attempt of a client \| (.*) \|\n\|[-|]+\n((?:\|.*\n)+)", page_of("s3"), re.MULTILINE
-    )
+    table = r"^\| attempt of a client \| (.*) \|\n\|[-|]+\n((?:\|.*\n)+)"
+    (head, lines), *_ = re.findall(table, page_of("s3"), re.MULTILINE)
     assert tuple(head.split(" | ")) == SERVERS
     rows = [line.strip("| ").split(" | ") for line in lines.splitlines()]
     return {name: dict(zip(SERVERS, cells, strict=True)) for name, *cells in rows}
