@@ -48,9 +48,8 @@ def memory_storage() -> Storage:
 
 def file_storage(folder: Path) -> Storage:
     def everything() -> list[str]:
-        return sorted(
-            str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MARKER
-        )
+        paths = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+        return sorted(str(path.relative_to(folder)) for path in paths)
 
     manager = _manager("file", settings={"base_path": str(folder)})
     return Storage(manager=manager, everything=everything, is_direct=False)
@@ -59,12 +58,8 @@ def file_storage(folder: Path) -> Storage:
 def s3_storage(server: S3Server, *, direct: bool = True, origin: str = DOCUMENTED_ORIGIN, **settings: Any) -> Storage:
     store = new_store(server)
     store.client.put_bucket_cors(Bucket=store.bucket, CORSConfiguration={"CORSRules": documented_rules("s3", origin)})
-    manager = _manager(
-        "s3",
-        backend_url=f"s3://{store.bucket}/{PREFIX}",
-        settings=store.settings(**settings),
-        supports_direct_upload=direct,
-    )
+    url, settings = f"s3://{store.bucket}/{PREFIX}", store.settings(**settings)
+    manager = _manager("s3", backend_url=url, settings=settings, supports_direct_upload=direct)
 
     def everything() -> list[str]:
         # SeaweedFS shows what is below a folder .uploads only in a list of that folder.
@@ -91,7 +86,6 @@ def gcs_storage(server: GoogleServer, *, origin: str = DOCUMENTED_ORIGIN, **sett
 
 
 def _cloud_storage(bucket: Bucket, settings: dict[str, Any]) -> Storage:
-    manager = _manager(
-        bucket.backend_type, backend_url=f"{bucket.backend_url}{PREFIX}", settings={**bucket.settings, **settings}
-    )
+    url, settings = f"{bucket.backend_url}{PREFIX}", {**bucket.settings, **settings}
+    manager = _manager(bucket.backend_type, backend_url=url, settings=settings)
     return Storage(manager=manager, everything=bucket.get_paths)

@@ -87,9 +87,8 @@ def snapshot() -> list[Any]:
 
 
 def names(api: Api, **filters: Any) -> list[str]:
-    data = api.call(
-        "query ($f: FileFilter) { files(filters: $f) { edges { node { originalFilename } } } }", {"f": filters}
-    )
+    query = "query ($f: FileFilter) { files(filters: $f) { edges { node { originalFilename } } } }"
+    data = api.call(query, {"f": filters})
     return sorted(edge["node"]["originalFilename"] for edge in data["files"]["edges"])
 
 
@@ -123,10 +122,8 @@ class TestReading:
             assert row.can_be_accessed_by(user=user) is (who in SEE[kind]), "the rule for one file is that of queries"
             if found is not None:
                 sees_details = who in SEE["private" if kind == "public" else kind]
-                assert (found["metadata"], found["uploadedBy"] is not None) == (
-                    {} if sees_details else None,
-                    sees_details,
-                )
+                assert found["metadata"] == ({} if sees_details else None)
+                assert (found["uploadedBy"] is not None) is sees_details
                 self._check(found, who, is_completed="pending" not in kind)
 
     def _check(self, found: Json, who: str, *, is_completed: bool) -> None:

@@ -38,11 +38,8 @@ def test_an_atomic_batch_with_a_refusal_starts_nothing(api: Api, manager: FileMa
     payload = api.initiate(GOOD, BAD, GOOD, atomic=True)
 
     assert (payload["success"], payload["errors"]) == (False, [])
-    assert [codes(ticket) for ticket in payload["files"]] == [
-        ["UPLOAD_ABORTED"],
-        ["INVALID_FILENAME"],
-        ["UPLOAD_ABORTED"],
-    ]
+    found = [codes(ticket) for ticket in payload["files"]]
+    assert found == [["UPLOAD_ABORTED"], ["INVALID_FILENAME"], ["UPLOAD_ABORTED"]]
     assert [ticket["file"] for ticket in payload["files"]] == [None] * 3
     assert [ticket["uploadToken"] for ticket in payload["files"]] == [None] * 3
     assert (File.objects.count(), reserved_bytes()) == (0, 0)
@@ -72,9 +69,8 @@ class TestIdempotencyKeys:
         payload = api.initiate(GOOD, GOOD, idempotencyKey="k")
 
         assert [t["file"]["uploadStatus"] for t in payload["files"]] == ["COMPLETED", "ABORTED"]
-        assert [(t["uploadToken"], t["instructions"], t["replayed"]) for t in payload["files"]] == [
-            (None, None, True)
-        ] * 2
+        replayed = [(t["uploadToken"], t["instructions"], t["replayed"]) for t in payload["files"]]
+        assert replayed == [(None, None, True)] * 2
 
 
 def test_metadata_is_merged_from_batch_file_and_finalize(api: Api, manager: FileManager) -> None:

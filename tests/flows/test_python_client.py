@@ -74,9 +74,7 @@ def test_a_file_that_was_changed_meanwhile_is_begun_anew(
 
 
 @pytest.mark.parametrize("operation", ["write", "publish"])
-def test_a_fault_of_the_storage_is_waited_out(
-    operation: str, memory: Storage, uploader: Uploader, configure: Configure
-) -> None:
+def test_an_outage_is_waited_out(operation: str, memory: Storage, uploader: Uploader, configure: Configure) -> None:
     """The bar is full at the end, whichever part failed."""
     configure(SINGLE_REQUEST_MAX_BYTES=10, PART_SIZE_BYTES=100)
     uploader.path.write_bytes(DATA)

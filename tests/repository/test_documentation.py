@@ -69,10 +69,8 @@ class TestPython:
         batch = initiate(user, declared("cat.png", content_type="image/png"), declared("cat.pdf"), group_id=group.pk)
 
         assert batch.file_manager.name == "Images"
-        assert [[error.code.value for error in ticket.errors] for ticket in batch.tickets] == [
-            [],
-            ["EXTENSION_NOT_ALLOWED"],
-        ]
+        codes = [[error.code.value for error in ticket.errors] for ticket in batch.tickets]
+        assert codes == [[], ["EXTENSION_NOT_ALLOWED"]]
 
     def test_its_invoice_is_found(self, user: User, manager: FileManager, tmp_path: Path, rf: RequestFactory) -> None:
         store, model, find = PYTHON[-5:-2]
@@ -138,10 +136,8 @@ class TestPython:
 def test_links_and_paths_lead_to_files(page: Path) -> None:
     text = page.read_text()
     links = [page.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text)]
-    paths = [
-        ROOT / path
-        for path in re.findall(r"`((?:fileman|schema|project|tests|docs|frontend_examples)/[\w./-]+)`", text)
-    ]
+    named = re.findall(r"`((?:fileman|schema|project|tests|docs|frontend_examples)/[\w./-]+)`", text)
+    paths = [ROOT / path for path in named]
 
     assert [str(path) for path in links + paths if not path.exists()] == []
 

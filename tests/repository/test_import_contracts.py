@@ -11,10 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("fileman", "schema", "project")
-CONTRACTS = [
-    contract["name"]
-    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-]
+IMPORT_LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = [contract["name"] for contract in IMPORT_LINTER["contracts"]]
 # A module, a line to plant in it, and the contract that it breaks.
 VIOLATIONS = [
     ("schema/__init__.py", "import project.pages", CONTRACTS[0]),

@@ -42,10 +42,8 @@ def completed(user: User) -> File:
     """A completed file in S3 whose upload token is known."""
     ticket = start(user, into=s3_file_manager())
     assert ticket.file is not None
-    stored = {"file_path": ticket.file.get_try_path(1), "etag": "e", "completed_at": NOW}
-    File.objects.filter(pk=ticket.file.pk).update(
-        upload_token=tokens.digest("abc123..."), upload_status="completed", **stored
-    )
+    stored = {"file_path": ticket.file.get_try_path(1), "etag": "e", "upload_token": tokens.digest("abc123...")}
+    File.objects.filter(pk=ticket.file.pk).update(**stored, upload_status="completed", completed_at=NOW)
     return File.objects.get()
 
 

@@ -59,10 +59,8 @@ def test_a_server_does_not_start_with_them(server: str, tmp_path: Path) -> None:
 
 def test_the_environment_sets_keys_of_fileman(tmp_path: Path) -> None:
     given = '{"USER_QUOTA_BYTES": 1000, "LEASE": 90, "UPLOAD_DEADLINE": 3600, "INLINE_TYPES": ["video/*"]}'
-    code = (
-        "from project.settings import FILEMAN_SETTINGS as s; from fileman import conf; print(conf.find_problems(s))\n"
-    )
-    code += "print(s['USER_QUOTA_BYTES'], s['LEASE'], s['UPLOAD_DEADLINE'], s['INLINE_TYPES'], s['KMS_KEY_ID'])"
+    code = "from project.settings import FILEMAN_SETTINGS as s; from fileman import conf\nprint(conf.find_problems(s))"
+    code += "\nprint(s['USER_QUOTA_BYTES'], s['LEASE'], s['UPLOAD_DEADLINE'], s['INLINE_TYPES'], s['KMS_KEY_ID'])"
     environment = {**os.environ, "DEBUG": "1", "VAR_DIR": str(tmp_path), "FILEMAN_SETTINGS": given, "KMS_KEY_ID": "key"}
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.stdout == "[]\n1000 0:01:30 1:00:00 ['video/*'] key\n"

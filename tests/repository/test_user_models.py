@@ -38,11 +38,7 @@ if hasattr(user, "groups"):
 
 @pytest.mark.parametrize(
     ("model", "managers"),
-    [
-        ("PlainUser", ["['all']"]),
-        ("Customer", ["['all']", "['all', 'editors']"]),
-        ("Courier", ["['all']", "['all', 'editors']"]),
-    ],
+    [("PlainUser", ["['all']"]), *((name, ["['all']", "['all', 'editors']"]) for name in ("Customer", "Courier"))],
 )
 def test_the_groups_of_a_custom_user_model_count(project: Path, model: str, managers: list[str]) -> None:
     shop = f'INSTALLED_APPS += ["tests.shop.apps.ShopConfig"]\nAUTH_USER_MODEL = "shop.{model}"\n'
