@@ -259,11 +259,8 @@ def check(folder: Path, journal: Journal, *, now: datetime) -> None:
     for days in range(2):
         report = cleanup.run(AT_ONCE, now=now + timedelta(days=days))
         assert report.failed == 0, list(StorageDeletion.objects.values_list("path", "last_error"))
-    stored = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != MARKER
-    }
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != MARKER]
+    stored = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
     assert stored == {file.file_path: bytes_for(file.original_filename) for file in completed()}
     assert File.objects.count() == completed().count()
     assert StorageDeletion.objects.count() == 0
@@ -282,9 +279,8 @@ def main(who: str, folder: Path, kills: int, seed: str) -> None:
     }
     call_command("migrate", verbosity=0)
     User.objects.create_user("ann")
-    FileManager.objects.create(
-        name="Local", backend_type="file", settings={"base_path": str(folder / "files")}, is_default=True
-    )
+    local = {"base_path": str(folder / "files")}
+    FileManager.objects.create(name="Local", backend_type="file", settings=local, is_default=True)
     random, journal = Random(seed), Journal(folder / "journal")
     Worker(journal, seed).upload()  # what is imported now costs no worker its short life
     connections.close_all()  # a connection must not be shared with forked processes

@@ -10,6 +10,7 @@ from fileman.models import StorageDeletion
 from tests.faults.site import Site
 from tests.servers.proxy import EMPTY, MAINTENANCE_PAGE, NOT_FOUND_PAGE, Answer
 
+FAKE_GCS = pytest.param("fake_gcs", marks=pytest.mark.long)
 ANSWERS = {
     "404_page": NOT_FOUND_PAGE,
     "200_page": MAINTENANCE_PAGE,
@@ -27,9 +28,7 @@ def answering(site: Site, answer: Answer) -> None:
     site.proxy.disturb(lambda exchange: exchange.respond(answer), times=None)
 
 
-@pytest.mark.parametrize(
-    "site", ["radosgw", "azurite", "gcs", pytest.param("fake_gcs", marks=pytest.mark.long)], indirect=True
-)
+@pytest.mark.parametrize("site", ["radosgw", "azurite", "gcs", FAKE_GCS], indirect=True)
 @pytest.mark.parametrize("look", ["first", "second"])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_a_deletion_that_something_else_answers_is_not_believed(site: Site, answer: Answer, look: str) -> None:

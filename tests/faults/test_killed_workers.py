@@ -17,7 +17,8 @@ from tests.servers.availability import REPOSITORY
 from tests.servers.fixtures import or_give_up
 
 CASES = [("workers", "sqlite", 25), ("cleanup", "postgres", 8)]
-LONG = [(who, name, kills) for who, kills in (("workers", 1500), ("cleanup", 500)) for name in ("sqlite", "postgres")]
+MANY = [(who, name, kills) for who, kills in (("workers", 1500), ("cleanup", 500)) for name in ("sqlite", "postgres")]
+LONG = [pytest.param(*case, marks=pytest.mark.long) for case in MANY]
 
 
 @pytest.fixture
@@ -32,9 +33,7 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize(
-    ("who", "database", "kills"), [*CASES, *(pytest.param(*case, marks=pytest.mark.long) for case in LONG)]
-)
+@pytest.mark.parametrize(("who", "database", "kills"), [*CASES, *LONG])
 def test_nothing_is_lost_wrong_or_left_behind(
     who: str, database: str, kills: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

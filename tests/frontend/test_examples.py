@@ -230,9 +230,8 @@ def test_the_few_lines_of_the_readme_upload_the_files_of_an_input(page: Page, tm
     names = ["first.txt", "second.jpg", "third.txt"]
     for name in names:
         (tmp_path / name).write_text(f"This is {name}.")
-    page.evaluate(
-        "() => document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file id=own multiple>')"
-    )
+    own = "<input type=file id=own multiple>"
+    page.evaluate(f"() => document.querySelector('main').insertAdjacentHTML('beforeend', '{own}')")
     page.set_input_files("#own", [tmp_path / name for name in names])
 
     results = page.evaluate(

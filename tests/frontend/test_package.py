@@ -50,15 +50,10 @@ def test_a_vite_app_uploads_and_goes_on_after_a_reload(
     run("node", "without-browser.mjs", folder=app)
     run("npx", "vite", "build", folder=app)
     port = free_port()
-    vite = str(app / "node_modules/.bin/vite")
-    preview = Program(
-        command=[vite, "preview", "--host", LOOPBACK, "--port", str(port)], folder=app, environment={"API": site}
-    )
+    vite = [str(app / "node_modules/.bin/vite"), "preview", "--host", LOOPBACK, "--port", str(port)]
+    preview = running(Program(command=vite, folder=app, environment={"API": site}), ready=lambda: answers_http(port))
     path = random_file(tmp_path, IN_PARTS)
-    with (
-        running(preview, ready=lambda: answers_http(port)),
-        watching(browser, f"http://localhost:{port}", signed_in) as watched,
-    ):
+    with preview, watching(browser, f"http://localhost:{port}", signed_in) as watched:
         page = watched.page
         page.goto("/")
         with throttled(page, 2 * MIB):
@@ -92,10 +87,8 @@ def test_a_next_app_renders_on_the_server(package: Path, tmp_path: Path) -> None
 def test_a_bundle_has_the_checksum_worker(package: Path, tmp_path: Path, browser: Browser, bundler: str) -> None:
     app, size = install("bundled", package, tmp_path), 17 * MIB  # more than WebCrypto gets
     run("npx", bundler, *BUNDLE[bundler].split(), folder=app)
-    checksums = [
-        ("sha256", hashlib.sha256(bytes(size)).hexdigest()),
-        ("crc32c", f"{google_crc32c.value(bytes(size)):08x}"),
-    ]
+    sha256, crc32c = hashlib.sha256(bytes(size)).hexdigest(), f"{google_crc32c.value(bytes(size)):08x}"
+    checksums = [("sha256", sha256), ("crc32c", crc32c)]
     with page_served(app) as origin, watching(browser, origin, None) as watched:
         watched.page.goto("/")
         watched.page.wait_for_function("() => globalThis.uploadZeros")

@@ -93,9 +93,7 @@ def finalizes(request: Request) -> bool:
     return "finalizeUpload" in request.get("postData", "")
 
 
-@pytest.mark.parametrize(
-    "storage", [LOCAL, S3, *(pytest.param(storage, marks=pytest.mark.long) for storage in (AZURE, GOOGLE))]
-)
+@pytest.mark.parametrize("storage", [LOCAL, S3, *(pytest.param(n, marks=pytest.mark.long) for n in (AZURE, GOOGLE))])
 def test_bytes_that_arrived_are_not_sent_again(watched: Watched, tmp_path: Path, storage: str) -> None:
     """The storage holds the file, the page hears of a broken connection, the refresh finds nothing missing."""
     page = watched.page
@@ -236,9 +234,8 @@ def test_what_could_not_be_loaded_is_said_and_tried_again(watched: Watched) -> N
     page = watched.page
     page.route("**/graphql", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"), times=1)
     page.goto("/")
-    expect(page.locator("#trouble")).to_contain_text(
-        "Your files could not be loaded. The server answered with status 502."
-    )
+    trouble = "Your files could not be loaded. The server answered with status 502."
+    expect(page.locator("#trouble")).to_contain_text(trouble)
     expect(page.locator("#upload")).to_be_hidden()
 
     page.get_by_role("button", name="Try again").click()

@@ -37,9 +37,7 @@ def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, se
     assert "<script" not in page
 
 
-def test_collectstatic_keeps_every_module_that_the_page_imports(
-    client: Client, settings: Settings, tmp_path: Path
-) -> None:
+def test_collectstatic_keeps_every_module_of_the_page(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
 
     call_command("collectstatic", interactive=False, verbosity=0)

@@ -39,9 +39,8 @@ def folder(tmp_path: Path) -> Path:
 def assert_is_picture(page: Page, path: Path, height: int) -> None:
     """Look at a picture as a browser decodes it."""
     page.goto("about:blank")
-    width, seen_height, colours = page.evaluate(
-        LOOK, f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    )
+    url = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    width, seen_height, colours = page.evaluate(LOOK, url)
     assert (width, seen_height) == (WIDTH, height)
     assert colours > 500
     assert path.stat().st_size < MAX_BYTES

@@ -27,9 +27,8 @@ each_number_of_steps = pytest.mark.parametrize("steps", [3000, pytest.param(30_0
 SEED = int(os.environ.get("FILEMAN_SCHEDULE_SEED", "1"))
 HOUR, DAY = 3600, 86400
 SCHEDULES_PER_SEED, RULES_PER_SCHEDULE = 5, 90
-SEND, FINALIZE, END = (
-    st.integers(0, plans.COUNT - 1).map(kind.get) for kind in (plans.SEND, plans.FINALIZE, plans.END)
-)
+NUMBER = st.integers(0, plans.COUNT - 1)
+SEND, FINALIZE, END = (NUMBER.map(kind.get) for kind in (plans.SEND, plans.FINALIZE, plans.END))
 WHICH = st.integers(0, 3)
 FILE = st.fixed_dictionaries({"parts": st.booleans(), "checksum": st.sampled_from((None, None, "sha256", "md5"))})
 CLAIMS = st.sampled_from(("", "", "", "right", "right", "wrong size", "wrong checksum"))

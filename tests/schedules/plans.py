@@ -52,9 +52,8 @@ def _make_pause(random: Random, kind: str) -> Fault:
 def _make_finalize(random: Random) -> str | tuple[str, Faults]:
     if random.random() < 0.6:
         return "finalize"
-    return "finalize", {
-        f"{random.choice(('publish', 'publish', 'assemble', 'stat'))} 0": random.choice((*LOST, *REQUEST))
-    }
+    name = random.choice(("publish", "publish", "assemble", "stat"))
+    return "finalize", {f"{name} 0": random.choice((*LOST, *REQUEST))}
 
 
 FINALIZE = Plans(

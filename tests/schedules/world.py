@@ -135,12 +135,9 @@ class World:
             self._initiate(one, faults)
 
     def _initiate(self, one: Tracked, faults: Faults) -> None:
-        declared = DeclaredFile(
-            filename="picture.png", size=len(one.data), content_type="image/png", checksum=one.checksum
-        )
-        request = InitiateRequest(
-            files=[declared], file_manager_id=self.manager.pk, idempotency_key=f"key {one.number}"
-        )
+        size, key = len(one.data), f"key {one.number}"
+        declared = DeclaredFile(filename="a.png", size=size, content_type="image/png", checksum=one.checksum)
+        request = InitiateRequest(files=[declared], file_manager_id=self.manager.pk, idempotency_key=key)
         call = partial(uploads.initiate, caller=self._caller(one), request=request, now=self.clock.now)
         self.next_id = one.id
         batch = self._call("initiate", call, one, faults)

@@ -24,9 +24,8 @@ def serve() -> Iterator[GoogleServer]:
     with temporary_folder("fake-gcs") as folder, answering(lambda _: token) as tokens:
         program = Program(command=[_find_program(), *options, *names], folder=folder)
         with running(program, ready=lambda: answers_http(port)):
-            yield GoogleServer(
-                endpoint_url=f"http://{host}", service_account_info=account_info(new_key(), f"{tokens.url}/token")
-            )
+            account = account_info(new_key(), f"{tokens.url}/token")
+            yield GoogleServer(endpoint_url=f"http://{host}", service_account_info=account)
 
 
 def _find_program() -> Path:

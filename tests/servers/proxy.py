@@ -59,9 +59,8 @@ PAGES = (MAINTENANCE_PAGE, XHTML_PAGE, EMPTY)
 
 
 def json_answer(value: object, *, status: int = 200, headers: Headers = ()) -> Answer:
-    return Answer(
-        status=status, headers=(("Content-Type", "application/json"), *headers), body=json.dumps(value).encode()
-    )
+    headers = (("Content-Type", "application/json"), *headers)
+    return Answer(status=status, headers=headers, body=json.dumps(value).encode())
 
 
 @dataclass(kw_only=True)

@@ -129,13 +129,11 @@ def _start(cluster: ExitStack, folder: Path, port: int) -> None:
     cluster.enter_context(running(gateway, ready=lambda: answers_http(port)))
 
 
-def _create_user(folder: Path, endpoint_url: str, user_id: str) -> RadosGateway:
+def _create_user(folder: Path, url: str, user_id: str) -> RadosGateway:
     key, secret = secrets.token_hex(10), secrets.token_hex(20)
     words = ["--uid", user_id, "--display-name", user_id, "--access-key", key, "--secret-key", secret]
     _run(folder, "radosgw-admin", "user", "create", *words)
-    return RadosGateway(
-        endpoint_url=endpoint_url, access_key_id=key, secret_access_key=secret, user_id=user_id, folder=folder
-    )
+    return RadosGateway(endpoint_url=url, access_key_id=key, secret_access_key=secret, user_id=user_id, folder=folder)
 
 
 def _program(folder: Path, program: str, *words: str) -> Program:

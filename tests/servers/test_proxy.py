@@ -43,12 +43,9 @@ def test_a_rule_takes_requests_by_method_path_header_and_number(proxy: Proxy) ->
         asked = f"{proxy.url}{path}"
         return requests.request(method, asked, headers=dict.fromkeys(headers, "1"), timeout=10).status_code
 
-    others = (
-        send("GET", "/a%20b?part=2", "X-Copy"),
-        send("PUT", "/a%20b?part=20", "X-Copy"),
-        send("PUT", "/a%20b?part=2"),
-    )
-    assert others == (200, 200, 200)
+    assert send("GET", "/a%20b?part=2", "X-Copy") == 200
+    assert send("PUT", "/a%20b?part=20", "X-Copy") == 200
+    assert send("PUT", "/a%20b?part=2") == 200
     assert [send("PUT", "/a%20b?part=2", "X-Copy") for _ in range(4)] == [200, 503, 503, 200]
 
 

@@ -36,9 +36,8 @@ class Front:
             is_session = request.path.startswith("/upload/") and "upload_id" in request.parameters
             if request.is_cut and not is_session:
                 raise Refused(400, "badContent", "The body is not complete")
-            response = (
-                self._sessions.respond(request) if is_session and request.method != "OPTIONS" else self._route(request)
-            )
+            is_step = is_session and request.method != "OPTIONS"
+            response = self._sessions.respond(request) if is_step else self._route(request)
         except Refused as refusal:
             response = _refuse(request, refusal)
         if request.headers["Origin"] is None:
@@ -102,10 +101,8 @@ def _bucket_headers(rules: list[Resource], request: Request) -> dict[str, str]:
             listed = ", ".join(rule.get("responseHeader", []))
             if not preflight:
                 return headers | {"Access-Control-Expose-Headers": listed}
-            return headers | {
-                "Access-Control-Allow-Methods": ", ".join(rule["method"]),
-                "Access-Control-Allow-Headers": listed,
-            }
+            headers["Access-Control-Allow-Methods"] = ", ".join(rule["method"])
+            return headers | {"Access-Control-Allow-Headers": listed}
     return {}
 
 

@@ -66,9 +66,8 @@ def to_request(exchange: Exchange) -> Request:
     handler = exchange._handler
     path, _, query = handler.path.partition("?")
     is_cut = len(exchange.body) < int(handler.headers.get("Content-Length", "0"))
-    return Request(
-        method=handler.command, path=path, query=query, headers=handler.headers, body=exchange.body, is_cut=is_cut
-    )
+    command, headers, body = handler.command, handler.headers, exchange.body
+    return Request(method=command, path=path, query=query, headers=headers, body=body, is_cut=is_cut)
 
 
 def to_answer(response: Response) -> Answer:

@@ -13,9 +13,8 @@ _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>
 _LISTING = re.compile(r"/storage/v1/b/(?P<bucket>[^/]+)/o")
 _REWRITE = re.compile(_OBJECT.pattern + r"/rewriteTo/b/(?P<to_bucket>[^/]+)/o/(?P<to_name>[^/]+)")
 _PAGE = 1000
-_METADATA = (
-    "cacheControl contentDisposition contentEncoding contentLanguage contentType customTime metadata storageClass"
-)
+_METADATA = "cacheControl contentDisposition contentEncoding contentLanguage contentType customTime "
+_METADATA += "metadata storageClass"
 _METADATA_HEADERS = {
     "contentType": "Content-Type",
     "contentEncoding": "Content-Encoding",
