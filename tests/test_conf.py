@@ -135,9 +135,8 @@ def test_a_dotted_path_that_cannot_be_imported_is_found_before_the_first_upload(
 
 
 def test_importable_dotted_paths_pass() -> None:
-    with configured(
-        UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS={"own": "fileman.testing.memory.MemoryBackend"}
-    ):
+    backends = {"own": "fileman.testing.memory.MemoryBackend"}
+    with configured(UPLOAD_VALIDATORS=["fileman.conf.settings"], BACKENDS=backends):
         assert found() == []
 
 

@@ -70,12 +70,8 @@ def test_each_failure_doubles_the_wait_up_to_a_day(doomed: File) -> None:
 def test_who_is_overtaken_while_deleting_gives_nothing_back_again(user: User, manager: FileManager) -> None:
     """The other call has deleted the file between our look and our step."""
     file = upload(user)
-    with (
-        overtaken(
-            lambda: File.objects.filter(pk=file.pk).delete(), at='SELECT "fileman_file"."id" AS "pk" FROM'
-        ) as statements,
-        pytest.raises(NotFound),
-    ):
+    other_call = overtaken(File.objects.filter(pk=file.pk).delete, at='SELECT "fileman_file"."id" AS "pk" FROM')
+    with other_call as statements, pytest.raises(NotFound):
         delete(user, file.pk)
     assert len(statements) == 1
     assert StorageUsage.objects.get().bytes == 5

@@ -154,13 +154,12 @@ class TestOverHttp:
 
     def test_a_selection_counts_each_of_its_files(self, user: User, manager: FileManager) -> None:
         ids = [to_global_id("File", upload(user).pk) for _ in range(5)]
-        deletion = (
-            "mutation ($input: DeleteFilesInput!) { deleteFiles(input: $input) { deletedFileIds errors { %s } } }"
-        )
+        fields = "deletedFileIds errors { code field retryAfterSeconds }"
+        deletion = f"mutation ($input: DeleteFilesInput!) {{ deleteFiles(input: $input) {{ {fields} }} }}"
         api = api_of(user)
 
         with rated(CHANGES_PER_MINUTE=3):
-            payload = api.call(deletion % "code field retryAfterSeconds", {"input": {"ids": ids}})["deleteFiles"]
+            payload = api.call(deletion, {"input": {"ids": ids}})["deleteFiles"]
 
         assert payload["deletedFileIds"] == ids[:3]
         assert [(error["code"], error["field"][1]) for error in payload["errors"]] == [

@@ -41,12 +41,7 @@ def failed_in_parts(user: User) -> File:
         return finish(user, ticket, file_size=4).file
 
 
-STATES = {
-    "completed": upload,
-    "pending": pending,
-    "pending in parts": pending_in_parts,
-    "failed in parts": failed_in_parts,
-}
+STATES = {"completed": upload, "pending": pending, "in parts": pending_in_parts, "failed in parts": failed_in_parts}
 in_every_state = pytest.mark.parametrize("make", STATES.values(), ids=STATES)
 
 

@@ -21,19 +21,7 @@ from fileman.models import File, FileManager
 from fileman.uploads import Ticket
 from fileman.uploads.lookup import get_own_upload
 from tests.uploads.clock import MICROSECOND, NOW
-from tests.uploads.driver import (
-    abort,
-    caller_of,
-    declared,
-    file_of,
-    finish,
-    initiate,
-    send,
-    start,
-    start_many,
-    token_of,
-    upload,
-)
+from tests.uploads.driver import abort, caller_of, declared, file_of, finish, initiate, send, start, token_of, upload
 from tests.uploads.faults import at_once
 
 LATER = NOW + timedelta(seconds=60)
@@ -52,7 +40,7 @@ def test_a_token_has_256_bits_and_fits_in_a_url() -> None:
 
 def test_each_upload_has_a_token_of_its_own(user: User, manager: FileManager) -> None:
     """By its id and by 128 random bits in its row."""
-    tickets = start_many(user, 20)
+    tickets = initiate(user, *[declared()] * 20).tickets
     assert len({token_of(ticket) for ticket in tickets}) == 20
     nonces = set(File.objects.values_list("token_nonce", flat=True))
     assert len(nonces) == 20

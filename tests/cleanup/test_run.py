@@ -20,18 +20,7 @@ from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import disposal, transitions
 from tests.uploads.clock import DAY, DEADLINE, HOUR, MICROSECOND, NOW
-from tests.uploads.driver import (
-    abort,
-    configured,
-    file_of,
-    finish,
-    send,
-    start,
-    start_many,
-    stored_paths,
-    upload,
-    used_bytes,
-)
+from tests.uploads.driver import abort, configured, file_of, finish, send, start, start_many, stored_paths, upload
 from tests.uploads.faults import at_first, at_once, break_storage, lose_key_of, note_calls
 
 SWEEP_GRACE = timedelta(seconds=1800)
@@ -132,7 +121,7 @@ def test_only_the_named_status_is_touched(user: User, manager: FileManager, stat
         run(now=NOW + later * DAY, older_than=timedelta(0))
     assert File.objects.get() == made["completed"]
     assert stored_paths(manager) == [made["completed"].file_path]
-    assert used_bytes(user) == 5, "each end has freed its bytes, and its removal has freed none again"
+    assert StorageUsage.objects.get(user=user).bytes == 5, "each end has freed its bytes, its removal none again"
 
 
 def test_a_dry_run_changes_nothing_and_counts_what_the_run_then_does(user: User, manager: FileManager) -> None:
@@ -171,13 +160,12 @@ def test_one_broken_manager_does_not_stop_the_rest(user: User, manager: FileMana
     assert stored_paths(manager) == []
 
 
-def remove_backend_of(manager: FileManager) -> None:
+def drop_backend_of(manager: FileManager) -> None:
     FileManager.objects.filter(pk=manager.pk).update(backend_type="gone")
 
 
 @pytest.mark.parametrize(
-    ("breaks", "error"),
-    [(lose_key_of, "No encryption key with id"), (remove_backend_of, "Unknown backend type 'gone'")],
+    ("breaks", "error"), [(lose_key_of, "No encryption key with id"), (drop_backend_of, "Unknown backend type 'gone'")]
 )
 def test_a_manager_that_cannot_be_used_does_not_stop_the_rest(
     user: User, manager: FileManager, breaks: Callable[[FileManager], object], error: str

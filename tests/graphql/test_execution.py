@@ -152,9 +152,8 @@ DOCUMENTS = [
 
 def respond(executor: type, document: str, *, is_async: bool, extension: type[SchemaExtension]) -> str:
     """Return two responses of one schema, which differ by their variables, while the document is the same."""
-    schema = strawberry.Schema(
-        Query, types=[Dog, Cat], extensions=[extension, ParserCache], execution_context_class=executor
-    )
+    extensions = [extension, ParserCache]
+    schema = strawberry.Schema(Query, types=[Dog, Cat], extensions=extensions, execution_context_class=executor)
     schema.process_errors = lambda *_: None  # type: ignore[method-assign]
     execute = async_to_sync(schema.execute) if is_async else schema.execute_sync
     results = [execute(document, {"by": number, "yes": number == 3}) for number in (3, 4)]

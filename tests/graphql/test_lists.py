@@ -44,9 +44,8 @@ def refusal(api: Api, **variables: Any) -> tuple[str, str]:
 
 def save_named(manager: FileManager, user: User, *named: str, **over: Any) -> None:
     """Save one file per name, the newest first."""
-    File.objects.bulk_create(
-        [file_row(manager, user, age=age, original_filename=name, **over) for age, name in enumerate(named)]
-    )
+    rows = [file_row(manager, user, age=age, original_filename=name, **over) for age, name in enumerate(named)]
+    File.objects.bulk_create(rows)
 
 
 class TestPages:
@@ -281,9 +280,8 @@ class TestFilters:
         assert [*names(found), *names(rest)] == ["photo.png", "Report 2026.pdf"]
 
     def test_by_file_manager(self, api: Api, other_manager: FileManager) -> None:
-        assert names(page(api, filters={"fileManager": to_global_id("FileManager", other_manager.pk)})) == [
-            "100%_report.txt"
-        ]
+        manager_id = to_global_id("FileManager", other_manager.pk)
+        assert names(page(api, filters={"fileManager": manager_id})) == ["100%_report.txt"]
         assert names(page(api, filters={"fileManager": "nonsense"})) == []
 
     @pytest.mark.parametrize(

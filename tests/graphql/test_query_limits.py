@@ -77,9 +77,7 @@ TOO_SLOW = {
 }  # fmt: skip
 
 
-REFUSED = TOO_SLOW | {
-    name: (query, f"An operation may have at most {limit}.") for name, (query, limit) in TOO_MUCH.items()
-}
+REFUSED = TOO_SLOW | {key: (query, f"An operation may have at most {most}.") for key, (query, most) in TOO_MUCH.items()}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -36,9 +36,8 @@ def roots(kind: graphql.GraphQLObjectType | None) -> dict[str, graphql.GraphQLFi
 
 def handles(fields: Any) -> list[str]:
     """Return the arguments or input fields that name an existing object."""
-    return [
-        name for name, one in fields.items() if graphql.get_named_type(one.type).name == "ID" or name == "uploadToken"
-    ]
+    kinds = {name: graphql.get_named_type(one.type).name for name, one in fields.items()}
+    return [name for name, kind in kinds.items() if kind == "ID" or name == "uploadToken"]
 
 
 def by_id() -> list[str]:
@@ -99,15 +98,12 @@ def test_lists_are_empty(root: str, handle: str | None, stranger: Api, foreign: 
 @pytest.mark.parametrize(("root", "handle"), list(mutations()))
 def test_mutations_find_and_change_nothing(root: str, handle: str, stranger: Api, foreign: dict[str, str]) -> None:
     before = list(File.objects.values())
-    given = {handle: foreign[handle]} | (
-        {"files": [{"filename": "a.txt", "size": 1}]} if root == "initiateUpload" else {}
-    )
+    files = {"files": [{"filename": "a.txt", "size": 1}]} if root == "initiateUpload" else {}
+    given = {handle: foreign[handle], **files}
     taken = f"{root[0].upper()}{root[1:]}Input"
 
-    (payload,) = stranger.call(
-        f"mutation ($input: {taken}!) {{ {root}(input: $input) {{ success errors {{ code message field }} }} }}",
-        {"input": given},
-    ).values()
+    document = f"mutation ($input: {taken}!) {{ {root}(input: $input) {{ success errors {{ code message field }} }} }}"
+    (payload,) = stranger.call(document, {"input": given}).values()
 
     field = ["ids", "0"] if handle == "ids" else [handle]  # GraphQL takes one value for a list
     assert payload == {"success": False, "errors": [{"code": "NOT_FOUND", "message": "Not found.", "field": field}]}

@@ -10,9 +10,8 @@ from tests.uploads.driver import configured, upload
 DELETE = """mutation ($input: DeleteFilesInput!) {
   deleteFiles(input: $input) { success deletedFileIds errors { code field } }
 }"""
-USAGE = (
-    "{ fileUsage { usedBytes quotaBytes unfinishedBytes unfinishedUploads maxUnfinishedUploads groups { id name } } }"
-)
+FIELDS = "usedBytes quotaBytes unfinishedBytes unfinishedUploads maxUnfinishedUploads groups { id name }"
+USAGE = f"{{ fileUsage {{ {FIELDS} }} }}"
 
 
 def test_one_refusal_stops_no_other_deletion(api: Api, user: User, other_user: User, manager: FileManager) -> None:
@@ -22,10 +21,7 @@ def test_one_refusal_stops_no_other_deletion(api: Api, user: User, other_user: U
     answer = api.mutate(DELETE, ids=[ids[0], ids[1], ids[2], "nonsense"])
 
     assert (answer["success"], answer["deletedFileIds"]) == (False, [ids[0], ids[2]])
-    assert answer["errors"] == [
-        {"code": "NOT_FOUND", "field": ["ids", "1"]},
-        {"code": "NOT_FOUND", "field": ["ids", "3"]},
-    ]
+    assert answer["errors"] == [{"code": "NOT_FOUND", "field": ["ids", number]} for number in ("1", "3")]
     assert list(File.objects.all()) == [foreign]
     assert api.mutate(DELETE, ids=[ids[0], ids[2]])["success"], "a repeated call succeeds"
 

@@ -34,12 +34,8 @@ def test_all_twelve_operations_work(api: HostApi, manager: FileManager) -> None:
     assert found is not None
     assert {**found, "downloadUrl": ""} == {**updated["file"], "downloadUrl": ""}
     assert api.call(f'{{ node(id: "{kept["id"]}") {{ id }} }}') == {"node": {"id": kept["id"]}}
-    shown = {
-        "name": "Memory",
-        "maxFileSize": 104_857_600,
-        "checksumAlgorithms": ["sha256", "md5", "crc32c"],
-        "group": None,
-    }
+    algorithms = ["sha256", "md5", "crc32c"]
+    shown = {"name": "Memory", "maxFileSize": 104_857_600, "checksumAlgorithms": algorithms, "group": None}
     managers = api.call("{ fileManagers { edges { node { name maxFileSize checksumAlgorithms group { name } } } } }")
     assert managers == {"fileManagers": {"edges": [{"node": shown}]}}
     manager_id = kept["fileManager"]["id"]

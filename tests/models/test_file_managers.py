@@ -130,9 +130,8 @@ def test_signed_urls_of_existing_files_lead_nowhere_else(user: User, tmp_path: A
     manager.settings = {**settings, "base_url": base_url}
     with pytest.raises(ValidationError) as refusal:
         manager.save()
-    assert refusal.value.messages == [
-        "This file manager has files, so base_url cannot change. Create a new file manager."
-    ]
+    message = "This file manager has files, so base_url cannot change. Create a new file manager."
+    assert refusal.value.messages == [message]
     assert FileManager.objects.get().settings == settings
 
     manager.settings = {"base_path": str(tmp_path)}

@@ -267,9 +267,5 @@ def test_a_long_publishing_keeps_its_path(user: User, sent: Ticket, monkeypatch:
     file = finish(user, sent).file
 
     assert codes == ["STORAGE_UNAVAILABLE"] * 2
-    assert seen == [
-        (file.get_try_path(1), {}),
-        (file.get_try_path(1), {"step": 1}),
-        (file.get_try_path(1), {"step": 2}),
-    ]
+    assert seen == [(file.get_try_path(1), progress) for progress in ({}, {"step": 1}, {"step": 2})]
     assert (file.file_path, file.tries) == (file.get_try_path(1), 1)

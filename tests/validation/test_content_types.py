@@ -75,8 +75,7 @@ def test_a_declared_type_is_normalized_or_guessed_from_the_name(given: str, file
 
 
 @pytest.mark.parametrize(
-    "given",
-    ["image", "image/", "/png", "a/b/c", "image/png\r\nX: y", "imäge/png", "a b/c", "\ud800/x", "a/" + "b" * 128],
+    "given", ["image", "image/", "/png", "a/b/c", "a/png\r\nX: y", "imäge/png", "a b/c", "\ud800/x", "a/" + "b" * 128]
 )
 def test_a_malformed_type_is_refused(given: str) -> None:
     with pytest.raises(InvalidInput, match="type/subtype"):
@@ -173,13 +172,11 @@ DISGUISES = {
 }
 
 
-@pytest.mark.parametrize(
-    "declared", ["image/png", "image/bmp", "image/x-icon", "video/mp4", "audio/mpeg", "font/woff2"]
-)
+@pytest.mark.parametrize("media", ["image/png", "image/bmp", "image/x-icon", "video/mp4", "audio/mpeg", "font/woff2"])
 @pytest.mark.parametrize("name", DISGUISES)
-def test_markup_under_a_media_type_is_refused(name: str, declared: str) -> None:
+def test_markup_under_a_media_type_is_refused(name: str, media: str) -> None:
     with pytest.raises(ContentTypeMismatch):
-        content_types.verify(DISGUISES[name], declared=declared)
+        content_types.verify(DISGUISES[name], declared=media)
 
 
 @pytest.mark.parametrize(

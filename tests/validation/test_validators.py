@@ -66,9 +66,7 @@ def test_a_validator_that_cannot_be_imported_stops_every_upload(user: User, mana
     assert not File.objects.exists()
 
 
-def test_an_upload_validator_gets_what_was_declared_and_its_message_is_the_error(
-    user: User, manager: FileManager
-) -> None:
+def test_an_upload_validator_gets_what_is_declared_and_words_the_error(user: User, manager: FileManager) -> None:
     with configured(UPLOAD_VALIDATORS=[f"{__name__}.tell"]):
         (error,) = initiate(user, declared("a.txt", metadata={"a": 1})).tickets[0].errors
     data = {"content_type": "text/plain", "metadata": {"a": 1}, "file_manager": manager, "filename": "a.txt", "size": 5}
