@@ -35,6 +35,10 @@ class Worked:
     failed: int = 0
 
 
+OnBatch = Callable[[Worked], None]
+OnFailure = Callable[[FileManager], None]
+
+
 def enqueue(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
     """Queue the objects that signed requests wrote, and the paths of those that this server has published or may have.
 
@@ -81,10 +85,7 @@ def was_requested(file_id: UUID, *, by: Any) -> bool:
 
 
 def work(
-    *,
-    now: datetime | None = None,
-    on_batch: Callable[[Worked], None] = lambda _: None,
-    on_failing_manager: Callable[[FileManager], None] = lambda _: None,
+    *, now: datetime | None = None, on_batch: OnBatch = lambda _: None, on_failing_manager: OnFailure = lambda _: None
 ) -> Worked:
     """Delete all due objects, the file managers side by side; safe to run on many hosts at once.
 
@@ -103,12 +104,7 @@ def work(
     return Worked(deleted=sum(done.deleted for done in batches), failed=sum(done.failed for done in batches))
 
 
-def _work_manager(
-    manager: FileManager,
-    now: datetime | None,
-    on_batch: Callable[[Worked], None],
-    on_failure: Callable[[FileManager], None],
-) -> Task:
+def _work_manager(manager: FileManager, now: datetime | None, on_batch: OnBatch, on_failure: OnFailure) -> Task:
     mine = StorageDeletion.objects.filter(file_manager=manager)
     while rows := _claim(mine, now=now or timezone.now()):
         failures, is_of_manager = yield partial(_delete, manager, [row.path for row in rows])

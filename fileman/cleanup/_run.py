@@ -141,9 +141,7 @@ class _Cleanup:
             self.report.deleted += StorageDeletion.objects.filter(due_at__lte=self.now).count()
             return
         deletion_queue.work(
-            now=self.fixed_now,
-            on_batch=self._count_deleted,
-            on_failing_manager=lambda manager: self.failing.add(manager.pk),
+            now=self.fixed_now, on_batch=self._count_deleted, on_failing_manager=lambda one: self.failing.add(one.pk)
         )
 
     def _count_deleted(self, done: Worked) -> None:

@@ -20,6 +20,9 @@ from fileman.errors import StorageError, StorageMisconfigured
 logger = logging.getLogger("fileman.backends")
 LARGEST_SAFE_INTEGER = 2**53 - 1
 """Largest integer that JSON numbers carry exactly, and so the largest size in the API."""
+_IN_GROUP, _SITE_WIDE = Q(group__isnull=False), Q(group__isnull=True)
+_GROUP_DEFAULT = Q(is_default=True, group__isnull=False)
+_SITE_DEFAULT = Q(is_default=True, group__isnull=True)
 
 
 class FileManager(models.Model):
@@ -60,22 +63,12 @@ class FileManager(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["group"], condition=_GROUP_DEFAULT, name="fileman_one_default_per_group"),
             models.UniqueConstraint(
-                fields=["group"],
-                condition=Q(is_default=True, group__isnull=False),
-                name="fileman_one_default_per_group",
+                fields=["is_default"], condition=_SITE_DEFAULT, name="fileman_one_site_wide_default"
             ),
-            models.UniqueConstraint(
-                fields=["is_default"],
-                condition=Q(is_default=True, group__isnull=True),
-                name="fileman_one_site_wide_default",
-            ),
-            models.UniqueConstraint(
-                fields=["group", "name"], condition=Q(group__isnull=False), name="fileman_name_unique_in_group"
-            ),
-            models.UniqueConstraint(
-                fields=["name"], condition=Q(group__isnull=True), name="fileman_name_unique_site_wide"
-            ),
+            models.UniqueConstraint(fields=["group", "name"], condition=_IN_GROUP, name="fileman_name_unique_in_group"),
+            models.UniqueConstraint(fields=["name"], condition=_SITE_WIDE, name="fileman_name_unique_site_wide"),
             models.CheckConstraint(
                 condition=Q(max_file_size__isnull=True) | Q(max_file_size__range=(0, LARGEST_SAFE_INTEGER)),
                 name="fileman_max_file_size_possible",

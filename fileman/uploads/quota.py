@@ -27,13 +27,9 @@ def get_usage(user: Any) -> Usage:
     """Return what the user's files and uploads hold now, and the most that they may."""
     unfinished = File.objects.unfinished().filter(uploaded_by=user).aggregate(count=Count("pk"), size=Sum("file_size"))
     used = StorageUsage.objects.filter(user=user).values_list("bytes", flat=True).first()
-    return Usage(
-        used_bytes=used or 0,
-        unfinished_bytes=unfinished["size"] or 0,
-        unfinished_uploads=unfinished["count"],
-        quota_bytes=conf.settings().USER_QUOTA_BYTES,
-        max_unfinished_uploads=conf.settings().MAX_PENDING_UPLOADS,
-    )
+    held = {"unfinished_bytes": unfinished["size"] or 0, "unfinished_uploads": unfinished["count"]}
+    limit, most = conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
+    return Usage(used_bytes=used or 0, quota_bytes=limit, max_unfinished_uploads=most, **held)
 
 
 def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:

@@ -96,11 +96,9 @@ class UploadState:
         """Return the state of a file in hand: read what `to_json` wrote."""
         value: Mapping[str, Any] = file.upload_state
         strategy, written = Strategy(value["strategy"]), value.get("written")
-        return cls(
-            plan=PartPlan(strategy=strategy, part_size=value["part_size"], total_parts=value["total_parts"]),
-            written=WrittenObject(**written) if written else None,
-            **{name: value[name] for name in _PLAIN if name in value},
-        )
+        plan = PartPlan(strategy=strategy, part_size=value["part_size"], total_parts=value["total_parts"])
+        plain = {name: value[name] for name in _PLAIN if name in value}
+        return cls(plan=plan, written=WrittenObject(**written) if written else None, **plain)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object. It holds only the keys that have a value."""

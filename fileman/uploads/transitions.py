@@ -48,11 +48,8 @@ class Facts(Verified):
 
 def state_error(file: File, *, now: datetime) -> FilemanError | None:
     """Return why nothing more can be done with this upload; None if it is pending or its lease is over."""
-    ended: dict[str, FilemanError] = {
-        File.FAILED: UploadFailed(f"This upload has failed: {file.failure_reason}"),
-        File.ABORTED: UploadAborted(),
-        File.EXPIRED: UploadExpired(),
-    }
+    failed = UploadFailed(f"This upload has failed: {file.failure_reason}")
+    ended: dict[str, FilemanError] = {File.FAILED: failed, File.ABORTED: UploadAborted(), File.EXPIRED: UploadExpired()}
     if file.upload_status in ended:
         return ended[file.upload_status]
     if file.upload_status == File.VERIFYING and file.lease_until is not None and file.lease_until > now:
@@ -70,13 +67,9 @@ def claim(file: File, *, now: datetime) -> UUID | None:
     """
     attempt_id, settings = uuid4(), conf.settings()
     with transaction.atomic(durable=True):
-        taken = File.objects.filter(unheld(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE).update(
-            upload_status=File.VERIFYING,
-            attempt_id=attempt_id,
-            lease_until=now + settings.LEASE,
-            tries=F("tries") + 1,
-            modified=now,
-        )
+        rows = File.objects.filter(unheld(now), pk=file.pk, expires_at__gt=now - settings.FINALIZE_GRACE)
+        lease = {"attempt_id": attempt_id, "lease_until": now + settings.LEASE}
+        taken = rows.update(upload_status=File.VERIFYING, tries=F("tries") + 1, modified=now, **lease)
         if taken:
             file.refresh_from_db(fields=["upload_state", "tries"])
     return attempt_id if taken else None
@@ -86,17 +79,10 @@ def release(
     file: File, attempt_id: UUID, *, has_tried: bool, now: datetime, progress: Mapping[str, Any] | None = None
 ) -> bool:
     """Make the upload pending again, with the progress from which the next attempt resumes; None: unchanged."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {**_NO_LEASE, "tries": _count(has_tried=has_tried)}
     if progress is not None:
-        changes = replace(UploadState.from_file(file), progress=progress).update_for(file)
-    return _step(
-        _held(file, attempt_id),
-        upload_status=File.PENDING,
-        tries=_count(has_tried=has_tried),
-        modified=now,
-        **_NO_LEASE,
-        **changes,
-    )
+        changes |= replace(UploadState.from_file(file), progress=progress).update_for(file)
+    return _step(_held(file, attempt_id), upload_status=File.PENDING, modified=now, **changes)
 
 
 def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now: datetime) -> bool:
@@ -105,24 +91,12 @@ def complete(file: File, attempt_id: UUID, facts: Facts, *, has_tried: bool, now
     changes: dict[str, Any] = {} if facts.metadata is None else {"metadata": facts.metadata}
     if facts.awaits_claims:
         changes |= replace(UploadState.from_file(file), awaits_claims=True).update_for(file)
+    changes |= {"file_path": stored.path, "file_size": stored.size, "etag": stored.etag, "version": stored.version}
+    changes |= {"content_type": facts.content_type, "detected_content_type": facts.detected_content_type}
+    changes |= {"checksum": str(facts.checksum or ""), "checksum_verified": facts.checksum is not None}
+    changes |= {**_NO_LEASE, "tries": _count(has_tried=has_tried), "completed_at": now, "modified": now}
     with transaction.atomic():
-        done = _step(
-            _held(file, attempt_id),
-            upload_status=File.COMPLETED,
-            tries=_count(has_tried=has_tried),
-            file_path=stored.path,
-            file_size=stored.size,
-            content_type=facts.content_type,
-            detected_content_type=facts.detected_content_type,
-            checksum=str(facts.checksum or ""),
-            checksum_verified=facts.checksum is not None,
-            etag=stored.etag,
-            version=stored.version,
-            completed_at=now,
-            modified=now,
-            **changes,
-            **_NO_LEASE,
-        )
+        done = _step(_held(file, attempt_id), upload_status=File.COMPLETED, **changes)
         if done:
             losers = [path for path in get_tried_paths(file, has_tried=has_tried) if path != stored.path]
             losers += [file.folder] if losers else []  # what they left that is no object

@@ -61,17 +61,14 @@ def verify(file: File, upload: Upload, stored: StoredObject, claims: Claims, *, 
         if len(head) < min(HEAD_BYTES, stored.size):
             head = b"".join(read_exactly(backend, stored, length=min(HEAD_BYTES, stored.size)))
         progress.detected_content_type = content_types.verify(head, declared=file.content_type)
-    content_type = acceptance.settle_content_type(file, progress.detected_content_type)
+    detected = progress.detected_content_type
+    content_type = acceptance.settle_content_type(file, detected)
     if not progress.is_validated:
         with time_limit(None):  # the host's own code may take its time
             validators.check_content(file, validators.Content(backend=backend, stored=stored))
         progress.is_validated = True
-    return Verified(
-        stored=progress.stored or stored,
-        content_type=content_type,
-        detected_content_type=progress.detected_content_type,
-        checksum=checksum,
-    )
+    stored = progress.stored or stored
+    return Verified(stored=stored, content_type=content_type, detected_content_type=detected, checksum=checksum)
 
 
 def is_same(published: StoredObject, verified: StoredObject) -> bool | None:

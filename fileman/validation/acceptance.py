@@ -63,14 +63,8 @@ def accept(
         raise errors.PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
     own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
-    return File(
-        original_filename=name,
-        file_size=size,
-        content_type=content_type,
-        checksum=str(checksum or ""),
-        metadata=merged,
-        is_public=is_public,
-    )
+    facts = {"file_size": size, "content_type": content_type, "checksum": str(checksum or "")}
+    return File(original_filename=name, metadata=merged, is_public=is_public, **facts)
 
 
 def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) -> int:
