@@ -11,14 +11,7 @@ from urllib.parse import quote
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.blob import (
-    BlobClient,
-    BlobServiceClient,
-    ContainerClient,
-    LinearRetry,
-    UserDelegationKey,
-    generate_blob_sas,
-)
+from azure.storage import blob as sdk
 from django.utils.functional import cached_property
 from urllib3.util import Retry
 
@@ -62,17 +55,17 @@ class AzureClient:
         self._trusts = settings.trusts
         self.container_name = settings.container_name
         self._lock = Lock()
-        self._held: tuple[UserDelegationKey, datetime] | None = None
+        self._held: tuple[sdk.UserDelegationKey, datetime] | None = None
         """The user delegation key that signs where there is no account key, kept until a signature would outlive it."""
         self._failure: tuple[StorageError, datetime] | None = None
         """The reason why Azure gave no key, and until when it is repeated."""
 
     @cached_property
-    def service(self) -> BlobServiceClient:
+    def service(self) -> sdk.BlobServiceClient:
         """The SDK's client of the account. Its default retries would wait 15 seconds."""
         session = new_session(Retry(total=False, redirect=False, raise_on_status=False), self._trusts)
         with azure_errors():
-            return BlobServiceClient(
+            return sdk.BlobServiceClient(
                 self.account.url,
                 self._build_credential(),
                 retry_policy=AzureRetry(backoff=BACKOFF_SECONDS, retry_total=RETRIES, random_jitter_range=0),
@@ -83,10 +76,10 @@ class AzureClient:
             )
 
     @property
-    def container(self) -> ContainerClient:
+    def container(self) -> sdk.ContainerClient:
         return self.service.get_container_client(self.container_name)
 
-    def blob(self, path: str) -> BlobClient:
+    def blob(self, path: str) -> sdk.BlobClient:
         """Return a client for one blob. No network."""
         return self.service.get_blob_client(self.container_name, path)
 
@@ -110,16 +103,16 @@ class AzureClient:
         if self.account.url.startswith("https:") and self.public_url.startswith("https:"):
             signing["protocol"] = "https"
         options = {"permission": permission, "expiry": expires_at, **signing, **served_as}
-        query: str = generate_blob_sas(self.account.name, self.container_name, path, **options)
+        query: str = sdk.generate_blob_sas(self.account.name, self.container_name, path, **options)
         return query
 
-    def _get_key(self, needed_until: datetime, *, now: datetime) -> UserDelegationKey:
+    def _get_key(self, needed_until: datetime, *, now: datetime) -> sdk.UserDelegationKey:
         with self._lock:
             if self._held is None or self._held[1] < needed_until:
                 self._held = self._fetch(now)
             return self._held[0]
 
-    def _fetch(self, now: datetime) -> tuple[UserDelegationKey, datetime]:
+    def _fetch(self, now: datetime) -> tuple[sdk.UserDelegationKey, datetime]:
         if self._failure and now < self._failure[1]:
             raise type(self._failure[0]) from self._failure[0].__cause__
         starts_at = now - CLOCK_SKEW  # Azure's clock may be behind ours
@@ -159,7 +152,7 @@ class AzureTransport(RequestsTransport):  # type: ignore[misc]  # azure-core exp
         return response
 
 
-class AzureRetry(LinearRetry):
+class AzureRetry(sdk.LinearRetry):
     """Retries no request inside a time limit."""
 
     def configure_retries(self, request: Any) -> dict[str, Any]:
