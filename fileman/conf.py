@@ -165,11 +165,9 @@ def find_problems(given: Mapping[str, Any]) -> list[str]:
 
 
 def _value_problems(values: FilemanSettings) -> list[str]:
-    problems = [
-        f"{key} must be from 1 to {URL_LIFETIME_CAP_SECONDS} seconds."
-        for key in ("DEFAULT_UPLOAD_EXPIRES_IN", "DEFAULT_DOWNLOAD_EXPIRES_IN")
-        if not 0 < getattr(values, key) <= URL_LIFETIME_CAP_SECONDS
-    ]
+    lifetimes = ("DEFAULT_UPLOAD_EXPIRES_IN", "DEFAULT_DOWNLOAD_EXPIRES_IN")
+    wrong = [key for key in lifetimes if not 0 < getattr(values, key) <= URL_LIFETIME_CAP_SECONDS]
+    problems = [f"{key} must be from 1 to {URL_LIFETIME_CAP_SECONDS} seconds." for key in wrong]
     if not 1 <= values.MAX_BATCH_FILES <= BATCH_CAP:
         problems.append(f"MAX_BATCH_FILES must be from 1 to {BATCH_CAP}.")
     rates = [spec.name for spec in fields(values) if spec.name.endswith("_PER_MINUTE")]
@@ -188,11 +186,9 @@ def _value_problems(values: FilemanSettings) -> list[str]:
         problems.append("PUBLIC_URL must begin with https:// or http://.")
     elif urlsplit(values.PUBLIC_URL).path not in {"", "/"}:
         problems.append("PUBLIC_URL must not have a path. Set FORCE_SCRIPT_NAME in Django's settings for that.")
-    return problems + [
-        f'TRUSTED_ENDPOINTS: {entry!r} must look like "host", "host:port" or "https://host:port".'
-        for entry in map(str, values.TRUSTED_ENDPOINTS)
-        if not _ENDPOINT.fullmatch(entry)
-    ]
+    unknown = [entry for entry in map(str, values.TRUSTED_ENDPOINTS) if not _ENDPOINT.fullmatch(entry)]
+    form = '"host", "host:port" or "https://host:port"'
+    return problems + [f"TRUSTED_ENDPOINTS: {entry!r} must look like {form}." for entry in unknown]
 
 
 def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> list[str]:
@@ -203,9 +199,8 @@ def find_type_problems(settings_class: type[Any], given: Mapping[str, Any]) -> l
     problems = [f"Unknown setting {key!r}. Known settings: {names}." for key in given if key not in known]
     for name, spec in known.items():
         if name in given:
-            if not any(
-                _fits_one(given[name], get_origin(one) or one, get_args(one)) for one in get_options(hints[name])
-            ):
+            kinds = get_options(hints[name])
+            if not any(_fits_one(given[name], get_origin(kind) or kind, get_args(kind)) for kind in kinds):
                 problems.append(f"Setting {name!r} must be {_describe(hints[name])}.")
         elif spec.default is MISSING and spec.default_factory is MISSING:
             problems.append(f"Setting {name!r} is missing.")

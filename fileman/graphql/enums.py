@@ -51,9 +51,6 @@ describe(
     EXPIRED="The deadline passed before the upload was completed.",
     ABORTED="The upload was aborted.",
 )
-describe(
-    ErrorCode,
-    name="UploadErrorCode",
-    description="The stable code of an error. New codes may be added; none is ever renamed.",
-    **{code.name: code.description for code in ErrorCode},
-)
+_STABLE = "The stable code of an error. New codes may be added; none is ever renamed."
+_CODES = {code.name: code.description for code in ErrorCode}
+describe(ErrorCode, name="UploadErrorCode", description=_STABLE, **_CODES)

@@ -66,12 +66,8 @@ def initiate_upload(info: Info, input: inputs.InitiateUploadInput) -> payloads.I
     "page reload."
 )
 def refresh_upload(info: Info, input: inputs.RefreshUploadInput) -> payloads.RefreshUploadPayload:
-    outcome = uploads.refresh(
-        caller=get_caller(info),
-        upload_token=input.upload_token,
-        file_id=None if input.file_id is None else to_uuid("File", input.file_id),
-        now=timezone.now(),
-    )
+    key = None if input.file_id is None else to_uuid("File", input.file_id)
+    outcome = uploads.refresh(caller=get_caller(info), upload_token=input.upload_token, file_id=key, now=timezone.now())
     more = {"instructions": outcome.instructions, "upload_token": outcome.upload_token}
     return payloads.RefreshUploadPayload.from_outcome(outcome, **more)
 
@@ -90,14 +86,9 @@ def abort_upload(info: Info, input: inputs.AbortUploadInput) -> payloads.AbortUp
 
 @_mutation("Rename a file, replace its metadata, publish or withdraw it.")
 def update_file(info: Info, input: inputs.UpdateFileInput) -> payloads.UpdateFilePayload:
-    file = files.update(
-        caller=get_caller(info),
-        file_id=to_uuid("File", input.id),
-        original_filename=input.original_filename,
-        metadata=files.UNCHANGED if input.metadata is strawberry.UNSET else input.metadata,
-        is_public=input.is_public,
-        now=timezone.now(),
-    )
+    metadata: Any = files.UNCHANGED if input.metadata is strawberry.UNSET else input.metadata
+    changes = {"original_filename": input.original_filename, "metadata": metadata, "is_public": input.is_public}
+    file = files.update(caller=get_caller(info), file_id=to_uuid("File", input.id), now=timezone.now(), **changes)
     return payloads.UpdateFilePayload.from_outcome(Outcome(file=file))
 
 

@@ -28,6 +28,7 @@ class DocumentLimits:
 
 
 Variable = tuple[str, graphql.TypeNode, int]
+_Bodies = dict[str, graphql.SelectionSetNode]  # of fragments, by name
 
 
 @dataclass(kw_only=True)
@@ -40,9 +41,7 @@ class _Totals:
     uses: Counter[str] = field(default_factory=Counter)  # by name of the variable
 
 
-def _measure(
-    operation: graphql.OperationDefinitionNode, fragments: dict[str, graphql.SelectionSetNode], most: int
-) -> _Totals:
+def _measure(operation: graphql.OperationDefinitionNode, fragments: _Bodies, most: int) -> _Totals:
     """Add up what an operation selects, and stop above so many fields, however often fragments are spread."""
     totals = _Totals()
     pending: list[Any] = [(operation.selection_set, "", 1, frozenset())]
@@ -78,9 +77,7 @@ def _find_variables(node: graphql.FieldNode) -> Iterator[str]:
         pending += [inner.value for inner in getattr(value, "fields", None) or ()]
 
 
-def _split(
-    document: graphql.DocumentNode,
-) -> tuple[dict[str, graphql.SelectionSetNode], list[graphql.OperationDefinitionNode]]:
+def _split(document: graphql.DocumentNode) -> tuple[_Bodies, list[graphql.OperationDefinitionNode]]:
     nodes = document.definitions
     bodies = {node.name.value: node.selection_set for node in nodes if isinstance(node, graphql.FragmentDefinitionNode)}
     return bodies, [node for node in nodes if isinstance(node, graphql.OperationDefinitionNode)]
