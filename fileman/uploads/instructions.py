@@ -72,7 +72,7 @@ def build_upload(file: File, *, now: datetime, notes: dict[str, Any] | None = No
 
 def begin(file: File, *, origin: str | None, now: datetime) -> None:
     """Start the upload on the storage and note it on the file in hand, unsaved. Raises StorageError."""
-    begun = get_backend(file.file_manager).begin(build_upload(file, now=now), origin=origin)
+    begun = dict(get_backend(file.file_manager).begin(build_upload(file, now=now), origin=origin))
     file.upload_state = replace(UploadState.from_file(file), begun=begun, origin=origin).to_json()
 
 

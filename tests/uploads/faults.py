@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from threading import Barrier
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,7 +44,7 @@ class Beginning(MemoryBackend):
     def begin(self, upload: Upload, *, origin: str | None) -> Mapping[str, Any]:
         with self._operation("begin", upload.upload_path) as store:
             store.parts[upload.upload_path, 0] = b""
-        return {"id": "1"}
+        return MappingProxyType({"id": "1"})  # the contract asks for a mapping, not for JSON
 
 
 def break_storage(
