@@ -152,10 +152,10 @@ def _prepare(plan: _Plan, index: int, file: File) -> None:
 
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     """Write the new rows. Return the tickets with the tokens of the pending uploads."""
-    tickets = [_with_token(ticket, plan.now) for ticket in tickets]
-    new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
-    if new:
-        with transaction.atomic():
+    with transaction.atomic():
+        tickets = [_with_token(ticket, plan.now) for ticket in tickets]
+        new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
+        if new:
             quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
             insert(new)
     for file in new:

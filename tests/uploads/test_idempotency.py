@@ -8,7 +8,8 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, StorageUnavailable
+from fileman import tokens
+from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, QuotaExceeded, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Batch, DeclaredFile
@@ -75,6 +76,16 @@ def test_refused_files_are_refused_again_and_the_others_replayed(user: User, man
     assert ids(batches[0]) == ids(batches[1])
     assert [[e.code.value for e in ticket.errors] for ticket in batches[1].tickets] == [[], ["EMPTY_FILE"]]
     assert File.objects.count() == 1
+
+
+def test_a_replay_beyond_the_quota_leaves_the_token_of_0_1_alone(user: User, manager: FileManager) -> None:
+    files = declared("a.txt"), declared("b.txt", size=20)
+    with configured(DEFAULT_MAX_FILE_SIZE=10):
+        initiate(user, *files, idempotency_key="k")
+    File.objects.update(upload_token=tokens.digest("held"), token_nonce="")
+    with configured(USER_QUOTA_BYTES=10), pytest.raises(QuotaExceeded):
+        initiate(user, *files, idempotency_key="k")
+    assert File.objects.get().upload_token == tokens.digest("held")
 
 
 def test_the_key_is_stored_as_a_digest(user: User, manager: FileManager) -> None:
