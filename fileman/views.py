@@ -5,6 +5,7 @@ URLs of uploads and contents are signed for one purpose and carry the permission
 
 import re
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
+from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils import timezone
@@ -63,8 +65,9 @@ def _error(error: FilemanError, *, as_page: bool = False) -> HttpResponse:
     status = 507 if isinstance(error, errors.StorageFull) else _STATUS.get(error.code, 409)
     headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
     if as_page:
-        page = render_to_string("fileman/download_error.html", {"error": error})
-        return HttpResponse(page, status=status, headers={**headers, "Content-Security-Policy": _PAGE_POLICY})
+        with suppress(TemplateDoesNotExist):  # no engine of the host project looks into apps
+            page = render_to_string("fileman/download_error.html", {"error": error})
+            return HttpResponse(page, status=status, headers={**headers, "Content-Security-Policy": _PAGE_POLICY})
     return JsonResponse({"code": error.code.value, "message": error.message}, status=status, headers=headers)
 
 

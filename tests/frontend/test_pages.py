@@ -127,3 +127,10 @@ def test_a_refused_permalink_is_a_page_for_people_and_json_for_programs(
     assert f"<p>{text}</p>" in page.content.decode()
     assert ([one.content for one in hidden] == [page.content] * 2) is (status == 404)
     assert hidden[0].headers == hidden[1].headers
+
+
+def test_a_refused_permalink_needs_no_engine_for_templates(api: Api, settings: Settings) -> None:
+    settings.TEMPLATES = []
+    refused = api.client.get(f"/fileman/download/{uuid4()}/", headers={"Accept": BROWSER})
+
+    assert (refused.status_code, refused.json()["code"]) == (404, "NOT_FOUND")
