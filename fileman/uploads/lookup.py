@@ -23,9 +23,10 @@ def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: 
 
 
 def reread(file: File) -> None:
-    """Read the row of the caller's upload again, without the rows that it names. Raises NotFound if it is deleted."""
+    """Read an upload again, without the rows that it names. Raises NotFound if it is gone, or somebody else's now."""
     try:
-        file.refresh_from_db(fields=_OWN_COLUMNS)
+        own = File.objects.filter(uploaded_by=file.uploaded_by_id)
+        file.refresh_from_db(fields=_OWN_COLUMNS, from_queryset=own)
     except File.DoesNotExist:
         raise NotFound(field=("uploadToken",)) from None
 

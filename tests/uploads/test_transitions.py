@@ -21,7 +21,7 @@ from fileman.uploads.state import Progress
 from fileman.uploads.transitions import Facts
 from tests.uploads.clock import MICROSECOND, NOW
 from tests.uploads.driver import abort, code_of, delete, file_of, finish, refresh, send, start, stored_paths
-from tests.uploads.faults import overtaken
+from tests.uploads.faults import at_first, overtaken
 
 LEASE = timedelta(seconds=60)
 ATTEMPT = UUID(int=5)
@@ -219,3 +219,12 @@ def test_a_file_that_is_deleted_before_finalize_returns_is_not_found(user: User,
         file_completed.disconnect(delete_at_once)
 
     assert not File.objects.exists()
+
+
+def test_who_is_no_longer_the_uploader_after_the_work_is_told_nothing(
+    user: User, other_user: User, sent: Ticket
+) -> None:
+    at_first("publish", "before", lambda: File.objects.update(uploaded_by=other_user))
+    with pytest.raises(NotFound):
+        finish(user, sent)
+    assert file_of(sent).upload_status == File.COMPLETED
