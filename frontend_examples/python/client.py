@@ -220,19 +220,26 @@ def upload(api: Api, path: Path, manager_id: str | None = None) -> str:
 
 def download(api: Api, file_id: str, target: Path | None = None) -> Path:
     """Download a file, or the rest of it after an interrupted download, and return its path."""
-    file = api.query(FILE, id=file_id)
-    if not file or not file["downloadUrl"]:
-        raise Problem("The file was not found, or it is not ready.")
-    target = target or Path(Path(file["originalFilename"]).name)
+    file, target = find_file(api, file_id), target or Path()
+    if target.is_dir():
+        target /= Path(file["originalFilename"]).name
     part, bar, patience = target.with_name(f"{target.name}.{file_id}.part"), Bar(file["fileSize"]), Patience()
     part.touch()
     while (received := part.stat().st_size) < file["fileSize"]:
         bar.done = received
         with suppress(requests.RequestException):
-            fetch_rest(api.query(FILE, id=file_id)["downloadUrl"], part, bar)
+            fetch_rest(find_file(api, file_id)["downloadUrl"], part, bar)
         if (now := part.stat().st_size) < file["fileSize"]:
             patience.wait(has_progress=now > received)
     return part.replace(target)
+
+
+def find_file(api: Api, file_id: str) -> Json:
+    """Return name, size and a new download URL of the file."""
+    file: Json | None = api.query(FILE, id=file_id)
+    if not file or not file["downloadUrl"]:
+        raise Problem("The file was not found, or it is not ready.")
+    return file
 
 
 def fetch_rest(url: str, part: Path, bar: Bar) -> None:
@@ -274,7 +281,7 @@ def main() -> None:
     command.add_argument("--to", metavar="NAME", help="name of a file manager; default: that of the user")
     command = commands.add_parser("download", help="download a file, or resume its download, and print its path")
     command.add_argument("id", help="as printed by `list`")
-    command.add_argument("target", type=Path, nargs="?", help="default: its own name, in this folder")
+    command.add_argument("target", type=Path, nargs="?", help="file or folder; default: this folder")
     commands.add_parser("list", help="list your files")
     arguments = parser.parse_args()
     if arguments.command == "upload" and not arguments.file.is_file():

@@ -1,12 +1,15 @@
 """The reference client in Python: one path for every storage, and what it does when something goes wrong."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.signals import request_started
+from django.http import HttpResponse
 
 from fileman.models import File
+from fileman.views import ContentView
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import content, fetch, sha256
 from tests.flows.reference_client import Uploader
@@ -144,6 +147,20 @@ def test_a_listed_file_is_downloaded_from_where_it_was_broken_off(storage: Stora
     assert listed[1:] == ["1,000", "COMPLETED", "large.bin"]
     assert (status, output) == (0, f"\n{copy}\n"), messages
     assert (copy.read_bytes(), part.exists()) == (DATA, False)
+
+
+def test_a_download_into_a_folder_and_one_of_a_file_that_is_deleted_meanwhile(
+    memory: Storage, uploader: Uploader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploader.path.write_bytes(DATA)
+    uploader.run()
+    (folder := tmp_path / "folder").mkdir()
+    command = "download", uploader.run("list")[1].split()[0], str(folder)
+    assert uploader.run(*command)[0] == 0
+    monkeypatch.setattr(ContentView, "get", lambda *_, **__: HttpResponse(status=File.objects.all().delete() and 503))
+
+    assert uploader.run(*command)[::2] == (1, "\nThe file was not found, or it is not ready.\n")
+    assert (folder / "large.bin").read_bytes() == DATA
 
 
 def test_a_bearer_token_is_sent_instead_of_signing_in(memory: Storage, uploader: Uploader) -> None:
