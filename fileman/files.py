@@ -158,8 +158,10 @@ def _checked_name(file: File, given: str, *, field: tuple[str, ...]) -> str:
     return name
 
 
-def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
+def delete(*, caller: Caller, file_id: UUID, only_unfinished: bool = False, now: datetime) -> UUID:
     """Delete a file: its row now, its object right after. An unfinished upload is aborted. Return the file's id.
+
+    `only_unfinished`: raise InvalidInput for other uploads.
 
     A caller who repeats the call succeeds again, for as long as the deletion queue knows the file. Raises
     Unauthenticated, RateLimited, NotFound, PermissionDenied, FileInUse if it belongs to a row of the host project,
@@ -168,7 +170,7 @@ def delete(*, caller: Caller, file_id: UUID, now: datetime) -> UUID:
     access.require_signed_in(caller)
     rates.count(caller, "CHANGES", now=now)
     try:
-        _delete(caller, file_id, now=now)
+        _delete(caller, file_id, only_unfinished=only_unfinished, now=now)
     except errors.NotFound:
         if not deletion_queue.was_requested(file_id, by=caller.user):
             raise
@@ -199,7 +201,7 @@ def delete_all(*, caller: Caller, ids: Sequence[UUID], now: datetime) -> tuple[l
     return deleted, failed
 
 
-def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
+def _delete(caller: Caller, file_id: UUID, *, only_unfinished: bool, now: datetime) -> None:
     file = find(caller, file_id)
     if not access.policy().may_delete(caller, file):
         raise errors.PermissionDenied
@@ -212,16 +214,22 @@ def _delete(caller: Caller, file_id: UUID, *, now: datetime) -> None:
         file = find(caller, file_id)  # another call was faster
         if file.upload_status in File.UNFINISHED:
             raise errors.UploadInProgress
+    if only_unfinished:
+        raise errors.InvalidInput("This upload is not unfinished.")
     if file.upload_status == File.COMPLETED:
         _delete_completed(caller, file, now=now)
     else:
-        deletion_queue.enqueue({file: ()}, now=now)  # cleanup may have worked off its rows
-        deletion_queue.name_requester(file, caller.user)
-        if disposal.must_be_stopped(file):
-            with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
-                disposal.stop(file, now=now)
-        if disposal.remove_rows([file], disposal.ENDED, now=now)[1]:
-            raise errors.FileInUse
+        _delete_ended(caller, file, now=now)
+
+
+def _delete_ended(caller: Caller, file: File, *, now: datetime) -> None:
+    deletion_queue.enqueue({file: ()}, now=now)  # cleanup may have worked off its rows
+    deletion_queue.name_requester(file, caller.user)
+    if disposal.must_be_stopped(file):
+        with time_limit(conf.settings().FINALIZE_BUDGET_SECONDS):
+            disposal.stop(file, now=now)
+    if disposal.remove_rows([file], disposal.ENDED, now=now)[1]:
+        raise errors.FileInUse
 
 
 def _delete_completed(caller: Caller, file: File, *, now: datetime) -> None:

@@ -29,3 +29,6 @@ class ReadOnlyAdmin(PageActionsAdmin):
         return False
 
     has_delete_permission = has_change_permission
+
+    def has_update_permission(self, request: HttpRequest) -> bool:
+        return super().has_change_permission(request)

@@ -66,7 +66,7 @@ def read_errors(response: Any) -> dict[str, list[str]]:
 def test_no_page_shows_the_secret(root: Staff, user: User, manager: FileManager, secretive: FileManager) -> None:
     file = upload(user)
     pages = [f"{change(secretive)[:-7]}{name}/" for name in ("change", "history", "delete")]
-    for page in (LIST, *pages, "file/", f"file/{file.pk}/change/", "storagedeletion/"):
+    for page in (LIST, *pages, "file/", f"file/{file.pk}/change/", f"file/{file.pk}/delete/", "storagedeletion/"):
         shown = root.read(page)
         assert CANARY not in shown, page
         assert S3_SETTINGS["access_key_id"] not in shown, page
