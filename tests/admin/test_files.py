@@ -1,13 +1,14 @@
 """Files and the deletion queue in the admin: no form changes them, actions do what the API does."""
 
 from base64 import b64encode
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from fileman.backends import get_backend
-from fileman.models import File, StorageDeletion
+from fileman.models import File, FileManager, StorageDeletion
 from fileman.uploads import Ticket, transitions
 from tests.admin.staff import ADMIN, Staff
 from tests.uploads.driver import configured, file_of, start, upload
@@ -109,3 +110,24 @@ def test_too_many_files_at_once_are_refused(root: Staff, user: User) -> None:
     assert [text.partition(": ")[2] for text, level in told.items() if level == "error"] == [
         "Choose at most 2 files at once. (TOO_MANY_FILES)"
     ]
+
+
+def test_deletions_are_filtered_and_made_due(root: Staff, user: User, manager: FileManager) -> None:
+    now = timezone.now()
+    shared = {"file_manager": manager, "watch_until": now, "created": now}
+    due = StorageDeletion.objects.create(path="due", due_at=now - timedelta(hours=1), **shared)
+    later, other = [
+        StorageDeletion.objects.create(path=path, due_at=now + timedelta(hours=1), last_error="Denied.", **shared)
+        for path in ("later", "other")
+    ]
+    for query, rows in (("due=now", [due]), ("due=later", [later, other]), ("last_error__isempty=1", [due])):
+        page = root.client.get(f"{ADMIN}/storagedeletion/?{query}")
+        assert sorted(page.context["cl"].queryset, key=lambda row: row.pk) == rows, query
+    assert "Denied." in root.read(f"storagedeletion/{later.pk}/change/")
+
+    viewer = Staff(user, "view_storagedeletion")
+    assert viewer.act("storagedeletion", "retry_now", later) == {}
+    assert list(StorageDeletion.objects.filter(due_at__lte=timezone.now())) == [due]
+    told = root.act("storagedeletion", "retry_now", later)
+    assert told == {"The next cleanup tries 1 deletions again.": "success"}
+    assert set(StorageDeletion.objects.filter(due_at__lte=timezone.now())) == {due, later}
