@@ -25,7 +25,7 @@ _UNREACHABLE: tuple[type[Exception], ...] = (
     requests.RequestException, urllib3.exceptions.HTTPError, google.TransportError, google.TimeoutError,
     google.ResponseError, api_core.GoogleAPIError,
 )  # fmt: skip
-NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError)
+NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What Google's libraries and our own reading raise for a response that Google would not send, such as a web page."""
 
 

@@ -120,7 +120,8 @@ def refused_of(status: int, body: bytes) -> Refused:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "<html>", "null", "[]", '{"error": "text"}', '{"error": {"errors": "x"}}', '{"error": {"errors": {}}}']
+    "body",
+    ["", "<html>", "null", "[" * 9999, '{"error": "x"}', '{"error": {"errors": "x"}}', '{"error": {"errors": {}}}'],
 )
 def test_the_status_counts_where_the_body_is_not_googles(body: str) -> None:
     """The library itself stumbles over some of these, and would hide that the error is transient."""
