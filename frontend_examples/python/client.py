@@ -69,6 +69,8 @@ class Api:
         self.session.mount(site, HTTPAdapter(max_retries=retry))
         if token:
             self.session.headers["Authorization"] = f"Bearer {token}"
+            if not self.query("{ fileUsage { usedBytes } }"):  # null if nobody is signed in
+                raise Problem("The token is not valid.")
         else:
             self.send("GET", "/fileman/csrf/")  # sets the cookie that the form needs
             form = {"username": username, "password": password}

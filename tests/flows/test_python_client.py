@@ -172,10 +172,10 @@ def test_a_bearer_token_is_sent_instead_of_signing_in(memory: Storage, uploader:
         sent.append((environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION")))
 
     request_started.connect(hear)
-    status, _, messages = uploader.run(FILEMAN_TOKEN="some-token")
+    status, _, messages = uploader.run("list", FILEMAN_TOKEN="some-token")
     request_started.disconnect(hear)
 
-    assert (status, messages) == (1, "\nRefused: You are not signed in. Sign in and try again.\n")
+    assert (status, messages) == (1, "\nThe token is not valid.\n")
     assert sent == [("/graphql", "Bearer some-token")]
 
 
