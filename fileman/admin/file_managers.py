@@ -45,6 +45,13 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
             "name", "description", "group", "max_file_size", "allowed_extensions", "allowed_mime_types", "is_default",
             "is_active", "is_public_default", "backend_type", "backend_url", "supports_direct_upload",
         )  # fmt: skip
+        help_texts = {"backend_url": "Optional: s3://bucket/prefix/, azure://…, gs://… or file:///folder/."}
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for name in self.changed_data if self.errors else ():
+            if isinstance(self.fields[name].widget, forms.PasswordInput):
+                self.add_error(name, "Enter this again: a form with errors keeps no secret.")
 
     def clean(self) -> None:
         # Out of `cleaned_data`, which reports of errors show when validation is over.

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 
 class PageActionsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -14,9 +14,7 @@ class PageActionsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = super().response_action(request, *args, **kwargs)
         if "page" not in request.POST or getattr(response, "url", "") != request.get_full_path():
             return response
-        return HttpResponseRedirect(
-            reverse(f"admin:fileman_{self.opts.model_name}_change", args=[request.POST["page"]])
-        )
+        return redirect(f"admin:fileman_{self.opts.model_name}_change", request.POST["page"])
 
 
 class ReadOnlyAdmin(PageActionsAdmin):
