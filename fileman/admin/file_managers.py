@@ -34,7 +34,7 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.Select(choices=[("", "Automatic: if the storage can"), ("True", "Yes"), ("False", "No")]),
     )
     max_file_size = SizeField(
-        required=False, help_text='"5 GiB", "500 MB" or bytes. Empty: DEFAULT_MAX_FILE_SIZE. 0: no limit.'
+        required=False, help_text='"5 GiB", "500 MB", bytes; 0: no limit. Empty: DEFAULT_MAX_FILE_SIZE, else 100 MiB.'
     )
     allowed_extensions = ListField(required=False, help_text="jpg, png; empty allows all.")
     allowed_mime_types = ListField(required=False, help_text="image/*, application/pdf; empty allows all.")
