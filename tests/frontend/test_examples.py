@@ -129,6 +129,10 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
         watched.page.goto(built(example))
         watched.page.get_by_text("Signed in as demo").wait_for()
         before = accessibility_faults(watched.page, schemes=schemes)
+        if example == "uppy":  # which moves the focus to this button, but not each time
+            watched.page.locator(".uppy-Dashboard-input").first.set_input_files(path)
+            watched.page.get_by_role("button", name="Cancel", exact=True).focus()
+            before += accessibility_faults(watched.page, schemes=schemes)
         UPLOAD[example](watched.page, path)
         link_of(example, watched.page, path).first.wait_for()
         after = accessibility_faults(watched.page, schemes=schemes)
