@@ -215,7 +215,7 @@ def _delete(caller: Caller, file_id: UUID, *, only_unfinished: bool, now: dateti
         if file.upload_status in File.UNFINISHED:
             raise errors.UploadInProgress
     if only_unfinished:
-        raise errors.InvalidInput("This upload is not unfinished.")
+        raise errors.InvalidInput("This upload has already ended.")
     if file.upload_status == File.COMPLETED:
         _delete_completed(caller, file, now=now)
     else:

@@ -49,7 +49,7 @@ def test_files_are_published_withdrawn_and_deleted(root: Staff, user: User) -> N
     assert File.objects.get().is_public
     assert root.act("file", "withdraw", file) == {"notes.txt: No longer public.": "success"}
     assert not File.objects.get().is_public
-    assert root.act("file", "abort", file) == {"notes.txt: This upload is not unfinished. (INVALID_INPUT)": "error"}
+    assert root.act("file", "abort", file) == {"notes.txt: This upload has already ended. (INVALID_INPUT)": "error"}
     history = root.read(f"file/{file.pk}/history/")
     assert "Public now." in history
     assert "No longer public." in history

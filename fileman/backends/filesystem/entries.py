@@ -35,7 +35,7 @@ def open_entry(name: str, flags: int, *, parent: int) -> Iterator[int]:
 
 @contextmanager
 def locked(descriptor: int, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of a file, which ends with the process. Raises UploadInProgress if another holds it, or waits."""
+    """Hold the lock of a file, which ends with the process. While another holds it: wait, or raise UploadInProgress."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
