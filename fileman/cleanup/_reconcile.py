@@ -39,15 +39,16 @@ def reconcile(
     now: datetime | None = None,
     on_orphan: Callable[[StoredObject], None] = lambda _: None,
     on_lost: Callable[[File], None] = lambda _: None,
+    on_compared: Callable[[int], object] = lambda _: None,
 ) -> Findings:
     """Compare the storage of one file manager with the database, and change nothing.
 
     `apply`: queue the orphans for deletion. Do not use it where another installation stores files at the same place:
-    theirs look like orphans. Raises StorageError.
+    theirs look like orphans. `on_compared`: gets the number of objects and rows of each batch. Raises StorageError.
     """
     now = now or timezone.now()
     findings = Findings()
-    for orphans in _find_orphans(manager, before=now - MINIMUM_AGE):
+    for orphans in _find_orphans(manager, before=now - MINIMUM_AGE, on_compared=on_compared):
         for stored in orphans:
             findings.orphans += 1
             findings.orphan_bytes += stored.size
@@ -55,13 +56,15 @@ def reconcile(
         if apply:
             rows = [build_row(manager, one.path, find_file_id(one.path), now=now, until=now) for one in orphans]
             StorageDeletion.objects.bulk_create(rows, ignore_conflicts=True)
-    for file in _find_lost(manager):
+    for file in _find_lost(manager, on_compared):
         findings.lost += 1
         on_lost(file)
     return findings
 
 
-def _find_orphans(manager: FileManager, *, before: datetime) -> Iterator[list[StoredObject]]:
+def _find_orphans(
+    manager: FileManager, *, before: datetime, on_compared: Callable[[int], object]
+) -> Iterator[list[StoredObject]]:
     """Yield objects below the manager's own folders that neither a file nor the deletion queue knows."""
     backend = get_backend(manager)
     for folder in (f"{backend.prefix}.uploads/{manager.pk}/", f"{backend.prefix}uploads/"):
@@ -69,6 +72,7 @@ def _find_orphans(manager: FileManager, *, before: datetime) -> Iterator[list[St
         while batch := list(islice(objects, BATCH)):
             known = _get_known_paths([stored.path for stored in batch])
             yield [stored for stored in batch if stored.path not in known]
+            on_compared(len(batch))
 
 
 def _get_known_paths(paths: Sequence[str]) -> set[str]:
@@ -82,7 +86,7 @@ def _get_known_paths(paths: Sequence[str]) -> set[str]:
     return named | queued | unfinished
 
 
-def _find_lost(manager: FileManager) -> Iterator[File]:
+def _find_lost(manager: FileManager, on_compared: Callable[[int], object]) -> Iterator[File]:
     """Yield completed files whose object is absent from a listing, and then from a look at its own path too."""
     backend = get_backend(manager)
     for digit in "0123456789abcdef":  # a sixteenth of the paths in memory at once
@@ -90,5 +94,6 @@ def _find_lost(manager: FileManager) -> Iterator[File]:
         ids = (UUID(digit + "0" * 31), UUID(digit + "f" * 31))
         files = File.objects.filter(file_manager=manager, upload_status=File.COMPLETED, pk__range=ids).order_by("pk")
         for file in files.iterator(BATCH):
+            on_compared(1)
             if file.stored_path not in listed and backend.find(file.stored_path) is None:
                 yield from File.objects.filter(pk=file.pk, file_path=file.file_path)  # none if it is deleted by now

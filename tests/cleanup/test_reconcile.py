@@ -92,11 +92,13 @@ def test_files_that_have_lost_their_object_are_named(user: User, manager: FileMa
     files = [upload(user) for _ in range(3)]
     get_backend(manager).delete([files[1].stored_path])
     lost: list[File] = []
+    compared: list[int] = []
 
-    findings = cleanup.reconcile(manager, on_lost=lost.append)
+    findings = cleanup.reconcile(manager, now=MUCH_LATER, on_lost=lost.append, on_compared=compared.append)
 
     assert (findings.lost, [file.pk for file in lost]) == (1, [files[1].pk])
     assert File.objects.count() == 3
+    assert sum(compared) == len(stored_paths(manager)) + 3
 
 
 def test_the_command_compares_storages(manager: FileManager, kept: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

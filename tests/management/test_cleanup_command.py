@@ -1,7 +1,9 @@
 """manage.py cleanup_expired_uploads, as the documentation calls it."""
 
+import sys
 from datetime import timedelta
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
@@ -81,6 +83,13 @@ def test_verbose_lists_each_file_and_no_secret(lapsed: File) -> None:
     assert len(output.splitlines()) == 2
     assert str(lapsed.upload_token) not in output
     assert ".uploads/" not in output
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_told_on_a_terminal_only(lapsed: File, is_terminal: bool) -> None:
+    with patch.object(sys, "stderr", StringIO()) as stderr, patch.object(stderr, "isatty", return_value=is_terminal):
+        run()
+    assert ("2 rows [" in stderr.getvalue(), "failed=0" in stderr.getvalue()) == (is_terminal, is_terminal)
 
 
 def test_the_command_fails_with_a_storage_after_it_has_done_the_rest(lapsed: File) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from tqdm import tqdm
 
 from fileman import attachments, cleanup
 from fileman.backends.values import StoredObject
@@ -53,15 +54,20 @@ class Command(BaseCommand):
         parser.add_argument("--apply", action="store_true", help=apply)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        self._list: Callable[[str], None] = self.stdout.write if options["verbose"] else lambda _: None
+        self._list = self._write if options["verbose"] else lambda _: None
         if options["apply"] and not options["reconcile"]:
             raise CommandError("--apply belongs to --reconcile.")
-        if options["reconcile"]:
-            self._reconcile(apply=options["apply"])
-        elif options["give_up"] is not None:
-            self._give_up(options["give_up"], dry_run=options["dry_run"])
-        else:
-            self._clean_up(options)
+        with tqdm(unit=" rows", leave=False, disable=None) as self._bar:  # on a terminal only
+            if options["reconcile"]:
+                self._reconcile(apply=options["apply"])
+            elif options["give_up"] is not None:
+                self._give_up(options["give_up"], dry_run=options["dry_run"])
+            else:
+                self._clean_up(options)
+
+    def _write(self, text: str) -> None:
+        with tqdm.external_write_mode():  # the progress makes room and is drawn again
+            self.stdout.write(text)
 
     def _clean_up(self, options: dict[str, Any]) -> None:
         if options["assign_ownerless"] is not None:
@@ -83,14 +89,18 @@ class Command(BaseCommand):
         for manager in FileManager.objects.order_by("name", "pk"):
             try:
                 found = cleanup.reconcile(
-                    manager, apply=apply, on_orphan=self._list_orphan, on_lost=self._list_as("no object")
+                    manager,
+                    apply=apply,
+                    on_orphan=self._list_orphan,
+                    on_lost=self._list_as("no object"),
+                    on_compared=self._bar.update,
                 )
             except Exception as error:  # noqa: BLE001 - a storage that fails does not stop the others
-                self.stdout.write(f"{manager.name}: cannot be compared: {error}")
+                self._write(f"{manager.name}: cannot be compared: {error}")
                 failed += 1
                 continue
             verb = "queued for deletion" if apply else "to delete with --apply"
-            self.stdout.write(
+            self._write(
                 f"{manager.name}: {found.orphans} objects ({found.orphan_bytes} bytes) that no row knows, {verb}; "
                 f"{found.lost} files without object."
             )
@@ -98,7 +108,7 @@ class Command(BaseCommand):
         for field in attachments.get_fields():
             before = timezone.now() - timedelta(hours=1)  # a younger claim may wait for its transaction
             count = field.release_unused(apply=apply, attached_at__lt=before)
-            self.stdout.write(f"{field}: {count} files that no row has, {'' if apply else 'to be '}released.")
+            self._write(f"{field}: {count} files that no row has, {'' if apply else 'to be '}released.")
         if apply:
             self._show_summary(cleanup.run(Request(statuses=())), dry_run=False)
         if lost or failed:
@@ -108,7 +118,7 @@ class Command(BaseCommand):
         self._list(f"  no row: {stored.path} ({stored.size} bytes)")
 
     def _list_as(self, verdict: str) -> Callable[[File], None]:
-        return lambda file: self.stdout.write(f"  {verdict}: {_describe(file)}")
+        return lambda file: self._write(f"  {verdict}: {_describe(file)}")
 
     def _give_up(self, name: str, *, dry_run: bool) -> None:
         managers = list(FileManager.objects.filter(name=name))
@@ -118,7 +128,7 @@ class Command(BaseCommand):
             loss = cleanup.give_up(managers[0], dry_run=dry_run, on_file=self._list_as("lost"))
         except FilemanError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(
+        self._write(
             f"{'Would delete' if dry_run else 'Deleted'} the rows of {loss.files} files ({loss.bytes} bytes) and of "
             f"{loss.deletions} queued objects; {loss.in_use} in use."
         )
@@ -131,20 +141,17 @@ class Command(BaseCommand):
             raise CommandError(f"No user is named {username!r}.") from None
         ownerless = File.objects.filter(uploaded_by=None)
         count = ownerless.count() if dry_run else cleanup.assign_ownerless(user, now=timezone.now())
-        self.stdout.write(f"{'Would assign' if dry_run else 'Assigned'} {count} files to {username}.")
+        self._write(f"{'Would assign' if dry_run else 'Assigned'} {count} files to {username}.")
 
     def _show_progress(self, report: Report) -> None:
-        if self.stderr.isatty():
-            done = report.expired + report.removed + report.deleted
-            self.stderr.write(f"\r{done} done, {report.failed} failed", ending="")
+        self._bar.update(report.expired + report.removed + report.deleted - self._bar.n)
+        self._bar.set_postfix(failed=report.failed)
 
     def _show_summary(self, report: Report, *, dry_run: bool) -> None:
-        if self.stderr.isatty():
-            self.stderr.write("")
         if report.completed:
-            self.stdout.write(f"Completed {report.completed} uploads whose client was gone.")
+            self._write(f"Completed {report.completed} uploads whose client was gone.")
         expire, remove, delete = ("Would expire", "remove", "delete") if dry_run else ("Expired", "removed", "deleted")
-        self.stdout.write(
+        self._write(
             f"{expire} {report.expired} uploads{_by_status(report, File.UNFINISHED)}, {remove} {report.removed} rows"
             f"{_by_status(report, (*File.ENDED, 'completed'))}, {delete} {report.deleted} queued objects; "
             f"{report.failed} failed{f', {report.in_use} in use' if report.in_use else ''}."
