@@ -53,9 +53,9 @@ def path_below(url: SplitResult, base: SplitResult) -> str | None:
 
 
 def normalize(url: str) -> str:
-    """Return a URL with its scheme and host in lowercase and no slash at its end."""
+    """Return a URL with its scheme and host in lowercase, without the usual port and a slash at its end."""
     parts = parsed(url)
-    return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
+    return parts._replace(netloc=get_origin(parts).partition("://")[2], path=parts.path.rstrip("/")).geturl()
 
 
 def private_problem(url: SplitResult, *, name: str) -> str:
@@ -90,8 +90,8 @@ def has_plain_host(url: SplitResult) -> bool:
 
 
 def get_origin(url: SplitResult) -> str:
-    """Return "https://host:port" in lowercase."""
-    return f"{url.scheme}://{url.netloc.lower()}"
+    """Return "https://host:port" in lowercase, without the usual port."""
+    return f"{url.scheme}://{url.netloc.lower()}".removesuffix(f":{_PORTS.get(url.scheme)}")
 
 
 def is_plain(host: str) -> bool:

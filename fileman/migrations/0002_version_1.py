@@ -1,15 +1,28 @@
+import re
 from typing import Any
 
 import fileman.tokens
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import PROTECT, SET_NULL
+from fileman.backends.gcs.settings import GCSSettings
+from fileman.backends.s3.settings import S3Settings
 
 
 def look_at_pending_uploads(apps: Any, _: Any) -> None:
     """Let the first sweep look at every upload that is pending."""
     files = apps.get_model("fileman", "File").objects
     files.filter(upload_status="pending").update(look_at=models.F("created"))
+
+
+def name_places_alike(apps: Any, _: Any) -> None:
+    """Give each place one name: without the usual port, and the provider's for its own hosts."""
+    managers = apps.get_model("fileman", "FileManager").objects
+    for key, place in managers.filter(location__contains="://").values_list("pk", "location"):
+        place = re.sub(r"(https://[^/]+):443/|(http://[^/]+):80/", r"\1\2/", place, count=1)
+        place = re.sub(rf"^s3:https?://{S3Settings.provider_hosts.pattern}/", "s3:aws/", place)
+        place = re.sub(rf"^gcs:https?://{GCSSettings.provider_hosts.pattern}/", "gcs:google/", place)
+        managers.filter(pk=key).update(location=place)
 
 
 class Migration(migrations.Migration):
@@ -34,6 +47,7 @@ class Migration(migrations.Migration):
         migrations.AlterField('file', 'original_filename', models.CharField(help_text='Name that the uploader gave, mended.', max_length=255)),
         migrations.AddField('file', 'look_at', models.DateTimeField(blank=True, help_text='When a sweep looks for all bytes of the upload.', null=True)),
         migrations.RunPython(look_at_pending_uploads, migrations.RunPython.noop),
+        migrations.RunPython(name_places_alike, migrations.RunPython.noop),
         migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying'])), fields=['look_at'], name='fileman_to_look_at')),
         migrations.RemoveIndex('file', 'fileman_unfinished_of_user'),
         migrations.AddIndex('file', models.Index(condition=models.Q(('upload_status__in', ['pending', 'verifying', 'failed', 'expired', 'aborted'])), fields=['uploaded_by'], name='fileman_incomplete_of_user')),

@@ -159,7 +159,7 @@ OWN_FOLDER |= {"permissions": 0o644, "directory_permissions": 0o755}
 DIGITAL_OCEAN, ANY_S3 = "https://nyc3.digitaloceanspaces.com", "https://s3.a.example"
 SUPABASE = "https://abc.supabase.co/storage/v1/s3"
 AZURITE = "https://azurite.internal:10000/acmefiles"
-A_S3 = "https://a-a.s3.example.com"
+A_S3, S3_EU = "https://a-a.s3.example.com", "https://s3.eu-central-1.amazonaws.com"
 STORE_PLACE = "s3:https://store.example.com"
 PLACES = {"s3": "s3:aws/my-bucket/", "azure": f"azure:{AZURE_HOST}/documents/", "gcs": "gcs:google/my-bucket/"}
 DEVELOPMENT = {**BY_STRING, "connection_string": "UseDevelopmentStorage=true;"}
@@ -201,5 +201,10 @@ LOCATIONS: Sequence[tuple[str, Mapping[str, Any], str, str]] = [
         ("gcs", {"bucket_name": name}, "", f"gcs:google/{name}/")
         for name in ("abc", "my_bucket-1", "files.example.com", f"{'a' * 63}.example.com", "1.2.3")
     ],
+    ("s3", {**ANY_STORE, "endpoint_url": "HTTPS://Store.example.com:443/"}, "", f"{STORE_PLACE}/my-bucket/"),
+    ("s3", ANY_STORE, "https://store.example.com:443/my-bucket/a/", f"{STORE_PLACE}/my-bucket/a/"),
+    ("s3", {"endpoint_url": S3_EU}, f"{S3_EU}/my-bucket/a/", "s3:aws/my-bucket/a/"),
+    ("azure", {**BY_STRING, "endpoint": f"{AZURE_HOST}:443"}, "", f"azure:{AZURE_HOST}/documents/"),
+    *[("gcs", {"endpoint": f"https://{host}GoogleAPIs.com:443"}, "", PLACES["gcs"]) for host in ("A.", "storage.")],
     ("gcs", {"endpoint": "https://A.GoogleAPIs.com:8443"}, "", "gcs:https://a.googleapis.com:8443/my-bucket/"),
 ]

@@ -133,6 +133,18 @@ def test_a_completed_file_is_read_and_deleted(insert: Insert, user: User, manage
     assert stored_paths(manager) == []
 
 
+def test_places_have_one_name(insert: Insert, manager: FileManager) -> None:
+    names = {
+        "s3:https://a:443/b/": "s3:https://a/b/", "azure:http://a:80/a/b/": "azure:http://a/a/b/",
+        "s3:https://s3.eu-central-1.amazonaws.com/b/c/": "s3:aws/b/c/", "gcs:https://storage.googleapis.com:443/b/":
+        "gcs:google/b/", "file:/srv/a": "file:/srv/a", "s3:https://a:8443/b:443/": "s3:https://a:8443/b:443/",
+    }  # fmt: skip
+    managers = [FileManager(name=name, location=name, supports_direct_upload=False) for name in names]
+    FileManager.objects.bulk_create(managers)
+    upgrade()
+    assert dict(FileManager.objects.exclude(pk=manager.pk).values_list("name", "location")) == names
+
+
 def test_unfinished_uploads_are_counted_by_the_next_one(insert: Insert, user: User) -> None:
     for token in ("one", "another"):
         insert("File", upload_token=token, file_path=token)

@@ -113,7 +113,7 @@ class AzureSettings(BucketSettings):
             problems.append(f"account_name is {self.account_name!r}, but connection_string names {named!r}.")
         if self.account_key and self.account_key != stated["accountkey"]:
             problems.append("account_key and connection_string hold different keys. Set only one of them.")
-        endpoints = {url.rstrip("/").lower() for url in (self.endpoint, stated.get("blobendpoint")) if url is not None}
+        endpoints = {normalize(url) for url in (self.endpoint, stated.get("blobendpoint")) if url is not None}
         if self.endpoint and len(endpoints) == 2:
             problems.append("endpoint and the BlobEndpoint of connection_string differ. Set only one of them.")
         return problems

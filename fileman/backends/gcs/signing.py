@@ -33,7 +33,7 @@ class GCSSigner:
         bucket = urlsplit(self._settings.get_bucket_url(for_downloads=method == "GET"))
         signed_at = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{signed_at[:8]}/auto/storage/goog4_request"
-        signed_headers = {"host": bucket.netloc.removesuffix(":443" if bucket.scheme == "https" else ":80")}
+        signed_headers = {"host": bucket.netloc}
         signed_headers |= {name.lower(): " ".join(value.split()) for name, value in headers.items()}
         names = ";".join(sorted(signed_headers))
         own = {"Algorithm": ALGORITHM, "Credential": f"{self._get_email()}/{scope}", "Date": signed_at}
