@@ -81,8 +81,6 @@ class UploadView(View):
     refreshUpload for the next steps.
     """
 
-    http_method_names = ["put", "options"]
-
     def put(self, request: HttpRequest, signed: str) -> HttpResponse:
         now = timezone.now()
         try:
@@ -115,8 +113,6 @@ class ContentView(View):
     The response is safe in a browser: no sniffing, no scripts, no referrer, no caching, no cookie.
     """
 
-    http_method_names = ["get", "head", "options"]
-
     def get(self, request: HttpRequest, signed: str) -> HttpResponseBase:
         try:
             grant = tokens.unsign(tokens.CONTENT, signed, now=timezone.now())
@@ -126,7 +122,7 @@ class ContentView(View):
             backend = get_backend(manager)
             stored, header = backend.stat(grant["path"]), conf.settings().SENDFILE
             if not header or not backend.local_root:
-                return self._serve(request, grant, stored, backend)
+                return _serve(request, grant, stored, backend)
             path = f"{_SENDFILE_PREFIX[header]}{backend.local_root}/{stored.path}"
             return _protect(HttpResponse(headers={header: quote(path)}), grant)
         except (FileManager.DoesNotExist, errors.FileMissing):
@@ -134,27 +130,26 @@ class ContentView(View):
         except FilemanError as error:
             return _error(error)
 
-    def _serve(
-        self, request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Backend
-    ) -> HttpResponseBase:
-        etag, modified = quote_etag(stored.etag), int(stored.modified.timestamp()) if stored.modified else None
-        validators = {"ETag": etag} | ({} if modified is None else {"Last-Modified": http_date(modified)})
-        unconditional = HttpResponse(headers=validators)
-        conditional = get_conditional_response(request, etag, modified, unconditional)
-        if conditional is not None and conditional is not unconditional:  # 304, or 412
-            return conditional
-        is_same = request.headers.get("If-Range", etag) in validators.values()
-        part = _parse_range(request.headers.get("Range") if is_same else None, size=stored.size)
-        start, length = part or (0, stored.size)
-        if part and length <= 0:
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
-        chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
-        body = chunks if request.method == "GET" else ()
-        stream = _one_by_one(body) if isinstance(request, ASGIRequest) else body
-        headers = {**validators, "Accept-Ranges": "bytes", "Content-Length": str(length)}
-        if part:
-            headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
-        return _protect(StreamingHttpResponse(stream, status=206 if part else 200, headers=headers), grant)
+
+def _serve(request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Backend) -> HttpResponseBase:
+    etag, modified = quote_etag(stored.etag), int(stored.modified.timestamp()) if stored.modified else None
+    validators = {"ETag": etag} | ({} if modified is None else {"Last-Modified": http_date(modified)})
+    unconditional = HttpResponse(headers=validators)
+    conditional = get_conditional_response(request, etag, modified, unconditional)
+    if conditional is not None and conditional is not unconditional:  # 304, or 412
+        return conditional
+    is_same = request.headers.get("If-Range", etag) in validators.values()
+    part = _parse_range(request.headers.get("Range") if is_same else None, size=stored.size)
+    start, length = part or (0, stored.size)
+    if part and length <= 0:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
+    chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
+    body = chunks if request.method == "GET" else ()
+    stream = _one_by_one(body) if isinstance(request, ASGIRequest) else body
+    headers = {**validators, "Accept-Ranges": "bytes", "Content-Length": str(length)}
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
+    return _protect(StreamingHttpResponse(stream, status=206 if part else 200, headers=headers), grant)
 
 
 def _protect(response: HttpResponseBase, grant: dict[str, Any]) -> HttpResponseBase:
@@ -204,8 +199,6 @@ class DownloadView(View):
     goes to LOGIN_URL; 429 above the rate; 503 without the storage. A browser gets an error as a page. `?inline=1`
     displays the file in the browser, where that is safe.
     """
-
-    http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest, file_id: UUID) -> HttpResponseBase:
         caller = Caller.from_request(request)

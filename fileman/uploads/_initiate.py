@@ -7,7 +7,7 @@ Nothing is signed for a refused file, and no storage is called inside the transa
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -50,7 +50,7 @@ class _Plan:
     slot: str
     limits: Sequence[FileManager]  # a copy with the limits of the slot, and itself
     replay: Replay
-    shared_metadata: dict[str, Any] = field(default_factory=dict)
+    shared_metadata: dict[str, Any]
     now: datetime
 
 
@@ -63,7 +63,11 @@ def initiate(*, caller: Caller, request: InitiateRequest, now: datetime) -> Batc
     StorageMisconfigured.
     """
     access.require_signed_in(caller)
-    _check_batch_size(request)
+    most = conf.settings().MAX_BATCH_FILES
+    if not request.files:
+        raise InvalidInput("Pass at least one file.", field=("files",))
+    if len(request.files) > most:
+        raise TooManyFiles(f"A request may have at most {most} files.", field=("files",))
     rates.count(caller, "INITIATED_FILES", len(request.files), now=now)
     slot = tokens.unsign(tokens.SLOT, request.slot, now=now) if request.slot else {}
     ids = {"file_manager_id": request.file_manager_id, "group_id": request.group_id}
@@ -109,14 +113,6 @@ def _narrow(manager: FileManager, limits: Mapping[str, Any]) -> FileManager:
     return narrowed
 
 
-def _check_batch_size(request: InitiateRequest) -> None:
-    most = conf.settings().MAX_BATCH_FILES
-    if not request.files:
-        raise InvalidInput("Pass at least one file.", field=("files",))
-    if len(request.files) > most:
-        raise TooManyFiles(f"A request may have at most {most} files.", field=("files",))
-
-
 def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
     """Return a ticket with an unsaved row, with the row of an earlier call, or with errors."""
     ticket = Ticket(index=index, client_ref=declared.client_ref)
@@ -124,9 +120,10 @@ def _admit(plan: _Plan, index: int, declared: DeclaredFile) -> Ticket:
         return replace(ticket, file=plan.replay.files[index], replayed=True)
     at = ("files", str(index))
     try:
-        may_publish, shared = partial(access.policy().may_publish, plan.caller), plan.shared_metadata
+        may_publish = partial(access.policy().may_publish, plan.caller)
         for limits in plan.limits:
-            file = acceptance.accept(declared, manager=limits, shared=shared, may_publish=may_publish, at=at)
+            file = acceptance.accept(declared, manager=limits, may_publish=may_publish, at=at)
+        file.metadata = json_metadata.merge(plan.shared_metadata, file.metadata, field=(*at, "metadata"))
         _prepare(plan, index, file)
         validators.check_declared(plan.caller, file, at=at)
         return replace(ticket, file=file)

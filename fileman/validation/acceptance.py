@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from fileman import conf, errors
 from fileman.checksums import HEX_DIGITS, Checksum
@@ -31,16 +30,11 @@ class DeclaredFile:
 
 
 def accept(
-    declared: DeclaredFile,
-    *,
-    manager: FileManager,
-    shared: dict[str, Any],
-    may_publish: Callable[[], bool],
-    at: tuple[str, ...],
+    declared: DeclaredFile, *, manager: FileManager, may_publish: Callable[[], bool], at: tuple[str, ...]
 ) -> File:
     """Check one declared file against its manager. Return an unsaved row with the same description, normalized.
 
-    `shared` is the batch's metadata, `at` the file's path in the input. Raises the RefusedError of the first problem.
+    `at` is the file's path in the input. Raises the RefusedError of the first problem.
     """
     name = filenames.display_name(declared.filename, field=(*at, "filename"))
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
@@ -61,10 +55,9 @@ def accept(
     is_public = manager.is_public_default if declared.is_public is None else declared.is_public
     if is_public and not manager.is_public_default and not may_publish():
         raise errors.PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
-    own = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
-    merged = json_metadata.merge(shared, own, field=(*at, "metadata"))
+    metadata = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
     facts = {"file_size": size, "content_type": content_type, "checksum": str(checksum or "")}
-    return File(original_filename=name, metadata=merged, is_public=is_public, **facts)
+    return File(original_filename=name, metadata=metadata, is_public=is_public, **facts)
 
 
 def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) -> int:
@@ -74,9 +67,8 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
     if size == 0:
         raise errors.EmptyFile(field=field)
     if size > manager.max_file_bytes:
-        raise errors.FileTooLarge(
-            f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed.", field=field
-        )
+        message = f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed."
+        raise errors.FileTooLarge(message, field=field)
     return size
 
 
@@ -103,9 +95,8 @@ def check_agreement(content_type: str, name: str, *, manager: FileManager, field
     guessed, types = content_types.guess(name), manager.allowed_mime_types or ["*/*"]
     by_type = content_types.matches(guessed, types)
     is_listed = _names(content_type, guessed, manager) if manager.allowed_extensions else by_type
-    if content_types.disagree(content_type, name) or not (
-        is_listed or content_types.may_declare(content_type, guessed)
-    ):
+    is_possible = is_listed or content_types.may_declare(content_type, guessed)
+    if not is_possible or content_types.disagree(content_type, name):
         raise errors.ContentTypeMismatch(f"The extension of the filename contradicts {content_type}.", field=field)
 
 
@@ -121,9 +112,8 @@ def settle_content_type(file: File, detected: str, *, field: tuple[str, ...] = (
             return settled
         if file.content_type == content_types.UNKNOWN:
             return content_types.UNKNOWN
-    raise errors.ContentTypeMismatch(
-        f"The content is {detected}, which this file manager does not accept.", field=field
-    )
+    message = f"The content is {detected}, which this file manager does not accept."
+    raise errors.ContentTypeMismatch(message, field=field)
 
 
 def _get_extensions(manager: FileManager) -> set[str]:

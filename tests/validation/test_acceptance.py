@@ -24,7 +24,7 @@ def unsaved(**fields: Any) -> FileManager:
 
 def accept(manager: FileManager, *, may_publish: bool = False, **given: Any) -> File:
     file = DeclaredFile(**{"filename": "notes.txt", "size": 5, **given})
-    return acceptance.accept(file, manager=manager, shared={}, may_publish=lambda: may_publish, at=("files", "3"))
+    return acceptance.accept(file, manager=manager, may_publish=lambda: may_publish, at=("files", "3"))
 
 
 def refusal(manager: FileManager, **given: Any) -> tuple[ErrorCode, tuple[str, ...]]:

@@ -50,7 +50,7 @@ def outcome(filename: str, declared: str, head: bytes, **lists: Any) -> str:
     manager = FileManager(backend_type="memory", **lists)
     given = DeclaredFile(filename=filename, size=len(head), content_type=declared)
     try:
-        accepted = acceptance.accept(given, manager=manager, shared={}, may_publish=lambda: False, at=())
+        accepted = acceptance.accept(given, manager=manager, may_publish=lambda: False, at=())
     except FilemanError as error:
         return f"{error.code} at initiate"
     accepted.file_manager = manager
