@@ -73,7 +73,7 @@ class Newcomer:
         for name, text in re.findall(r'```\w+ title="([^"]*)"\n(.*?)```', page, re.DOTALL):
             path = folder / name
             path.parent.mkdir(exist_ok=True)
-            path.write_text((path.read_text() if name.endswith("settings.py") else "") + text)
+            path.write_text((path.read_text() if "+= [" in text else "") + text)
         (self.file_manager,) = re.findall(r"```python\n([^`]*?backend_type=\"file\".*?)```", page, re.DOTALL)
 
     def run(self, *arguments: str) -> str:
