@@ -65,6 +65,17 @@ def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(proxy: Proxy, backen
     assert (backend.find(upload.file_path) or published).checksums["md5"] == MD5
 
 
+@on("seaweedfs")
+def test_a_copy_whose_etag_is_no_md5_is_published_without_one(backend: S3Backend) -> None:
+    """SeaweedFS copies more than 4 MiB in pieces. The published object is then verified again."""
+    body = BODY * 200_000
+    upload, verified = assembled(backend, body)
+
+    published = backend.publish(upload, verified)
+
+    assert (published.checksums, read(backend, published.path)) == ({}, body)
+
+
 @on("radosgw", "moto", quick=1)
 @pytest.mark.parametrize("calls", [0, 1])
 def test_bytes_that_are_swapped_before_the_copy_are_not_published(store: Store, backend: S3Backend, calls: int) -> None:
