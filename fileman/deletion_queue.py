@@ -50,9 +50,8 @@ def enqueue(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
 
 def _save(rows: Sequence[StorageDeletion], *columns: str) -> None:
     """Insert rows, or update these columns of rows with the same path."""
-    StorageDeletion.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["file_manager", "path"], update_fields=columns
-    )
+    key = ["file_manager", "path"]
+    StorageDeletion.objects.bulk_create(rows, update_conflicts=True, unique_fields=key, update_fields=columns)
 
 
 def _build_rows(file: File, published: Iterable[str], now: datetime) -> list[StorageDeletion]:

@@ -38,7 +38,7 @@ class Capabilities:
     max_object_bytes: int
     single_request_max_bytes: int
     """Largest object that one request can carry."""
-    large_strategy: Strategy
+    large_strategy: Strategy = Strategy.PARTS
     """PARTS or SESSION: the strategy for larger files."""
     part_min_bytes: int = 1
     """Smallest size of all parts but the last."""

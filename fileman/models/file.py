@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db import models
-from django.db.models import Q
+from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -24,8 +24,11 @@ from fileman.errors import NotUploaded
 from fileman.models.file_manager import LARGEST_SAFE_INTEGER, FileManager
 from fileman.tokens import HANDLE, UploadTokenField, new_nonce, sign
 
-_UNFINISHED, _ENDED = ["pending", "verifying"], ["failed", "expired", "aborted"]
-_INCOMPLETE = _UNFINISHED + _ENDED
+_VERIFYING, _COMPLETED, _FAILED = (Q(upload_status=name) for name in ("verifying", "completed", "failed"))
+_UNFINISHED = Q(upload_status__in=["pending", "verifying"])
+_ENDED = Q(upload_status__in=["failed", "expired", "aborted"])
+_INCOMPLETE = Q(upload_status__in=["pending", "verifying", "failed", "expired", "aborted"])
+_ANY_STATUS = Q(upload_status__in=["pending", "verifying", "completed", "failed", "expired", "aborted"])
 _ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ID_IN_PATH = re.compile(rf"(?:^|/)(?:\.uploads/{_ID}|uploads)/({_ID})(?![^/.])", re.IGNORECASE)
 UNCLAIMED = Q(upload_status="completed", attached_to="") & ~Q(slot="")
@@ -129,58 +132,47 @@ class File(models.Model):
     class Meta:
         permissions = [("publish_file", "Can make files public")]
         constraints = [
-            models.UniqueConstraint(fields=["file_manager", "file_path"], name="fileman_path_unique"),
+            UniqueConstraint(fields=["file_manager", "file_path"], name="fileman_path_unique"),
             # `unique=True` would make a second index, for LIKE.
-            models.UniqueConstraint(fields=["upload_token"], name="fileman_token_unique"),
-            models.UniqueConstraint(
+            UniqueConstraint(fields=["upload_token"], name="fileman_token_unique"),
+            UniqueConstraint(
                 fields=["uploaded_by", "idempotency_digest", "idempotency_index"],
                 condition=~Q(idempotency_digest=""),
                 name="fileman_idempotent_once",
             ),
-            models.CheckConstraint(
-                condition=Q(upload_status__in=["pending", "verifying", "completed", "failed", "expired", "aborted"]),
-                name="fileman_status_known",
-            ),
-            models.CheckConstraint(
-                condition=Q(file_size__range=(1, LARGEST_SAFE_INTEGER)), name="fileman_size_possible"
-            ),
-            models.CheckConstraint(
-                condition=Q(upload_status="verifying", attempt_id__isnull=False, lease_until__isnull=False)
-                | (~Q(upload_status="verifying") & Q(attempt_id__isnull=True, lease_until__isnull=True)),
+            CheckConstraint(condition=_ANY_STATUS, name="fileman_status_known"),
+            CheckConstraint(condition=Q(file_size__range=(1, LARGEST_SAFE_INTEGER)), name="fileman_size_possible"),
+            CheckConstraint(
+                condition=(Q(attempt_id__isnull=False, lease_until__isnull=False) & _VERIFYING)
+                | (~_VERIFYING & Q(attempt_id__isnull=True, lease_until__isnull=True)),
                 name="fileman_verifying_has_lease",
             ),
-            models.CheckConstraint(
-                condition=(Q(upload_status="completed", completed_at__isnull=False) & ~Q(etag=""))
-                | (~Q(upload_status="completed") & Q(completed_at__isnull=True)),
+            CheckConstraint(
+                condition=(Q(completed_at__isnull=False) & _COMPLETED & ~Q(etag=""))
+                | (~_COMPLETED & Q(completed_at__isnull=True)),
                 name="fileman_completed_has_facts",
             ),
-            models.CheckConstraint(
-                condition=~Q(upload_status="completed") | Q(file_path__isnull=False), name="fileman_completed_has_path"
-            ),
-            models.CheckConstraint(
+            CheckConstraint(condition=~_COMPLETED | Q(file_path__isnull=False), name="fileman_completed_has_path"),
+            CheckConstraint(
                 condition=Q(checksum_verified=False) | ~Q(checksum=""), name="fileman_verified_has_checksum"
             ),
-            models.CheckConstraint(
-                condition=~Q(upload_status="failed") | ~Q(failure_reason=""), name="fileman_failed_has_reason"
-            ),
+            CheckConstraint(condition=~_FAILED | ~Q(failure_reason=""), name="fileman_failed_has_reason"),
         ]
         indexes = [
             # Lists: the newest of a user and of a group, whose rows are few enough to sort, and all in each order.
-            models.Index(fields=["uploaded_by", "-created", "-id"], name="fileman_own_newest"),
-            models.Index(fields=["group", "-created", "-id"], name="fileman_group_newest"),
-            models.Index(fields=["-created", "-id"], name="fileman_all_newest"),
-            models.Index(fields=["completed_at", "id"], name="fileman_by_completion"),
-            models.Index(fields=["original_filename", "id"], name="fileman_by_name"),
-            models.Index(fields=["file_size", "id"], name="fileman_by_size"),
-            models.Index(fields=["content_type"], opclasses=["varchar_pattern_ops"], name="fileman_by_type"),
+            Index(fields=["uploaded_by", "-created", "-id"], name="fileman_own_newest"),
+            Index(fields=["group", "-created", "-id"], name="fileman_group_newest"),
+            Index(fields=["-created", "-id"], name="fileman_all_newest"),
+            Index(fields=["completed_at", "id"], name="fileman_by_completion"),
+            Index(fields=["original_filename", "id"], name="fileman_by_name"),
+            Index(fields=["file_size", "id"], name="fileman_by_size"),
+            Index(fields=["content_type"], opclasses=["varchar_pattern_ops"], name="fileman_by_type"),
             # Cleanup, sweep and quota.
-            models.Index(fields=["expires_at"], condition=Q(upload_status__in=_UNFINISHED), name="fileman_deadline"),
-            models.Index(fields=["look_at"], condition=Q(upload_status__in=_UNFINISHED), name="fileman_to_look_at"),
-            models.Index(fields=["modified"], condition=Q(upload_status__in=_ENDED), name="fileman_ended"),
-            models.Index(
-                fields=["uploaded_by"], condition=Q(upload_status__in=_INCOMPLETE), name="fileman_incomplete_of_user"
-            ),
-            models.Index(fields=["modified"], condition=UNCLAIMED, name="fileman_unclaimed"),
+            Index(fields=["expires_at"], condition=_UNFINISHED, name="fileman_deadline"),
+            Index(fields=["look_at"], condition=_UNFINISHED, name="fileman_to_look_at"),
+            Index(fields=["modified"], condition=_ENDED, name="fileman_ended"),
+            Index(fields=["uploaded_by"], condition=_INCOMPLETE, name="fileman_incomplete_of_user"),
+            Index(fields=["modified"], condition=UNCLAIMED, name="fileman_unclaimed"),
         ]
         ordering = ["-created", "-id"]
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 from fileman import conf
 from fileman.backends import Backend, backend_class, build_config, get_backend
@@ -63,13 +63,11 @@ class FileManager(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["group"], condition=_GROUP_DEFAULT, name="fileman_one_default_per_group"),
-            models.UniqueConstraint(
-                fields=["is_default"], condition=_SITE_DEFAULT, name="fileman_one_site_wide_default"
-            ),
-            models.UniqueConstraint(fields=["group", "name"], condition=_IN_GROUP, name="fileman_name_unique_in_group"),
-            models.UniqueConstraint(fields=["name"], condition=_SITE_WIDE, name="fileman_name_unique_site_wide"),
-            models.CheckConstraint(
+            UniqueConstraint(fields=["group"], condition=_GROUP_DEFAULT, name="fileman_one_default_per_group"),
+            UniqueConstraint(fields=["is_default"], condition=_SITE_DEFAULT, name="fileman_one_site_wide_default"),
+            UniqueConstraint(fields=["group", "name"], condition=_IN_GROUP, name="fileman_name_unique_in_group"),
+            UniqueConstraint(fields=["name"], condition=_SITE_WIDE, name="fileman_name_unique_site_wide"),
+            CheckConstraint(
                 condition=Q(max_file_size__isnull=True) | Q(max_file_size__range=(0, LARGEST_SAFE_INTEGER)),
                 name="fileman_max_file_size_possible",
             ),

@@ -16,9 +16,7 @@ def insert(files: Sequence[File]) -> None:
     if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":  # type: ignore[attr-defined]
         File.objects.bulk_create(files)
         return
-    rows = [
-        {one.column: one.get_db_prep_save(one.pre_save(file, True), connection) for one in fields} for file in files
-    ]
+    rows = [{one.column: one.get_db_prep_save(one.pre_save(new, True), connection) for one in fields} for new in files]
     with connection.cursor() as cursor:
         # psycopg wraps the value of a JSON field; a UUID or a time is text that PostgreSQL reads.
         text = json.dumps(rows, default=lambda value: getattr(value, "obj", str(value)))

@@ -15,7 +15,7 @@ from fileman.backends.base import Backend
 from fileman.backends.diagnosis import Diagnosis
 from fileman.backends.streams import ExactBody
 from fileman.backends.time_limit import start_call
-from fileman.backends.values import BackendConfig, Capabilities, DeleteFailure, Slice, StoredObject, Strategy, Upload
+from fileman.backends.values import BackendConfig, Capabilities, DeleteFailure, Slice, StoredObject, Upload
 from fileman.errors import FileMissing, ObjectChanged, PartsMissing, UploadInProgress
 
 CHUNK_BYTES = 256 * 1024
@@ -50,7 +50,6 @@ class MemoryBackend(Backend):
         supports_direct_upload=False,
         max_object_bytes=5 * GIB,
         single_request_max_bytes=GIB,
-        large_strategy=Strategy.PARTS,
         part_max_bytes=GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),

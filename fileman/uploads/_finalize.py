@@ -94,9 +94,8 @@ def _outcome_with_instructions(file: File, error: errors.FilemanError, *, caller
     if not missing:
         return Outcome(file=file, error=errors.UploadInProgress())  # the rest has arrived meanwhile
     nothing_arrived = len(missing) == UploadState.from_file(file).plan.total_parts
-    return Outcome(
-        file=file, instructions=instructions, error=errors.NotUploaded() if nothing_arrived else errors.PartsMissing()
-    )
+    error = errors.NotUploaded() if nothing_arrived else errors.PartsMissing()
+    return Outcome(file=file, instructions=instructions, error=error)
 
 
 def _parse_claims(file: File, file_size: int | None, checksum: str | None) -> Claims:

@@ -24,7 +24,7 @@ from fileman.backends.azure.errors import azure_errors
 from fileman.backends.azure.objects import COPY_ENDED_BADLY, UNPUBLISHED
 from fileman.backends.azure.uploads import BLOCK_MAX_BYTES, BLOCKS_MAX, AzureUploads
 from fileman.backends.time_limit import is_over
-from fileman.backends.values import Capabilities, ServeAs, StoredObject, Strategy, Upload
+from fileman.backends.values import Capabilities, ServeAs, StoredObject, Upload
 from fileman.errors import FileMissing, ObjectChanged, OutOfTime, StorageError, StorageUnavailable, UploadInProgress
 
 POLL_SECONDS = 0.5
@@ -41,7 +41,6 @@ class AzureBackend(AzureUploads):
         supports_direct_upload=True,
         max_object_bytes=BLOCKS_MAX * BLOCK_MAX_BYTES,
         single_request_max_bytes=BLOCK_MAX_BYTES,
-        large_strategy=Strategy.PARTS,
         part_max_bytes=BLOCK_MAX_BYTES,
         parts_max=BLOCKS_MAX,
     )

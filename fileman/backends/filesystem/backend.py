@@ -25,16 +25,7 @@ from fileman.backends.filesystem.publishing import publish
 from fileman.backends.filesystem.settings import FilesystemSettings
 from fileman.backends.filesystem.tree import Tree, get_etag, to_stored_object
 from fileman.backends.streams import CHUNK_BYTES, ExactBody
-from fileman.backends.values import (
-    BackendConfig,
-    Capabilities,
-    DeleteFailure,
-    ServeAs,
-    Slice,
-    StoredObject,
-    Strategy,
-    Upload,
-)
+from fileman.backends.values import BackendConfig, Capabilities, DeleteFailure, ServeAs, Slice, StoredObject, Upload
 from fileman.errors import ObjectChanged, StorageError, StorageUnavailable, UploadInProgress
 
 GIB = 1024**3
@@ -62,7 +53,6 @@ class FilesystemBackend(Backend):
         supports_direct_upload=False,
         max_object_bytes=16 * 1024 * GIB,
         single_request_max_bytes=5 * GIB,
-        large_strategy=Strategy.PARTS,
         part_max_bytes=5 * GIB,
         parts_max=10_000,
         single_checksums=frozenset({"sha256"}),

@@ -41,7 +41,6 @@ class S3Backend(S3Uploads):
         supports_direct_upload=True,
         max_object_bytes=PARTS_MAX * PART_MAX_BYTES,
         single_request_max_bytes=SINGLE_COPY_MAX_BYTES,
-        large_strategy=Strategy.PARTS,
         part_min_bytes=PART_MIN_BYTES,
         part_max_bytes=PART_MAX_BYTES,
         parts_max=PARTS_MAX,
