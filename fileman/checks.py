@@ -103,11 +103,10 @@ def check_file_managers(databases: Sequence[str] | None = None, **_: Any) -> lis
 def check_foreign_keys(**_: Any) -> list[CheckMessage]:
     """Return fileman.W001 for each foreign key of the host project that deletes its row together with a file."""
     relations = apps.get_model("fileman", "File")._meta.get_fields(include_hidden=True)  # noqa: SLF001
-    fields = [one.field for one in relations if isinstance(one, ForeignObjectRel) and one.on_delete is CASCADE]
+    keys = [one.field for one in relations if isinstance(one, ForeignObjectRel) and one.on_delete is CASCADE]
     hint = "Use PROTECT or RESTRICT, so that a file in use cannot be deleted, or SET_NULL."
     return [
-        checks.Warning(f"Deleting a file deletes rows of {field}.", hint=hint, obj=field, id="fileman.W001")
-        for field in fields
+        checks.Warning(f"Deleting a file deletes rows of {key}.", hint=hint, obj=key, id="fileman.W001") for key in keys
     ]
 
 

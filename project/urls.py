@@ -11,16 +11,14 @@ from fileman.graphql import GraphQLView
 from project.pages import IndexPage, health
 from schema import schema
 
-SIGN_IN_HINT = "For this demo: user demo, password demo." if settings.DEBUG else ""
+SIGN_IN_CONTEXT = {"debug_hint": "For this demo: user demo, password demo." if settings.DEBUG else ""}
 
 urlpatterns = [
     path("", IndexPage.as_view(), name="index"),
     path("health", health),
     path("graphql", GraphQLView.as_view(schema=schema), name="graphql"),
     path("fileman/", include("fileman.urls")),
-    path(
-        "accounts/login/", limit_sign_ins(LoginView.as_view(extra_context={"debug_hint": SIGN_IN_HINT})), name="login"
-    ),
+    path("accounts/login/", limit_sign_ins(LoginView.as_view(extra_context=SIGN_IN_CONTEXT)), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/login/", limit_sign_ins(admin.site.login)),
     path("admin/", admin.site.urls),

@@ -71,9 +71,7 @@ class FileAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Compare with the storage", permissions=["update"])
     def recheck(self, request: HttpRequest, chosen: QuerySet[File]) -> None:
-        run = self._run(
-            request, chosen, lambda *, file_id, now, **_: diagnose_file(File.objects.get(pk=file_id), now=now)
-        )
+        run = self._run(request, chosen, lambda file_id, now, **_: diagnose_file(File.objects.get(pk=file_id), now=now))
         for file, (lines, problem) in run:
             verdict = " ".join(lines[-2:] if lines[-1].startswith("To do") else lines[-1:])
             self.message_user(request, f"{file}: {verdict}", messages.ERROR if problem else messages.SUCCESS)

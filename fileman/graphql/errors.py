@@ -34,12 +34,9 @@ class UploadError:
 
     @classmethod
     def from_error(cls, error: FilemanError) -> Self:
+        field, pause = list(error.field) or None, error.retry_after_seconds
         return cls(
-            code=error.code,
-            message=error.message,
-            field=list(error.field) or None,
-            retryable=error.retryable,
-            retry_after_seconds=error.retry_after_seconds,
+            code=error.code, message=error.message, field=field, retryable=error.retryable, retry_after_seconds=pause
         )
 
 

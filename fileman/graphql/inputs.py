@@ -51,15 +51,10 @@ class InitiateUploadInput:
     )
 
     def to_request(self) -> InitiateRequest:
-        return InitiateRequest(
-            files=[DeclaredFile(**vars(file)) for file in self.files],
-            file_manager_id=None if self.file_manager_id is None else to_uuid("FileManager", self.file_manager_id),
-            group_id=None if self.group_id is None else to_group_key(self.group_id),
-            slot=self.slot,
-            metadata=self.metadata,
-            atomic=self.atomic,
-            idempotency_key=self.idempotency_key,
-        )
+        files = [DeclaredFile(**vars(file)) for file in self.files]
+        manager = None if self.file_manager_id is None else to_uuid("FileManager", self.file_manager_id)
+        group = None if self.group_id is None else to_group_key(self.group_id)
+        return InitiateRequest(**vars(self) | {"files": files, "file_manager_id": manager, "group_id": group})
 
 
 @strawberry.input(description="An unfinished upload of the viewer. Pass exactly one of the two fields.")

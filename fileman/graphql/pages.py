@@ -52,11 +52,9 @@ class Page(DjangoCursorConnection[relay.NodeType]):
         signer = Signer(salt=f"fileman.cursor {rows.query.order_by}")
         before, after = _unsign(signer, before), _unsign(signer, after)
         near = _bound(_bound(rows, after, is_before=False), before, is_before=True)
-        found = super().resolve_connection(
-            near, info=info, before=before, after=after, first=first, last=last, **kwargs
-        )
+        page = super().resolve_connection(near, info=info, before=before, after=after, first=first, last=last, **kwargs)
         finish = partial(_finish, signer, rows)
-        return resolve_awaitable(found, finish) if isawaitable(found) else finish(found)
+        return resolve_awaitable(page, finish) if isawaitable(page) else finish(page)
 
 
 class _PageArguments(FieldExtension):

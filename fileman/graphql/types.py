@@ -14,6 +14,7 @@ from strawberry.scalars import JSON
 from fileman import access, conf, files, models
 from fileman.graphql.context import Info, get_caller
 from fileman.graphql.enums import ContentDisposition
+from fileman.graphql.fields import field as plain_field
 from fileman.graphql.fields import model_field as field
 from fileman.graphql.guard import Guarded
 from fileman.graphql.scalars import BigInt
@@ -202,11 +203,9 @@ class File(Guarded, relay.Node):
 
 @strawberry.type(description="What a user's files and unfinished uploads hold.")
 class FileUsage:
-    used_bytes: BigInt = strawberry.field(description="Bytes of the user's files, unfinished uploads included.")
-    quota_bytes: BigInt | None = strawberry.field(description="The most bytes that they may have. Null: no quota.")
-    unfinished_bytes: BigInt = strawberry.field(description="Bytes that unfinished uploads have declared.")
-    unfinished_uploads: int = strawberry.field(description="Number of unfinished uploads.")
-    max_unfinished_uploads: int = strawberry.field(description="The most unfinished uploads at once.")
-    groups: list[GroupModel] = strawberry.field(
-        graphql_type=list[GroupType], description="The user's groups, whose ids groupId takes."
-    )
+    used_bytes: BigInt = plain_field("Bytes of the user's files, unfinished uploads included.")
+    quota_bytes: BigInt | None = plain_field("The most bytes that they may have. Null: no quota.")
+    unfinished_bytes: BigInt = plain_field("Bytes that unfinished uploads have declared.")
+    unfinished_uploads: int = plain_field("Number of unfinished uploads.")
+    max_unfinished_uploads: int = plain_field("The most unfinished uploads at once.")
+    groups: list[GroupModel] = plain_field("The user's groups, whose ids groupId takes.", graphql_type=list[GroupType])

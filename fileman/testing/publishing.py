@@ -110,9 +110,7 @@ class PublishingCases(ContractCase):
         assert backend.stat(stored.path).content_type == TYPE, "The file must have the content type of the upload."
 
     @each_size
-    def test_an_object_that_was_sent_as_signed_is_regular_and_has_true_checksums(
-        self, backend: Backend, large: bool
-    ) -> None:
+    def test_an_object_sent_as_signed_is_regular_and_has_true_checksums(self, backend: Backend, large: bool) -> None:
         upload = self.uploaded(backend, large=large)
 
         assembled = self.assemble(backend, upload)

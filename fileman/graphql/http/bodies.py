@@ -19,9 +19,7 @@ class Refusal(Exception):
     """The request is not an acceptable GraphQL request."""
 
     def __init__(self, status: int, code: RequestErrorCode, message: str) -> None:
-        self.status = status
-        self.code = code
-        self.message = message
+        self.status, self.code, self.message = status, code, message
         super().__init__(message)
 
 
@@ -71,12 +69,10 @@ def _to_operation(value: object) -> dict[str, Any]:
     if len(query) > MAX_DOCUMENT_CHARACTERS:
         message = f"query has more than {MAX_DOCUMENT_CHARACTERS} characters. Pass long values as variables."
         raise Refusal(413, RequestErrorCode.PAYLOAD_TOO_LARGE, message)
-    if not isinstance(variables, dict | None):
-        raise _bad_request("variables must be an object.")
-    if not isinstance(name, str | None):
-        raise _bad_request("operationName must be a string.")
-    if not isinstance(value.get("extensions"), dict | None):
-        raise _bad_request("extensions must be an object.")
+    kinds = {"variables": (dict, "an object"), "operationName": (str, "a string"), "extensions": (dict, "an object")}
+    for key, (kind, noun) in kinds.items():
+        if not isinstance(value.get(key), kind | None):
+            raise _bad_request(f"{key} must be {noun}.")
     return {"query": query, "variable_values": variables, "operation_name": name or None}
 
 
