@@ -40,10 +40,7 @@ OnFailure = Callable[[FileManager], None]
 
 
 def enqueue(published: Mapping[File, Iterable[str]], *, now: datetime) -> None:
-    """Queue the objects that signed requests wrote, and the paths of those that this server has published or may have.
-
-    One statement, however many files.
-    """
+    """Queue, in one statement, what signed requests wrote and the paths that this server has or may have published."""
     rows = [row for file, paths in published.items() for row in _build_rows(file, paths, now)]
     _save(rows, "file_id", "due_at", "watch_until", "attempts", "last_error")
 
@@ -74,8 +71,7 @@ def name_requester(file: File, user: Any) -> None:
 
     One row is enough, and a statement that locks only one row is in no deadlock with a worker.
     """
-    rows = StorageDeletion.objects.filter(file_manager=file.file_manager_id, path=file.upload_path)
-    rows.update(requested_by=user)
+    StorageDeletion.objects.filter(file_manager=file.file_manager_id, path=file.upload_path).update(requested_by=user)
 
 
 def was_requested(file_id: UUID, *, by: Any) -> bool:

@@ -143,8 +143,7 @@ def _serve(request: HttpRequest, grant: dict[str, Any], stored: StoredObject, ba
     start, length = part or (0, stored.size)
     if part and length <= 0:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
-    chunks = backend.read(stored.path, start=start, length=length, etag=stored.etag)
-    body = chunks if request.method == "GET" else ()
+    body = backend.read(stored.path, start=start, length=length, etag=stored.etag) if request.method == "GET" else ()
     stream = _one_by_one(body) if isinstance(request, ASGIRequest) else body
     headers = {**validators, "Accept-Ranges": "bytes", "Content-Length": str(length)}
     if part:

@@ -29,14 +29,12 @@ def load_offer() -> list[dict[str, Any]]:
     """Return the storages that the demo offers: name, backend_type, reason, origin, available. Else an empty list."""
     if not settings.DEBUG or not get_offer_path().is_file():
         return []
-    offer: list[dict[str, Any]] = json.loads(get_offer_path().read_text())
-    return offer
+    return list(json.loads(get_offer_path().read_text()))
 
 
 def get_offer_path() -> Path:
     """Return the path of the file in which the demo lists its storages."""
-    folder: Path = settings.VAR_DIR
-    return folder / "demo-storages.json"
+    return Path(settings.VAR_DIR, "demo-storages.json")
 
 
 def health(_request: HttpRequest) -> JsonResponse:

@@ -57,8 +57,7 @@ def limit_sign_ins(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
         try:
             if given is not None:
                 name = unicodedata.normalize("NFKC", given).strip().casefold()  # as sign-in forms and databases read it
-                factors = {f"{address} {name}": 1, f"name {name}": ADDRESS_FACTOR, **alone}
-                _count("SIGN_INS", factors, 1, timezone.now())
+                _count("SIGN_INS", {f"{address} {name}": 1, f"name {name}": ADDRESS_FACTOR, **alone}, 1, timezone.now())
         except RateLimited as error:
             headers = {"Retry-After": str(error.retry_after_seconds)}
             return HttpResponse(error.message, status=429, content_type="text/plain", headers=headers)

@@ -51,8 +51,7 @@ def to_group_key(global_id: str) -> int:
 @cache
 def _get_group_kind() -> str:
     """Return the name of the type that the schema shows for groups. Imported late: ours needs this module."""
-    name: str = import_string(conf.GRAPHQL_GROUP_TYPE).__strawberry_definition__.name
-    return name
+    return str(import_string(conf.GRAPHQL_GROUP_TYPE).__strawberry_definition__.name)
 
 
 def _get_key(kind: str, global_id: str) -> str:

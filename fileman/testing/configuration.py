@@ -33,8 +33,7 @@ class ConfigurationCases(ContractCase):
 
         assert len(problems) == 1, "configuration_problems() must report an unknown setting, once."
         assert "'colour'" in problems[0], "The problem of an unknown setting must contain its name in quotes."
-        elsewhere = replace(backend.config, backend_url="gopher://elsewhere/")
-        problems = type(backend).configuration_problems(elsewhere)
+        problems = type(backend).configuration_problems(replace(backend.config, backend_url="gopher://elsewhere/"))
         assert problems != [], "location_problems() must reject a backend_url with an unknown scheme."
         with pytest.raises(StorageMisconfigured, match="'colour'"):
             reopened(backend, settings={**backend.config.settings, "colour": "blue"})

@@ -23,8 +23,7 @@ FORBIDDEN_HEADERS = {"accept-encoding", "connection", "content-length", "cookie"
 def _named_in(request: UploadRequest, upload: Upload) -> str:
     """Return the parts of a request that say where it writes."""
     if request.url.startswith("/"):
-        grant = tokens.unsign(tokens.UPLOAD, request.url.rpartition("/")[2], now=upload.now)
-        return str(grant)
+        return str(tokens.unsign(tokens.UPLOAD, request.url.rpartition("/")[2], now=upload.now))
     return unquote(request.url) + str(request.fields)
 
 

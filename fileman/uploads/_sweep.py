@@ -4,7 +4,6 @@ Each pending upload has the time of its next look. A look asks the storage for t
 upload is finalized as its uploader, with every check that the uploader's own call would meet.
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +26,6 @@ from fileman.uploads.lookup import WITH_RELATED
 from fileman.uploads.state import UploadState
 from fileman.uploads.verification import Claims
 
-logger = logging.getLogger("fileman.lifecycle")
 FIRST_LOOK = timedelta(minutes=5)
 """Time from initiate to the first look. Each further one comes when the upload is twice as old."""
 LOOKS = 100
@@ -55,8 +53,7 @@ def _sweep_manager(manager: FileManager, now: datetime, on_completed: Callable[[
         if UploadState.from_file(file).needs_begin or not may_continue:
             continue
         try:
-            upload = build_upload(file, now=now)
-            missing: list[Slice] = yield partial(get_backend(manager).missing, upload)
+            missing: list[Slice] = yield partial(get_backend(manager).missing, build_upload(file, now=now))
         except StorageUnavailable:
             return
         except Exception:  # noqa: BLE001, S112 - whatever a backend raises, the upload is left for another look

@@ -46,10 +46,7 @@ def _ceil(dividend: int, divisor: int) -> int:
 
 
 def build_upload(file: File, *, now: datetime, notes: dict[str, Any] | None = None) -> Upload:
-    """Return the row as its backend sees it. Requests signed from it expire by the upload's deadline.
-
-    `notes`: a finalize call's `Progress.notes`.
-    """
+    """Return the row as its backend sees it. What it signs expires by the deadline. `notes`: `Progress.notes`."""
     state = UploadState.from_file(file)
     seconds_left = max(1, int((file.expires_at - now).total_seconds()))
     return Upload(
@@ -95,8 +92,7 @@ def find_missing(file: File, caller: Caller, *, now: datetime) -> list[Slice]:
             stale = build_upload(file, now=now)
     begin(file, origin=caller.origin, now=now)
     state = UploadState.from_file(file)
-    unfinished = File.objects.unfinished().filter(pk=file.pk)
-    if not unfinished.update(modified=now, **state.update_for(file)):
+    if not File.objects.unfinished().filter(pk=file.pk).update(modified=now, **state.update_for(file)):
         backend.abort(build_upload(file, now=now))  # only this call knows of the upload that it has just begun
         raise UploadAborted
     if stale is not None:

@@ -25,8 +25,7 @@ def get_own_upload(caller: Caller, *, upload_token: str | None = None, file_id: 
 def reread(file: File) -> None:
     """Read an upload again, without the rows that it names. Raises NotFound if it is gone, or somebody else's now."""
     try:
-        own = File.objects.filter(uploaded_by=file.uploaded_by_id)
-        file.refresh_from_db(fields=_OWN_COLUMNS, from_queryset=own)
+        file.refresh_from_db(fields=_OWN_COLUMNS, from_queryset=File.objects.filter(uploaded_by=file.uploaded_by_id))
     except File.DoesNotExist:
         raise NotFound(field=("uploadToken",)) from None
 

@@ -117,8 +117,7 @@ def accept_claims(file: File, *, checksum: Checksum | None, metadata: Mapping[st
 
 def fail(file: File, attempt_id: UUID, *, reason: str, has_tried: bool, now: datetime) -> bool:
     """End the upload for good, and queue everything it stored for deletion."""
-    where = _held(file, attempt_id)
-    return _end(file, where, File.FAILED, has_tried=has_tried, now=now, failure_reason=reason[:500])
+    return _end(file, _held(file, attempt_id), File.FAILED, has_tried=has_tried, now=now, failure_reason=reason[:500])
 
 
 def get_tried_paths(file: File, *, has_tried: bool = True) -> list[str]:

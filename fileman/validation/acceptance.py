@@ -39,13 +39,11 @@ def accept(
     name = filenames.display_name(declared.filename, field=(*at, "filename"))
     size = checked_size(declared.size, manager=manager, field=(*at, "size"))
     check_extension(name, manager=manager, field=(*at, "filename"))
-    types = manager.allowed_mime_types
-    content_type = content_types.normalize(
-        declared.content_type, filename=name, listed=types, field=(*at, "contentType")
-    )
+    types, field = manager.allowed_mime_types, (*at, "contentType")
+    content_type = content_types.normalize(declared.content_type, filename=name, listed=types, field=field)
     if types and not content_types.matches(content_type, types):
-        raise errors.MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=(*at, "contentType"))
-    check_agreement(content_type, name, manager=manager, field=(*at, "contentType"))
+        raise errors.MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=field)
+    check_agreement(content_type, name, manager=manager, field=field)
     checksum = None
     if declared.checksum is not None:
         allowed = checksum_algorithms(manager, size)

@@ -92,10 +92,7 @@ class AzureClient:
         return f"{self.url(path, self.public_url)}?{self.sign(path, permission, **options)}"
 
     def sign(self, path: str, permission: str, *, expires_in: int, now: datetime, **served_as: Any) -> str:
-        """Return the query that allows `permission` on one blob, at any host.
-
-        `served_as`: content_type, content_disposition.
-        """
+        """Return the query for `permission` on a blob, at any host. `served_as`: content_type, content_disposition."""
         expires_at = now + timedelta(seconds=expires_in)
         signing: dict[str, Any] = {"account_key": self.account.key}
         if not self.account.key:
@@ -103,8 +100,7 @@ class AzureClient:
         if self.account.url.startswith("https:") and self.public_url.startswith("https:"):
             signing["protocol"] = "https"
         options = {"permission": permission, "expiry": expires_at, **signing, **served_as}
-        query: str = sdk.generate_blob_sas(self.account.name, self.container_name, path, **options)
-        return query
+        return str(sdk.generate_blob_sas(self.account.name, self.container_name, path, **options))
 
     def _get_key(self, needed_until: datetime, *, now: datetime) -> sdk.UserDelegationKey:
         with self._lock:

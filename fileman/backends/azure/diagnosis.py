@@ -31,8 +31,7 @@ class AzureDiagnosis(Diagnosis):
         with azure_errors():
             found = self._client.container.get_container_properties()
         if found.public_access:
-            sentence = "The container allows public access. Set its access level to private."
-            self._report("bucket.public", sentence)
+            self._report("bucket.public", "The container allows public access. Set its access level to private.")
         is_locked = found.has_immutability_policy or found.has_legal_hold
         return "The immutability policy or legal hold of the container" if is_locked else ""
 

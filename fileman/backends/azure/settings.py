@@ -125,8 +125,7 @@ class AzureSettings(BucketSettings):
             problems.append("account_name must be 3 to 24 lowercase letters and digits.")
         if account.key and not _is_base64(account.key):
             problems.append(_SAS_PROBLEM if "sig=" in account.key else _KEY_PROBLEM)
-        url = parsed(account.url)
-        if ".dfs." in url.netloc:
+        if ".dfs." in parsed(account.url).netloc:
             problems.append(_DATA_LAKE_PROBLEM.format("endpoint"))
         for name, given in (("endpoint", account.url), ("public_endpoint_url", self.public_endpoint_url or "")):
             owner = _ACCOUNT_HOST.fullmatch(parsed(given).hostname or "")

@@ -152,8 +152,7 @@ class Tree:
     def has_marker(self, path: str, *, create: bool = False) -> bool:
         """Return True if the folder directly below the root that contains a path is marked. `create`: mark it."""
         flags = _FILE | (os.O_CREAT if create else 0)
-        inside = f"{path.partition('/')[0]}/any"
-        with suppress(FileNotFoundError), self.at(inside, create=create) as (folder, _):
+        with suppress(FileNotFoundError), self.at(f"{path.partition('/')[0]}/any", create=create) as (folder, _):
             os.close(os.open(entries.MARKER, flags, 0o600, dir_fd=folder))
             return True
         return False

@@ -54,8 +54,7 @@ class GCSDiagnosis(Diagnosis):
 
     def _explain_answer(self, step: str, refused: Refused) -> Problem:
         if refused.is_no_bucket or (refused.status == 404 and step == "list objects"):
-            sentence = f"There is no bucket at {self._place}. Create it, or correct bucket_name."
-            return Problem("bucket.missing", sentence)
+            return Problem("bucket.missing", f"There is no bucket at {self._place}. Create it, or correct bucket_name.")
         if refused.status == UNAUTHORIZED:
             return Problem("credentials", "Google rejects the access token of these credentials.")
         is_denied = refused.status == 403 and refused.reason not in _OF_A_LOCK

@@ -62,8 +62,7 @@ class GCSSigner:
     def _sign_bytes(self, data: bytes) -> bytes:
         credentials = self._client.credentials
         if isinstance(credentials, service_account.Credentials):
-            signature: bytes = credentials.sign_bytes(data)
-            return signature
+            return bytes(credentials.sign_bytes(data))
         payload = {"payload": base64.b64encode(data).decode()}
         with gcs_errors():
             response = self._client.send("POST", SIGN_BLOB_URL.format(email=self._get_email()), json=payload)

@@ -36,8 +36,7 @@ class S3Signer:
         origin, folder, host = self._bucket
         values = {name.lower(): " ".join(value.split()) for name, value in headers.items()} | {"host": host}
         names = ";".join(sorted(values))
-        details = {"X-Amz-Expires": str(expires_in), "X-Amz-SignedHeaders": names}
-        secret, scope, own = self._authorize(now, details)
+        secret, scope, own = self._authorize(now, {"X-Amz-Expires": str(expires_in), "X-Amz-SignedHeaders": names})
         path = f"{folder}/{quote(key, safe='/~')}"
         pairs = [f"{name}={_quote(str(value))}" for name, value in {**query, **own}.items()]
         lines = [f"{name}:{values[name]}" for name in sorted(values)]

@@ -92,8 +92,7 @@ def _check_csrf(request: HttpRequest) -> None:
     check.process_request(request)
     reason = check.process_view(request, HttpResponse, (), {})
     if reason is not None:
-        message = f"{reason} Send the token in the X-CSRFToken header."
-        raise Refusal(403, RequestErrorCode.CSRF_FAILED, message)
+        raise Refusal(403, RequestErrorCode.CSRF_FAILED, f"{reason} Send the token in the X-CSRFToken header.")
 
 
 def _respond(request: HttpRequest, result: ExecutionResult) -> HttpResponse:
