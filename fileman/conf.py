@@ -134,7 +134,12 @@ class FilemanSettings:
     @property
     def full_timeout_seconds(self) -> float:
         """The longest that a silent storage holds one request."""
-        return self.STORAGE_CONNECT_TIMEOUT_SECONDS + self.STORAGE_READ_TIMEOUT_SECONDS
+        return sum(self.timeouts)
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """Seconds to connect to a storage, and of its silence while reading."""
+        return self.STORAGE_CONNECT_TIMEOUT_SECONDS, self.STORAGE_READ_TIMEOUT_SECONDS
 
 
 _NONE_GIVEN: dict[str, Any] = {}

@@ -157,8 +157,5 @@ class AzureRetry(sdk.LinearRetry):
 
 
 def _timeouts() -> dict[str, Any]:
-    settings = conf.settings()
-    return {
-        "connection_timeout": settings.STORAGE_CONNECT_TIMEOUT_SECONDS,
-        "read_timeout": settings.STORAGE_READ_TIMEOUT_SECONDS,
-    }
+    connect, read = conf.settings().timeouts
+    return {"connection_timeout": connect, "read_timeout": read}

@@ -53,7 +53,7 @@ class GCSClient:
     @property
     def limits(self) -> dict[str, Any]:
         """Arguments of each call of the library: our time-outs, and no attempts besides our own two."""
-        return {"retry": None, "timeout": _timeouts()}
+        return {"retry": None, "timeout": conf.settings().timeouts}
 
     def request(
         self, method: str, url: str, *, accept: tuple[int, ...] = (), once: bool = False, **options: Any
@@ -119,7 +119,7 @@ class GCSClient:
     def _request_for_auth(self, *arguments: Any, **options: Any) -> Any:
         """Send a request of google-auth."""
         start_call()
-        return Request(self._chain[not is_limited()])(*arguments, **{"timeout": _timeouts(), **options})
+        return Request(self._chain[not is_limited()])(*arguments, **{"timeout": conf.settings().timeouts, **options})
 
     def _request_token(self, url: str, method: str = "GET", **options: Any) -> Any:
         """Send a request of google-auth for a token. Raises StorageUnavailable where google-auth would repeat it."""
@@ -152,7 +152,7 @@ def _new_library_client(client: GCSClient, endpoint: str) -> Any:
 def _request(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
     """Send every request but those of google-auth."""
     start_call()
-    return session.request(method, url, **{"timeout": _timeouts(), **options}, allow_redirects=False)
+    return session.request(method, url, **{"timeout": conf.settings().timeouts, **options}, allow_redirects=False)
 
 
 def _checked(response: requests.Response, accept: tuple[int, ...]) -> requests.Response:
@@ -161,9 +161,3 @@ def _checked(response: requests.Response, accept: tuple[int, ...]) -> requests.R
     with response:
         names_object = bool(_OBJECT_PATH.search(response.request.path_url))
         raise Refused.from_response(response, names_object=names_object)
-
-
-def _timeouts() -> tuple[float, float]:
-    """Return the seconds to connect, and of silence while reading."""
-    limits = conf.settings()
-    return limits.STORAGE_CONNECT_TIMEOUT_SECONDS, limits.STORAGE_READ_TIMEOUT_SECONDS

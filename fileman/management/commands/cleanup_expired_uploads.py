@@ -86,15 +86,10 @@ class Command(BaseCommand):
 
     def _reconcile(self, *, apply: bool) -> None:
         lost = failed = 0
+        watch: dict[str, Any] = {"on_orphan": self._list_orphan, "on_lost": self._list_as("no object")}
         for manager in FileManager.objects.order_by("name", "pk"):
             try:
-                found = cleanup.reconcile(
-                    manager,
-                    apply=apply,
-                    on_orphan=self._list_orphan,
-                    on_lost=self._list_as("no object"),
-                    on_compared=self._bar.update,
-                )
+                found = cleanup.reconcile(manager, apply=apply, on_compared=self._bar.update, **watch)
             except Exception as error:  # noqa: BLE001 - a storage that fails does not stop the others
                 self._write(f"{manager.name}: cannot be compared: {error}")
                 failed += 1
