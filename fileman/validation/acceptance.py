@@ -29,31 +29,29 @@ class DeclaredFile:
     """Echoed back."""
 
 
-def accept(
-    declared: DeclaredFile, *, manager: FileManager, may_publish: Callable[[], bool], at: tuple[str, ...]
-) -> File:
+def accept(given: DeclaredFile, *, manager: FileManager, may_publish: Callable[[], bool], at: tuple[str, ...]) -> File:
     """Check one declared file against its manager. Return an unsaved row with the same description, normalized.
 
     `at` is the file's path in the input. Raises the RefusedError of the first problem.
     """
-    name = filenames.display_name(declared.filename, field=(*at, "filename"))
-    size = checked_size(declared.size, manager=manager, field=(*at, "size"))
+    name = filenames.display_name(given.filename, field=(*at, "filename"))
+    size = checked_size(given.size, manager=manager, field=(*at, "size"))
     check_extension(name, manager=manager, field=(*at, "filename"))
     types, field = manager.allowed_mime_types, (*at, "contentType")
-    content_type = content_types.normalize(declared.content_type, filename=name, listed=types, field=field)
+    content_type = content_types.normalize(given.content_type, filename=name, listed=types, field=field)
     if types and not content_types.matches(content_type, types):
         raise errors.MimeTypeNotAllowed(f"Allowed types: {', '.join(types)}.", field=field)
     check_agreement(content_type, name, manager=manager, field=field)
     checksum = None
-    if declared.checksum is not None:
+    if given.checksum is not None:
         allowed = checksum_algorithms(manager, size)
-        checksum = Checksum.parse(declared.checksum, allowed=allowed, field=(*at, "checksum"))
-    if declared.client_ref is not None and len(declared.client_ref) > CLIENT_REF_LENGTH:
+        checksum = Checksum.parse(given.checksum, allowed=allowed, field=(*at, "checksum"))
+    if given.client_ref is not None and len(given.client_ref) > CLIENT_REF_LENGTH:
         raise errors.InvalidInput(f"clientRef is longer than {CLIENT_REF_LENGTH} characters.", field=(*at, "clientRef"))
-    is_public = manager.is_public_default if declared.is_public is None else declared.is_public
+    is_public = manager.is_public_default if given.is_public is None else given.is_public
     if is_public and not manager.is_public_default and not may_publish():
         raise errors.PermissionDenied("You are not allowed to make files public.", field=(*at, "isPublic"))
-    metadata = json_metadata.clean(declared.metadata, field=(*at, "metadata"))
+    metadata = json_metadata.clean(given.metadata, field=(*at, "metadata"))
     facts = {"file_size": size, "content_type": content_type, "checksum": str(checksum or "")}
     return File(original_filename=name, metadata=metadata, is_public=is_public, **facts)
 
