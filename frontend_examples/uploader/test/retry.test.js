@@ -40,7 +40,7 @@ test("Retry-After may be seconds or a date", (t) => {
   assert.deepEqual(waits.map((value) => httpError(503, value).retryAfterSeconds), [7, 30, null, null, null]);
 });
 
-const lost = ["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "fetch failed"].map((words) => new TypeError(words));
+const lost = ["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "fetch failed", "error loading dynamically imported module", "Importing a module script failed.", "Loading chunk 7 failed."].map((words) => new TypeError(words));
 for (const [cause, code, retryable] of [
   ...lost.map((cause) => [cause, "NETWORK_ERROR", true]),
   [new DOMException("No answer.", "TimeoutError"), "NETWORK_ERROR", true],
