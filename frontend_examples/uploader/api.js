@@ -1,6 +1,6 @@
 /** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord, UploadOptions} from "./types.js" */
 import { DOCUMENTS } from "./documents.js";
-import { httpError, UploadError } from "./errors.js";
+import { httpError, mayPass, UploadError } from "./errors.js";
 import { Patience, settle, wait } from "./retry.js";
 
 /** A call may take the server 20 seconds; after this many the answer counts as lost. */
@@ -22,30 +22,33 @@ export function fetchRequest({ csrfToken, csrfUrl = "/fileman/csrf/", endpoint =
   const request = async (document, variables, { signal, keepalive } = {}) => {
     const body = JSON.stringify({ query: document, variables });
     const token = await valueOf(csrfToken);
-    const options = {
-      method: "POST",
-      credentials: /** @type {const} */ ("same-origin"),
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/graphql-response+json, application/json",
-        ...(token && { "X-CSRFToken": token }),
-        ...(await valueOf(headers)),
-      },
-      body,
-      keepalive: keepalive && body.length < KEPT_ALIVE_CHARACTERS,
-    };
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
+    const own = await valueOf(headers);
     // Browsers before 2024 lack AbortSignal.any and AbortSignal.timeout.
-    return settle(signal, (done, over, fail) => {
-      timer = setTimeout(() => fail(new DOMException("No answer.", "TimeoutError")), LOST_AFTER_SECONDS * 1000);
-      fetch(endpoint, { ...options, signal: over.signal }).then(readReply).then(done, fail);
-    }).finally(() => clearTimeout(timer));
+    return settle(signal, (done, over, fail, after) => {
+      after(LOST_AFTER_SECONDS, () => fail(new DOMException("No answer.", "TimeoutError")));
+      const sent = fetch(endpoint, {
+        method: "POST",
+        credentials: "same-origin",
+        headers: {
+          "Content-Type": "application/json",
+          Accept: "application/graphql-response+json, application/json",
+          ...(token && { "X-CSRFToken": token }),
+          ...own,
+        },
+        body,
+        keepalive: keepalive && body.length < KEPT_ALIVE_CHARACTERS,
+        signal: over.signal,
+      });
+      sent.then(readReply).then(done, fail);
+    });
   };
   request.renew = async () => {
     if (typeof csrfToken !== "string") return;
-    const response = await fetch(csrfUrl, { credentials: "same-origin" }).catch(() => null);
-    csrfToken = (await response?.json().catch(() => null))?.csrfToken ?? csrfToken;
+    try {
+      csrfToken = (await (await fetch(csrfUrl)).json()).csrfToken ?? csrfToken;
+    } catch {
+      // The old one is refused once more, and that is told.
+    }
   };
   return request;
 }
@@ -58,10 +61,10 @@ function valueOf(value) {
 /** @param {Response} response */
 async function readReply(response) {
   const reply = await response.json().catch(rethrowLost);
-  if (response.ok && reply?.data && !reply.errors?.length) return reply.data;
-  const [problem] = reply?.errors ?? [];
-  const { status } = response;
-  if (!problem || status >= 500 || status === 429) throw httpError(status, response.headers.get("Retry-After"));
+  const problem = reply?.errors?.[0];
+  const { ok, status, headers } = response;
+  if (ok && reply?.data && !problem) return reply.data;
+  if (!problem || mayPass(status)) throw httpError(status, headers.get("Retry-After"));
   throw new UploadError({ code: problem.extensions?.code ?? "GRAPHQL_ERROR", message: problem.message, status });
 }
 
@@ -70,18 +73,36 @@ function rethrowLost(cause) {
   if (!(cause instanceof SyntaxError)) throw cause;
 }
 
-/** The upload mutations, repeated while that may help. */
-export class Api {
-  #request;
+/**
+ * The upload mutations, repeated while that may help.
+ * @param {GraphQLRequest} request
+ */
+export function createApi(request) {
   /** Of an upload of the user for whom this page uploads. @type {string | null | undefined} */
-  #knownToken;
+  let knownToken;
   /** Why the credentials were renewed, until it is known that they are the same user's. @type {UploadError | null} */
-  #doubt = null;
+  let doubt = null;
 
-  /** @param {GraphQLRequest} request */
-  constructor(request) {
-    this.#request = request;
-  }
+  /** @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {CallOptions} [options] @returns {Promise<Payload>} */
+  const callOnce = (name, input, { signal, log } = {}) =>
+    recorded({ kind: "graphql", name, input, reply: null }, log, async (record) => {
+      const options = { signal, keepalive: name === "finalizeUpload" };
+      /** @type {Payload | undefined} */
+      const payload = (await request(DOCUMENTS[name], { input }, options))?.[name];
+      if (!payload) throw new Error("The answer holds no data.");
+      record.reply = payload;
+      if (payload.file) doubt = null;
+      knownToken = payload.files?.find(({ uploadToken }) => uploadToken)?.uploadToken ?? payload.uploadToken ?? knownToken;
+      if (!payload.instructions && payload.errors.length) throw new UploadError(payload.errors[0]);
+      return payload;
+    });
+
+  /** Another user may have signed in meanwhile. The server knows an upload by its token only for the user who began it. */
+  const confirmUser = async () => {
+    if (doubt) await request.renew?.();
+    if (doubt && knownToken) await callOnce("refreshUpload", { uploadToken: knownToken }).catch(() => {});
+    if (doubt) throw doubt;
+  };
 
   /**
    * Waits out UPLOAD_IN_PROGRESS, repeats what is retryable at most five times or as long as there is patience, renews
@@ -93,64 +114,59 @@ export class Api {
    * @param {CallOptions} [options]
    * @returns {Promise<Payload>}
    */
-  async call(name, input, { signal, log, patienceSeconds = 0 } = {}) {
+  return async (name, input, options = {}) => {
+    const { signal, patienceSeconds = 0 } = options;
     const patience = new Patience();
     for (let isRenewed = false; ; ) {
-      if (name === "initiateUpload") await this.#confirmUser();
-      const { payload, error } = await this.#once(name, input, { signal, log });
-      if (!error) return /** @type {Payload} */ (payload);
-      signal?.throwIfAborted();
-      const pause = error.retryAfterSeconds ?? 0;
-      if (error.code === "UPLOAD_IN_PROGRESS") await wait(pause || 1, signal);
-      else if (isAboutCredentials(error) && this.#request.renew && !isRenewed) {
-        isRenewed = true;
-        this.#doubt = error;
-        await this.#request.renew();
-      } else if (pause > LONGEST_PAUSE_SECONDS) throw error;
-      else await patience.wait(error, patienceSeconds, signal, pause);
+      if (name === "initiateUpload") await confirmUser();
+      try {
+        return await callOnce(name, input, options);
+      } catch (cause) {
+        signal?.throwIfAborted();
+        const error = UploadError.from(cause);
+        const pause = error.retryAfterSeconds ?? 0;
+        if (error.code === "UPLOAD_IN_PROGRESS") await wait(pause || 1, signal);
+        else if (isAboutCredentials(error) && request.renew && !isRenewed) {
+          isRenewed = true;
+          doubt = error;
+          await request.renew();
+        } else if (pause > LONGEST_PAUSE_SECONDS) throw error;
+        else await patience.wait(error, patienceSeconds, signal);
+      }
     }
-  }
+  };
+}
 
-  /** @param {{file: File, checksum?: string | null}[]} uploads @param {UploadOptions} options @param {CallOptions} [call] */
-  initiate(uploads, { fileManagerId, groupId, metadata, atomic, isPublic }, call) {
-    const ofFile = typeof metadata === "function" ? metadata : undefined;
-    const files = uploads.map(({ file, checksum }) => {
-      const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
-      const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
-      return { filename, contentType, size, checksum: checksum ?? undefined, metadata: own, isPublic };
-    });
-    // 128 random bits; randomUUID is missing where a page is not served securely.
-    const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    return this.call("initiateUpload", { files, fileManagerId, groupId, metadata: ofFile ? undefined : metadata, atomic, idempotencyKey }, call);
-  }
+/** The input of initiateUpload. @param {{file: File, checksum?: string | null}[]} uploads @param {UploadOptions} options */
+export function reservationOf(uploads, { fileManagerId, groupId, metadata, atomic, isPublic }) {
+  const ofFile = typeof metadata === "function" ? metadata : undefined;
+  const files = uploads.map(({ file, checksum }) => {
+    const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
+    const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
+    return { filename, contentType, size, checksum, metadata: own, isPublic };
+  });
+  // 128 random bits; randomUUID is missing where a page is not served securely.
+  const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  return { files, fileManagerId, groupId, metadata: ofFile ? undefined : metadata, atomic, idempotencyKey };
+}
 
-  /** Another user may have signed in meanwhile. The server knows an upload by its token only for the user who began it. */
-  async #confirmUser() {
-    if (this.#doubt) await this.#request.renew?.();
-    if (this.#doubt && this.#knownToken) await this.#once("refreshUpload", { uploadToken: this.#knownToken }, {});
-    if (this.#doubt) throw this.#doubt;
-  }
-
-  /** @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {CallOptions} options */
-  async #once(name, input, { signal, log }) {
-    const started = performance.now();
-    /** @type {Payload | null} */
-    let payload = null;
-    /** @type {UploadError | null} */
-    let error = null;
-    try {
-      const options = { signal, keepalive: name === "finalizeUpload" };
-      payload = /** @type {Payload | null} */ ((await this.#request(DOCUMENTS[name], { input }, options))?.[name] ?? null);
-      if (!payload) throw new Error("The answer holds no data.");
-      if (!payload.instructions && payload.errors.length) error = new UploadError(payload.errors[0]);
-      if (payload.file) this.#doubt = null;
-      this.#knownToken = payload.files?.find(({ uploadToken }) => uploadToken)?.uploadToken ?? payload.uploadToken ?? this.#knownToken;
-    } catch (cause) {
-      error = UploadError.from(cause);
-    }
-    const milliseconds = Math.round(performance.now() - started);
-    log?.({ kind: "graphql", name, milliseconds, error: error && error.message, input, reply: payload });
-    return { payload, error };
+/**
+ * Makes a request and logs its record, into which `act` writes what became of it. Throws an UploadError for whatever it threw.
+ * @template T
+ * @param {Omit<RequestRecord, "milliseconds" | "error">} record
+ * @param {((record: RequestRecord) => void) | undefined} log
+ * @param {(record: Omit<RequestRecord, "milliseconds" | "error">) => Promise<T>} act
+ */
+export async function recorded(record, log, act) {
+  const started = performance.now();
+  /** @type {UploadError | null} */
+  let error = null;
+  try {
+    return await act(record);
+  } catch (cause) {
+    throw (error = UploadError.from(cause));
+  } finally {
+    log?.({ ...record, milliseconds: Math.round(performance.now() - started), error: error && error.message });
   }
 }
 

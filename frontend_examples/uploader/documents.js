@@ -3,17 +3,12 @@
 const ERRORS = "errors { code message field retryable retryAfterSeconds }";
 
 /** What a reserved file is asked for: each field costs the server, times fifty. */
-const RESERVED = "file { id originalFilename fileSize uploadStatus expiresAt }";
+const RESERVED = "id originalFilename fileSize uploadStatus expiresAt";
 
-const STORED = `file {
-    id filename originalFilename filePath fileSize contentType uploadStatus failureReason
-    checksum checksumVerified metadata isPublic created expiresAt permalink downloadUrl
-  }`;
+const STORED = `file { ${RESERVED} filename filePath contentType failureReason checksum checksumVerified metadata isPublic created permalink downloadUrl }`;
 
-const INSTRUCTIONS = `instructions {
-    requests { partNumber offset length method url headers { name value } fields { name value } fileField successStatus }
-    ordered maxConcurrency partSize totalParts hasMore expiresAt
-  }`;
+const REQUESTS = "requests { partNumber offset length method url headers { name value } fields { name value } fileField successStatus }";
+const INSTRUCTIONS = `instructions { ${REQUESTS} ordered maxConcurrency partSize totalParts hasMore expiresAt }`;
 
 /** @param {string} name @param {string} selection  beside success and errors */
 function mutation(name, selection) {
@@ -25,7 +20,7 @@ function mutation(name, selection) {
 export const DOCUMENTS = {
   initiateUpload: mutation(
     "initiateUpload",
-    `files { index uploadToken ${RESERVED} ${INSTRUCTIONS} ${ERRORS} } fileManager { id name backendType }`,
+    `files { uploadToken file { ${RESERVED} } ${INSTRUCTIONS} ${ERRORS} } fileManager { id name backendType }`,
   ),
   refreshUpload: mutation("refreshUpload", `uploadToken ${STORED} ${INSTRUCTIONS}`),
   finalizeUpload: mutation("finalizeUpload", `${STORED} ${INSTRUCTIONS}`),

@@ -1,10 +1,12 @@
 /** @import {FileUploaderOptions, Payload, RemoteFile, Ticket, Unfinished, UploadHandle, UploadOptions, UploadResult} from "./types.js" */
 /** @import {Engine} from "./sender.js" */
-import { Api, fetchRequest } from "./api.js";
+import { createApi, fetchRequest, reservationOf } from "./api.js";
 import { UploadError } from "./errors.js";
 import { keyOf, Memory } from "./memory.js";
 import { overall } from "./progress.js";
 import { Places, placesByHost } from "./queue.js";
+import { settle } from "./retry.js";
+import { transfer } from "./sender.js";
 import { Tickets } from "./tickets.js";
 import { sendRequest } from "./transport.js";
 import { Upload } from "./upload.js";
@@ -23,11 +25,9 @@ const FILES_AT_ONCE = 3;
  *     const results = await new FileUploader(csrfToken).uploadFiles(input.files);
  */
 export class FileUploader {
-  #api;
-  #memory;
   /** @type {Engine} */
   #engine;
-  /** Those of the running uploads, by local file and target. @type {Map<string, Upload>} */
+  /** The latest of `uploads`, by local file and target. @type {Map<string, Upload>} */
   #running = new Map();
   /** Since nothing was on its way. @type {Set<Upload>} */
   #uploads = new Set();
@@ -35,12 +35,11 @@ export class FileUploader {
   /** @param {string | FileUploaderOptions} options  a CSRF token alone is enough */
   constructor(options = {}) {
     const settings = typeof options === "string" ? { csrfToken: options } : options;
-    const { request = fetchRequest(settings), send = sendRequest, storage, filesAtOnce = FILES_AT_ONCE, requestsPerHost = REQUESTS_PER_HOST } = settings;
-    const { patienceSeconds = 300, createWorker } = settings;
-    this.#api = new Api(request);
-    this.#memory = new Memory(storage);
+    const { request = fetchRequest(settings), send = sendRequest, storage, filesAtOnce = FILES_AT_ONCE } = settings;
+    const { requestsPerHost = REQUESTS_PER_HOST, patienceSeconds = 300, createWorker } = settings;
     this.#engine = {
-      api: this.#api,
+      call: createApi(request),
+      memory: new Memory(storage),
       send,
       files: new Places(filesAtOnce),
       hashes: new Places(FILES_AT_ONCE),
@@ -83,19 +82,24 @@ export class FileUploader {
    * @returns {Promise<UploadResult[]>}
    */
   async uploadFiles(files, options = {}) {
-    options.signal?.throwIfAborted();
+    const { signal, onUpload } = options;
+    signal?.throwIfAborted();
     /** @type {Map<File, Upload>} */
-    const opened = new Map();
-    const chosen = [...files];
-    for (const file of chosen) opened.set(file, opened.get(file) ?? this.#find(file, options) ?? new Upload(file, this.#engine));
-    const uploads = chosen.map((file) => /** @type {Upload} */ (opened.get(file)));
-    if (this.uploads.every(({ ended }) => ended)) this.#uploads.clear();
-    const fresh = new Set(uploads.filter((upload) => !this.#uploads.has(upload)));
+    const fresh = new Map();
+    const uploads = [...files].map((file) => {
+      let upload = fresh.get(file) ?? this.#find(file, options);
+      if (!upload) fresh.set(file, (upload = new Upload(file, this.#engine, options)));
+      return upload;
+    });
+    if (this.uploads.every(({ ended }) => ended)) {
+      this.#uploads.clear();
+      this.#running.clear();
+    }
     fresh.forEach((upload) => this.#uploads.add(upload));
-    uploads.forEach((upload, index) => options.onUpload?.(upload, index));
-    options.signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()), { once: true });
-    const tickets = new Tickets(fresh, options, this.#engine, this.#memory);
-    for (const upload of fresh) upload.settled = this.#process(upload, options, tickets);
+    uploads.forEach((upload, index) => onUpload?.(upload, index));
+    signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()));
+    const tickets = new Tickets([...fresh.values()], options);
+    for (const upload of fresh.values()) upload.settled = this.#process(upload, tickets);
     await Promise.all(uploads.map(({ settled }) => settled));
     if (tickets.refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw tickets.refusal;
     return uploads.map(({ state, remoteFile, error }) => /** @type {UploadResult} */ ({ status: state, file: error ? null : remoteFile, error }));
@@ -109,7 +113,7 @@ export class FileUploader {
    * @returns {Promise<Payload>}
    */
   initiateUpload(files, options = {}) {
-    return this.#api.initiate(files.map((file) => ({ file })), options, { signal: options.signal });
+    return this.#engine.call("initiateUpload", reservationOf(files.map((file) => ({ file })), options), options);
   }
 
   /**
@@ -118,18 +122,17 @@ export class FileUploader {
    */
   async uploadFile(file, ticket, { signal, onUpload } = {}) {
     if (ticket.errors.length) throw new UploadError(ticket.errors[0]);
-    const upload = new Upload(file, this.#engine);
-    const stop = () => upload.stop(signal?.reason);
+    const upload = new Upload(file, this.#engine, {});
     upload.adopt(ticket);
     onUpload?.(upload, 0);
-    signal?.addEventListener("abort", stop);
     try {
-      signal?.throwIfAborted();
-      if (ticket.instructions) await upload.sender.send(ticket.instructions);
+      await settle(signal, (done, _, fail) => transfer(upload, ticket.instructions, false).then(done, fail));
+    } catch (cause) {
+      upload.stop(cause);
+      throw cause;
     } finally {
       upload.rest();
       upload.changed();
-      signal?.removeEventListener("abort", stop);
     }
   }
 
@@ -140,12 +143,12 @@ export class FileUploader {
    * @param {{checksum?: string, metadata?: Record<string, unknown>, signal?: AbortSignal}} [facts]
    */
   finalizeUpload(uploadToken, file, { signal, ...facts } = {}) {
-    return this.#api.call("finalizeUpload", { uploadToken, fileSize: file.size, ...facts }, { signal });
+    return this.#engine.call("finalizeUpload", { uploadToken, fileSize: file.size, ...facts }, { signal });
   }
 
   /** What this browser may go on with when the same file is chosen again. @returns {Unfinished[]} */
   unfinished() {
-    return this.#memory.list().map(([, unfinished]) => unfinished);
+    return this.#engine.memory.list().map(([, unfinished]) => unfinished);
   }
 
   /**
@@ -154,13 +157,15 @@ export class FileUploader {
    */
   async finishStored({ signal } = {}) {
     const completed = [];
-    for (const [key, unfinished] of this.#memory.list()) {
-      if (!unfinished.isStored || this.#running.has(key)) continue;
+    const { memory } = this.#engine;
+    for (const [key, unfinished] of memory.list()) {
+      if (!unfinished.isStored || this.#running.get(key)?.ended === false) continue;
+      const { uploadToken, fileSize } = unfinished;
       try {
-        const { file, instructions } = await this.finalizeUpload(unfinished.uploadToken, { size: unfinished.fileSize }, { signal });
+        const { file, instructions } = await this.finalizeUpload(uploadToken, { size: fileSize }, { signal });
         if (file && !instructions) completed.push(file);
-        if (instructions) this.#memory.keep(key, { ...unfinished, isStored: false });
-        else this.#memory.forget(key, unfinished.uploadToken);
+        if (instructions) memory.keep(key, { ...unfinished, isStored: false });
+        else memory.forget(key, uploadToken);
       } catch {
         // It stays unfinished, as it was.
       }
@@ -170,7 +175,7 @@ export class FileUploader {
 
   /** For sign-out: the next user of this browser learns nothing of unfinished uploads. */
   forgetUnfinished() {
-    this.#memory.clear();
+    this.#engine.memory.clear();
   }
 
   /** The upload of the same file that is on its way. @param {File} file @param {UploadOptions} options */
@@ -180,23 +185,19 @@ export class FileUploader {
     return upload?.ended || isAnother ? undefined : upload;
   }
 
-  /** @param {Upload} upload @param {UploadOptions} options @param {Tickets} tickets */
-  async #process(upload, options, tickets) {
-    const key = keyOf(upload.file, options);
-    this.#running.set(key, upload);
+  /** @param {Upload} upload @param {Tickets} tickets */
+  async #process(upload, tickets) {
+    this.#running.set(upload.key, upload);
     try {
-      await tickets.prepare(upload);
-      await upload.turn();
       const { instructions } = await tickets.take(upload);
-      if (upload.ended) return;
-      await upload.sender.run(instructions, () => tickets.remember(upload, true));
+      if (upload.remoteFile?.uploadStatus === "COMPLETED") upload.enter("completed", true);
+      if (!upload.ended) await transfer(upload, instructions, true);
     } catch (cause) {
       upload.fail(cause);
     } finally {
       upload.rest();
       // A failed one stays: what ended it may pass, as a session that ended; else the server says so and it starts anew.
-      if (upload.state !== "failed") this.#memory.forget(key, upload.uploadToken);
-      if (this.#running.get(key) === upload) this.#running.delete(key);
+      if (upload.state !== "failed") this.#engine.memory.forget(upload.key, upload.uploadToken);
     }
   }
 }

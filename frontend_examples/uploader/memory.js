@@ -6,11 +6,16 @@ const PREFIX = "fileman:";
 
 /** Unfinished uploads by local file and target, until they expire. A token is of use only to the user who started the upload. */
 export class Memory {
+  /** @type {Storage | null | undefined} */
   #storage;
 
   /** @param {Storage | null} [storage] */
   constructor(storage) {
-    this.#storage = storage === undefined ? localStorageOrNull() : storage;
+    try {
+      this.#storage = storage === undefined ? localStorage : storage;
+    } catch {
+      // Reading the property throws where storage is blocked.
+    }
   }
 
   /** @param {string} key @param {Unfinished} unfinished */
@@ -24,14 +29,13 @@ export class Memory {
 
   /** @param {string} key @returns {Unfinished | null} */
   find(key) {
-    /** @type {Unfinished | null} */
-    let found = null;
     try {
-      found = JSON.parse(this.#storage?.getItem(key) ?? "null");
+      const found = JSON.parse(this.#storage?.getItem(key) ?? "null");
+      return Date.parse(found.expiresAt) > Date.now() ? found : null;
     } catch {
-      // What another version wrote is of no use.
+      // Nothing, or of another version.
+      return null;
     }
-    return found && Date.parse(found.expiresAt ?? "") > Date.now() ? found : null;
   }
 
   /** Unless another upload of the file is remembered by now. @param {string} key @param {unknown} uploadToken */
@@ -61,13 +65,4 @@ export class Memory {
 /** @param {File} file @param {Target} target */
 export function keyOf({ name, size, lastModified, webkitRelativePath }, { fileManagerId, groupId }) {
   return [PREFIX + (webkitRelativePath || name), size, lastModified, fileManagerId, groupId].join("|");
-}
-
-/** Reading the property throws where storage is blocked. */
-function localStorageOrNull() {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return null;
-  }
 }

@@ -6,7 +6,8 @@ const LEAST_MS_BETWEEN_EVENTS = 100;
 
 /** Bytes that the storage already holds, as far as a window tells: all below its end that it does not ask for. @param {Pick<UploadInstructions, "requests" | "hasMore">} instructions @param {number} size */
 export function heldBytes({ requests, hasMore }, size) {
-  const end = hasMore ? Math.max(0, ...requests.map(({ offset, length }) => offset + length)) : size;
+  const { offset = 0, length = 0 } = requests.at(-1) ?? {};
+  const end = hasMore ? offset + length : size;
   return requests.reduce((held, { length }) => held - length, end);
 }
 
@@ -19,23 +20,23 @@ export function heldParts({ requests, hasMore, totalParts }) {
 export class Meter {
   #size;
   #held = 0;
-  #parts = 0;
-  #totalParts = 0;
+  #partsDone = 0;
+  #partsTotal = 0;
   /** @type {Map<number, number>} */
   #running = new Map();
   /** @type {[time: number, bytes: number][]} */
   #samples = [];
   #moved = 0;
   #reported = -Infinity;
-  #reached = 0;
   hashedBytes = 0;
   /** As of the last update: reading it changes nothing. @type {Readonly<Progress>} */
+  // @ts-expect-error  the constructor updates it
   progress;
 
   /** @param {number} size  of the file, in bytes */
   constructor(size) {
     this.#size = size;
-    this.progress = this.#read(0);
+    this.update(0);
   }
 
   /** @param {UploadInstructions} instructions @param {number} now @returns {number} bytes that the storage holds */
@@ -44,8 +45,8 @@ export class Meter {
     // What was held before was not sent just now.
     if (held !== this.#held) this.#samples = [];
     this.#held = held;
-    this.#parts = heldParts(instructions);
-    this.#totalParts = instructions.totalParts;
+    this.#partsDone = heldParts(instructions);
+    this.#partsTotal = instructions.totalParts;
     this.#running.clear();
     this.#moved = now;
     return held;
@@ -60,7 +61,7 @@ export class Meter {
   finished({ partNumber, length }) {
     this.#running.delete(partNumber);
     this.#held += length;
-    this.#parts += 1;
+    this.#partsDone++;
   }
 
   /** True at most ten times a second. @param {number} now */
@@ -72,37 +73,26 @@ export class Meter {
 
   /** @param {number} now */
   update(now) {
-    this.progress = this.#read(now);
-  }
-
-  /** @param {number} now @returns {Progress} */
-  #read(now) {
-    const running = [...this.#running.values()].reduce((sum, sent) => sum + sent, 0);
-    const loadedBytes = Math.min(this.#size, this.#held + running);
-    if (loadedBytes !== this.#samples.at(-1)?.[1]) this.#moved = now;
-    this.#reached = Math.max(this.#reached, loadedBytes);
-    const bytesPerSecond = this.#speed(now, loadedBytes);
-    return {
+    const totalBytes = this.#size;
+    const loadedBytes = Math.min(totalBytes, [...this.#running.values()].reduce((sum, sent) => sum + sent, this.#held));
+    const [, last] = this.#samples.at(-1) ?? [0, -1];
+    if (loadedBytes !== last) this.#moved = now;
+    // Of the last seconds, as far back as bytes only came.
+    this.#samples = this.#samples.filter(([time]) => loadedBytes >= last && now - time <= SPEED_WINDOW_MS);
+    this.#samples.push([now, loadedBytes]);
+    const [time, first] = this.#samples[0];
+    const bytesPerSecond = now > time ? Math.round(((loadedBytes - first) * 1000) / (now - time)) : 0;
+    this.progress = {
       hashedBytes: this.hashedBytes,
       loadedBytes,
-      reachedBytes: this.#reached,
-      totalBytes: this.#size,
+      reachedBytes: Math.max(this.progress?.reachedBytes ?? 0, loadedBytes),
+      totalBytes,
       bytesPerSecond,
-      secondsLeft: secondsFor(this.#size - loadedBytes, bytesPerSecond),
-      isWaiting: loadedBytes < this.#size && now - this.#moved >= WAITING_AFTER_MS,
-      partsDone: this.#parts,
-      partsTotal: this.#totalParts,
+      secondsLeft: secondsFor(totalBytes - loadedBytes, bytesPerSecond),
+      isWaiting: loadedBytes < totalBytes && now - this.#moved >= WAITING_AFTER_MS,
+      partsDone: this.#partsDone,
+      partsTotal: this.#partsTotal,
     };
-  }
-
-  /** @param {number} now @param {number} bytes */
-  #speed(now, bytes) {
-    const last = this.#samples.at(-1);
-    if (last && last[1] > bytes) this.#samples = [];
-    this.#samples = this.#samples.filter(([time]) => now - time <= SPEED_WINDOW_MS);
-    this.#samples.push([now, bytes]);
-    const [time, first] = this.#samples[0];
-    return now > time ? Math.round(((bytes - first) * 1000) / (now - time)) : 0;
   }
 }
 

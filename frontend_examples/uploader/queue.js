@@ -19,6 +19,16 @@ export class Places {
     });
   }
 
+  /** Does it once there is room. @param {() => unknown} act @param {AbortSignal} [signal] */
+  async run(act, signal) {
+    const leave = await this.take(signal);
+    try {
+      await act();
+    } finally {
+      leave();
+    }
+  }
+
   #fill() {
     while (this.#free && this.#waiting.length) {
       const [{ signal, enter }] = this.#waiting.splice(0, 1);
@@ -34,10 +44,7 @@ export class Places {
 
 /** The places of each host, found by a URL. @param {number} limit @returns {(url: string) => Places} */
 export function placesByHost(limit) {
-  const known = new Map();
-  return (url) => {
-    const { host } = new URL(url, globalThis.location?.href ?? "http://localhost");
-    if (!known.has(host)) known.set(host, new Places(limit));
-    return known.get(host);
-  };
+  /** @type {Record<string, Places>} */
+  const known = {};
+  return (url) => (known[new URL(url, globalThis.location?.href).host] ??= new Places(limit));
 }

@@ -20,13 +20,13 @@ export class Patience {
     this.#tries = 0;
   }
 
-  /** Waits before another try, at least that long; throws the error where there were enough. @param {UploadError} error @param {number} seconds @param {AbortSignal} [signal] @param {number} [least] */
-  async wait(error, seconds, signal, least = 0) {
+  /** Waits before another try, at least as long as the error says; throws it where there were enough. @param {UploadError} error @param {number} seconds @param {AbortSignal} [signal] */
+  async wait(error, seconds, signal) {
     const now = performance.now();
     if (!this.#tries || isOffline()) this.#since = now;
     const isEnough = this.#tries >= RETRY_LIMIT && now - this.#since >= seconds * 1000;
     if (!error.retryable || isEnough) throw error;
-    await wait(Math.max(least, backoffSeconds(this.#tries++)), signal);
+    await wait(Math.max(error.retryAfterSeconds ?? 0, backoffSeconds(this.#tries++)), signal);
   }
 }
 
@@ -36,25 +36,39 @@ export class Patience {
  * @param {number} seconds @param {AbortSignal} [signal]
  */
 export async function wait(seconds, signal) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  await settle(signal, (done, over) => {
-    timer = setTimeout(done, seconds * 1000);
-    for (const event of ["online", "visibilitychange", "pagehide"]) globalThis.addEventListener?.(event, done, over);
-  }).finally(() => clearTimeout(timer));
-  if (isOffline()) await settle(signal, (done, over) => addEventListener("online", done, over));
+  do {
+    await settle(signal, (done, over, _, after) => {
+      after(seconds, done);
+      for (const event of ["online", "visibilitychange", "pagehide"]) globalThis.addEventListener?.(event, done, over);
+    });
+    seconds = LONGEST_SECONDS;
+  } while (isOffline());
 }
 
 function isOffline() {
   return globalThis.navigator?.onLine === false;
 }
 
-/** Listeners added with `over` are removed at the end. @param {AbortSignal | undefined} signal @param {(done: (value?: any) => void, over: AbortController, fail: (cause: unknown) => void) => unknown} start @returns {Promise<any>} */
+/**
+ * A promise that the signal rejects. Listeners added with `over` are removed at its end, and what `after` put off, one
+ * thing at a time, is not done then.
+ * @param {AbortSignal | undefined} signal
+ * @param {(done: (value?: any) => void, over: AbortController, fail: (cause: unknown) => void, after: (seconds: number, act: () => void) => void) => unknown} start
+ * @returns {Promise<any>}
+ */
 export function settle(signal, start) {
   const over = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     signal?.addEventListener("abort", () => reject(signal.reason), over);
-    start(resolve, over, reject);
-  }).finally(() => over.abort());
+    start(resolve, over, reject, (seconds, act) => {
+      clearTimeout(timer);
+      timer = setTimeout(act, seconds * 1000);
+    });
+  }).finally(() => {
+    clearTimeout(timer);
+    over.abort();
+  });
 }

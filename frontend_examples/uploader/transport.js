@@ -1,5 +1,6 @@
 /** @import {SendRequest, UploadRequest} from "./types.js" */
 import { UploadError } from "./errors.js";
+import { settle } from "./retry.js";
 
 /** A connection that stays silent this long between its first byte and its last counts as lost. */
 const SILENT_SECONDS = 60;
@@ -22,33 +23,23 @@ export function bodyOf({ offset, length, fields, fileField }, file) {
  * @param {UploadRequest} request @param {File} file @param {Parameters<SendRequest>[2]} options @returns {Promise<number>}
  */
 export function sendRequest(request, file, { signal, onProgress }) {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+  return settle(signal, (done, over, fail, after) => {
     const xhr = new XMLHttpRequest();
     const stop = () => xhr.abort();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let silence;
-    const lost = () => void lostConnection(request, file, silence !== undefined).then(reject);
-    // Not before the first byte: the request may wait for a connection, which the browser gives up by itself.
-    const listen = (seconds = SILENT_SECONDS) => {
-      clearTimeout(silence);
-      silence = setTimeout(stop, seconds * 1000);
-    };
+    // Also after its end, where it does nothing.
+    over.signal.addEventListener("abort", stop);
+    let wasReached = false;
     xhr.open(request.method, request.url);
     for (const { name, value } of request.headers) xhr.setRequestHeader(name, value);
-    xhr.upload.onprogress = (event) => {
-      if (event.loaded > 0) listen();
-      onProgress(Math.min(event.loaded, request.length));
+    xhr.upload.onprogress = ({ loaded }) => {
+      // Not before the first byte: the request may wait for a connection, which the browser gives up by itself.
+      if (loaded > 0) after(SILENT_SECONDS, stop);
+      wasReached ||= loaded > 0;
+      onProgress(Math.min(loaded, request.length));
     };
-    xhr.upload.onload = () => listen(ANSWER_SECONDS);
-    xhr.onload = () => resolve(xhr.status);
-    xhr.onerror = lost;
-    xhr.onabort = () => (signal.aborted ? reject(signal.reason) : lost());
-    xhr.onloadend = () => {
-      clearTimeout(silence);
-      signal.removeEventListener("abort", stop);
-    };
-    signal.addEventListener("abort", stop);
+    xhr.upload.onload = () => after(ANSWER_SECONDS, stop);
+    // What was lost or stopped has no status.
+    xhr.onloadend = () => (xhr.status ? done(xhr.status) : lostConnection(request, file, wasReached).then(fail));
     xhr.send(bodyOf(request, file));
   });
 }

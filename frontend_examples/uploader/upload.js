@@ -1,43 +1,49 @@
-/** @import {RemoteFile, RequestRecord, Ticket, UploadHandle, UploadState, UploadTarget} from "./types.js" */
+/** @import {RemoteFile, RequestRecord, Ticket, Unfinished, UploadHandle, UploadOptions, UploadState, UploadTarget} from "./types.js" */
 /** @import {Engine} from "./sender.js" */
 import { UploadError } from "./errors.js";
-import { Sender } from "./sender.js";
-
-/** @type {UploadState[]} */
-const ENDED = ["completed", "failed", "cancelled"];
+import { keyOf } from "./memory.js";
+import { Meter } from "./progress.js";
+import { settle } from "./retry.js";
 
 const Target = /** @type {new () => UploadTarget & Pick<EventTarget, "dispatchEvent">} */ (/** @type {unknown} */ (EventTarget));
 
 /** One file on its way, with what only the engine may do. @implements {UploadHandle} */
 export class Upload extends Target {
-  #engine;
   #stopped = new AbortController();
+  /** Aborts with the error that stops it. */
+  signal = this.#stopped.signal;
   /** @type {UploadState} */
   #phase = "queued";
-  /** @type {Promise<void> | null} */
-  #gate = null;
-  #open = () => {};
-  /** Gives the place among the files back. @type {(() => void) | null} */
-  #leave = null;
-  /** @type {Promise<void> | null} */
-  #turning = null;
+  /** Among the files that are sent: resolves with what gives it back. @type {Promise<() => void> | null} */
+  #place = null;
+  isPaused = false;
+  ended = false;
+  /** Bytes went out, so that the storage can be reached. */
+  hasFlowed = false;
   /** Secret of the unfinished upload, once there is one. @type {string | null} */
   uploadToken = null;
   /** @type {RemoteFile | null} */
   remoteFile = null;
   /** @type {UploadError | null} */
   error = null;
-  /** Undefined before it is known; null: none is wanted. @type {string | null | undefined} */
+  /** Null before it is known; undefined: none is wanted. @type {string | null | undefined} */
   checksum;
+  /** The unfinished upload to go on with. @type {Partial<Unfinished> | null} */
+  known = null;
+  /** What the server answers to its reservation. @type {Promise<Ticket> | null} */
+  ticket = null;
   /** @type {Promise<void>} */
   settled = Promise.resolve();
 
-  /** @param {File} file @param {Engine} engine */
-  constructor(file, engine) {
+  /** @param {File} file @param {Engine} engine @param {UploadOptions} options  of the call that began it */
+  constructor(file, engine, options) {
     super();
-    this.#engine = engine;
     this.file = file;
-    this.sender = new Sender(this, engine);
+    this.engine = engine;
+    this.options = options;
+    if (options.checksum) this.checksum = null;
+    this.key = keyOf(file, options);
+    this.meter = new Meter(file.size);
   }
 
   /** @returns {UploadState} */
@@ -45,34 +51,24 @@ export class Upload extends Target {
     return this.isPaused && !this.ended ? "paused" : this.#phase;
   }
 
-  get isPaused() {
-    return this.#gate !== null;
-  }
-
-  get ended() {
-    return ENDED.includes(this.#phase);
-  }
-
   get progress() {
-    return this.sender.meter.progress;
+    return this.meter.progress;
   }
 
-  /** Aborts with the error that stops it. */
-  get signal() {
-    return this.#stopped.signal;
+  /** None where no byte ever went out: what has never worked may never work. */
+  get patienceSeconds() {
+    return this.hasFlowed ? this.engine.patienceSeconds : 0;
   }
 
   pause() {
     if (this.isPaused || this.ended || this.#phase === "verifying") return;
-    this.#gate = new Promise((resolve) => (this.#open = resolve));
-    this.sender.pause();
+    this.isPaused = true;
     this.rest();
     this.changed();
   }
 
   resume() {
-    this.#gate = null;
-    this.#open();
+    this.isPaused = false;
     this.changed();
   }
 
@@ -86,35 +82,33 @@ export class Upload extends Target {
   stop(reason) {
     this.fail(reason);
     this.#stopped.abort(reason);
-    this.#open();
   }
 
-  /** @param {UploadState} state */
-  enter(state) {
+  /** @param {UploadState} state @param {boolean} [isLast]  it ends with that state */
+  enter(state, isLast = false) {
     if (this.ended || state === this.#phase) return;
     this.#phase = state;
+    this.ended = isLast;
     this.changed();
   }
 
   /** Ends it with that error, unless it has ended. @param {unknown} cause */
   fail(cause) {
     this.error ??= UploadError.from(cause);
-    this.enter(this.error.code === "CANCELLED" ? "cancelled" : "failed");
+    this.enter(this.error.code === "CANCELLED" ? "cancelled" : "failed", true);
   }
 
   /** @type {(record: RequestRecord) => void} */
   log = (record) => void this.dispatchEvent(new CustomEvent("debug", { detail: record }));
 
   changed() {
-    this.sender.meter.update(performance.now());
+    this.meter.update(performance.now());
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Bytes have moved, or time has passed without. Returns true where that is told. */
+  /** Bytes have moved, or time has passed without: told at most ten times a second. */
   moved() {
-    const isDue = this.sender.meter.isDue(performance.now());
-    if (isDue) this.changed();
-    return isDue;
+    if (this.meter.isDue(performance.now())) this.changed();
   }
 
   /** Takes over what the server reserved. @param {Partial<Ticket>} reserved */
@@ -124,32 +118,36 @@ export class Upload extends Target {
     if (this.signal.aborted) void this.#abandon();
   }
 
+  /** Keeps what a later page needs to go on with it. @param {boolean} [isStored] */
+  remember(isStored = false) {
+    const { file, key, uploadToken, remoteFile, ended, options, engine } = this;
+    if (!uploadToken || !remoteFile || ended) return;
+    const { fileManagerId, groupId } = options;
+    const { id: fileId, expiresAt } = remoteFile;
+    const { name: filename, size: fileSize } = file;
+    engine.memory.keep(key, { fileId, filename, fileSize, fileManagerId, groupId, uploadToken, expiresAt, isStored });
+  }
+
   /** Resolves once it is not paused and has a place among the files that are sent. */
-  turn() {
-    return (this.#turning ??= this.#queueUp().finally(() => (this.#turning = null)));
+  async turn() {
+    const { signal, engine } = this;
+    let place;
+    do {
+      while (this.isPaused) await settle(signal, (done, over) => this.addEventListener("change", done, over));
+      place = this.#place ??= engine.files.take(signal);
+      await place;
+    } while (this.isPaused || place !== this.#place);
   }
 
   /** Gives the place back to other files. */
   rest() {
-    this.#leave?.();
-    this.#leave = null;
-  }
-
-  async #queueUp() {
-    while (!this.#leave || this.isPaused) {
-      await this.#gate;
-      this.#leave ??= await this.#engine.files.take(this.signal);
-      if (this.isPaused || this.signal.aborted) this.rest();
-      this.signal.throwIfAborted();
-    }
+    this.#place?.then((leave) => leave(), () => {});
+    this.#place = null;
   }
 
   /** What the server does not hear of lapses by itself at its deadline. */
   async #abandon() {
-    const { uploadToken, log } = this;
-    if (!uploadToken) return;
-    const leave = await this.#engine.farewells.take();
-    await this.#engine.api.call("abortUpload", { uploadToken }, { log }).catch(() => {});
-    leave();
+    const { uploadToken, engine, log } = this;
+    if (uploadToken) await engine.farewells.run(() => engine.call("abortUpload", { uploadToken }, { log }).catch(() => {}));
   }
 }

@@ -15,9 +15,12 @@ function begin(server, count, more = {}) {
 for (const [total, paused] of [[60, 1], [10, 3]]) {
   test(`${paused} of ${total} files paused: the others finish, and it goes on later`, async () => {
     const server = new FakeServer();
-    const { handles, results, count } = begin(server, total);
+    const { uploader, handles, results, count } = begin(server, total);
     handles.slice(0, paused).forEach((upload) => upload.pause());
     await until(() => count("completed") === total - paused);
+    handles.forEach((upload) => upload.dispatchEvent(new Event("change")));
+    await turns();
+    assert.equal((await uploader.uploadFiles([file("late.txt")]))[0].status, "completed");
     handles.forEach((upload) => upload.resume());
     assert.deepEqual((await results).filter(({ error }) => error), []);
   });
