@@ -9,7 +9,7 @@
 Set FILEMAN_TOKEN to send a bearer token instead of signing in. Run the command of a broken upload or download again to
 resume it: `big.iso.upload` keeps the token of the upload, `copy.iso.<id>.part` the downloaded bytes.
 
-Exit status: 0 success, 1 refused, 2 wrong usage, 3 out of reach at present: run the command again later.
+Exit status: 0 success, 1 refused, 2 wrong usage, 3 not possible at present: run the command again later, 130 Ctrl-C.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from urllib3.filepost import encode_multipart_formdata
 NEXT_STEPS = """instructions { hasMore maxConcurrency requests { offset length method url headers { name value }
   fields { name value } fileField successStatus } } errors { code message retryable retryAfterSeconds }"""
 INITIATE = f"""mutation($input: InitiateUploadInput!) {{ initiateUpload(input: $input) {{
-  errors {{ message }} files {{ uploadToken {NEXT_STEPS} }} }} }}"""
+  errors {{ message retryable }} files {{ uploadToken {NEXT_STEPS} }} }} }}"""
 REFRESH = f"mutation($input: RefreshUploadInput!) {{ refreshUpload(input: $input) {{ success {NEXT_STEPS} }} }}"
 FINALIZE = f"""mutation($input: FinalizeUploadInput!) {{ finalizeUpload(input: $input) {{
   success file {{ permalink }} {NEXT_STEPS} }} }}"""
@@ -44,7 +44,7 @@ FILE_MANAGERS = "{ fileManagers(first: 100) { edges { node { id name } } } }"
 SITE = os.environ.get("FILEMAN_SITE", "http://localhost:8000")
 USER, PASSWORD, TOKEN = (os.environ.get(f"FILEMAN_{name}", "") for name in ("USER", "PASSWORD", "TOKEN"))
 MAX_FAILURES = 5
-TIMEOUT_SECONDS = 60
+TIMEOUT = 60  # seconds
 PIECE_BYTES = 1 << 18
 Json = dict[str, Any]
 
@@ -55,7 +55,7 @@ class Problem(Exception):
     exit_status = 1
 
 
-class OutOfReach(Problem):
+class NotNow(Problem):
     exit_status = 3
 
 
@@ -65,36 +65,38 @@ class Api:
     def __init__(self, site: str, username: str, password: str, token: str = "") -> None:
         self.site = site.rstrip("/")
         self.session = requests.Session()
-        retry = Retry(MAX_FAILURES, backoff_factor=0.3, status_forcelist=range(500, 600), allowed_methods=None)
+        retry = Retry(MAX_FAILURES, backoff_factor=0.3, status_forcelist=[429, *range(500, 600)], allowed_methods=None)
         self.session.mount(site, HTTPAdapter(max_retries=retry))
         if token:
-            self.session.headers["Authorization"] = f"Bearer {token}"
+            self.session.headers["Authorization"] = f"Bearer {token.strip()}"
             if not self.query("{ fileUsage { usedBytes } }"):  # null if nobody is signed in
                 raise Problem("The token is not valid.")
         else:
             self.send("GET", "/fileman/csrf/")  # sets the cookie that the form needs
             form = {"username": username, "password": password}
-            if self.send("POST", "/accounts/login/", data=form, allow_redirects=False).status_code != 302:
+            if self.send("POST", "/accounts/login/", 200, 302, data=form).status_code != 302:
                 raise Problem("The user name or the password is wrong.")
 
-    def send(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request to the server. Raises Problem, but leaves errors in JSON to the caller."""
+    def send(self, method: str, path: str, *accepted: int, **body: Any) -> requests.Response:
+        """Send a request to the server. Raises Problem if the response is neither JSON nor of an accepted status."""
         url = self.site + path
         headers = {"Referer": self.site, "X-CSRFToken": self.session.cookies.get("csrftoken", "")}
         try:
-            response = self.session.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS, **options)
-        except requests.RequestException as error:
-            raise OutOfReach(f"{self.site} is out of reach: {error}") from error
-        if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
-            raise Problem(f"{url} returned status {response.status_code}.")
-        return response
+            reply = self.session.request(method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False, **body)
+        except (requests.RequestException, ValueError) as error:
+            kind = Problem if isinstance(error, ValueError) else NotNow  # ValueError: the URL or the token is malformed
+            raise kind(f"{self.site} is out of reach: {error}") from error
+        if reply.status_code not in accepted and "json" not in reply.headers.get("Content-Type", ""):
+            detail = f" ({reply.headers.get('Location', 'not JSON')})" if reply.ok else ""
+            raise Problem(f"{url} returned status {reply.status_code}{detail}.")
+        return reply
 
     def query(self, document: str, **variables: Any) -> Any:
         """Run a query or a mutation, and return its only field."""
-        response = self.send("POST", "/graphql", json={"query": document, "variables": variables}).json()
-        if not response.get("data"):
-            raise Problem(response["errors"][0]["message"])
-        [field] = response["data"].values()
+        result = self.send("POST", "/graphql", json={"query": document, "variables": variables}).json()
+        if errors := result.get("errors", [] if "data" in result else [result]):
+            raise Problem(errors[0].get("message", f"{self.site}/graphql returned {errors[0]}."))
+        [field] = result["data"].values()
         return field
 
 
@@ -118,12 +120,11 @@ class Patience:
 
     failures = 0
 
-    def wait(self, seconds: int | None = None, *, has_progress: bool) -> None:
-        self.failures = 0 if has_progress else self.failures + 1
+    def wait(self, problem: str, seconds: int | None = None, *, progress: bool) -> None:
+        self.failures = 0 if progress else self.failures + 1
         if self.failures >= MAX_FAILURES:
-            raise OutOfReach("The storage is out of reach. Run the command again later to resume.")
-        seconds = 2**self.failures if seconds is None else seconds
-        time.sleep(seconds * random.uniform(1, 1.5))  # noqa: S311
+            raise NotNow(f"{problem} Run the command again later to resume.")
+        time.sleep((2**self.failures if seconds is None else seconds) * random.uniform(1, 1.5))  # noqa: S311
 
 
 class Body:
@@ -154,30 +155,29 @@ class Body:
         yield self.after
 
 
-def send_all(path: Path, instructions: Json, bar: Bar) -> int:
-    """Send the requests, several at a time, until one fails. Return the number that the storage accepted."""
-    has_failed = threading.Event()
+def send_all(path: Path, instructions: Json, bar: Bar) -> str:
+    """Send the requests, several at a time, until one fails. Return why it failed."""
+    problems: list[str] = []
 
-    def send(request: Json) -> bool:
-        if not has_failed.is_set():
+    def send(request: Json) -> None:
+        if not problems:
             body, method, url = Body(path, request, bar), request["method"], request["url"]
-            with suppress(OSError):  # of the file, or of `requests`, whose errors are OSErrors
-                response = requests.request(method, url, data=body, headers=body.headers, timeout=TIMEOUT_SECONDS)
-                if response.status_code in request["successStatus"]:
-                    return True
-        has_failed.set()
-        return False
+            try:
+                response = requests.request(method, url, data=body, headers=body.headers, timeout=TIMEOUT)
+                if response.status_code not in request["successStatus"]:
+                    problems.append(f"The storage returned status {response.status_code}.")
+            except OSError:  # of the file, or of `requests`, whose errors are OSErrors
+                problems.append("The storage is out of reach.")
 
-    with ThreadPoolExecutor(instructions["maxConcurrency"]) as pool:
-        return sum(pool.map(send, instructions["requests"]))
+    list(ThreadPoolExecutor(instructions["maxConcurrency"]).map(send, instructions["requests"]))
+    return problems[0] if problems else ""
 
 
-def start(api: Api, path: Path, token_file: Path, manager_id: str | None) -> tuple[str, Json]:
+def start(api: Api, path: Path, facts: os.stat_result, token_file: Path, manager_id: str | None) -> tuple[str, Json]:
     """Resume the interrupted upload of the file, or start a new one. Return its token and the next steps."""
-    facts = path.stat()
-    version = f"{facts.st_size} {facts.st_mtime_ns}"
+    version = f"{facts.st_size} {facts.st_mtime_ns} {api.site} {manager_id}"
     if token_file.exists():
-        token, _, saved_version = token_file.read_text().partition(" ")
+        token, _, saved_version = token_file.read_text(errors="replace").partition(" ")
         if saved_version == version:
             steps = api.query(REFRESH, input={"uploadToken": token})
             if steps["success"] or steps["errors"][0]["retryable"]:
@@ -187,7 +187,7 @@ def start(api: Api, path: Path, token_file: Path, manager_id: str | None) -> tup
     key = secrets.token_hex(16)  # a repeated request with the same key starts no second upload
     batch = api.query(INITIATE, input={"files": [declared], "fileManagerId": manager_id, "idempotencyKey": key})
     if errors := batch["errors"] or batch["files"][0]["errors"]:
-        raise Problem(f"Refused: {errors[0]['message']}")
+        raise (NotNow if errors[0]["retryable"] else Problem)(f"Refused: {errors[0]['message']}")
     steps = batch["files"][0]
     token_file.write_text(f"{steps['uploadToken']} {version}")
     return steps["uploadToken"], steps
@@ -195,24 +195,27 @@ def start(api: Api, path: Path, token_file: Path, manager_id: str | None) -> tup
 
 def upload(api: Api, path: Path, manager_id: str | None = None) -> str:
     """Upload a file, or resume its upload, and return its permalink. The algorithm is the same for every storage."""
-    token_file, bar, patience = path.with_name(path.name + ".upload"), Bar(path.stat().st_size), Patience()
-    token, steps = start(api, path, token_file, manager_id)
-    next_call, furthest = REFRESH, 0
+    path.open("rb").close()  # raises OSError if it cannot be read
+    facts, token_file, patience = path.stat(), path.with_name(path.name + ".upload"), Patience()
+    token, steps = start(api, path, facts, token_file, manager_id)
+    next_call, bar, problem, missing = REFRESH, Bar(facts.st_size), "", [-1]
     while True:
         if instructions := steps["instructions"]:
-            bar.done = offset = instructions["requests"][0]["offset"]
-            accepted = send_all(path, instructions, bar)
-            is_sent = accepted == len(instructions["requests"])
-            next_call = FINALIZE if is_sent and not instructions["hasMore"] else REFRESH
-            patience.wait(0 if is_sent else None, has_progress=accepted > 0 or offset > furthest)
-            furthest = max(furthest, offset)
+            before, missing = missing, [request["offset"] for request in instructions["requests"]]
+            pause = None if problem or missing == before else 0
+            patience.wait(problem or "The storage kept nothing.", pause, progress=missing != before)
+            bar.done = missing[0]
+            problem = send_all(path, instructions, bar)
+            next_call = REFRESH if problem or instructions["hasMore"] else FINALIZE
         elif steps["errors"]:
             error = steps["errors"][0]
             if not error["retryable"]:
                 raise Problem(error["message"])
-            patience.wait(error["retryAfterSeconds"], has_progress=error["code"] == "UPLOAD_IN_PROGRESS")
+            patience.wait(error["message"], error["retryAfterSeconds"], progress=error["code"] == "UPLOAD_IN_PROGRESS")
         else:  # no bytes are missing
             next_call = FINALIZE
+        if path.stat().st_mtime_ns != facts.st_mtime_ns:
+            raise Problem("The file was changed during its upload. Run the command again to start a new upload.")
         steps = api.query(next_call, input={"uploadToken": token})
         if next_call == FINALIZE and steps["success"]:
             token_file.unlink()
@@ -227,12 +230,14 @@ def download(api: Api, file_id: str, target: Path | None = None) -> Path:
         target /= Path(file["originalFilename"]).name
     part, bar, patience = target.with_name(f"{target.name}.{file_id}.part"), Bar(file["fileSize"]), Patience()
     part.touch()
-    while (received := part.stat().st_size) < file["fileSize"]:
+    while (received := part.stat().st_size) != bar.size:
         bar.done = received
         with suppress(requests.RequestException):
             fetch_rest(find_file(api, file_id)["downloadUrl"], part, bar)
-        if (now := part.stat().st_size) < file["fileSize"]:
-            patience.wait(has_progress=now > received)
+            if part.stat().st_size != bar.size:  # it was another file, such as the page of a proxy
+                part.write_bytes(b"")
+        if (now := part.stat().st_size) != bar.size:
+            patience.wait("The storage does not send the file.", progress=now > received)
     return part.replace(target)
 
 
@@ -247,8 +252,9 @@ def find_file(api: Api, file_id: str) -> Json:
 def fetch_rest(url: str, part: Path, bar: Bar) -> None:
     """Append the missing bytes, or write all bytes if the server does not support ranges."""
     headers = {"Range": f"bytes={part.stat().st_size}-", "Accept-Encoding": "identity"}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
-        response.raise_for_status()
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code != 416:  # the part is too long
+            response.raise_for_status()
         with part.open("ab" if response.status_code == 206 else "wb") as file:
             for piece in response.iter_content(PIECE_BYTES):
                 file.write(piece)
@@ -274,6 +280,7 @@ def find_manager(api: Api, name: str) -> str:
 
 
 def main() -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", default=SITE, help="URL of the server")
     parser.add_argument("--user", default=USER, help="user name; its password is read from FILEMAN_PASSWORD")
@@ -302,8 +309,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (Problem, OSError) as problem:
-        sys.stderr.write(f"\n{problem}\n")
-        sys.exit(getattr(problem, "exit_status", Problem.exit_status))
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted. Run the command again to resume.")
+        sys.stdout.flush()
+    except (Problem, OSError, KeyboardInterrupt) as problem:
+        sys.stderr.write(f"\n{str(problem) or 'Interrupted. Run the command again to resume.'}\n")
+        # At once: threads may be sending, and Python would write to a broken pipe again.
+        os._exit(130 if isinstance(problem, KeyboardInterrupt) else getattr(problem, "exit_status", 1))

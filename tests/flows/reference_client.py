@@ -56,12 +56,16 @@ class Uploader:
     def kill_after(self, more_bytes: int) -> int:
         """Kill a new client in the middle of a request, so many bytes later; return how many have arrived in all."""
         before = arrived_bytes()
-        process = self._start("-c", _STALLING, str(before + more_bytes), str(PROGRAM))
+        assert self.end_at(before + more_bytes, signal.SIGKILL)[0] == -signal.SIGKILL
+        return _arrived_beyond(before)
+
+    def end_at(self, position: int, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal to a new client that hangs at the position. Returns its exit status and messages."""
+        process = self._start("-c", _STALLING, str(position), str(PROGRAM))
         assert process.stdout is not None
         assert process.stdout.readline() == "stalled\n", "the client has ended before it could be killed"
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        return _arrived_beyond(before)
+        process.send_signal(number)
+        return process.wait(timeout=DRAIN_SECONDS), process.communicate()[1]
 
     def stop(self) -> None:
         if self._running is not None:

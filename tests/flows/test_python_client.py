@@ -1,18 +1,21 @@
 """The reference client in Python: one path for every storage, and what it does when something goes wrong."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.signals import request_started
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 
-from fileman.models import File
-from fileman.views import ContentView
+from fileman.graphql import GraphQLView
+from fileman.models import File, FileManager
+from fileman.views import ContentView, UploadView
+from tests.flows import reference_client
 from tests.flows.conftest import Configure, storage_of
 from tests.flows.http_client import content, fetch, sha256
-from tests.flows.reference_client import Uploader
+from tests.flows.reference_client import PROGRAM, Uploader
 from tests.flows.storages import MIB, Storage
 from tests.uploads.faults import break_storage
 
@@ -31,6 +34,7 @@ def assert_uploaded(uploader: Uploader, data: bytes) -> None:
 def test_a_small_file_takes_the_same_path(storage: Storage, uploader: Uploader) -> None:
     """A form for S3, a plain PUT elsewhere; the client prints the stable link and a full bar."""
     uploader.path.write_bytes(DATA)
+    uploader.kept.write_bytes(b"\xff of another program")
 
     status, output, messages = uploader.run()
 
@@ -87,6 +91,34 @@ def test_an_outage_is_waited_out(operation: str, memory: Storage, uploader: Uplo
 
     assert (status, messages.rpartition("]")[2], failed) == (0, " 100% ", [operation])
     assert_uploaded(uploader, DATA)
+
+
+def test_every_end(memory: Storage, uploader: Uploader, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its status and its words. The program is less patient than usual."""
+    FileManager.objects.create(name="Other", backend_type="memory")
+    configure(MAX_PENDING_UPLOADS=1)
+    uploader.path.write_bytes(DATA)
+    (program := uploader.path.with_name("client.py")).write_text(PROGRAM.read_text().replace("RES = 5", "RES = 2"))
+    monkeypatch.setattr(reference_client, "PROGRAM", program)
+    assert uploader.end_at(0, signal.SIGINT) == (130, "\nInterrupted. Run the command again to resume.\n")
+    to_other, api = ("upload", str(uploader.path), "--to", "Other"), f"{uploader.site.url}/graphql"
+    for command, view, respond, code, said in (
+        (to_other, UploadView, HttpResponse, 3, "Refused: You have too many unfinished"),
+        ((), UploadView, lambda: HttpResponse(status=201), 3, "The storage kept nothing."),
+        ((), UploadView, lambda: HttpResponse(uploader.path.touch(), status=201), 1, "The file was changed"),
+        (
+            ["list"],
+            GraphQLView,
+            lambda: JsonResponse({"detail": "-"}, status=404),
+            1,
+            f"{api} returned {{'detail': '-'}}.",
+        ),
+        (["list"], GraphQLView, lambda: HttpResponse("<html>"), 1, f"{api} returned status 200 (not JSON)."),
+        (["list"], GraphQLView, lambda: HttpResponseRedirect("/x"), 1, f"{api} returned status 302 (/x)."),
+    ):
+        monkeypatch.setattr(view, "dispatch", lambda *_, respond=respond, **__: respond())
+        status, _, messages = uploader.run(*command)
+        assert (status, messages.splitlines()[-1][: len(said)]) == (code, said)
 
 
 def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, uploader: Uploader) -> None:
@@ -156,7 +188,9 @@ def test_a_download_into_a_folder_and_one_of_a_file_that_is_deleted_meanwhile(
     uploader.run()
     (folder := tmp_path / "folder").mkdir()
     command = "download", uploader.run("list")[1].split()[0], str(folder)
-    assert uploader.run(*command)[0] == 0
+    pages, get = [HttpResponse("<html>a page of a proxy</html>")], ContentView.get
+    monkeypatch.setattr(ContentView, "get", lambda *args, **more: pages.pop() if pages else get(*args, **more))
+    assert (uploader.run(*command)[0], pages) == (0, [])
     monkeypatch.setattr(ContentView, "get", lambda *_, **__: HttpResponse(status=File.objects.all().delete() and 503))
 
     assert uploader.run(*command)[::2] == (1, "\nThe file was not found, or it is not ready.\n")
