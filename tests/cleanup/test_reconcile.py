@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from fileman import cleanup
@@ -117,6 +117,18 @@ def test_the_command_compares_storages(manager: FileManager, kept: list[str], mo
     break_storage()
     with pytest.raises(CommandError, match="1 file managers could not be compared"):
         run("--reconcile")
+
+
+def test_the_command_names_files_that_have_lost_their_object(
+    user: User, manager: FileManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = upload(user)
+    get_backend(manager).delete([file.stored_path])
+
+    with pytest.raises(CommandError, match="1 files have lost their object"):
+        call_command("cleanup_expired_uploads", "--reconcile")
+
+    assert f"  no object: {file.pk} completed" in capsys.readouterr().out
 
 
 def test_apply_is_only_for_reconcile() -> None:
