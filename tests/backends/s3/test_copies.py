@@ -68,8 +68,7 @@ def test_a_copy_is_made_of_the_verified_bytes_and_proves_it(proxy: Proxy, backen
 @on("seaweedfs")
 def test_a_copy_whose_etag_is_no_md5_is_published_without_one(backend: S3Backend) -> None:
     """SeaweedFS copies more than 4 MiB in pieces. The published object is then verified again."""
-    body = BODY * 200_000
-    upload, verified = assembled(backend, body)
+    upload, verified = assembled(backend, body := BODY * 200_000)
 
     published = backend.publish(upload, verified)
 
