@@ -61,6 +61,10 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none
 _SHOWN_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
 
 
+def _wants_page(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+
+
 def _error(error: FilemanError, *, as_page: bool = False) -> HttpResponse:
     status = 507 if isinstance(error, errors.StorageFull) else _STATUS.get(error.code, 409)
     headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
@@ -110,7 +114,8 @@ class UploadView(View):
 class ContentView(View):
     """GET /fileman/content/<signed>: the bytes of one object, or one range of them.
 
-    The response is safe in a browser: no sniffing, no scripts, no referrer, no caching, no cookie.
+    The response is safe in a browser: no sniffing, no scripts, no referrer, no caching, no cookie. A browser gets an
+    error as a page.
     """
 
     def get(self, request: HttpRequest, signed: str) -> HttpResponseBase:
@@ -126,9 +131,9 @@ class ContentView(View):
             path = f"{_SENDFILE_PREFIX[header]}{backend.local_root}/{stored.path}"
             return _protect(HttpResponse(headers={header: quote(path)}), grant)
         except (FileManager.DoesNotExist, errors.FileMissing):
-            return _error(errors.NotFound())
+            return _error(errors.NotFound(), as_page=_wants_page(request))
         except FilemanError as error:
-            return _error(error)
+            return _error(error, as_page=_wants_page(request))
 
 
 def _serve(request: HttpRequest, grant: dict[str, Any], stored: StoredObject, backend: Backend) -> HttpResponseBase:
@@ -209,10 +214,9 @@ class DownloadView(View):
             rates.count_download_url(caller, now=timezone.now())
             url = files.signed_download(file, viewer=caller, disposition=disposition, now=timezone.now())
         except (errors.NotFound, errors.RateLimited, errors.StorageUnavailable, errors.StorageMisconfigured) as error:
-            wants_page = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
-            if isinstance(error, errors.NotFound) and wants_page and not caller.is_signed_in:
+            if isinstance(error, errors.NotFound) and _wants_page(request) and not caller.is_signed_in:
                 return redirect_to_login(request.get_full_path())
-            return _error(error, as_page=wants_page)
+            return _error(error, as_page=_wants_page(request))
         response = redirect(url)
         response["Referrer-Policy"] = "no-referrer"
         return response
