@@ -1,7 +1,7 @@
 """The admin of file managers: a form for each type of backend, which shows no secret."""
 
+import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
+from django.utils.html import escape
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from fileman.admin.page_actions import PageActionsAdmin
@@ -74,11 +75,12 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
         self.instance.settings = OpenedObject(settings, row=self.instance.pk)
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """Show what the model finds at the field that the sentence begins with."""
+        """Show what the model finds at the first field that it names."""
         for name, problems in errors.update_error_dict({}).items():
             for problem in problems:
-                word = problem.messages[0].removeprefix("Setting '").partition(" ")[0].strip("'")
-                place = next((one for one in (name, SETTING + word, word) if one in self.fields), None)
+                words = re.findall(r"\w+", problem.messages[0].partition(" Known ")[0])
+                named = (one for word in words for one in (SETTING + word, word) if "_" in one)
+                place = next((one for one in (name, *named) if one in self.fields), None)
                 if place not in self.errors or "is missing" not in problem.messages[0]:
                     self.add_error(place, problem)
 
@@ -104,11 +106,13 @@ class FileManagerAdmin(PageActionsAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kind = obj.backend_type if obj else request.GET.get("backend_type", "")
         own: dict[str, Any] = {"backend_type": forms.CharField(disabled=True, initial=kind)}
-        with suppress(StorageMisconfigured):
+        try:
             if self.has_change_permission(request, obj) if obj else self.has_add_permission(request):
                 settings_class = backend_class(kind).settings_class
                 own |= {"endpoint_settings": settings_class.endpoint_settings}
                 own |= build_fields(settings_class, obj.settings if obj else {})
+        except StorageMisconfigured as error:
+            own["backend_type"].help_text = escape(error.message)
         kwargs["form"] = type("FileManagerForm", (FileManagerForm,), own)
         return super().get_form(request, obj, change, **kwargs)
 
@@ -122,6 +126,13 @@ class FileManagerAdmin(PageActionsAdmin):
         counts = [(manager, manager.files.count(), manager.deletions.count()) for manager in objs]
         used = [f"{one}: {files} files, {queued} queued deletions" for one, files, queued in counts if files or queued]
         return ([], {}, set(), used) if used else super().get_deleted_objects(objs, request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        defaults = FileManager.objects.filter(group=obj.group, is_default=True).exclude(pk=obj.pk)
+        former = defaults.first() if obj.is_default else None
+        super().save_model(request, obj, form, change)
+        if former:
+            self.message_user(request, f"{obj} is the default now, instead of {former}.", messages.WARNING)
 
     @admin.display(description="Files")
     def files_stored(self, manager: FileManager) -> str:

@@ -111,13 +111,9 @@ class BucketSettings(BackendSettings):
     @property
     def place(self) -> str:
         """Name of the store in messages and in `location()`: the provider's, also for its hosts, or its endpoint."""
-        is_provider = self.provider and self.provider_hosts.fullmatch(endpoints.parsed(self._endpoint).netloc)
-        return self.provider if is_provider or not self._endpoint else self._endpoint
-
-    @property
-    def _endpoint(self) -> str:
-        """The endpoint as "https://host/path", or "" for the default of the provider."""
-        return endpoints.normalize(self.endpoints.get(self.endpoint_settings[0], ""))
+        endpoint = endpoints.normalize(self.endpoints.get(self.endpoint_settings[0], ""))
+        is_own = self.provider_hosts.fullmatch(endpoints.parsed(endpoint).netloc)
+        return (self.provider if is_own or not endpoint else "") or endpoint
 
     def problems(self) -> list[str]:
         url, name = self.public_endpoint_url, "public_endpoint_url"
@@ -126,7 +122,7 @@ class BucketSettings(BackendSettings):
 
     def find_path(self, url: SplitResult) -> str | None:
         """Return "bucket/prefix/" of a `backend_url` with an endpoint, or None if it is not that of the settings."""
-        return endpoints.path_below(url, endpoints.parsed(self._endpoint))
+        return endpoints.path_below(url, endpoints.parsed(self.endpoints.get(self.endpoint_settings[0], "")))
 
     def location_problems(self, backend_url: str) -> list[str]:
         url, kind = endpoints.parsed(backend_url), self.bucket_setting.removesuffix("_name")

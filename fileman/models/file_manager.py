@@ -134,9 +134,10 @@ class FileManager(models.Model):
         problems = []
         extension, kind = r"\s*\.?\w[\w.+~-]*\s*", r"\s*(\*/\*|[\w!#$&^.+-]+/(\*|[\w!#$&^.+-]+))\s*(;.*)?"
         for name, form, example in (("extensions", extension, "pdf"), ("mime_types", kind, "image/png or image/*")):
-            entries = value if isinstance(value := getattr(self, f"allowed_{name}"), list) else [None]
-            if not all(isinstance(item, str) and re.fullmatch(form, item) for item in entries):
-                problems.append(f"allowed_{name} must be a list of strings such as {example}.")
+            is_list = isinstance(value := getattr(self, f"allowed_{name}"), list)
+            entries = value if is_list else [value]
+            wrong = [one for one in entries if not (is_list and isinstance(one, str) and re.fullmatch(form, one))]
+            problems += [f"allowed_{name} must be a list of strings such as {example}, not {one!r}." for one in wrong]
         if self.max_file_size is not None and not 0 <= self.max_file_size <= LARGEST_SAFE_INTEGER:
             problems.append("max_file_size must be from 0 (no limit) to 2^53-1 bytes.")
         return problems

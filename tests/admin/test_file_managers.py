@@ -1,6 +1,7 @@
 """Forms of file managers: settings are fields, secrets are written and never read, and problems are told in words."""
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any, Literal
@@ -23,7 +24,8 @@ from tests.conftest import CANARY, S3_SETTINGS
 from tests.uploads.driver import configured, start, upload
 
 pytestmark = pytest.mark.django_db
-LIST, ADD_S3 = "filemanager/", "filemanager/add/?backend_type=s3"
+LIST, ADD_S3, ADD_AZURE = "filemanager/", *(f"filemanager/add/?backend_type={kind}" for kind in ("s3", "azure"))
+LIST_PROBLEM = "allowed_mime_types must be a list of strings such as image/png or image/*, not '{}'."
 RETYPE = "Enter this again: a form with errors keeps no secret."
 
 
@@ -80,11 +82,9 @@ def test_a_file_manager_is_added_by_the_form_of_its_type(root: Staff) -> None:
     form = root.read_form(ADD_S3)
     assert form.options["setting_upload_method"] == ["", "post", "put"]
     assert "Requested for every object." in root.read(ADD_S3)
-
     typed = {"setting_bucket_name": "my-bucket", "setting_upload_method": "put", "setting_upload_expires_in": "60"}
     limits = {"max_file_size": "5 GiB", "allowed_extensions": "jpg,\r\npng, ", "allowed_mime_types": "image/*"}
     assert read_errors(root.save(ADD_S3, name="S3", **typed, **limits)) == {}
-
     made = FileManager.objects.get()
     assert made.settings == {"bucket_name": "my-bucket", "upload_method": "put", "upload_expires_in": 60}
     assert (made.backend_type, made.is_active, made.supports_direct_upload) == ("s3", True, True)
@@ -137,7 +137,6 @@ def test_secrets_are_removed_by_a_checkbox(root: Staff, secretive: FileManager) 
     both = {"remove_access_key_id": "on", "remove_secret_access_key": "on"}
     alone = "secret_access_key is set without access_key_id: set both or neither."
     contradiction = "Enter a new value or remove the stored one, not both."
-
     refused = read_errors(root.save(change(secretive), remove_access_key_id="on"))
     assert refused == {"setting_secret_access_key": [alone]}
     refused = read_errors(root.save(change(secretive), setting_access_key_id="b", **both))
@@ -152,7 +151,6 @@ def test_stored_secrets_go_to_no_other_host(root: Staff, secretive: FileManager)
     elsewhere = {"setting_endpoint_url": "https://files.example.com"}
     again = ["Enter this again, because the endpoint is another one."]
     both = {"setting_access_key_id": again, "setting_secret_access_key": again}
-
     assert read_errors(root.save(change(secretive), **elsewhere)) == both
     one = read_errors(root.save(change(secretive), **elsewhere, setting_secret_access_key="new"))
     assert one == {"setting_access_key_id": again, "setting_secret_access_key": [RETYPE]}
@@ -166,18 +164,21 @@ def test_stored_secrets_go_to_no_other_host(root: Staff, secretive: FileManager)
 def test_problems_are_at_their_fields_and_what_was_typed_survives_but_for_secrets(root: Staff) -> None:
     FileManager.objects.create(name="Taken", backend_type="memory")
     typed = {"name": "Taken", "setting_region_name": "a b", "setting_upload_expires_in": "soon"}
-    typed |= {"setting_secret_access_key": CANARY, "allowed_mime_types": "jpeg", "backend_url": "s3://other/"}
+    typed |= {
+        "setting_secret_access_key": CANARY,
+        "allowed_mime_types": "jpeg, a/b, a b/c",
+        "backend_url": "s3://other/",
+    }
     page = root.save(ADD_S3, **typed)
     assert read_errors(page) == {
         "setting_secret_access_key": [RETYPE],
         "setting_bucket_name": ["This field is required."],
         "setting_upload_expires_in": ["Enter a whole number."],
-        "allowed_mime_types": ["allowed_mime_types must be a list of strings such as image/png or image/*."],
+        "allowed_mime_types": [LIST_PROBLEM.format("jpeg"), LIST_PROBLEM.format("a b/c")],
     }
     shown = Controls("filemanager_form")
     shown.feed(page.content.decode())
     assert {**typed, "setting_secret_access_key": ""}.items() <= shown.values.items()
-
     typed |= {"setting_upload_expires_in": "0", "setting_bucket_name": "my-bucket", "allowed_mime_types": ""}
     assert read_errors(root.save(ADD_S3, **typed)) == {
         "backend_url": ["backend_url names the bucket 'other', but bucket_name is 'my-bucket'."],
@@ -190,10 +191,37 @@ def test_problems_are_at_their_fields_and_what_was_typed_survives_but_for_secret
     assert not FileManager.objects.filter(backend_type="s3").exists()
 
 
+def test_a_problem_is_at_the_field_that_it_names(root: Staff) -> None:
+    named = {"name": "A", "setting_container_name": "docs", "setting_account_name": "abc"}
+    typed = {
+        "account_key": "a b",
+        "connection_string": "AccountName=abc;AccountKey=a",
+        "backend_url": "azure://docs/..",
+    }
+    for name, text in typed.items():
+        field = name if name == "backend_url" else f"setting_{name}"
+        told = read_errors(root.save(ADD_AZURE, **{**named, field: text}))
+        assert list(told) == [field]
+        assert told[field][0].startswith((f"The key in {name} is not", f"The prefix in {name} must be"))
+
+
+def test_a_missing_sdk_is_named_on_the_form(root: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fileman.backends.azure.backend", None)
+    shown = unescape(root.read(ADD_AZURE))
+    assert "pip install 'django-fileman-graphql[azure]'" in shown
+
+
+def test_the_message_names_the_default_that_is_replaced(root: Staff, manager: FileManager) -> None:
+    other = FileManager.objects.create(name="Other", backend_type="memory")
+    FileManager.objects.filter(pk=manager.pk).update(is_default=True)
+    for told in (["Other is the default now, instead of Memory."], []):
+        page = root.client.get(root.save(change(other), is_default="on").url)
+        assert [str(one) for one in page.context["messages"]][:-1] == told
+
+
 def test_unknown_settings_stay_until_they_are_removed(root: Staff, secretive: FileManager) -> None:
     later = {**S3_SETTINGS, "of_a_later_version": CANARY}
     FileManager.objects.filter(pk=secretive.pk).update(settings=encrypt(later, row=secretive.pk))
-
     (problem,) = read_errors(root.save(change(secretive), name="New"))[""]
     assert problem.startswith("Unknown setting 'of_a_later_version'.")
     assert root.save(change(secretive), setting_endpoint_url="https://files.example.com").status_code == 200
@@ -210,7 +238,6 @@ def test_a_backend_of_the_host_project_has_its_form(root: Staff) -> None:
     assert "Name of the &lt;vault&gt;." in shown
     assert root.read_form(add).options["setting_is_cold"] == ["", "True", "False"]
     assert "Default: No" in shown
-
     typed = {"name": "Vault", "setting_vault_name": "a", "setting_is_cold": "True", "setting_depth": "3"}
     wrong = read_errors(root.save(add, **typed, setting_labels="{", setting_pin=CANARY))
     assert wrong == {"setting_labels": ["Enter a valid JSON."], "setting_pin": [RETYPE]}
@@ -253,7 +280,6 @@ def test_the_action_asks_each_storage_and_returns_to_its_page(root: Staff, manag
     assert told.pop("Memory: The connection works.") == "success"
     ((fault, level),) = told.items()
     assert (fault.startswith("Broken:"), level) == (True, "error")
-
     assert 'value="check_configuration"' in root.read(change(manager))
     action = {"action": "check_configuration", "_selected_action": manager.pk, "page": manager.pk}
     response = root.client.post(f"{ADMIN}/filemanager/", action)
@@ -271,7 +297,6 @@ def test_a_file_manager_with_files_is_turned_off_instead(root: Staff, user: User
     root.client.post(f"{ADMIN}/{page}", {"post": "yes"})
     assert root.act("filemanager", "delete_selected", manager, post="yes") == {}
     assert FileManager.objects.get().is_active
-
     assert root.act("filemanager", "turn_off", manager) == {"Memory: Turned off. Its files stay available.": "success"}
     assert not FileManager.objects.get().is_active
     assert "Turned off." in root.read(f"filemanager/{manager.pk}/history/")
@@ -296,7 +321,6 @@ def test_the_mail_about_an_error_has_no_secret(root: Staff, monkeypatch: pytest.
             response = root.client.post(f"{ADMIN}/{ADD_S3}", {**values, **keys})
     finally:
         logger.removeHandler(handler)
-
     reports = [f"{one.body} {getattr(one, 'alternatives', '')}" for one in mail.outbox]
     assert response.status_code == 500
     assert any("changeform_view" in report for report in reports)

@@ -37,8 +37,8 @@ GCS_GOOGLE = 'bucket_name must not begin with "goog" or contain "google".'
 BASE_PATH = "base_path must be the absolute path of a folder, without '..'."
 CONTAINER = "container_name must be 3 to 63 lowercase letters, digits and single hyphens."
 AZURE_SAS = (
-    "A shared access signature cannot sign URLs for others. Set account_key or a connection_string with AccountKey, "
-    "or account_name alone to sign in with tokens."
+    "The shared access signature in {} cannot sign URLs for others. Set account_key or a connection_string with "
+    "AccountKey, or account_name alone to sign in with tokens."
 )
 AZURE_PLACE = f"BlobEndpoint={AZURE_HOST};AccountName=acmefiles;"
 OTHER_NAME = "account_name is 'other', but connection_string names 'acmefiles'."
@@ -72,6 +72,7 @@ SETTINGS: Rules = {
         *[({"bucket_name": name}, S3_RESERVED) for name in ("192.168.0.1", "xn--bucket", "bucket--x-s3")],
         ({"access_key_id": "AK"}, "access_key_id is set without secret_access_key: set both or neither."),
         ({"secret_access_key": "SK"}, "secret_access_key is set without access_key_id: set both or neither."),
+        ({**S3_KEYS, "access_key_id": " A K "}, "access_key_id must not have spaces. Copy it again."),
         ({"session_token": "T"}, "session_token requires access_key_id and secret_access_key."),
         ({"kms_key_id": "k"}, 'kms_key_id requires server_side_encryption to be "aws:kms".'),
         ({"server_side_encryption": "rot13"}, "Setting 'server_side_encryption' must be 'AES256', 'aws:kms' or null."),
@@ -82,11 +83,12 @@ SETTINGS: Rules = {
         *[({"container_name": name}, CONTAINER) for name in ("ab", "a" * 64, "Documents", "a--b", "-a-", "$root")],
         ({"account_name": None}, "account_name is missing. Set it, or set connection_string."),
         ({"account_name": "acme-files"}, "account_name must be 3 to 24 lowercase letters and digits."),
-        ({"account_key": "canary!"}, "The account key is not base64. Copy it again from the portal."),
+        ({"account_key": "canary!"}, "The key in account_key is not base64. Copy it again from the portal."),
         ({"connection_string": f"{CONNECTION_STRING};BlobEndpoint=https://["}, f"endpoint {ENDPOINT_SHAPE}"),
         ({"connection_string": "canary"}, "connection_string has no AccountName. connection_string has no AccountKey."),
-        *[({"connection_string": f"{more}SharedAccessSignature=sig=canary"}, AZURE_SAS) for more in ("", AZURE_PLACE)],
-        ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS),
+        ({"connection_string": "SharedAccessSignature=sig=canary"}, AZURE_SAS.format("connection_string")),
+        ({"connection_string": f"{AZURE_PLACE}SharedAccessSignature=sig="}, AZURE_SAS.format("connection_string")),
+        ({"account_key": "?sv=2026-01-01&sig=canary"}, AZURE_SAS.format("account_key")),
         ({"endpoint": f"{AZURE_HOST}/documents"}, "endpoint must have no path. Remove the container's name from it."),
         ({"endpoint": "https://acmefiles.dfs.core.windows.net"}, DATA_LAKE.format("endpoint")),
         ({"connection_string": CONNECTION_STRING, "account_name": "other"}, OTHER_NAME),

@@ -77,7 +77,6 @@ class TestWhatMayBeNamed:
     def test_a_private_address_is_refused_with_the_line_to_allow_it(self, scheme: str, vendor: str, name: str) -> None:
         urls = [f"{scheme}://{host}:9000" for host in NOT_PUBLIC]
         refused = {url: [not_public(name, url.lower())] for url in urls}
-
         assert {url: problems(vendor, settings_for(vendor, url, name)) for url in urls} == refused
         with configured(TRUSTED_ENDPOINTS=[url.lower() for url in urls]):
             assert [url for url in urls if problems(vendor, settings_for(vendor, url, name))] == []
@@ -88,13 +87,11 @@ class TestWhatMayBeNamed:
         urls = [*MALFORMED_URLS, *(f"https://{host}" for host in NOT_PLAIN)]
         with override_settings(DEBUG=debug):
             found = {url: problems(vendor, settings_for(vendor, url, name))[0] for url in urls}
-
         assert found == dict.fromkeys(urls, f"{name} {ENDPOINT_SHAPE}")
 
     def test_public_hosts_are_accepted(self) -> None:
         """The last one is a public address behind NAT64"""
         hosts = [NAME, "8.8.8.8", "[2606:4700::1111]", "xn--bcher-kva.example", "[64:ff9b::8.8.8.8]"]
-
         assert [host for host in hosts if problems("s3", settings_for("s3", f"https://{host}"))] == []
 
     @override_settings(DEBUG=True)
@@ -102,7 +99,6 @@ class TestWhatMayBeNamed:
     def test_under_debug_this_machine_is_reachable_and_nothing_else(self, name: str) -> None:
         allowed = ["127.0.0.1", "localhost", "LOCALHOST", "sub.localhost", "[::1]"]
         given = {host: settings_for("s3", f"https://{host}", name) for host in NOT_PUBLIC}
-
         assert [host for host, settings in given.items() if not problems("s3", settings)] == allowed
 
     @pytest.mark.parametrize(
@@ -130,7 +126,6 @@ class TestWhatMayBeNamed:
         hosts = ["minio.a.internal", f"{bucket}.minio.a.internal"]
         settings = make("s3", {"bucket_name": bucket}).settings
         asked = [*hosts, "a.internal", "other.minio.a.internal"]
-
         with configured(TRUSTED_ENDPOINTS=["minio.a.internal"]):
             assert [host for host in asked if settings.trusts(urlsplit(f"https://{host}"))] == hosts
         assert settings.trusts(urlsplit(f"https://{bucket}.s3.eu-west-1.amazonaws.com"))
@@ -139,7 +134,6 @@ class TestWhatMayBeNamed:
     def test_a_connection_string_names_an_endpoint_too(self, named: str) -> None:
         string = f"AccountName=acmefiles;AccountKey={AZURE_KEY};{named}"
         (problem,) = problems("azure", {**BY_STRING, "connection_string": string})
-
         assert problem.startswith("endpoint leads to an address that is not public.")
 
     @pytest.mark.parametrize("region", ["x.evil.com/#", "eu-west-1@evil.com", "eu west", "-", "a.b", "\n"])
@@ -171,7 +165,6 @@ class TestBaseUrl:
     def test_it_leads_nowhere_else(self, problem: str, base_urls: list[str]) -> None:
         with configured(PUBLIC_URL="https://files.example.com"):
             found = [problems("file", {"base_url": url}) for url in base_urls]
-
         assert found == [[problem]] * len(base_urls)
 
     @pytest.mark.parametrize("base_url", ["", "/fileman/content/", "/a/", "https://files.example.com/x/"])
@@ -204,7 +197,6 @@ STRANGERS = {
 class TestCredentialsOfThisServer:
     def test_the_providers_own_hosts_get_them(self, vendor: str) -> None:
         given = {host: {ENDPOINT[vendor]: f"https://{host}", "account_key": ABSENT} for host in PROVIDERS[vendor]}
-
         assert [host for host, settings in given.items() if problems(vendor, settings)] == []
 
     def test_no_other_host_gets_them_unless_it_is_trusted(self, vendor: str) -> None:
@@ -212,7 +204,6 @@ class TestCredentialsOfThisServer:
         refusal = "is not https at a host of the provider, so it gets no credentials of this server."
         advice = "Set credentials, or add 'https://{}' to TRUSTED_ENDPOINTS in FILEMAN_SETTINGS."
         refused = {host: [f"{ENDPOINT[vendor]} {refusal} {advice.format(host)}"] for host in given}
-
         assert {host: problems(vendor, settings) for host, settings in given.items()} == refused
         with configured(TRUSTED_ENDPOINTS=list(given)):
             assert [host for host, settings in given.items() if problems(vendor, settings)] == []
@@ -220,7 +211,6 @@ class TestCredentialsOfThisServer:
     def test_they_are_not_sent_over_plain_http(self, vendor: str) -> None:
         with configured(ALLOW_INSECURE_ENDPOINTS=True):
             (problem,) = problems(vendor, {ENDPOINT[vendor]: f"http://{NAME}", "account_key": ABSENT})
-
         assert "gets no credentials of this server" in problem
 
 
@@ -306,7 +296,6 @@ class TestConnections:
             with pytest.raises(StorageMisconfigured) as refusal:
                 make_at(vendor, server.url).stat("a")
             report = make_at(vendor, server.url).validate_configuration()
-
         assert server.seen == []
         assert report == (False, [not_public(NAME, server.url)])
         assert refusal.value.message == not_public(NAME, server.url)
@@ -322,14 +311,12 @@ class TestConnections:
             backend = make_at(vendor, server.url)
             with suppress(StorageError):
                 assert CALLS[call](backend, upload_of())  # deletion returns its failures
-
         assert server.seen == []
         assert proxy.seen or NAME in network.looked_up
 
     def test_a_trusted_name_may_lead_inside(self, vendor: str, network: Network, server: Proxy) -> None:
         with configured(TRUSTED_ENDPOINTS=[server.url]), time_limit(60), suppress(StorageError):
             make_at(vendor, server.url).stat("a")
-
         assert len(asked(server)) == 1
 
     def test_the_checked_address_is_the_one_connected_to(self, vendor: str, network: Network, server: Proxy) -> None:
@@ -338,7 +325,6 @@ class TestConnections:
         network.names = {NAME: [*looks, "10.0.0.1"], PUBLIC: ["127.0.0.1"]}
         with configured(ALLOW_INSECURE_ENDPOINTS=True), time_limit(60), suppress(StorageError):
             make_at(vendor, server.url).find("a")
-
         assert len(asked(server)) == 1
         assert network.looked_up == [NAME, PUBLIC] * len(looks)
 
@@ -352,7 +338,6 @@ class TestConnections:
         redirect = Answer(status=status, headers=tuple(marks))
         with trusted, answer_all(redirect) as redirecting, time_limit(60), suppress(StorageError):
             assert CALLS[call](make_at(vendor, redirecting.url), upload_of())  # deletion returns its failures
-
         assert server.seen == []
         assert len({seen.target for seen in asked(redirecting)}) == len(asked(redirecting)) > 0
 
@@ -407,7 +392,6 @@ class TestSavedManagers:
     def test_a_name_that_leads_inside_is_refused_at_save(self, network: Network) -> None:
         with pytest.raises(ValidationError) as refusal:
             self.save()
-
         assert refusal.value.messages == [not_public("endpoint_url", f"https://{NAME}")]
         assert not FileManager.objects.exists()
         with configured(TRUSTED_ENDPOINTS=[NAME]):
@@ -417,7 +401,6 @@ class TestSavedManagers:
         """Private links of clouds give its names addresses in the customer's network"""
         host = "s3.eu-west-1.amazonaws.com"
         network.names = {host: ["10.0.0.1"]}
-
         assert self.save(endpoint_url=f"https://{host}").pk
         assert network.looked_up == []
 
@@ -427,7 +410,6 @@ class TestSavedManagers:
         with configured(TRUSTED_ENDPOINTS=[origin]):
             self.save(endpoint_url=origin)
             assert warnings() == []
-
         assert warnings() == [f"The file manager Store does not work: {not_public('endpoint_url', origin)}"]
 
 

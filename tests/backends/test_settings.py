@@ -47,7 +47,6 @@ class TestEveryType:
     @pytest.mark.parametrize("vendor", GOOD)
     def test_the_smallest_configuration_is_good(self, vendor: str) -> None:
         backend = make(vendor)
-
         assert backend.prefix == ""
         assert (backend.settings.upload_expires_in, backend.settings.download_expires_in) == (3600, 300)
 
@@ -58,7 +57,6 @@ class TestEveryType:
     @pytest.mark.parametrize("vendor", ["file", "s3", "azure", "gcs"])
     def test_its_page_names_every_setting_and_no_other(self, vendor: str) -> None:
         rows = table("filesystem" if vendor == "file" else vendor, "setting")
-
         assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {
             spec.name for spec in fields(backend_class(vendor).settings_class)
         }
@@ -66,13 +64,11 @@ class TestEveryType:
     def test_an_unknown_setting_is_named_with_the_known_ones(self) -> None:
         known = "base_path, base_url, create_directories, directory_permissions, download_expires_in, permissions, "
         problem = f"Unknown setting 'colour'. Known settings: {known}upload_expires_in."
-
         assert problems("file", {"colour": "blue"}) == [problem]
 
     def test_a_configuration_with_problems_makes_no_backend_and_shows_no_secret(self) -> None:
         with pytest.raises(StorageMisconfigured, match="download_expires_in must be from 1") as refusal:
             make("azure", {"download_expires_in": 0})
-
         assert AZURE_KEY not in str(refusal.value)
 
     @pytest.mark.parametrize(
@@ -82,7 +78,6 @@ class TestEveryType:
     def test_printing_shows_no_secret(self, vendor: str, changes: Mapping[str, Any], secrets: Sequence[str]) -> None:
         backend = make(vendor, changes)
         shown = f"{backend!r} {backend.config!r} {backend.settings!r} {vars(backend)!r} {backend.location()}"
-
         assert [secret for secret in secrets if secret in shown] == []
 
 
@@ -94,7 +89,6 @@ class TestEveryCloud:
     def test_backend_url_names_the_prefix(self, vendor: str, path: str, prefix: str) -> None:
         base, location = CLOUDS[vendor]
         backend = make(vendor, backend_url=f"{base}{path}")
-
         assert backend.prefix == prefix
         assert backend.location() == f"{location}{prefix}"
 
@@ -107,7 +101,6 @@ class TestEveryCloud:
     def test_a_prefix_leaves_room_for_names(self, vendor: str) -> None:
         base, _ = CLOUDS[vendor]
         problem = "The prefix in backend_url must have at most 500 bytes."
-
         assert problems(vendor, backend_url=f"{base}/{'a' * 499}") == []
         assert problems(vendor, backend_url=f"{base}/{'ü' * 250}") == [problem]
 
@@ -123,7 +116,6 @@ class TestEveryCloud:
     )
     def test_plain_http_must_be_allowed(self, vendor: str, name: str, changes: Mapping[str, Any]) -> None:
         refused = f"{name} must be https. Set ALLOW_INSECURE_ENDPOINTS in FILEMAN_SETTINGS to allow http."
-
         for debug, allowed, is_refused in [(False, None, True), (True, False, True), (False, True, False)]:
             with override_settings(DEBUG=debug, FILEMAN_SETTINGS={"ALLOW_INSECURE_ENDPOINTS": allowed}):
                 assert (refused in problems(vendor, changes)) is is_refused
@@ -159,7 +151,6 @@ class TestPublicEndpoint:
         """A signature names no host, so the host that it is sent to could use it"""
         cdn = {"public_endpoint_url": "https://cdn.example.com"}
         advice = "If it may, add 'https://cdn.example.com' to TRUSTED_ENDPOINTS in FILEMAN_SETTINGS."
-
         assert problems("azure", cdn) == [f"public_endpoint_url gets signatures that Azure accepts too. {advice}"]
         assert problems("azure", {"public_endpoint_url": "https://acmefiles.blob.core.windows.net"}) == []
         assert problems("azure", {"public_endpoint_url": "https://other.blob.core.windows.net"}) == [
@@ -173,7 +164,6 @@ class TestPublicEndpoint:
         """So any public host will do, beside the credentials of this server too"""
         monkeypatch.setattr("socket.getaddrinfo", None)
         own = {"public_endpoint_url": "https://cdn.example.com", "account_key": ABSENT}
-
         assert problems(vendor, own) == []
         assert make(vendor, own).settings.name_problems() == []
 

@@ -19,10 +19,10 @@ _ACCOUNT_HOST = re.compile(
     r"([a-z0-9]{3,24})(-secondary)?\."
     r"(blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|z[0-9]+\.blob\.storage\.azure\.net)"
 )
-_KEY_PROBLEM = "The account key is not base64. Copy it again from the portal."
+_KEY_PROBLEM = "The key in {} is not base64. Copy it again from the portal."
 _SAS_PROBLEM = (
-    "A shared access signature cannot sign URLs for others. Set account_key or a connection_string with AccountKey, "
-    "or account_name alone to sign in with tokens."
+    "The shared access signature in {} cannot sign URLs for others. Set account_key or a connection_string with "
+    "AccountKey, or account_name alone to sign in with tokens."
 )
 _DATA_LAKE_PROBLEM = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https://<account>.blob.<suffix>."
 # Azurite's account, the same everywhere (Azure: "Use the Azurite emulator", well-known storage account and key).
@@ -104,7 +104,7 @@ class AzureSettings(BucketSettings):
             return [] if self.account_name else ["account_name is missing. Set it, or set connection_string."]
         stated = _parse_connection_string(self.connection_string)
         if "sharedaccesssignature" in stated and not stated.get("accountkey"):
-            return [_SAS_PROBLEM]
+            return [_SAS_PROBLEM.format("connection_string")]
         needed = ("AccountName", "AccountKey")
         if problems := [f"connection_string has no {name}." for name in needed if not stated.get(name.lower())]:
             return problems
@@ -124,7 +124,8 @@ class AzureSettings(BucketSettings):
         if not _ACCOUNT_NAME.fullmatch(account.name):
             problems.append("account_name must be 3 to 24 lowercase letters and digits.")
         if account.key and not _is_base64(account.key):
-            problems.append(_SAS_PROBLEM if "sig=" in account.key else _KEY_PROBLEM)
+            place = "account_key" if self.account_key else "connection_string"
+            problems.append((_SAS_PROBLEM if "sig=" in account.key else _KEY_PROBLEM).format(place))
         if ".dfs." in parsed(account.url).netloc:
             problems.append(_DATA_LAKE_PROBLEM.format("endpoint"))
         for name, given in (("endpoint", account.url), ("public_endpoint_url", self.public_endpoint_url or "")):

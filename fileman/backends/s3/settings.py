@@ -78,6 +78,7 @@ class S3Settings(BucketSettings):
         found = {
             "access_key_id is set without secret_access_key: set both or neither.": key and not secret,
             "secret_access_key is set without access_key_id: set both or neither.": secret and not key,
+            "access_key_id must not have spaces. Copy it again.": key and len(key.split()) > 1,
             "session_token requires access_key_id and secret_access_key.": self.session_token and not key,
             'kms_key_id requires server_side_encryption to be "aws:kms".': has_stray_kms_key,
             _TOO_LARGE: conf.settings().SINGLE_REQUEST_MAX_BYTES > SINGLE_COPY_MAX_BYTES,
