@@ -5,8 +5,7 @@ ENV PYTHONUNBUFFERED=1 VAR_DIR=/srv/fileman
 WORKDIR /app
 
 COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock \
-    && pip install --no-cache-dir redis==6.4.0
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
 COPY manage.py ./
 COPY fileman fileman
