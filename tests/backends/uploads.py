@@ -19,6 +19,7 @@ BODY = b"The bytes that were granted."
 PREFIX = "tenant/"
 ORIGIN = "https://app.example.com"
 B = TypeVar("B", bound=Backend)
+Pairs = Mapping[str, str | None] | None
 
 
 def make_backend(kind: type[B], settings: Mapping[str, Any], url: str = "", *, direct: bool = True) -> B:
@@ -61,13 +62,7 @@ def part_of(body: bytes, request: UploadRequest) -> bytes:
 
 
 def send(
-    request: UploadRequest,
-    body: bytes,
-    *,
-    method: str = "",
-    url: str = "",
-    headers: Mapping[str, str | None] | None = None,
-    fields: Mapping[str, str | None] | None = None,
+    request: UploadRequest, body: bytes, *, method: str = "", url: str = "", headers: Pairs = None, fields: Pairs = None
 ) -> requests.Response:
     """Send a request as instructed, with some headers and fields changed; None omits one."""
     stated: dict[str, Any] = {**dict(request.headers), **(headers or {})}

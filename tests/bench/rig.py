@@ -122,12 +122,11 @@ def call_on(database_url: str, function: str, *arguments: Any) -> Any:
     return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
+Side = Callable[[], Sequence[float]]
+
+
 def alternate(
-    ours: Callable[[], Sequence[float]],
-    plain: Callable[[], Sequence[float]],
-    *,
-    rounds: int = ROUNDS,
-    between: Callable[[], object] = clear,
+    ours: Side, plain: Side, *, rounds: int = ROUNDS, between: Callable[[], object] = clear
 ) -> list[list[float]]:
     """Measure both sides by turns, after one round that warms both up. Return the ratios of each kind of value."""
     ratios = []

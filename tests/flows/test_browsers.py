@@ -72,34 +72,32 @@ def test_what_a_browser_might_run_is_an_attachment(
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
+SHOWN = [
+    ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(8), "always"),
+    ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(8), "never"),
+    ("doc.pdf", b"%PDF-1.7 /JavaScript", "by setting"),
+    ("film.mp4", b"\0\0\0\x18ftypmp42" + bytes(8), "by setting"),
+    ("song.mp3", b"ID3\3\0" + bytes(8), "by setting"),
+    ("notes.txt", b"hello", "by setting"),
+    ("table.csv", b"a,b", "never"),
+    ("image.svg", b"<svg onload='alert(1)'/>", "by setting, behind our policy"),
+    ("page.html", b"<html><script>alert(1)</script>", "never"),
+]
+
+
 @pytest.mark.parametrize("kind", ["memory", "moto"])
 @pytest.mark.parametrize("is_set", [False, True])
-@pytest.mark.parametrize(
-    ("filename", "data", "shown"),
-    [
-        ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(8), "always"),
-        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(8), "never"),
-        ("doc.pdf", b"%PDF-1.7 /JavaScript", "by setting"),
-        ("film.mp4", b"\0\0\0\x18ftypmp42" + bytes(8), "by setting"),
-        ("song.mp3", b"ID3\3\0" + bytes(8), "by setting"),
-        ("notes.txt", b"hello", "by setting"),
-        ("table.csv", b"a,b", "never"),
-        ("image.svg", b"<svg onload='alert(1)'/>", "by setting, behind our policy"),
-        ("page.html", b"<html><script>alert(1)</script>", "never"),
-    ],
-)
+@pytest.mark.parametrize("case", SHOWN, ids=lambda case: case[0])
 def test_what_is_shown_on_request_and_what_the_api_says_of_it(
     kind: str,
     is_set: bool,
-    filename: str,
-    data: bytes,
-    shown: str,
+    case: tuple[str, bytes, str],
     configure: Configure,
     request: pytest.FixtureRequest,
-    transactional_db: None,
     site: Site,
 ) -> None:
     """A drawing only where the response has a policy that lets nothing run, which a cloud's has not."""
+    filename, data, shown = case
     storage_of(kind, request)
     configure(INLINE_TYPES=INLINE_CHOICES if is_set else ())
     ticket = site.start(data, filename)

@@ -149,33 +149,31 @@ class TestUpload:
         assert "no-store" in taken.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize(
-    ("call", "number", "status", "code"),
-    [
-        ("write", errno.ENOSPC, 507, "STORAGE_UNAVAILABLE"),
-        ("link", errno.EDQUOT, 507, "STORAGE_UNAVAILABLE"),
-        ("fsync", errno.EIO, 503, "STORAGE_UNAVAILABLE"),
-        ("link", errno.EROFS, 503, "STORAGE_MISCONFIGURED"),
-    ],
-)
+DISK_ERRORS = [
+    ("write", errno.ENOSPC, (507, "STORAGE_UNAVAILABLE")),
+    ("link", errno.EDQUOT, (507, "STORAGE_UNAVAILABLE")),
+    ("fsync", errno.EIO, (503, "STORAGE_UNAVAILABLE")),
+    ("link", errno.EROFS, (503, "STORAGE_MISCONFIGURED")),
+]
+
+
+@pytest.mark.parametrize(("call", "number", "answered"), DISK_ERRORS)
 def test_a_disk_that_takes_nothing_is_told_from_a_full_one(
     call: str,
     number: int,
-    status: int,
-    code: str,
-    request: pytest.FixtureRequest,
+    answered: tuple[int, str],
+    ticket: Json,
+    local: Storage,
     site: Site,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing is stored, no path of the server is told, and once the disk takes it the same address works."""
-    local = storage_of("file", request)
-    ticket = site.start(DATA)
     with monkeypatch.context() as broken:
         broken.setattr(os, call, failing(number))
         answer = put(url_of(ticket), DATA)
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert str(request.getfixturevalue("tmp_path")) not in answer.text
+    assert (answer.status_code, answer.json()["code"]) == answered
+    assert local.manager.settings["base_path"] not in answer.text
     assert_untouched(ticket, local, site)
 
 

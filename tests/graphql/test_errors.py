@@ -9,24 +9,23 @@ from django.contrib.auth.models import User
 from fileman import files
 from fileman.errors import StorageMisconfigured
 from fileman.graphql import extensions
-from fileman.models import FileManager
-from tests.api import Api
+from fileman.models import File, FileManager
+from tests.api import FINALIZE, Api
 from tests.graphql.rows import save_file
 
 SECRET = "AKIA-planted-canary"
 LIST = "{ files { edges { node { id downloadUrl } } } }"
 
 
+@pytest.fixture
+def file(user: User, manager: FileManager) -> File:
+    return save_file(manager, user)
+
+
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), ValueError(SECRET), RecursionError(SECRET), KeyError(SECRET)])
 def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
-    error: Exception,
-    api: Api,
-    user: User,
-    manager: FileManager,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    error: Exception, api: Api, file: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    save_file(manager, user)
     monkeypatch.setattr(files, "download_url", Mock(side_effect=error))
 
     with caplog.at_level(logging.ERROR):
@@ -48,10 +47,9 @@ def test_an_unexpected_error_is_masked_and_logged_with_its_reference(
 
 
 def test_a_domain_error_keeps_its_code_and_message(
-    api: Api, user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, file: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One failed download URL does not blank the rest of the page."""
-    save_file(manager, user)
     monkeypatch.setattr(files, "download_url", Mock(side_effect=StorageMisconfigured()))
 
     body = api.post(LIST).json()
@@ -76,10 +74,7 @@ def test_an_unexpected_error_of_a_mutation_is_masked(api: Api, monkeypatch: pyte
 def test_refused_requests_are_not_logged_with_their_variables(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     """Upload tokens in malformed inputs must not reach the log."""
     with caplog.at_level(logging.DEBUG):
-        response = api.post(
-            "mutation ($input: FinalizeUploadInput!) { finalizeUpload(input: $input) { success } }",
-            {"input": {"uploadToken": SECRET, "fileName": "a.txt"}},
-        )
+        response = api.post(FINALIZE, {"input": {"uploadToken": SECRET, "fileName": "a.txt"}})
 
     assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
     assert SECRET not in caplog.text

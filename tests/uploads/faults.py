@@ -48,12 +48,7 @@ class Beginning(MemoryBackend):
 
 
 def break_storage(
-    error: type[BaseException] = StorageUnavailable,
-    *,
-    on: str = "",
-    path: str = "",
-    moment: str = "before",
-    number: int | None = None,
+    error: Any = StorageUnavailable, *, on: str = "", path: str = "", moment: str = "before", number: int | None = None
 ) -> list[str]:
     """Let calls of the memory backend fail: all, those of one operation, or those for paths with this text.
 

@@ -1,6 +1,7 @@
 """What finalize asks of the stored object: facts that a storage may report, whatever the client has done to it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -27,6 +28,7 @@ from tests.uploads.faults import at_first, note_calls
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 OTHER = PNG[:-1] + b"x"
+Report = Callable[..., None]
 
 
 @pytest.fixture
@@ -37,26 +39,24 @@ def sent(user: User, manager: FileManager) -> Ticket:
     return ticket
 
 
-def report(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
-    """The storage says this of every object that it is asked for."""
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> Report:
+    """Let the storage say this of every object that it is asked for."""
     stat, assemble = MemoryBackend.stat, MemoryBackend.assemble
-    monkeypatch.setattr(MemoryBackend, "stat", lambda self, path: replace(stat(self, path), **facts))
-    monkeypatch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(assemble(self, upload), **facts))
+
+    def change(**facts: Any) -> None:
+        monkeypatch.setattr(MemoryBackend, "stat", lambda self, path: replace(stat(self, path), **facts))
+        monkeypatch.setattr(MemoryBackend, "assemble", lambda self, upload: replace(assemble(self, upload), **facts))
+
+    return change
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"content_encoding": "gzip"},
-        {"content_type": "text/html"},
-        {"content_type": "image/jpeg"},
-        {"irregular": "it is an append blob"},
-    ],
-)
-def test_an_object_of_another_form_than_granted_fails(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
-) -> None:
-    report(monkeypatch, **facts)
+OTHER_TYPES = [{"content_type": "text/html"}, {"content_type": "image/jpeg"}]
+
+
+@pytest.mark.parametrize("facts", [{"content_encoding": "gzip"}, *OTHER_TYPES, {"irregular": "it is an append blob"}])
+def test_an_object_of_another_form_than_granted_fails(user: User, sent: Ticket, report: Report, facts: Any) -> None:
+    report(**facts)
     assert code_of(finish(user, sent)) == "CONTENT_TYPE_MISMATCH"
     failed = file_of(sent)
     assert (failed.upload_status, failed.etag) == ("failed", "")
@@ -65,28 +65,26 @@ def test_an_object_of_another_form_than_granted_fails(
 
 
 @pytest.mark.parametrize("content_type", ["", "image/png", "IMAGE/PNG", "image/x-png"])
-def test_another_spelling_of_the_type_is_the_same_type(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, content_type: str
-) -> None:
-    report(monkeypatch, content_type=content_type)
+def test_another_spelling_of_the_type_is_the_same(user: User, sent: Ticket, report: Report, content_type: str) -> None:
+    report(content_type=content_type)
     assert finish(user, sent).error is None
 
 
 @configured(SINGLE_REQUEST_MAX_BYTES=64, PART_SIZE_BYTES=64)
 @pytest.mark.parametrize("known", [("md5",), ("md5", "crc32c"), ("md5", "crc32c", "sha256")], ids=lambda all_: all_[-1])
 def test_the_strongest_checksum_that_the_storage_computed_is_recorded(
-    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...]
+    user: User, manager: FileManager, report: Report, known: tuple[str, ...]
 ) -> None:
     ticket = start(user, PNG, "picture.png")
     send(ticket, PNG)
-    report(monkeypatch, checksums={algorithm: "0" * HEX_DIGITS[algorithm] for algorithm in known})
+    report(checksums={algorithm: "0" * HEX_DIGITS[algorithm] for algorithm in known})
     assert finish(user, ticket).error is None
     assert file_of(ticket).checksum.partition(":")[0] == known[-1]
 
 
 @pytest.mark.parametrize("facts", [{"size": 1}, {"checksums": {"sha256": "0" * 64}}, {"content_encoding": "gzip"}])
 def test_a_published_copy_that_differs_is_not_completed(
-    user: User, manager: FileManager, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
+    user: User, sent: Ticket, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
 ) -> None:
     """The storage copied something else. The upload is given back; the next call looks again."""
     publish = MemoryBackend.publish
@@ -148,13 +146,7 @@ WEBP = b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(100)
     ],
 )
 def test_the_true_type_is_recorded_and_stored_or_named_in_the_refusal(
-    user: User,
-    manager: FileManager,
-    filename: str,
-    declared_type: str,
-    data: bytes,
-    lists: dict[str, list[str]],
-    recorded: str | None,
+    user: User, manager: FileManager, filename: str, declared_type: str, data: bytes, lists: Any, recorded: str | None
 ) -> None:
     FileManager.objects.filter(pk=manager.pk).update(**lists)
     ticket = start(user, data, filename, content_type=declared_type)

@@ -62,12 +62,11 @@ def _signed_at(*, is_expired: bool) -> datetime:
     return datetime.now(UTC) - timedelta(hours=1 if is_expired else 0)
 
 
+Misuse = Callable[[Grant], Outcome]
+
+
 def _attack(
-    upload_method: str,
-    misuse: Callable[[Grant], Outcome] | None = None,
-    *,
-    granted: Mapping[str, Any] | None = None,
-    **changes: Any,
+    upload_method: str, misuse: Misuse | None = None, *, granted: Mapping[str, Any] | None = None, **changes: Any
 ) -> Attack:
     """Misuse a request in a way of its own, or send it with these changes."""
 
