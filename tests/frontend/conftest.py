@@ -30,7 +30,7 @@ def site(demo_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> list[str]:
     """The command line of Chromium."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         give_up("Chromium is not installed")
     return [path, "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-extensions"]
