@@ -29,7 +29,7 @@ def site(demo_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> list[str]:
-    """The command line of Chromium."""
+    """The command line of Chromium: its headless shell, if installed, builds no window and toolbar for each profile."""
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         give_up("Chromium is not installed")
