@@ -6,6 +6,7 @@ Nothing is signed for a refused file, and no storage is called inside the transa
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from fileman import access, conf, tokens
 from fileman.access import rates
@@ -25,7 +26,7 @@ from fileman.backends.values import Strategy
 from fileman.caller import Caller
 from fileman.errors import FilemanError, InvalidInput, RefusedError, StorageError, TooManyFiles, UploadAborted
 from fileman.models import File, FileManager
-from fileman.models.insertion import insert
+from fileman.models.insertion import insert, is_one_statement
 from fileman.uploads import destination, idempotency, quota, transitions
 from fileman.uploads._sweep import FIRST_LOOK
 from fileman.uploads.idempotency import Replay
@@ -149,15 +150,20 @@ def _prepare(plan: _Plan, index: int, file: File) -> None:
 
 def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     """Write the new rows. Return the tickets with the tokens of the pending uploads."""
-    with transaction.atomic():
-        tickets = [_with_token(ticket, plan.now) for ticket in tickets]
-        new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
-        if new:
-            quota.reserve(plan.caller.user, [file.file_size for file in new], now=plan.now)
+    tickets = [one if one.replayed else _with_token(one, plan.now) for one in tickets]
+    new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
+    user, sizes = plan.caller.user, [file.file_size for file in new]
+    # One statement alone needs no transaction. In a transaction of the host's, its error must not end that.
+    is_alone = is_one_statement() and not connection.in_atomic_block
+    with nullcontext() if is_alone else transaction.atomic():
+        is_done = not new or insert(new, after=quota.build_reservation(user, sizes))
+    if not is_done:
+        with transaction.atomic():
+            quota.reserve(user, sizes, now=plan.now)
             insert(new)
     for file in new:
         transitions.log_step(file, File.PENDING.value)
-    return tickets
+    return [_with_token(one, plan.now) if one.replayed else one for one in tickets]
 
 
 def _with_token(ticket: Ticket, now: datetime) -> Ticket:

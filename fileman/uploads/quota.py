@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db import connection
+from django.db.models import Count, Q, Sum
 from django.template.defaultfilters import filesizeformat
 
 from fileman import conf
 from fileman.errors import QuotaExceeded, TooManyPending
 from fileman.models import File, StorageUsage
+
+_RESERVE = """UPDATE fileman_storageusage SET bytes = bytes + %s, pending = pending + %s
+WHERE user_id = %s AND bytes <= %s AND pending <= %s"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,24 +36,25 @@ def get_usage(user: Any) -> Usage:
     return Usage(used_bytes=used or 0, quota_bytes=limit, max_unfinished_uploads=most, **held)
 
 
-def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:
-    """Reserve the bytes and places of new uploads, in the transaction that inserts their rows.
-
-    One statement is enough while the user's row says that they fit. The row counts each new upload and no ended one, so
-    they are counted again only when it reaches the limit. Raises TooManyPending, and QuotaExceeded, which names
-    unfinished uploads that hold bytes.
-    """
+def build_reservation(user: Any, sizes: Sequence[int]) -> tuple[str, list[Any]]:
+    """Return an UPDATE that reserves the bytes and places of new uploads while the user's row says that they fit."""
     size, uploads = sum(sizes), len(sizes)
     limit, most = conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
-    fits = Q(user=user, pending__lte=most - uploads)
-    if limit is not None:
-        fits &= Q(bytes__lte=limit - size)
-    if StorageUsage.objects.filter(fits).update(bytes=F("bytes") + size, pending=F("pending") + uploads):
-        return
+    key = StorageUsage._meta.get_field("user").get_db_prep_value(user.pk, connection)  # noqa: SLF001
+    return _RESERVE, [size, uploads, key, (2**63 - 1 if limit is None else limit) - size, most - uploads]
+
+
+def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:
+    """Reserve the same after a count of the uploads, in the transaction that inserts their rows.
+
+    The row counts each new upload and no ended one, so this is needed only when it reaches the limit. Raises
+    TooManyPending, and QuotaExceeded, which names unfinished uploads that hold bytes.
+    """
+    size, limit, most = sum(sizes), conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
     row, _ = StorageUsage.objects.select_for_update().get_or_create(user=user)  # makes their parallel calls wait
     if limit is not None and row.bytes + size > limit:
         raise _build_quota_error(user, limit)
-    row.bytes, row.pending = row.bytes + size, _count_uploads(user, uploads, most, now=now)
+    row.bytes, row.pending = row.bytes + size, _count_uploads(user, len(sizes), most, now=now)
     row.save()
 
 
