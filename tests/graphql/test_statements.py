@@ -25,8 +25,7 @@ NODE = """
   group { id name } uploadedBy { id username } permalink
   downloadUrl inline: downloadUrl(disposition: INLINE, expiresIn: 60)
 """
-WRITES = 1 if connection.vendor == "postgresql" else 2
-"""Of initiate: the usage and the insert."""
+WRITES = 1 if connection.vendor == "postgresql" else 2  # of initiate: the usage and the insert
 RIGHTS = "filePath viewerCanUpdate viewerCanDelete"
 
 
