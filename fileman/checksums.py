@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -38,13 +38,13 @@ class Checksum:
     """Lowercase."""
 
     @classmethod
-    def parse(cls, text: str, *, allowed: Iterable[str] = tuple(HEX_DIGITS), field: tuple[str, ...] = ()) -> Self:
+    def parse(cls, text: str, *, allowed: Collection[str] = tuple(HEX_DIGITS), field: tuple[str, ...] = ()) -> Self:
         """Parse "<algorithm>:<hex>". Raises InvalidChecksum, which names the allowed algorithms."""
         algorithm, colon, value = text.partition(":")
-        allowed = tuple(allowed)
         if not colon or algorithm not in allowed:
-            names = ", ".join(allowed) or "none for a file of this size"
-            raise InvalidChecksum(f"Pass checksum as '<algorithm>:<hex>'. Possible algorithms: {names}.", field=field)
+            problem = f"Pass checksum as '<algorithm>:<hex>'. Possible algorithms: {', '.join(allowed)}."
+            none = "This file manager takes no checksum of a file of this size. Leave it out."
+            raise InvalidChecksum(problem if allowed else none, field=field)
         if len(value) != HEX_DIGITS[algorithm] or not set(value.lower()) <= set("0123456789abcdef"):
             raise InvalidChecksum(f"A {algorithm} checksum has {HEX_DIGITS[algorithm]} hex digits.", field=field)
         return cls(algorithm=algorithm, hexdigest=value.lower())

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from fileman.admin.page_actions import PageActionsAdmin
 from fileman.admin.settings_form import REMOVE, SETTING, ListField, SizeField, build_fields
 from fileman.backends import backend_class, backend_types
-from fileman.diagnosis.subjects import diagnose_manager
+from fileman.diagnosis.subjects import describe_success, diagnose_manager
 from fileman.encryption import OpenedObject
 from fileman.errors import StorageMisconfigured
 from fileman.models import File, FileManager
@@ -128,10 +128,9 @@ class FileManagerAdmin(PageActionsAdmin):
         return ([], {}, set(), used) if used else super().get_deleted_objects(objs, request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        defaults = FileManager.objects.filter(group=obj.group, is_default=True).exclude(pk=obj.pk)
-        former = defaults.first() if obj.is_default else None
+        former = FileManager.objects.filter(group=obj.group, is_default=True).exclude(pk=obj.pk).first()
         super().save_model(request, obj, form, change)
-        if former:
+        if former and obj.is_default:
             self.message_user(request, f"{obj} is the default now, instead of {former}.", messages.WARNING)
 
     @admin.display(description="Files")
@@ -144,7 +143,7 @@ class FileManagerAdmin(PageActionsAdmin):
     def check_configuration(self, request: HttpRequest, chosen: QuerySet[FileManager]) -> None:
         for manager in chosen:
             problems = diagnose_manager(manager)
-            text = f"{manager.name}: {' '.join(problems) or 'The connection works.'}"
+            text = f"{manager.name}: {' '.join(problems) or f'The connection {describe_success(manager)}'}"
             self.message_user(request, text, messages.ERROR if problems else messages.SUCCESS)
 
     @admin.action(description="Turn off: take no new uploads", permissions=["change"])

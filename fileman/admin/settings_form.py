@@ -68,7 +68,9 @@ def build_fields(settings_class: type[Any], stored: Mapping[str, Any]) -> dict[s
     for spec in sorted(fields(settings_class), key=lambda spec: _get_default(spec) is not MISSING):
         name, value = spec.name, stored.get(spec.name)
         built[SETTING + name] = field = _build_field(spec, conf.get_options(hints[name]), value)
-        field.label, field.help_text = pretty_name(name), escape(texts.get(name, "")) + field.help_text
+        label = spec.metadata.get("label", pretty_name(name))
+        field.label = re.sub(r"(?i)\b(id|kms|url)\b", lambda word: word[0].upper(), label)
+        field.help_text = escape(texts.get(name, "")) + field.help_text
         if not spec.repr and value:
             built[REMOVE + name] = forms.BooleanField(required=False, label=f"Remove the stored {field.label.lower()}")
     for name in sorted(stored.keys() - hints.keys()):

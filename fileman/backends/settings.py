@@ -29,7 +29,7 @@ class BackendSettings:
     upload_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_UPLOAD_EXPIRES_IN)
     """Seconds that signed upload requests live, 1 to 604,800."""
     download_expires_in: int = field(default_factory=lambda: conf.settings().DEFAULT_DOWNLOAD_EXPIRES_IN)
-    """Seconds that signed download URLs live, 1 to 604,800. Clients may ask for less; `get_url` may be given more."""
+    """Seconds that signed download URLs live, 1 to 604,800. Clients may ask for less."""
 
     def __post_init__(self) -> None:
         """Strip the secrets, which consoles and files add a space or a newline to."""

@@ -8,8 +8,10 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 
+from fileman import conf
 from fileman.backends import get_backend
 from fileman.backends.diagnosis import Problem
+from fileman.backends.settings import BucketSettings
 from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.models.file import find_file_id
@@ -45,6 +47,15 @@ def diagnose_manager(manager: FileManager) -> list[Problem]:
     except (StorageError, ImproperlyConfigured) as error:
         found = [str(error)]
     return [one if isinstance(one, Problem) else Problem("configuration", one) for one in found]
+
+
+def describe_success(manager: FileManager) -> str:
+    """Return what a test without problems has tried, for pages that upload to the storage too."""
+    if not (manager.supports_direct_upload and isinstance(get_backend(manager).settings, BucketSettings)):
+        return "works."
+    origins = ", ".join(conf.settings().ALLOWED_ORIGINS)
+    cors = f"was checked for {origins}" if origins else "was not checked, because ALLOWED_ORIGINS is empty"
+    return f"works: test files were sent and read by signed URLs, and deleted. CORS {cors}."
 
 
 def _find_id(text: str) -> UUID | None:

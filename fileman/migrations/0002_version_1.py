@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
         migrations.AddField('storagedeletion', 'requested_by', models.ForeignKey(blank=True, help_text='The user who deleted the file.', null=True, on_delete=SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
         migrations.AlterField('file', 'file_path', models.CharField(blank=True, help_text='Path in the storage; null until the upload is completed.', max_length=1000, null=True)),
         migrations.AlterField('file', 'original_filename', models.CharField(help_text='Name that the uploader gave, mended.', max_length=255)),
+        migrations.AlterField('file', 'checksum', models.CharField(blank=True, default='', help_text='Such as crc32c:9a71bb4c', max_length=80)),
         migrations.AddField('file', 'look_at', models.DateTimeField(blank=True, help_text='When a sweep looks for all bytes of the upload.', null=True)),
         migrations.RunPython(look_at_pending_uploads, migrations.RunPython.noop),
         migrations.RunPython(name_places_alike, migrations.RunPython.noop),

@@ -100,7 +100,7 @@ class File(models.Model):
     content_type = models.CharField(max_length=255, help_text="Declared, then what the storage reported.")
     detected_content_type = models.CharField(max_length=255, blank=True, default="")
     file_size = models.BigIntegerField(help_text="Bytes; declared, then what the storage reported.")
-    checksum = models.CharField(max_length=80, blank=True, default="", help_text="<algorithm>:<hex>")
+    checksum = models.CharField(max_length=80, blank=True, default="", help_text="Such as crc32c:9a71bb4c")
     checksum_verified = models.BooleanField(default=False)
     metadata = models.JSONField(default=dict, blank=True)
     is_public = models.BooleanField(default=False)

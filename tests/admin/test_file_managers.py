@@ -16,6 +16,7 @@ from django.test import override_settings
 from django.utils.log import AdminEmailHandler
 
 from fileman.backends.settings import BackendSettings
+from fileman.diagnosis.subjects import describe_success
 from fileman.encryption import encrypt
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
@@ -81,7 +82,8 @@ def test_a_file_manager_is_added_by_the_form_of_its_type(root: Staff) -> None:
     assert "?backend_type=azure" in root.read("filemanager/add/?backend_type=unheard-of")
     form = root.read_form(ADD_S3)
     assert form.options["setting_upload_method"] == ["", "post", "put"]
-    assert "Requested for every object." in root.read(ADD_S3)
+    words = "Requested for every object.", "Bucket in URLs:", "Access key ID:", "KMS key ID:"
+    assert [text in root.read(ADD_S3) for text in words] == [True] * 4
     typed = {"setting_bucket_name": "my-bucket", "setting_upload_method": "put", "setting_upload_expires_in": "60"}
     limits = {"max_file_size": "5 GiB", "allowed_extensions": "jpg,\r\npng, ", "allowed_mime_types": "image/*"}
     assert read_errors(root.save(ADD_S3, name="S3", **typed, **limits)) == {}
@@ -280,6 +282,10 @@ def test_the_action_asks_each_storage_and_returns_to_its_page(root: Staff, manag
     assert told.pop("Memory: The connection works.") == "success"
     ((fault, level),) = told.items()
     assert (fault.startswith("Broken:"), level) == (True, "error")
+    s3 = FileManager(backend_type="s3", settings={"bucket_name": "abc"}, supports_direct_upload=True)
+    assert describe_success(s3).endswith("CORS was not checked, because ALLOWED_ORIGINS is empty.")
+    with configured(ALLOWED_ORIGINS=["https://a.example"]):
+        assert describe_success(s3).endswith("deleted. CORS was checked for https://a.example.")
     assert 'value="check_configuration"' in root.read(change(manager))
     action = {"action": "check_configuration", "_selected_action": manager.pk, "page": manager.pk}
     response = root.client.post(f"{ADMIN}/filemanager/", action)

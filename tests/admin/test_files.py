@@ -44,7 +44,6 @@ def test_files_are_published_withdrawn_and_deleted(root: Staff, user: User) -> N
     page = f"file/{file.pk}/change/"
     assert f'href="{file.permalink}"' in root.read(page)
     assert b"".join(root.client.get(file.permalink, follow=True)) == b"hello"
-
     assert root.act("file", "publish", file, page=file.pk) == {"notes.txt: Public now.": "success"}
     assert File.objects.get().is_public
     assert root.act("file", "withdraw", file) == {"notes.txt: No longer public.": "success"}
@@ -53,7 +52,6 @@ def test_files_are_published_withdrawn_and_deleted(root: Staff, user: User) -> N
     history = root.read(f"file/{file.pk}/history/")
     assert "Public now." in history
     assert "No longer public." in history
-
     for path in ("file/", f"file/{file.pk}/delete/"):
         chosen = {"action": "delete_selected", "_selected_action": file.pk}
         assert "Are you sure" in root.client.post(f"{ADMIN}/{path}", chosen).content.decode()
@@ -124,7 +122,6 @@ def test_deletions_are_filtered_and_made_due(root: Staff, user: User, manager: F
         page = root.client.get(f"{ADMIN}/storagedeletion/?{query}")
         assert sorted(page.context["cl"].queryset, key=lambda row: row.pk) == rows, query
     assert "Denied." in root.read(f"storagedeletion/{later.pk}/change/")
-
     viewer = Staff(user, "view_storagedeletion")
     assert viewer.act("storagedeletion", "retry_now", later) == {}
     assert list(StorageDeletion.objects.filter(due_at__lte=timezone.now())) == [due]

@@ -28,7 +28,6 @@ def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, se
     """As on a machine without Node: the way out, and no script that would be missing."""
     settings.DEBUG = True
     settings.STATICFILES_DIRS = []
-
     answer = client.get("/graphql", headers={"Accept": "text/html"})
 
     page = answer.content.decode()
@@ -41,7 +40,6 @@ def test_without_its_bundle_the_explorer_says_how_to_build_it(client: Client, se
 
 def test_collectstatic_keeps_every_module_of_the_page(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
-
     call_command("collectstatic", interactive=False, verbosity=0)
 
     page = client.get("/").content.decode()
@@ -59,10 +57,8 @@ def test_collectstatic_keeps_every_module_of_the_page(client: Client, settings: 
 def test_only_examples_that_are_built_are_linked(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.FRONTEND_DIR = tmp_path
     assert "/examples/" not in client.get("/").content.decode()
-
     (tmp_path / "react" / "dist").mkdir(parents=True)
     (tmp_path / "react" / "dist" / "index.html").touch()
-
     page = client.get("/").content.decode()
     assert page.count("/examples/") == 1
     assert '<a href="/examples/react/">React</a>' in page
@@ -82,7 +78,6 @@ def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, setting
         FileManager.objects.create(name=name, backend_type="memory")
 
     demo_site.create_storages(described)
-
     managers = FileManager.objects.order_by("name").values_list("name", "backend_type", "backend_url", "is_default")
     assert list(managers) == [("A", "s3", "s3://demo/", False), ("Local disk", "file", "", True)]
     answer = client.get("/")
@@ -98,10 +93,8 @@ def test_the_demo_offers_what_runs_and_explains_the_rest(client: Client, setting
 @pytest.mark.django_db
 def test_the_demo_with_its_known_passwords_does_not_run_outside_of_debug(settings: Settings) -> None:
     settings.DEBUG = False
-
     with pytest.raises(SystemExit, match="DEBUG=1 only"):
         demo_site.main(8000, [])
-
     assert (get_user_model().objects.count(), FileManager.objects.count()) == (0, 0)
 
 
@@ -122,7 +115,6 @@ def test_a_refused_permalink_is_a_page_for_people_and_json_for_programs(
     with patch.object(MemoryBackend, "get_url", side_effect=error):
         page, *others = [api.client.get(path, headers={"Accept": kind}) for kind in (BROWSER, "*/*", "text/plain")]
     hidden = [stranger.client.get(link, headers={"Accept": BROWSER}) for link in (path, absent)]
-
     assert [(one.status_code, one.get("Retry-After")) for one in (page, *others)] == [(status, pause)] * 3
     assert [one.json()["code"] for one in others] == [error.code] * 2
     assert page["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; form-action")
@@ -134,7 +126,6 @@ def test_a_refused_permalink_is_a_page_for_people_and_json_for_programs(
 def test_a_download_that_has_expired_too(client: Client) -> None:
     url = f"/fileman/content/{tokens.sign(tokens.CONTENT, {}, expires_at=timezone.now())}"
     page, head, other = client.get(url, HTTP_ACCEPT=BROWSER), client.head(url, HTTP_ACCEPT=BROWSER), client.get(url)
-
     assert {one.status_code for one in (page, head, other)} == {403}
     assert (other.json()["code"], head.content) == ("PERMISSION_DENIED", b"")
     assert "<p>This link has expired or is not valid." in page.content.decode()
@@ -145,5 +136,4 @@ def test_a_download_that_has_expired_too(client: Client) -> None:
 def test_a_refused_permalink_needs_no_engine_for_templates(api: Api, settings: Settings) -> None:
     settings.TEMPLATES = []
     refused = api.client.get(f"/fileman/download/{uuid4()}/", headers={"Accept": BROWSER})
-
     assert (refused.status_code, refused.json()["code"]) == (404, "NOT_FOUND")

@@ -56,13 +56,13 @@ class AzureSettings(BucketSettings):
     container_name: str
     """3 to 63 lowercase letters, digits and single hyphens (a rule of Azure)."""
     account_name: str | None = None
-    """Default: the one in connection_string."""
+    """Default: the one in the connection string."""
     account_key: str | None = field(default=None, repr=False)
-    """Without it and connection_string, tokens are used: DefaultAzureCredential (environment, managed identity)."""
+    """Without it and a connection string, tokens are used: DefaultAzureCredential (environment, managed identity)."""
     connection_string: str | None = field(default=None, repr=False)
     """As the portal shows it, with AccountName and AccountKey."""
     endpoint: str | None = None
-    """The account's blob URL. Default: BlobEndpoint of connection_string, else Azure's public cloud."""
+    """The account's blob URL. Default: BlobEndpoint of the connection string, else Azure's public cloud."""
 
     @property
     def endpoints(self) -> Mapping[str, str]:

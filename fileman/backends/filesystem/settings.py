@@ -3,7 +3,7 @@
 import os.path
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import unquote
 
@@ -22,16 +22,16 @@ class FilesystemSettings(BackendSettings):
 
     fixed: ClassVar[Sequence[str]] = ("base_url",)
 
-    base_path: str
+    base_path: str = field(metadata={"label": "Folder"})
     """Absolute path of the folder that contains all files."""
-    base_url: str = ""
+    base_url: str = field(default="", metadata={"label": "URL of downloads"})
     """Mount of fileman's content view if it is not the one of `fileman.urls`: a path, or a URL on another domain."""
     create_directories: bool = True
-    """False: `base_path` and its folders uploads and .uploads must exist, so that an unmounted disk is noticed."""
+    """No: the folder, with uploads and .uploads in it, must exist, so that an unmounted disk is noticed."""
     permissions: int | str = f"0o{FILE_MODE:o}"
-    """Mode of every file: 0o644 or "0o644" or "644"."""
+    """Mode of every file, in octal: 0o644 or "644"."""
     directory_permissions: int | str = f"0o{FOLDER_MODE:o}"
-    """Mode of every new folder, in the same three forms."""
+    """Mode of every new folder, in octal: 0o755 or "755"."""
 
     @property
     def root(self) -> str:

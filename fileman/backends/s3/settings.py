@@ -62,10 +62,10 @@ class S3Settings(BucketSettings):
     """Requested for every object. Default: the bucket's own encryption."""
     kms_key_id: str | None = None
     """Only for "aws:kms". Default: KMS_KEY_ID of FILEMAN_SETTINGS, then the account's own key."""
-    addressing_style: Literal["auto", "path", "virtual"] = "auto"
-    """Position of the bucket in URLs. "auto": in the host name on AWS, in the path elsewhere."""
+    addressing_style: Literal["auto", "path", "virtual"] = field(default="auto", metadata={"label": "Bucket in URLs"})
+    """In their path or in their host name (virtual). "auto": in the host name on AWS, in the path elsewhere."""
     upload_method: Literal["post", "put"] = "post"
-    """Method of uploads by one request. "put": for stores without POST policies, such as Cloudflare R2."""
+    """How small files are sent. "put": for stores without POST policies, such as Cloudflare R2."""
 
     def trusts(self, url: SplitResult) -> bool:
         """Trust the bucket's own host too, below the host of the store."""

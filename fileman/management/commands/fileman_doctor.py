@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from fileman.backends.diagnosis import Problem
 from fileman.diagnosis.files import describe_deletion, diagnose_file
-from fileman.diagnosis.subjects import Subjects, diagnose_manager, find_managers, find_subjects
+from fileman.diagnosis.subjects import Subjects, describe_success, diagnose_manager, find_managers, find_subjects
 from fileman.encryption import rotate
 from fileman.models import File, FileManager
 
@@ -85,7 +85,8 @@ class Command(BaseCommand):
             problems = diagnose_manager(manager)
             failing += bool(problems)
             owner = f", group {manager.group}" if manager.group else ""
-            title = f"{manager.name} ({manager.backend_type}{owner}):{'' if problems else ' works.'}"
+            result = "" if problems else f" {describe_success(manager)}"
+            title = f"{manager.name} ({manager.backend_type}{owner}):{result}"
             found = [{"id": one.id, "message": one, "fix": one.fix} for one in problems]
             entry = {"id": str(manager.pk), "name": manager.name, "problems": found}
             self._write("managers", entry, title, *map(_describe, problems))
