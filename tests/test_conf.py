@@ -17,6 +17,9 @@ from tests.uploads.clock import NOW
 from tests.uploads.driver import configured, start
 
 KEY = "T3pjZ2xkY0VqM1JmS0pQd0xxWm5YdHVWYmFzZDEyMzQ="
+INLINE = "application/pdf, audio/*, video/*, text/plain, image/svg+xml"
+NO_ENDPOINTS = ["*.internal", "10.0.0.0/8", "https://host/path", "ftp://host", ""]
+SHAPE = 'must look like "host", "host:port" or "https://host:port".'
 
 
 def found() -> list[tuple[str, str]]:
@@ -57,10 +60,7 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"MAX_BATCH_FILES": 0}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"MAX_BATCH_FILES": 101}, "MAX_BATCH_FILES must be from 1 to 100."),
         ({"DEFAULT_MAX_FILE_SIZE": -1}, "DEFAULT_MAX_FILE_SIZE must not be negative; 0 is no limit."),
-        (
-            {"INLINE_TYPES": ["text/plain", "text/html"]},
-            "INLINE_TYPES may have application/pdf, audio/*, video/*, text/plain, image/svg+xml.",
-        ),
+        ({"INLINE_TYPES": ["text/plain", "text/html"]}, f"INLINE_TYPES may have {INLINE}."),
         ({"SWEEP_GRACE": timedelta(seconds=899)}, "SWEEP_GRACE must not be shorter than FINALIZE_GRACE."),
         ({"ALLOWED_ORIGINS": "https://app.example.com"}, "Setting 'ALLOWED_ORIGINS' must be a list."),
         ({"ACCESS_POLICY": 5}, "Setting 'ACCESS_POLICY' must be a string."),
@@ -74,13 +74,7 @@ def test_an_unknown_key_is_refused_by_its_name() -> None:
         ({"CLEANUP_EXPIRED_UPLOADS": "false"}, "Setting 'CLEANUP_EXPIRED_UPLOADS' must be true or false."),
         ({"USER_QUOTA_BYTES": 1.5}, "Setting 'USER_QUOTA_BYTES' must be an integer or null."),
         ({"MAX_BATCH_FILES": True}, "Setting 'MAX_BATCH_FILES' must be an integer."),
-        *[
-            (
-                {"TRUSTED_ENDPOINTS": [entry]},
-                f'TRUSTED_ENDPOINTS: {entry!r} must look like "host", "host:port" or "https://host:port".',
-            )
-            for entry in ("*.internal", "10.0.0.0/8", "https://host/path", "ftp://host", "")
-        ],
+        *(({"TRUSTED_ENDPOINTS": [entry]}, f"TRUSTED_ENDPOINTS: {entry!r} {SHAPE}") for entry in NO_ENDPOINTS),
         ({"SWEEP_GRACE": 1800}, "Setting 'SWEEP_GRACE' must be a timedelta."),
     ],
 )
@@ -118,17 +112,9 @@ def test_an_invalid_key_is_named_by_its_index_and_not_shown(key: Any) -> None:
         assert found() == [("fileman.E003", "ENCRYPTION_KEYS[0] must be a Fernet key other than SECRET_KEY.")]
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"UPLOAD_VALIDATORS": ["fileman.nowhere"]},
-        {"CONTENT_VALIDATORS": ["fileman.nowhere"]},
-        {"BACKENDS": {"ftp": "fileman.nowhere"}},
-    ],
-)
-def test_a_dotted_path_that_cannot_be_imported_is_found_before_the_first_upload(given: dict[str, Any]) -> None:
-    (key,) = given
-    with configured(**given):
+@pytest.mark.parametrize("key", ["UPLOAD_VALIDATORS", "CONTENT_VALIDATORS", "BACKENDS"])
+def test_a_dotted_path_that_cannot_be_imported_is_found_before_the_first_upload(key: str) -> None:
+    with configured(**{key: {"ftp": "fileman.nowhere"} if key == "BACKENDS" else ["fileman.nowhere"]}):
         ((check, message),) = found()
     assert check == "fileman.E004"
     assert message.startswith(f"FILEMAN_SETTINGS['{key}']: 'fileman.nowhere' cannot be imported: ")

@@ -357,11 +357,8 @@ def test_the_region_that_an_s3_store_names_is_not_followed(status: int, code: st
 def test_the_issuer_of_tokens_is_not_followed(server: Proxy, network: Network) -> None:
     """It would get the signed assertion. A 307 keeps method and body"""
     redirect = Answer(status=307, headers=(("Location", f"{server.url}/"),))
-    with (
-        answering(lambda _: redirect) as issuer,
-        configured(TRUSTED_ENDPOINTS=["127.0.0.1", NAME], ALLOW_INSECURE_ENDPOINTS=True),
-        pytest.raises(StorageError),
-    ):
+    trusted = configured(TRUSTED_ENDPOINTS=["127.0.0.1", NAME], ALLOW_INSECURE_ENDPOINTS=True)
+    with answering(lambda _: redirect) as issuer, trusted, pytest.raises(StorageError):
         make_at("gcs", issuer.url).stat("a")
 
     assert server.seen == []

@@ -66,11 +66,8 @@ ORDERS = [
 
 
 def run() -> None:
-    server_url = os.environ["DATABASE_URL"]
-    with (
-        machine.new_database(server_url, "fileman_bench_few") as few,
-        machine.new_database(server_url, "fileman_bench_many") as many,
-    ):
+    new_database = partial(machine.new_database, os.environ["DATABASE_URL"])
+    with new_database("fileman_bench_few") as few, new_database("fileman_bench_many") as many:
         rig.call_on(few, "bench_million.fill", FEW)
         rig.call_on(many, "bench_million.fill", MANY)
         runs = [[rig.call_on(url, "bench_million.measure") for url in (few, many)] for _ in range(ROUNDS)]
@@ -115,11 +112,8 @@ def measure() -> dict[str, float]:
         "finalize": partial(_finalize, api, [_send(api) for _ in range(CALLS)]),
         "cleanup": lambda: cleanup.run(cleanup.Request(), now=timezone.now()),
     }
-    scopes: dict[str, dict[str, Any]] = {
-        "own": {},
-        "all": {"all": True},
-        "a group's": {"groupId": to_global_id("Group", group.pk)},
-    }
+    of_group = {"groupId": to_global_id("Group", group.pk)}
+    scopes: dict[str, dict[str, Any]] = {"own": {}, "all": {"all": True}, "a group's": of_group}
     for scope, filters in scopes.items():
         calls |= _get_lists(api, scope, filters)
     return {name: statistics.median(timeit.repeat(call, number=1, repeat=CALLS)) for name, call in calls.items()}

@@ -51,22 +51,17 @@ def test_hours(lapsed: File, hours: str, expired: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("option", "message"),
     [
-        (("--hours", "-1"), "hours must be 0 or more"),
-        (("--hours", "six"), "'six' is not a number of hours"),
-        (("--hours", ""), "is not a number of hours"),
-        (("--hours", "nan"), "hours must be 0 or more"),
-        (("--hours", "inf"), "hours must be 0 or more"),
-        (("--hours", "1e9"), "hours must be 0 or more"),
-        (("--status", "completed"), "invalid choice: 'completed'"),
-        (("--status", "everything"), "invalid choice: 'everything'"),
-        (("--unheard-of",), "unrecognized arguments"),
+        *((f"--hours={hours}", "hours must be 0 or more") for hours in ("-1", "nan", "inf", "1e9")),
+        *((f"--hours={text}", f"'{text}' is not a number of hours") for text in ("six", "")),
+        *((f"--status={status}", f"invalid choice: '{status}'") for status in ("completed", "everything")),
+        ("--unheard-of", "unrecognized arguments"),
     ],
 )
-def test_bad_options_are_usage_errors_without_effect(lapsed: File, arguments: tuple[str, ...], message: str) -> None:
+def test_bad_options_are_usage_errors_without_effect(lapsed: File, option: str, message: str) -> None:
     with pytest.raises(CommandError, match=message):
-        run(*arguments)
+        run(option)
     assert File.objects.get().upload_status == "pending"
 
 

@@ -19,20 +19,19 @@ MIB, GIB, TIB = 1024**2, 1024**3, 1024**4
 
 
 def like(largest: int, single: int, part: int, parts: int, **more: Any) -> Capabilities:
-    return Capabilities(
-        supports_direct_upload=True,
-        max_object_bytes=largest,
-        single_request_max_bytes=single,
-        large_strategy=more.pop("strategy", Strategy.PARTS),
-        part_max_bytes=part,
-        parts_max=parts,
-        **more,
-    )
+    limits = {
+        "max_object_bytes": largest,
+        "single_request_max_bytes": single,
+        "part_max_bytes": part,
+        "parts_max": parts,
+    }
+    given: dict[str, Any] = {"large_strategy": Strategy.PARTS, **limits, **more}
+    return Capabilities(supports_direct_upload=True, **given)
 
 
 S3_LIKE = like(48 * TIB, 5 * GIB, 5 * GIB, 10_000, part_min_bytes=5 * MIB)
 AZURE_LIKE = like(190 * TIB, 5000 * MIB, 4000 * MIB, 50_000)
-GCS_LIKE = like(5 * TIB, 5 * TIB, 5 * TIB, 1, strategy=Strategy.SESSION)
+GCS_LIKE = like(5 * TIB, 5 * TIB, 5 * TIB, 1, large_strategy=Strategy.SESSION)
 
 
 def plan(size: int, capabilities: Capabilities = S3_LIKE) -> PartPlan:

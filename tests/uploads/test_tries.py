@@ -21,19 +21,9 @@ from fileman.errors import StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion
 from fileman.testing.memory import MemoryBackend
 from fileman.uploads import Ticket, transitions
+from tests.uploads import driver
 from tests.uploads.clock import DAY, NOW
-from tests.uploads.driver import (
-    abort,
-    code_of,
-    configured,
-    file_of,
-    finish,
-    overwrite,
-    send,
-    start,
-    start_many,
-    stored_paths,
-)
+from tests.uploads.driver import abort, code_of, configured, file_of, finish, overwrite, send, start
 from tests.uploads.faults import at_first, break_storage
 
 DATA, OTHER = b"hello", b"HELLO"
@@ -145,7 +135,7 @@ def test_a_page_that_answers_for_the_storage_fails_no_upload(
         assert code_of(finish(user, sent)) == "STORAGE_UNAVAILABLE"
 
     assert file_of(sent).upload_status == "pending"
-    assert stored_paths(manager) == [file_of(sent).upload_path]
+    assert driver.stored_paths(manager) == [file_of(sent).upload_path]
     assert finish(user, sent).error is None
 
 
@@ -217,14 +207,14 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
         raise StorageUnavailable
 
     MemoryBackend.faults.append(hang)
-    limits = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": 0.3}
-    with configured(
-        **limits,
-        FINALIZE_BUDGET_SECONDS=0.7,
-        BACKENDS={"beginning": "tests.uploads.faults.Beginning"},
-        SINGLE_REQUEST_MAX_BYTES=3,
-    ):
-        tickets = start_many(user, 30)
+    limits = {
+        "STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1,
+        "STORAGE_READ_TIMEOUT_SECONDS": 0.3,
+        "FINALIZE_BUDGET_SECONDS": 0.7,
+    }
+    backends = {"beginning": "tests.uploads.faults.Beginning"}
+    with configured(**limits, BACKENDS=backends, SINGLE_REQUEST_MAX_BYTES=3):
+        tickets = driver.start_many(user, 30)
 
     assert len(begun) == 8
     errors = {(error.code, error.retry_after_seconds) for ticket in tickets for error in ticket.errors}

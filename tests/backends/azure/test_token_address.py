@@ -50,10 +50,8 @@ def test_nonsense_in_place_of_a_token_is_an_unavailable_storage(address: Proxy, 
         backend.get_url("file")
 
     assert len(address.seen) == 2
-    assert backend.validate_configuration() == (
-        False,
-        ["This server got no token to sign in with. Set account_key, or give it a managed identity."],
-    )
+    problem = "This server got no token to sign in with. Set account_key, or give it a managed identity."
+    assert backend.validate_configuration() == (False, [problem])
 
 
 def test_a_token_address_that_never_answers_is_asked_once(address: Proxy, backend: Backend, impatient: None) -> None:

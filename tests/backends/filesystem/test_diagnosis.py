@@ -33,6 +33,8 @@ urlpatterns = [
 
 
 KEYS = {"ENCRYPTION_KEYS": [Fernet.generate_key().decode()]}
+OF_SYSTEM = ["/", "/etc", "/etc/fileman", "/home", "/root/.ssh", "/usr/share/nginx"]
+OF_CODE = [f"{REPOSITORY}{below}" for below in ("", "/fileman", "/project/media")] + [f"{get_path('purelib')}/files"]
 DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 
 
@@ -108,36 +110,19 @@ class TestFolderProbe:
     def test_ways_around_the_signed_urls_are_named(self, root: Path) -> None:
         root.mkdir()
         root.chmod(0o777)
+        problems = [
+            f"The folder {root} is in or around static files. Use a folder of its own.",
+            f"The folder {root} is world-writable, so any user of this machine can replace files.",
+        ]
         with override_settings(STATIC_ROOT=str(root.parent)):
-            assert make(root).validate_configuration() == (
-                False,
-                [
-                    f"The folder {root} is in or around static files. Use a folder of its own.",
-                    f"The folder {root} is world-writable, so any user of this machine can replace files.",
-                ],
-            )
+            assert make(root).validate_configuration() == (False, problems)
 
 
 @pytest.mark.django_db
 class TestPlaces:
     """Folders that a file manager is not created in, and not moved to."""
 
-    @pytest.mark.parametrize(
-        "folder",
-        [
-            "/etc",
-            "/etc/fileman",
-            "/usr/share/nginx",
-            "/root/.ssh",
-            str(REPOSITORY),
-            str(REPOSITORY / "fileman"),
-            str(REPOSITORY / "project" / "media"),
-            f"{get_path('purelib')}/files",
-            "/",
-            "/home",
-        ],
-        ids=["etc", "below etc", "usr", "hidden", "checkout", "app", "project", "packages", "root", "above the code"],
-    )
+    @pytest.mark.parametrize("folder", [*OF_SYSTEM, *OF_CODE])
     def test_a_folder_of_the_system_or_of_code_is_refused(self, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(apps.get_app_config("shop"), "path", "/home/site/shop")
 
@@ -177,9 +162,8 @@ class TestPlaces:
         monkeypatch.setattr(connection, "vendor", "sqlite")
         monkeypatch.setitem(connection.settings_dict, "NAME", str(tmp_path / "db.sqlite3"))
 
-        assert make(tmp_path).place_problems() == [
-            f"The folder {tmp_path} is in or around the database. Use a folder of its own."
-        ]
+        problem = f"The folder {tmp_path} is in or around the database. Use a folder of its own."
+        assert make(tmp_path).place_problems() == [problem]
         assert make(tmp_path / "media").place_problems() == []
 
     def test_media_root_is_taken_if_it_is_not_served(self, tmp_path: Path) -> None:

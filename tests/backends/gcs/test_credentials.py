@@ -121,13 +121,8 @@ def test_on_a_machine_without_a_key_the_iam_service_signs(machine: GCSBackend, s
 @pytest.mark.django_db(transaction=True)
 def test_no_list_signs_over_the_network(store: Store, machine: GCSBackend, signed_blobs: list[str], api: Api) -> None:
     """They return the stable link, which signs when it is followed."""
-    FileManager.objects.create(
-        name="Google",
-        backend_type="gcs",
-        backend_url=machine.config.backend_url,
-        settings=store.settings(credentials=None),
-        is_default=True,
-    )
+    fields = {"backend_url": machine.config.backend_url, "settings": store.settings(credentials=None)}
+    FileManager.objects.create(name="Google", backend_type="gcs", is_default=True, **fields)
     ticket = api.start(BODY, contentType="text/plain")
     (request,) = ticket["instructions"]["requests"]
     headers = {header["name"]: header["value"] for header in request["headers"]}
@@ -168,31 +163,24 @@ def tokens_from(store: Store, answer: Answer) -> Iterator[tuple[GCSBackend, Prox
         yield store.backend(credentials=account), proxy
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(status=200, body=b"<html>Welcome</html>"),
-        Answer(status=200, body=b'"text"'),
-        Answer(status=200, body=b"[]"),
-        Answer(status=200, body=b"{}"),
-        Answer(status=200, body=b"\xff"),
-        Answer(status=404, body=b"default backend - 404"),
-        Answer(status=403, body=b"<html>Log in</html>"),
-        Answer(status=302, headers=(("Location", "/login"),)),
-        json_answer({"status": "maintenance"}),
-    ],
-    ids=["page", "text", "list", "empty object", "bytes", "404 page", "403 page", "redirect", "another object"],
-)
+BODIES = [b"<html>Welcome</html>", b'"text"', b"[]", b"{}", b"\xff", b'{"status": "maintenance"}']
+ANSWERS = [
+    *(Answer(status=200, body=body) for body in BODIES),
+    Answer(status=404, body=b"default backend - 404"),
+    Answer(status=403, body=b"<html>Log in</html>"),
+    Answer(status=302, headers=(("Location", "/login"),)),
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.body!r}")
 def test_a_page_in_place_of_a_token_may_pass(store: Store, answer: Answer) -> None:
     """google-auth raises a TypeError for some of these, and takes others for a refusal of the key."""
     with tokens_from(store, answer) as (backend, _):
         with pytest.raises(StorageUnavailable):
             backend.stat("a")
 
-        assert backend.validate_configuration() == (
-            False,
-            ["The server that issues access tokens does not answer as Google's does."],
-        )
+        problem = "The server that issues access tokens does not answer as Google's does."
+        assert backend.validate_configuration() == (False, [problem])
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

@@ -79,9 +79,8 @@ def test_what_is_wrong_is_named(store: Store, name: str, monkeypatch: pytest.Mon
 def test_unknown_credentials_are_reported_without_their_content(store: Store) -> None:
     stranger = {**store.server.service_account_info, "client_email": "canary@elsewhere.iam.gserviceaccount.com"}
 
-    assert find_problems(store.backend(credentials=stranger)) == [
-        ("credentials", "Google rejects the credentials (RefreshError).")
-    ]
+    problem = ("credentials", "Google rejects the credentials (RefreshError).")
+    assert find_problems(store.backend(credentials=stranger)) == [problem]
 
 
 @pytest.mark.parametrize(("method", "path", "status", "problem_id", "sentence"), REFUSALS)
@@ -122,9 +121,8 @@ def test_a_server_without_batches_that_does_not_delete_is_named(store: Store, pr
     assert store.names() == []
 
     proxy.disturb(answer_with(204), method="DELETE", target=PROBE, times=None)
-    assert find_problems(store.backend(endpoint=proxy.url)) == [
-        ("delete.failed", "A test object could not be deleted: it is still listed")
-    ]
+    problem = ("delete.failed", "A test object could not be deleted: it is still listed")
+    assert find_problems(store.backend(endpoint=proxy.url)) == [problem]
 
 
 def test_a_server_that_finds_what_does_not_exist_is_named(store: Store, proxy: Proxy) -> None:
@@ -142,9 +140,8 @@ def test_a_server_that_copies_what_has_changed_is_named(store: Store, proxy: Pro
 
     proxy.disturb(ignore_conditions, target="/rewriteTo/")
 
-    assert find_problems(store.backend(endpoint=proxy.url)) == [
-        ("copy.unpinned", "The storage copies an object that has changed: it ignores the condition of the copy.")
-    ]
+    sentence = "The storage copies an object that has changed: it ignores the condition of the copy."
+    assert find_problems(store.backend(endpoint=proxy.url)) == [("copy.unpinned", sentence)]
     assert store.names() == []
 
 
