@@ -49,15 +49,10 @@ DATA_LAKE = "{} names the Data Lake endpoint (dfs). Use the blob endpoint, https
 AT_MOST, THE_OWNERS = "it must be at most 0o777 and include", "the rights of the owner."
 SETTINGS: Rules = {
     "file": [
-        ({"base_path": ""}, BASE_PATH),
-        ({"base_path": "relative/folder"}, BASE_PATH),
-        ({"base_path": "/"}, BASE_PATH),
-        ({"base_path": "/srv/../etc"}, BASE_PATH),
-        ({"base_path": "/srv/na\0me"}, BASE_PATH),
+        *[({"base_path": path}, BASE_PATH) for path in ("", "relative/folder", "/", "/srv/../etc", "/srv/na\0me")],
         ({"base_url": "media/uploads"}, "base_url must be a path such as '/fileman/content/', or begin with https://."),
         ({"directory_permissions": 0o600}, f"directory_permissions is 0o600; {AT_MOST} 0o700, {THE_OWNERS}"),
-        ({"permissions": "rw-r--r--"}, "permissions must be an octal mode such as '0o600'."),
-        ({"permissions": ""}, "permissions must be an octal mode such as '0o600'."),
+        *[({"permissions": mode}, "permissions must be an octal mode such as '0o600'.") for mode in ("rw-r--r--", "")],
         *[
             ({"permissions": mode}, f"permissions is {shown}; {AT_MOST} 0o600, {THE_OWNERS}")
             for mode, shown in [(644, "0o1204"), (755, "0o1363"), ("1777", "0o1777"), (-1, "0o-1"), ("0o400", "0o400")]
@@ -120,10 +115,7 @@ OTHER_ACCOUNT = ELSEWHERE.format(AZURE_HOST)
 URLS: UrlRules = {
     "file": [
         *[(f"file:///srv/{path}", OTHER_FOLDER) for path in ("other", "filesx", "", "files/../x")],
-        ("s3://bucket/", FILE_URL),
-        ("file://host/srv/files", FILE_URL),
-        ("file://[", FILE_URL),
-        ("/srv/files", FILE_URL),
+        *[(url, FILE_URL) for url in ("s3://bucket/", "file://host/srv/files", "file://[", "/srv/files")],
         ("file:///srv/files?a=b", FILE_URL),
     ],
     "s3": [
@@ -136,9 +128,7 @@ URLS: UrlRules = {
     ],
     "memory": [("s3://bucket/", "This type of file manager takes no backend_url. Leave it empty.")],
     "azure": [
-        ("s3://documents/", AZURE_URL),
-        ("https://[", AZURE_URL),
-        ("azure:///documents", AZURE_URL),
+        *[(url, AZURE_URL) for url in ("s3://documents/", "https://[", "azure:///documents")],
         (f"{AZURE_HOST}/documents/?sig=canary", AZURE_URL),
         ("azure://pictures/", OTHER_CONTAINER),
         (f"{AZURE_HOST}/pictures/", OTHER_CONTAINER),
@@ -149,11 +139,8 @@ URLS: UrlRules = {
     ],
     "gcs": [
         ("gs://other-bucket/", "backend_url names the bucket 'other-bucket', but bucket_name is 'my-bucket'."),
-        ("s3://my-bucket/", GCS_URL),
         ("https://storage.example.com/my-bucket/", ELSEWHERE.format("google")),
-        ("gs://[", GCS_URL),
-        ("gs:///a/", GCS_URL),
-        ("gs://my-bucket/a?b", GCS_URL),
+        *[(url, GCS_URL) for url in ("s3://my-bucket/", "gs://[", "gs:///a/", "gs://my-bucket/a?b")],
     ],
 }
 OWN_FOLDER = {"base_path": "/app/media/uploads", "base_url": "/media/uploads/", "create_directories": True}

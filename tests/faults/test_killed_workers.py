@@ -41,14 +41,8 @@ def test_nothing_is_lost_wrong_or_left_behind(
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "LOG_LEVEL": "ERROR"}
     environment["DATABASE_URL"] = request.getfixturevalue(database)
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killing", who, str(tmp_path), str(kills), seed],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "tests.faults.killing", who, str(tmp_path), str(kills), seed]
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, f"seed {seed}: {ended.stderr}"
     print(ended.stdout)  # noqa: T201  shown by pytest -s: what the kills met

@@ -66,19 +66,9 @@ def insert(user: User, manager: FileManager, transactional_db: None) -> Iterator
     """Insert a row as 0.1 did, into the tables of migration 0001."""
     call_command("migrate", "fileman", "0001", verbosity=0)
     old = MigrationExecutor(connection).loader.project_state([("fileman", "0001_initial")]).apps
-    file = {
-        "uploaded_by_id": user.pk,
-        "original_filename": "notes.txt",
-        "filename": PATH.rpartition("/")[2],
-        "file_path": PATH,
-        "content_type": "text/plain",
-        "file_size": 5,
-        "upload_token": HELD,
-        "upload_state": SINGLE,
-        "expires_at": NOW + DAY,
-        "created": NOW,
-        "modified": NOW,
-    }
+    file = {"original_filename": "notes.txt", "filename": PATH.rpartition("/")[2], "file_path": PATH, "file_size": 5}
+    file |= {"content_type": "text/plain", "uploaded_by_id": user.pk, "upload_token": HELD, "upload_state": SINGLE}
+    file |= {"expires_at": NOW + DAY, "created": NOW, "modified": NOW}
     queued = {"due_at": NOW, "watch_until": NOW, "created": NOW}
 
     def create(model: str, **values: Any) -> Any:
