@@ -29,13 +29,8 @@ BUDGET_SECONDS = 2
 @pytest.fixture
 def impatient(configure: Configure) -> None:
     """Short time-outs and a short budget, to keep the tests short, and small parts."""
-    configure(
-        SINGLE_REQUEST_MAX_BYTES=64 * 1024,
-        PART_SIZE_BYTES=64 * 1024,
-        STORAGE_CONNECT_TIMEOUT_SECONDS=CONNECT_SECONDS,
-        STORAGE_READ_TIMEOUT_SECONDS=READ_SECONDS,
-        FINALIZE_BUDGET_SECONDS=BUDGET_SECONDS,
-    )
+    configure(SINGLE_REQUEST_MAX_BYTES=64 * 1024, PART_SIZE_BYTES=64 * 1024, FINALIZE_BUDGET_SECONDS=BUDGET_SECONDS)
+    configure(STORAGE_CONNECT_TIMEOUT_SECONDS=CONNECT_SECONDS, STORAGE_READ_TIMEOUT_SECONDS=READ_SECONDS)
 
 
 @pytest.fixture(params=KINDS)

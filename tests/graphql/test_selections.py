@@ -66,9 +66,6 @@ def test_the_viewer_learns_what_holds_the_quota(api: Api, user: User, group: Gro
 
 
 def test_without_a_quota_and_a_file_everything_is_zero(api: Api, anonymous: Api, db: None) -> None:
-    assert api.call("{ fileUsage { usedBytes quotaBytes unfinishedUploads } }")["fileUsage"] == {
-        "usedBytes": 0,
-        "quotaBytes": None,
-        "unfinishedUploads": 0,
-    }
+    usage = api.call("{ fileUsage { usedBytes quotaBytes unfinishedUploads } }")["fileUsage"]
+    assert usage == {"usedBytes": 0, "quotaBytes": None, "unfinishedUploads": 0}
     assert anonymous.call(USAGE)["fileUsage"] is None

@@ -25,11 +25,8 @@ from tests.uploads.driver import configured, declared, finish, initiate, send, s
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    path
-    for pattern in ("*.md", "docs/**/*.md", "frontend_examples/*.md", "frontend_examples/*/README.md")
-    for path in ROOT.glob(pattern)
-)
+PATTERNS = ("*.md", "docs/**/*.md", "frontend_examples/*.md", "frontend_examples/*/README.md")
+PAGES = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
 
 
 def samples(page: str, language: str = "python") -> list[str]:

@@ -295,12 +295,8 @@ class World:
 
     def _grant(self, one: Tracked, file: File, instructions: uploads.UploadInstructions) -> None:
         state = UploadState.from_file(file)
-        one.grant = Grant(
-            upload_path=file.upload_path,
-            total_parts=one.total_parts,
-            begun=str((state.begun or {}).get("id")),
-            until=instructions.expires_at,
-        )
+        begun, until = str((state.begun or {}).get("id")), instructions.expires_at
+        one.grant = Grant(upload_path=file.upload_path, total_parts=one.total_parts, begun=begun, until=until)
 
     # What the model sees
 

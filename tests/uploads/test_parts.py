@@ -19,13 +19,8 @@ MIB, GIB, TIB = 1024**2, 1024**3, 1024**4
 
 
 def like(largest: int, single: int, part: int, parts: int, **more: Any) -> Capabilities:
-    limits = {
-        "max_object_bytes": largest,
-        "single_request_max_bytes": single,
-        "part_max_bytes": part,
-        "parts_max": parts,
-    }
-    given: dict[str, Any] = {"large_strategy": Strategy.PARTS, **limits, **more}
+    most = {"max_object_bytes": largest, "single_request_max_bytes": single, "part_max_bytes": part, "parts_max": parts}
+    given: dict[str, Any] = {"large_strategy": Strategy.PARTS, **most, **more}
     return Capabilities(supports_direct_upload=True, **given)
 
 

@@ -207,13 +207,9 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
         raise StorageUnavailable
 
     MemoryBackend.faults.append(hang)
-    limits = {
-        "STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1,
-        "STORAGE_READ_TIMEOUT_SECONDS": 0.3,
-        "FINALIZE_BUDGET_SECONDS": 0.7,
-    }
+    most = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": 0.3, "FINALIZE_BUDGET_SECONDS": 0.7}
     backends = {"beginning": "tests.uploads.faults.Beginning"}
-    with configured(**limits, BACKENDS=backends, SINGLE_REQUEST_MAX_BYTES=3):
+    with configured(**most, BACKENDS=backends, SINGLE_REQUEST_MAX_BYTES=3):
         tickets = driver.start_many(user, 30)
 
     assert len(begun) == 8

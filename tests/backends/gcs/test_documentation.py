@@ -30,13 +30,8 @@ def test_the_sample_file_manager_can_be_saved(store: Store, tmp_path: Path) -> N
 
 def test_the_sample_role_holds_every_permission_and_no_other() -> None:
     """On buckets it may only read."""
-    assert ROLE["includedPermissions"] == [
-        "storage.buckets.get",
-        "storage.objects.create",
-        "storage.objects.delete",
-        "storage.objects.get",
-        "storage.objects.list",
-    ]
+    of_objects = [f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")]
+    assert ROLE["includedPermissions"] == ["storage.buckets.get", *of_objects]
 
 
 def test_the_samples_are_what_the_doctor_advises(store: Store) -> None:

@@ -102,11 +102,6 @@ def create_locked_bucket(store: Store) -> str:
     """Create a bucket that keeps every version for a day."""
     bucket = f"{store.bucket}-locked"
     store.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    store.client.put_object_lock_configuration(
-        Bucket=bucket,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
-        },
-    )
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+    store.client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
     return bucket

@@ -95,13 +95,9 @@ def test_a_second_copy_of_the_part_with_other_bytes_is_not_published(store: Stor
     upload, verified = assembled(backend)
     begin_copy(backend, upload, verified, calls=2)
     swap(store, upload)
-    store.client.upload_part_copy(
-        Bucket=store.bucket,
-        Key=upload.file_path,
-        UploadId=upload.progress["copy_id"],
-        PartNumber=1,
-        CopySource={"Bucket": store.bucket, "Key": upload.upload_path},
-    )
+    source = {"Bucket": store.bucket, "Key": upload.upload_path}
+    part = {"Key": upload.file_path, "UploadId": upload.progress["copy_id"], "PartNumber": 1}
+    store.client.upload_part_copy(Bucket=store.bucket, **part, CopySource=source)
 
     with pytest.raises(ObjectChanged):
         backend.publish(upload, verified)

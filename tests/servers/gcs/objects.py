@@ -15,7 +15,7 @@ _REWRITE = re.compile(_OBJECT.pattern + r"/rewriteTo/b/(?P<to_bucket>[^/]+)/o/(?
 _PAGE = 1000
 _METADATA = "cacheControl contentDisposition contentEncoding contentLanguage contentType customTime "
 _METADATA += "metadata storageClass"
-_METADATA_HEADERS = {
+METADATA_HEADERS = {
     "contentType": "Content-Type",
     "contentEncoding": "Content-Encoding",
     "contentDisposition": "Content-Disposition",
@@ -114,7 +114,7 @@ def media(store: Store, resource: Resource, request: Request) -> Response:
     """Return the object, or the range that the request asks for."""
     size = int(resource["size"])
     start, length = _range(request.headers["Range"], size)
-    headers = {header: resource[name] for name, header in _METADATA_HEADERS.items() if resource.get(name)}
+    headers = {header: resource[name] for name, header in METADATA_HEADERS.items() if resource.get(name)}
     headers |= version_headers(resource) | {"Accept-Ranges": "bytes"}
     headers |= {header: request.parameters[name] for name, header in _OVERRIDES.items() if name in request.parameters}
     if length < size:

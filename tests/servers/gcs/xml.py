@@ -4,16 +4,9 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from tests.servers.gcs.http import Refused, Request, Resource, Response
-from tests.servers.gcs.objects import media, version_headers
+from tests.servers.gcs.objects import METADATA_HEADERS, media, version_headers
 from tests.servers.gcs.signing import SignatureVerifier
 from tests.servers.gcs.store import Store, check_goog_hash, check_length_range, existing
-
-_STORED_HEADERS = {
-    "Content-Type": "contentType",
-    "Content-Encoding": "contentEncoding",
-    "Content-Disposition": "contentDisposition",
-    "Cache-Control": "cacheControl",
-}
 
 
 class XmlApi:
@@ -38,7 +31,7 @@ class XmlApi:
         check_length_range(headers, len(request.body))
         check_goog_hash(headers, request.body)
         metadata: Resource = {"name": name, "contentType": "application/octet-stream"}
-        metadata |= {field: headers[header] for header, field in _STORED_HEADERS.items() if header in headers}
+        metadata |= {field: headers[header] for field, header in METADATA_HEADERS.items() if header in headers}
         generation = headers["x-goog-if-generation-match"]
         return Response(headers=version_headers(self._store.put(bucket, metadata, request.body, generation=generation)))
 
