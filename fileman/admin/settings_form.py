@@ -101,7 +101,8 @@ def _build_field(spec: "Field[Any]", options: Sequence[Any], value: Any) -> Any:
         attributes = {"placeholder": shown, "class": "vLargeTextField" if is_long else "vTextField"}
         if spec.repr:
             field = form_field(widget=plain(attributes))
-            field.initial = str(value) if kind is str and value is not None else value
+            # A number where text may stand as well is a mode, which is typed in octal.
+            field.initial = oct(value) if kind is str and isinstance(value, int) else value
         else:  # "off" would let browsers fill in the password of the administrator
             field = form_field(widget=secret({**attributes, "autocomplete": "new-password"}))
             field.help_text = " A value is stored and not shown. Empty keeps it." if value else ""
