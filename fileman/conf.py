@@ -264,7 +264,12 @@ def insecure_endpoints_allowed() -> bool:
     return bool(django_settings.DEBUG) if allowed is None else allowed
 
 
+def get_origins() -> list[str]:
+    """Return the origins whose pages upload, as far as they are known: ALLOWED_ORIGINS, and this site's own."""
+    own = "/".join(settings().PUBLIC_URL.split("/")[:3])
+    return list(filter(None, dict.fromkeys([*settings().ALLOWED_ORIGINS, own])))
+
+
 def origin_allowed(origin: str) -> bool:
     """Return True if pages of this origin may upload where a grant names the origin."""
-    allowed = settings().ALLOWED_ORIGINS
-    return not allowed or origin in {*allowed, "/".join(settings().PUBLIC_URL.split("/")[:3])}
+    return not settings().ALLOWED_ORIGINS or origin in get_origins()

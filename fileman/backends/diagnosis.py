@@ -208,7 +208,7 @@ class Diagnosis:
         requests = self._attempt("sign URLs", lambda: sign(upload, slices)) or []
         if requests and upload.plan.strategy is not Strategy.SESSION:  # a session knows the origin that may use it
             self._requests += requests
-            for name, digits in HEX_DIGITS.items() if conf.settings().ALLOWED_ORIGINS else ():
+            for name, digits in HEX_DIGITS.items() if conf.get_origins() else ():
                 declared = replace(upload, checksum=Checksum(algorithm=name, hexdigest="0" * digits))
                 self._requests += self._attempt("sign URLs", partial(sign, declared, slices)) or []
         return requests
@@ -219,7 +219,7 @@ class Diagnosis:
         if request.url.startswith("/"):
             through_us = partial(self._backend.write, upload, request.slice, io.BytesIO(data))
             return self._attempt("store an object", lambda: [through_us()]) is not None
-        origin = next(iter(conf.settings().ALLOWED_ORIGINS), "")
+        origin = next(iter(conf.get_origins()), "")
         with_origin = replace(request, headers=(*request.headers, ("Origin", origin))) if origin else request
         response = self._exchange(request.method, request.url, (with_origin, data))
         if response and response.status not in request.success_status:
@@ -286,9 +286,9 @@ class Diagnosis:
             self._report("download.range", sentence)
 
     def _check_cors(self) -> None:
-        """Send what browsers send for pages of each of ALLOWED_ORIGINS. No permission is needed for that."""
+        """Send what browsers send for pages of each origin. No permission is needed for that."""
         direct = [request for request in self._requests if not request.url.startswith("/")]
-        methods, origins = sorted({request.method for request in direct}), list(conf.settings().ALLOWED_ORIGINS)
+        methods, origins = sorted({request.method for request in direct}), conf.get_origins()
         values = {"origins": origins, "methods": ["GET", *methods], "headers": _get_header_names(direct)}
         fix = self._get_fix("cors", **values) if origins else None
         for origin, method in itertools.product(origins, methods):

@@ -53,8 +53,8 @@ def describe_success(manager: FileManager) -> str:
     """Return what a test without problems has tried, for pages that upload to the storage too."""
     if not (manager.supports_direct_upload and isinstance(get_backend(manager).settings, BucketSettings)):
         return "works."
-    origins = ", ".join(conf.settings().ALLOWED_ORIGINS)
-    cors = f"was checked for {origins}" if origins else "was not checked, because ALLOWED_ORIGINS is empty"
+    origins = ", ".join(conf.get_origins())
+    cors = f"was checked for {origins}" if origins else "was not checked: ALLOWED_ORIGINS and PUBLIC_URL are empty"
     return f"works: test files were sent and read by signed URLs, and deleted. CORS {cors}."
 
 

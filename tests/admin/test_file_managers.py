@@ -125,6 +125,7 @@ def test_saving_an_opened_form_changes_no_setting(root: Staff, secretive: FileMa
         assert read_errors(root.save(change(manager), description="New")) == {}
         saved = FileManager.objects.get(pk=manager.pk)
         assert (saved.settings, saved.description) == (settings, "New")
+    assert root.read_form(change(local)).values["setting_permissions"] == "0o640"
 
 
 def test_each_secret_is_changed_alone_and_leaves_no_trace(root: Staff, secretive: FileManager) -> None:
@@ -283,7 +284,7 @@ def test_the_action_asks_each_storage_and_returns_to_its_page(root: Staff, manag
     ((fault, level),) = told.items()
     assert (fault.startswith("Broken:"), level) == (True, "error")
     s3 = FileManager(backend_type="s3", settings={"bucket_name": "abc"}, supports_direct_upload=True)
-    assert describe_success(s3).endswith("CORS was not checked, because ALLOWED_ORIGINS is empty.")
+    assert describe_success(s3).endswith("CORS was not checked: ALLOWED_ORIGINS and PUBLIC_URL are empty.")
     with configured(ALLOWED_ORIGINS=["https://a.example"]):
         assert describe_success(s3).endswith("deleted. CORS was checked for https://a.example.")
     assert 'value="check_configuration"' in root.read(change(manager))

@@ -96,11 +96,12 @@ def test_what_is_wrong_is_named(open_store: Store, name: str, monkeypatch: pytes
 @pytest.mark.parametrize("method", ["post", "put"])
 @pytest.mark.parametrize("encryption", [None, "AES256"])
 def test_the_rule_that_is_advised_is_enough(open_store: Store, method: str, encryption: str | None) -> None:
-    """And no longer than it must be."""
+    """Also for pages of the site itself. And no longer than it must be."""
     backend = open_store.backend(upload_method=method, server_side_encryption=encryption)
-    with configured(ALLOWED_ORIGINS=[ORIGIN, "https://admin.example.com"]):
+    with configured(ALLOWED_ORIGINS=[ORIGIN], PUBLIC_URL="https://shop.example.com/"):
         problems: list[Any] = backend.validate_configuration()[1]
         assert {json.dumps(problem.fix) for problem in problems} == {json.dumps(problems[0].fix)}
+        assert problems[0].fix[0]["AllowedOrigins"] == [ORIGIN, "https://shop.example.com"]
         open_store.client.put_bucket_cors(Bucket=open_store.bucket, CORSConfiguration={"CORSRules": problems[0].fix})
 
         assert backend.validate_configuration() == (True, [])
