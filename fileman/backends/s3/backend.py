@@ -115,8 +115,7 @@ class S3Backend(S3Uploads):
         for algorithm in sorted(verified.checksums.keys() & CHECKSUM_FIELDS.keys()):
             arguments["ChecksumAlgorithm"] = algorithm.upper()
         with s3_errors():
-            response = self._client.sdk_once.copy_object(**arguments)
-            unquoted(response["CopyObjectResult"]["ETag"])  # every copy has one
+            unquoted(self._client.sdk_once.copy_object(**arguments)["CopyObjectResult"]["ETag"])  # every copy has one
 
     def _copy_as_part(self, upload: Upload, verified: StoredObject) -> bool:
         """Return False if the store cannot copy parts, without a trace."""

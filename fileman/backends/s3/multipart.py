@@ -52,9 +52,8 @@ class S3Multipart(S3Objects):
 
     def _find_part(self, named: Mapping[str, str], *, number: int = 1, size: int | None = None) -> str:
         """Return the ETag of a part, or "" if it is not stored with this size."""
-        page = {"PartNumberMarker": number - 1, "MaxParts": 1}
         with s3_errors():
-            for entry in self._client.sdk.list_parts(**named, **page).get("Parts", []):
+            for entry in self._client.sdk.list_parts(**named, PartNumberMarker=number - 1, MaxParts=1).get("Parts", []):
                 if entry["PartNumber"] == number and size in {None, entry["Size"]}:
                     return unquoted(entry["ETag"])
         return ""

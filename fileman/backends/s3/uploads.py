@@ -17,6 +17,8 @@ from fileman.backends.values import Slice, StoredObject, Strategy, Upload, Uploa
 from fileman.errors import FileMissing, ObjectChanged, StorageError, StorageUnavailable, UploadInProgress, UploadLost
 
 _CREATE_ONLY = {"IfNoneMatch": "*"}
+# Ceph refuses a form as too large if the file ends before 4 MiB and the boundary behind it after that.
+_NOT_BY_FORM = range(4 * 1024**2 - 100, 4 * 1024**2)
 
 
 class S3Uploads(S3Multipart):
@@ -25,8 +27,8 @@ class S3Uploads(S3Multipart):
     # Signed requests
 
     def direct_requests(self, upload: Upload, missing: Sequence[Slice]) -> list[UploadRequest]:
-        is_form = upload.plan.strategy is not Strategy.PARTS and self.settings.upload_method == "post"
-        sign = self._sign_post if is_form else self._sign_put
+        is_form = self.settings.upload_method == "post" and (self.settings.is_aws or upload.size not in _NOT_BY_FORM)
+        sign = self._sign_post if is_form and upload.plan.strategy is not Strategy.PARTS else self._sign_put
         return [sign(upload, part) for part in missing]
 
     def _sign_post(self, upload: Upload, part: Slice) -> UploadRequest:

@@ -152,3 +152,8 @@ def test_a_completion_that_outlasts_the_timeout_continues_in_the_next_call(backe
     events.unregister("before-send.s3.CompleteMultipartUpload", time_out)
 
     assert backend.assemble(upload).size == len(BODY)
+
+
+@on("radosgw")
+def test_a_file_that_ceph_refuses_as_a_form_is_sent_by_put(backend: S3Backend) -> None:
+    assert backend.find(uploaded(backend, bytes(4 * 1024**2 - 1)).upload_path)  # a form would end after 4 MiB
