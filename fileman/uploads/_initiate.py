@@ -154,7 +154,7 @@ def _insert(plan: _Plan, tickets: Sequence[Ticket]) -> list[Ticket]:
     new = [ticket.file for ticket in tickets if ticket.file is not None and not ticket.replayed]
     user, sizes = plan.caller.user, [file.file_size for file in new]
     # One statement alone needs no transaction. In a transaction of the host's, its error must not end that.
-    is_alone = is_one_statement() and not connection.in_atomic_block
+    is_alone = is_one_statement() and connection.get_autocommit()
     with nullcontext() if is_alone else transaction.atomic():
         is_done = not new or insert(new, after=quota.build_reservation(user, sizes))
     if not is_done:

@@ -1,18 +1,20 @@
 """Idempotency keys: a client that never got its answer asks again and gets the same uploads."""
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fileman import tokens
+from fileman.caller import Caller
 from fileman.errors import IdempotencyKeyReused, InvalidInput, NotFound, QuotaExceeded, StorageUnavailable
 from fileman.models import File, FileManager, StorageDeletion, StorageUsage
 from fileman.testing.memory import MemoryBackend
-from fileman.uploads import Batch, DeclaredFile
+from fileman.uploads import Batch, DeclaredFile, InitiateRequest, idempotency
 from tests.uploads.driver import configured, declared, extra_inserts, file_of, finish, initiate, send, token_of
 from tests.uploads.faults import at_once
 
@@ -144,3 +146,20 @@ def test_the_same_calls_at_once_make_one_upload(user: User, manager: FileManager
     assert StorageUsage.objects.get().bytes == 5
     send(batches[0].tickets[0])
     assert finish(user, batches[19].tickets[0]).file.upload_status == "completed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_at_once_leaves_a_connection_without_autocommit_usable(
+    user: User, manager: FileManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = initiate(user, declared(), idempotency_key="k")
+    request = InitiateRequest(files=[declared()], idempotency_key="k")
+    found = idempotency.find_replay(Caller(user=user), request)
+    monkeypatch.setattr(idempotency, "find_replay", Mock(side_effect=[replace(found, files={}), found]))
+    transaction.set_autocommit(False)
+    try:
+        assert ids(initiate(user, declared(), idempotency_key="k")) == ids(first)
+        assert (File.objects.count(), StorageUsage.objects.get().bytes) == (1, 5)
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
