@@ -5,6 +5,8 @@ import fileman.tokens
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import PROTECT, SET_NULL
+from fileman.backends.gcs.settings import GCSSettings
+from fileman.backends.s3.settings import S3Settings
 
 
 def look_at_pending_uploads(apps: Any, _: Any) -> None:
@@ -18,8 +20,8 @@ def name_places_alike(apps: Any, _: Any) -> None:
     managers = apps.get_model("fileman", "FileManager").objects
     for key, place in managers.filter(location__contains="://").values_list("pk", "location"):
         place = re.sub(r"(https://[^/]+):443/|(http://[^/]+):80/", r"\1\2/", place, count=1)
-        place = re.sub(r"^s3:https?://s3[.a-z0-9-]*\.amazonaws\.com(\.cn)?/", "s3:aws/", place)
-        place = re.sub(r"^gcs:https?://[.a-z0-9-]+\.googleapis\.com/", "gcs:google/", place)
+        place = re.sub(rf"^s3:https?://{S3Settings.provider_hosts.pattern}/", "s3:aws/", place)
+        place = re.sub(rf"^gcs:https?://{GCSSettings.provider_hosts.pattern}/", "gcs:google/", place)
         managers.filter(pk=key).update(location=place)
 
 

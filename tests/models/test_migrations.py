@@ -127,6 +127,7 @@ def test_places_have_one_name(insert: Insert, manager: FileManager) -> None:
     names = {"s3:https://a:443/b/": "s3:https://a/b/", "azure:http://a:80/a/b:80/": "azure:http://a/a/b:80/"}
     names |= {"s3:https://s3.eu-west-1.amazonaws.com/b/": "s3:aws/b/", "s3:https://a:8443/": "s3:https://a:8443/"}
     names |= {"gcs:https://storage.googleapis.com:443/b/": "gcs:google/b/", "file:/srv/a": "file:/srv/a"}
+    names |= {"s3:https://s3.eusc-de-east-1.amazonaws.eu/b/": "s3:aws/b/"}
     FileManager.objects.bulk_create(FileManager(name=one, location=one, supports_direct_upload=False) for one in names)
     upgrade()
     assert dict(FileManager.objects.exclude(pk=manager.pk).values_list("name", "location")) == names
