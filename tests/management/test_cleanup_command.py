@@ -96,3 +96,9 @@ def test_the_command_fails_with_a_storage_after_it_has_done_the_rest(lapsed: Fil
     assert output.getvalue().startswith("Expired 1 uploads")
     queued = StorageDeletion.objects.get(path__startswith=".uploads/")
     assert (queued.attempts, queued.last_error) == (1, StorageUnavailable.message)
+
+
+def test_it_runs_without_standard_error(lapsed: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a shell starts it with `2>&-`."""
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run().startswith("Expired 1 uploads")

@@ -1,6 +1,7 @@
 """manage.py cleanup_expired_uploads: expire overdue uploads and delete what ended ones stored."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -57,7 +58,8 @@ class Command(BaseCommand):
         self._list = self._write if options["verbose"] else lambda _: None
         if options["apply"] and not options["reconcile"]:
             raise CommandError("--apply belongs to --reconcile.")
-        with tqdm(unit=" rows", leave=False, disable=None) as self._bar:  # on a terminal only
+        is_off = None if sys.stderr else True  # None: unless it is a terminal
+        with tqdm(unit=" rows", leave=False, disable=is_off) as self._bar:
             if options["reconcile"]:
                 self._reconcile(apply=options["apply"])
             elif options["give_up"] is not None:
