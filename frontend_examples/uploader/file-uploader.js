@@ -96,8 +96,8 @@ export class FileUploader {
       this.#running.clear();
     }
     fresh.forEach((upload) => this.#uploads.add(upload));
-    uploads.forEach((upload, index) => onUpload?.(upload, index));
     signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()));
+    uploads.forEach((upload, index) => onUpload?.(upload, index));
     const tickets = new Tickets([...fresh.values()], options);
     for (const upload of fresh.values()) upload.settled = this.#process(upload, tickets);
     await Promise.all(uploads.map(({ settled }) => settled));

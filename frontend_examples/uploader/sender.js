@@ -38,6 +38,7 @@ export async function transfer(upload, missing, isLast) {
         if (held > most) patience.reset();
         if (failure !== PAUSED && (failure || held <= most)) await waitOut(failure, patience, upload);
         most = Math.max(held, most);
+        if (upload.isPaused) patience.reset();
         await upload.turn();
         upload.enter("uploading");
         failure = await sendWindow(upload, missing);

@@ -33,6 +33,8 @@ export class Tickets {
   async take(upload) {
     if (upload.known) {
       await hold(upload, upload.known.fileId);
+      // A cancel from here on is told; one that came before may be of what another tab sends.
+      if (!upload.ended) upload.uploadToken = upload.known.uploadToken ?? null;
       await upload.turn();
       const ticket = await recall(upload, upload.known);
       if (ticket) return ticket;
@@ -76,7 +78,6 @@ async function hash(upload) {
 /** @param {Upload} upload @param {Partial<Unfinished>} known @returns {Promise<Ticket | null>} */
 async function recall(upload, { uploadToken, fileId }) {
   upload.enter("starting");
-  upload.uploadToken = uploadToken ?? null;
   try {
     const reply = await upload.engine.call("refreshUpload", uploadToken ? { uploadToken } : { fileId }, upload);
     if (reply.file && reply.file.fileSize !== upload.file.size) throw new UploadError(OTHER_FILE);

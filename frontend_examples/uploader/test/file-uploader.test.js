@@ -231,6 +231,26 @@ test("an upload is resumed by the id of its file, with a file of that size only;
   }
 });
 
+test("a signal that aborts while the handles are handed over cancels them all", async () => {
+  const server = new FakeServer();
+  const stop = new AbortController();
+  const results = await server.uploader().uploadFiles(numbered(2), { signal: stop.signal, onUpload: () => stop.abort() });
+  assert.deepEqual([results.map(({ status }) => status), server.names()], [["cancelled", "cancelled"], []]);
+});
+
+test("an unfinished upload that is cancelled before its turn is aborted and forgotten", async () => {
+  const storage = new MemoryStorage([[keyOf(file("b.txt"), {}), remembered("known")]]);
+  const server = new FakeServer();
+  server.fault = () => new Promise(() => {});
+  const handles = [];
+  server.uploader({ storage, filesAtOnce: 1 }).uploadFiles(filesOf("a.txt", "b.txt"), { onUpload: (upload) => handles.push(upload) });
+  await turns();
+  await handles[1].cancel();
+  await turns();
+  assert.deepEqual([server.inputs("abortUpload"), [...storage.keys()]], [[{ uploadToken: "known" }], [keyOf(file("a.txt"), {})]]);
+  await handles[0].cancel();
+});
+
 test("a file that another tab is sending waits for it, and is not sent twice", async (t) => {
   const held = new Map();
   const locks = {

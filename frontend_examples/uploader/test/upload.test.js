@@ -106,6 +106,17 @@ test("a pause stops a single request at once; resume asks what the storage holds
   assert.deepEqual(server.names(), ["initiateUpload", "refreshUpload", "finalizeUpload"]);
 });
 
+test("a pause between two tries starts their count anew", async () => {
+  const server = new FakeServer();
+  server.fault = async () => (server.sent.length <= 6 ? 503 : undefined);
+  server.refuse = () => void (server.sent.length === 5 && handle.pause());
+  const { handle, result } = begin(server);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([handle.state, server.sent.length], ["paused", 5]);
+  handle.resume();
+  assert.deepEqual([(await result).status, server.sent.length], ["completed", 7]);
+});
+
 test("cancel stops the requests, tells the server and forgets the file", async () => {
   const server = new FakeServer({ partSize: 1 });
   const storage = new MemoryStorage();
