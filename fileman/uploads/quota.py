@@ -15,6 +15,7 @@ from fileman.models import File, StorageUsage
 
 _RESERVE = """UPDATE fileman_storageusage SET bytes = bytes + %s, pending = pending + %s
 WHERE user_id = %s AND bytes <= %s AND pending <= %s"""
+_LARGEST = 2**63 - 1  # SQLite takes no larger parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,9 @@ def build_reservation(user: Any, sizes: Sequence[int]) -> tuple[str, list[Any]]:
     """Return an UPDATE that reserves the bytes and places of new uploads while the user's row says that they fit."""
     size, uploads = sum(sizes), len(sizes)
     limit, most = conf.settings().USER_QUOTA_BYTES, conf.settings().MAX_PENDING_UPLOADS
+    limit, most = min(_LARGEST if limit is None else limit, _LARGEST), min(most, _LARGEST)
     key = StorageUsage._meta.get_field("user").get_db_prep_value(user.pk, connection)  # noqa: SLF001
-    return _RESERVE, [size, uploads, key, (2**63 - 1 if limit is None else limit) - size, most - uploads]
+    return _RESERVE, [size, uploads, key, limit - size, most - uploads]
 
 
 def reserve(user: Any, sizes: Sequence[int], *, now: datetime) -> None:

@@ -35,6 +35,13 @@ def test_a_batch_is_counted_together(user: User, manager: FileManager) -> None:
     assert initiate(user, declared(size=5), declared(size=5)).success
 
 
+@configured(USER_QUOTA_BYTES=10**20, MAX_PENDING_UPLOADS=10**20)
+def test_limits_may_be_larger_than_any_column(user: User, manager: FileManager) -> None:
+    start(user, b"x" * 4)
+    start(user, b"x" * 6)
+    assert used_bytes(user) == 10
+
+
 def test_usage_never_falls_below_zero(user: User, manager: FileManager) -> None:
     """After an operator has set the count by hand a file can be deleted all the same."""
     file = upload(user)
