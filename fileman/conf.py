@@ -266,8 +266,8 @@ def insecure_endpoints_allowed() -> bool:
 
 def get_origins() -> list[str]:
     """Return the origins whose pages upload, as far as they are known: ALLOWED_ORIGINS, and this site's own."""
-    own = "/".join(settings().PUBLIC_URL.split("/")[:3])
-    return list(filter(None, dict.fromkeys([*settings().ALLOWED_ORIGINS, own])))
+    known = [*settings().ALLOWED_ORIGINS, settings().PUBLIC_URL]
+    return list(filter(None, dict.fromkeys("/".join(one.lower().split("/")[:3]) for one in known)))
 
 
 def origin_allowed(origin: str) -> bool:
