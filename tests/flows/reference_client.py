@@ -20,8 +20,9 @@ PROGRAM = django_settings.BASE_DIR / "frontend_examples" / "python" / "client.py
 END_SECONDS = 300
 DRAIN_SECONDS = 60
 _STALLING = """
-import io, pathlib, runpy, sys, time
+import io, pathlib, runpy, signal, sys, time
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background ignore it
 stall_at, sys.argv = int(sys.argv[1]), sys.argv[2:]
 
 class Stalling(io.BufferedReader):
