@@ -45,6 +45,7 @@ SITE = os.environ.get("FILEMAN_SITE", "http://localhost:8000")
 USER, PASSWORD, TOKEN = (os.environ.get(f"FILEMAN_{name}", "") for name in ("USER", "PASSWORD", "TOKEN"))
 MAX_FAILURES = 5
 TIMEOUT = 60  # seconds
+LONGEST_PAUSE = 120  # seconds; what takes longer is for people to know
 PIECE_BYTES = 1 << 18
 Json = dict[str, Any]
 
@@ -65,7 +66,9 @@ class Api:
     def __init__(self, site: str, username: str, password: str, token: str = "") -> None:
         self.site = site.rstrip("/")
         self.session = requests.Session()
-        retry = Retry(MAX_FAILURES, backoff_factor=0.3, status_forcelist=[429, *range(500, 600)], allowed_methods=None)
+        statuses = [429, *range(500, 600)]
+        retry = Retry(MAX_FAILURES, backoff_factor=0.3, status_forcelist=statuses, allowed_methods=None)
+        retry.respect_retry_after_header = False  # it may ask for an hour
         self.session.mount(site, HTTPAdapter(max_retries=retry))
         if token:
             self.session.headers["Authorization"] = f"Bearer {token.strip()}"
@@ -94,9 +97,12 @@ class Api:
     def query(self, document: str, **variables: Any) -> Any:
         """Run a query or a mutation, and return its only field."""
         result = self.send("POST", "/graphql", json={"query": document, "variables": variables}).json()
-        if errors := result.get("errors", [] if "data" in result else [result]):
-            raise Problem(errors[0].get("message", f"{self.site}/graphql returned {errors[0]}."))
-        [field] = result["data"].values()
+        try:
+            if errors := result.get("errors"):
+                raise Problem(errors[0]["message"])
+            [field] = result["data"].values()
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise Problem(f"{self.site}/graphql returned {result}.") from error
         return field
 
 
@@ -122,7 +128,7 @@ class Patience:
 
     def wait(self, problem: str, seconds: int | None = None, *, progress: bool) -> None:
         self.failures = 0 if progress else self.failures + 1
-        if self.failures >= MAX_FAILURES:
+        if self.failures >= MAX_FAILURES or (seconds or 0) > LONGEST_PAUSE:
             raise NotNow(f"{problem} Run the command again later to resume.")
         time.sleep((2**self.failures if seconds is None else seconds) * random.uniform(1, 1.5))  # noqa: S311
 
@@ -251,11 +257,14 @@ def find_file(api: Api, file_id: str) -> Json:
 
 def fetch_rest(url: str, part: Path, bar: Bar) -> None:
     """Append the missing bytes, or write all bytes if the server does not support ranges."""
-    headers = {"Range": f"bytes={part.stat().st_size}-", "Accept-Encoding": "identity"}
+    start = part.stat().st_size
+    headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code != 416:  # the part is too long
             response.raise_for_status()
-        with part.open("ab" if response.status_code == 206 else "wb") as file:
+        is_rest = response.status_code == 206
+        with part.open("r+b" if is_rest else "wb") as file:
+            file.seek(start if is_rest else 0)  # not at its end, where another download may have written meanwhile
             for piece in response.iter_content(PIECE_BYTES):
                 file.write(piece)
                 bar.add(len(piece))

@@ -1,5 +1,6 @@
 """The reference client in Python: one path for every storage, and what it does when something goes wrong."""
 
+import runpy
 import signal
 from pathlib import Path
 from typing import Any
@@ -105,12 +106,22 @@ def test_every_end(memory: Storage, uploader: Uploader, configure: Configure, mo
         ((), UploadView, lambda: HttpResponse(status=201), 3, "The storage kept nothing."),
         ((), UploadView, lambda: HttpResponse(uploader.path.write_bytes(DATA), status=201), 1, "The file was changed"),
         (["list"], GraphQLView, lambda: JsonResponse({}, status=404), 1, f"{api} returned {{}}."),
+        (["list"], GraphQLView, lambda: JsonResponse([], safe=False), 1, f"{api} returned []."),
+        (["list"], GraphQLView, lambda: JsonResponse({"errors": []}), 1, f"{api} returned {{'errors': []}}."),
+        (["list"], GraphQLView, lambda: HttpResponse(status=503, headers={"Retry-After": "300"}), 3, uploader.site.url),
         (["list"], GraphQLView, lambda: HttpResponse("<html>"), 1, f"{api} returned status 200 (not JSON)."),
         (["list"], GraphQLView, lambda: HttpResponseRedirect("/x"), 1, f"{api} returned status 302 (/x)."),
     ):
         monkeypatch.setattr(view, "dispatch", lambda *_, respond=respond, **__: respond())
         status, _, messages = uploader.run(*command)
         assert (status, messages.splitlines()[-1][: len(said)]) == (code, said)
+
+
+def test_a_server_that_asks_for_an_hour_is_not_waited_for() -> None:
+    client = runpy.run_path(str(PROGRAM))
+
+    with pytest.raises(client["NotNow"], match="Too many"):
+        client["Patience"]().wait("Too many uploads.", 3600, progress=True)
 
 
 def test_a_server_that_stumbles_at_every_other_request_is_asked_again(memory: Storage, uploader: Uploader) -> None:
@@ -187,6 +198,24 @@ def test_a_download_into_a_folder_and_one_of_a_file_that_is_deleted_meanwhile(
 
     assert uploader.run(*command)[::2] == (1, "\nThe file was not found, or it is not ready.\n")
     assert (folder / "large.bin").read_bytes() == DATA
+
+
+def test_two_downloads_into_one_file_write_no_byte_twice(
+    memory: Storage, uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploader.path.write_bytes(DATA)
+    uploader.run()
+    file_id, copy = uploader.run("list")[1].split()[0], uploader.path.with_name("copy.bin")
+    part, sizes, get = copy.with_name(f"copy.bin.{file_id}.part"), [], ContentView.get
+
+    def get_beside_another(*arguments: Any, **more: Any) -> Any:
+        sizes.append(part.write_bytes(DATA[:400]))
+        return get(*arguments, **more)
+
+    monkeypatch.setattr(ContentView, "get", get_beside_another)
+
+    assert uploader.run("download", file_id, str(copy))[0] == 0
+    assert (copy.read_bytes(), sizes) == (DATA, [400])
 
 
 def test_a_bearer_token_is_sent_instead_of_signing_in(memory: Storage, uploader: Uploader) -> None:
