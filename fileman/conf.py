@@ -262,14 +262,3 @@ def insecure_endpoints_allowed() -> bool:
     """Return True if the endpoints of storages may be plain http."""
     allowed = settings().ALLOW_INSECURE_ENDPOINTS
     return bool(django_settings.DEBUG) if allowed is None else allowed
-
-
-def get_origins() -> list[str]:
-    """Return the origins whose pages upload, as far as they are known: ALLOWED_ORIGINS, and this site's own."""
-    known = [*settings().ALLOWED_ORIGINS, settings().PUBLIC_URL]
-    return list(filter(None, dict.fromkeys("/".join(one.lower().split("/")[:3]) for one in known)))
-
-
-def origin_allowed(origin: str) -> bool:
-    """Return True if pages of this origin may upload where a grant names the origin."""
-    return not settings().ALLOWED_ORIGINS or origin in get_origins()

@@ -139,8 +139,3 @@ def test_the_managers_own_expiry_wins(user: User) -> None:
     ticket = start(user)
     assert ticket.instructions is not None
     assert ticket.instructions.expires_at == NOW + timedelta(seconds=2)
-
-
-def test_origins_are_written_as_browsers_send_them() -> None:
-    with configured(ALLOWED_ORIGINS=["https://App.example.com/"], PUBLIC_URL="https://Example.com/"):
-        assert conf.get_origins() == ["https://app.example.com", "https://example.com"]

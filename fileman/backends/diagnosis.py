@@ -15,9 +15,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from fileman import conf
 from fileman.backends.base import Backend
-from fileman.backends.endpoints import get_origin, parsed
+from fileman.backends.endpoints import get_origin, get_origins, parsed
 from fileman.backends.values import DeleteFailure, PartPlan, ServeAs, StoredObject, Strategy, Upload, UploadRequest
 from fileman.checksums import HEX_DIGITS, Checksum
 from fileman.errors import FilemanError, StorageError, StorageMisconfigured, StorageUnavailable
@@ -208,7 +207,7 @@ class Diagnosis:
         requests = self._attempt("sign URLs", lambda: sign(upload, slices)) or []
         if requests and upload.plan.strategy is not Strategy.SESSION:  # a session knows the origin that may use it
             self._requests += requests
-            for name, digits in HEX_DIGITS.items() if conf.get_origins() else ():
+            for name, digits in HEX_DIGITS.items() if get_origins() else ():
                 declared = replace(upload, checksum=Checksum(algorithm=name, hexdigest="0" * digits))
                 self._requests += self._attempt("sign URLs", partial(sign, declared, slices)) or []
         return requests
@@ -219,7 +218,7 @@ class Diagnosis:
         if request.url.startswith("/"):
             through_us = partial(self._backend.write, upload, request.slice, io.BytesIO(data))
             return self._attempt("store an object", lambda: [through_us()]) is not None
-        origin = next(iter(conf.get_origins()), "")
+        origin = next(iter(get_origins()), "")
         with_origin = replace(request, headers=(*request.headers, ("Origin", origin))) if origin else request
         response = self._exchange(request.method, request.url, (with_origin, data))
         if response and response.status not in request.success_status:
@@ -288,7 +287,7 @@ class Diagnosis:
     def _check_cors(self) -> None:
         """Send what browsers send for pages of each origin. No permission is needed for that."""
         direct = [request for request in self._requests if not request.url.startswith("/")]
-        methods, origins = sorted({request.method for request in direct}), conf.get_origins()
+        methods, origins = sorted({request.method for request in direct}), get_origins()
         values = {"origins": origins, "methods": ["GET", *methods], "headers": _get_header_names(direct)}
         fix = self._get_fix("cors", **values) if origins else None
         for origin, method in itertools.product(origins, methods):

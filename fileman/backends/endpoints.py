@@ -94,6 +94,17 @@ def get_origin(url: SplitResult) -> str:
     return f"{url.scheme}://{url.netloc.lower()}".removesuffix(f":{_PORTS.get(url.scheme)}")
 
 
+def get_origins() -> list[str]:
+    """Return the origins whose pages upload, as far as they are known: ALLOWED_ORIGINS, and this site's own."""
+    known = filter(None, [*conf.settings().ALLOWED_ORIGINS, conf.settings().PUBLIC_URL])
+    return list(dict.fromkeys(get_origin(parsed(one)) if "://" in one else one for one in known))
+
+
+def origin_allowed(origin: str) -> bool:
+    """Return True if pages of this origin may upload where a grant names the origin."""
+    return not conf.settings().ALLOWED_ORIGINS or origin in get_origins()
+
+
 def is_plain(host: str) -> bool:
     """Return True for a name of ASCII labels, or an address in its usual form: no "0x7f.1", "2130706433" or "h."."""
     return len(host) <= 253 and bool(_NAME.fullmatch(host) or ("%" not in host and _parse(host)))

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 
-from fileman import conf
 from fileman.backends import get_backend
 from fileman.backends.diagnosis import Problem
+from fileman.backends.endpoints import get_origins
 from fileman.backends.settings import BucketSettings
 from fileman.errors import StorageError
 from fileman.models import File, FileManager, StorageDeletion
@@ -53,7 +53,7 @@ def describe_success(manager: FileManager) -> str:
     """Return what a test without problems has tried, for pages that upload to the storage too."""
     if not (manager.supports_direct_upload and isinstance(get_backend(manager).settings, BucketSettings)):
         return "works."
-    origins = ", ".join(conf.get_origins())
+    origins = ", ".join(get_origins())
     cors = f"was checked for {origins}" if origins else "was not checked: ALLOWED_ORIGINS and PUBLIC_URL are empty"
     return f"works: test files were sent and read by signed URLs, and deleted. CORS {cors}."
 

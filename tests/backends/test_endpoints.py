@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.test import override_settings
 
 from fileman.backends import Backend
+from fileman.backends.endpoints import get_origins
 from fileman.backends.s3.settings import S3Settings
 from fileman.backends.time_limit import time_limit
 from fileman.errors import StorageError, StorageMisconfigured
@@ -413,3 +414,8 @@ class TestSavedManagers:
 def warnings() -> list[str]:
     messages = run_checks(tags=["database"], databases=["default"])
     return [message.msg for message in messages if message.id == "fileman.W006"]
+
+
+def test_origins_are_written_as_browsers_send_them() -> None:
+    with configured(ALLOWED_ORIGINS=["https://App.example.com/", "null"], PUBLIC_URL="https://Example.com:443/"):
+        assert get_origins() == ["https://app.example.com", "null", "https://example.com"]

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import requests
 
-from fileman import conf
+from fileman.backends.endpoints import origin_allowed
 from fileman.backends.gcs.diagnosis import GCSDiagnosis
 from fileman.backends.gcs.errors import gcs_errors
 from fileman.backends.gcs.objects import GCSObjects, to_stored_object
@@ -65,7 +65,7 @@ class GCSBackend(GCSObjects):
         """Open a session for the size and type of a large file. Browsers may use it from this origin only."""
         if upload.plan.strategy is not Strategy.SESSION:
             return {}
-        if origin and not conf.origin_allowed(origin):
+        if origin and not origin_allowed(origin):
             raise StorageMisconfigured("Pages of this origin may not upload. Add it to ALLOWED_ORIGINS.")
         headers = {"X-Upload-Content-Type": upload.content_type, "X-Upload-Content-Length": str(upload.size)}
         headers |= {"Origin": origin} if origin else {}
