@@ -13,6 +13,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes
 WORKERS ?= 2
 NODE_OK := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19))' 2>/dev/null)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -75,12 +76,12 @@ clean:
 
 .venv/.installed-project: requirements.lock | .venv/bin/python
 	@echo "Installing the Python packages of the project: 190 MB, about 30 seconds."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PIP) -r requirements.lock
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock | .venv/bin/python
 	@echo "Installing the Python packages of the tests and checks: 700 MB, about a minute."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PIP) -r requirements-dev.lock
 	@touch $@ .venv/.installed-project
 
 ifeq ($(NODE_OK),true)

@@ -23,7 +23,7 @@ from tests.schedules.script import Play, describe
 from tests.schedules.stage import Stage
 
 STEPS = os.environ.get("FILEMAN_SCHEDULE_STEPS")
-each_number_of_steps = pytest.mark.parametrize("steps", [3000, pytest.param(30_000, marks=pytest.mark.long)])
+each_number_of_steps = pytest.mark.parametrize("steps", [1500, pytest.param(30_000, marks=pytest.mark.long)])
 SEED = int(os.environ.get("FILEMAN_SCHEDULE_SEED", "1"))
 HOUR, DAY = 3600, 86400
 SCHEDULES_PER_SEED, RULES_PER_SCHEDULE = 5, 90
