@@ -1,6 +1,6 @@
 /** @import {FileUploaderOptions, GraphQLRequest, Payload, RequestRecord, UploadOptions} from "./types.js" */
 import { DOCUMENTS } from "./documents.js";
-import { httpError, mayPass, UploadError } from "./errors.js";
+import { httpError, lost, mayPass, UploadError } from "./errors.js";
 import { Patience, settle, wait } from "./retry.js";
 
 /** A call may take the server 20 seconds; after this many the answer counts as lost. */
@@ -12,11 +12,7 @@ const KEPT_ALIVE_CHARACTERS = 16_000;
 
 /** @typedef {{signal?: AbortSignal, log?: (record: RequestRecord) => void, patienceSeconds?: number}} CallOptions */
 
-/**
- * The default `request`: POSTs JSON to the endpoint, with the page's own cookies.
- * @param {FileUploaderOptions} options
- * @returns {GraphQLRequest}
- */
+/** The default `request`: POSTs JSON to the endpoint, with the page's own cookies. @param {FileUploaderOptions} options @returns {GraphQLRequest} */
 export function fetchRequest({ csrfToken, csrfUrl = "/fileman/csrf/", endpoint = "/graphql", headers }) {
   /** @type {GraphQLRequest} */
   const request = async (document, variables, { signal, keepalive } = {}) => {
@@ -25,10 +21,10 @@ export function fetchRequest({ csrfToken, csrfUrl = "/fileman/csrf/", endpoint =
     const own = await valueOf(headers);
     // Browsers before 2024 lack AbortSignal.any and AbortSignal.timeout.
     return settle(signal, (done, over, fail, after) => {
-      after(LOST_AFTER_SECONDS, () => fail(new DOMException("No answer.", "TimeoutError")));
-      const sent = fetch(endpoint, {
+      after(LOST_AFTER_SECONDS, () => fail(lost()));
+      /** @type {RequestInit} */
+      const init = {
         method: "POST",
-        credentials: "same-origin",
         headers: {
           "Content-Type": "application/json",
           Accept: "application/graphql-response+json, application/json",
@@ -38,8 +34,13 @@ export function fetchRequest({ csrfToken, csrfUrl = "/fileman/csrf/", endpoint =
         body,
         keepalive: keepalive && body.length < KEPT_ALIVE_CHARACTERS,
         signal: over.signal,
-      });
-      sent.then(readReply).then(done, fail);
+      };
+      const explain = (/** @type {unknown} */ cause) => {
+        // Throws what is wrong with the request. A right one got no answer, however the browser words that.
+        new Request(endpoint, init);
+        throw lost(cause);
+      };
+      fetch(endpoint, init).then(readReply, explain).then(done, fail);
     });
   };
   request.renew = async () => {
@@ -68,15 +69,12 @@ async function readReply(response) {
   throw new UploadError({ code: problem.extensions?.code ?? "GRAPHQL_ERROR", message: problem.message, status });
 }
 
-/** What is no JSON has a status that says more; a connection lost half way is passed on. @param {unknown} cause */
+/** What is no JSON has a status that says more. @param {unknown} cause */
 function rethrowLost(cause) {
-  if (!(cause instanceof SyntaxError)) throw cause;
+  if (!(cause instanceof SyntaxError)) throw lost(cause);
 }
 
-/**
- * The upload mutations, repeated while that may help.
- * @param {GraphQLRequest} request
- */
+/** The upload mutations, repeated while that may help. @param {GraphQLRequest} request */
 export function createApi(request) {
   /** Of an upload of the user for whom this page uploads. @type {string | null | undefined} */
   let knownToken;
@@ -87,8 +85,7 @@ export function createApi(request) {
   const callOnce = (name, input, { signal, log } = {}) =>
     recorded({ kind: "graphql", name, input, reply: null }, log, async (record) => {
       const options = { signal, keepalive: name === "finalizeUpload" };
-      /** @type {Payload | undefined} */
-      const payload = (await request(DOCUMENTS[name], { input }, options))?.[name];
+      /** @type {Payload | undefined} */ const payload = (await request(DOCUMENTS[name], { input }, options))?.[name];
       if (!payload) throw new Error("The answer holds no data.");
       record.reply = payload;
       if (payload.file) doubt = null;
@@ -109,10 +106,7 @@ export function createApi(request) {
    * credentials once, throws an UploadError for the rest.
    * Every one of the mutations may be repeated: initiateUpload through its idempotency key. finalizeUpload outlives the
    * page: a tab that closes once its bytes are sent loses nothing.
-   * @param {keyof typeof DOCUMENTS} name
-   * @param {Record<string, unknown>} input
-   * @param {CallOptions} [options]
-   * @returns {Promise<Payload>}
+   * @param {keyof typeof DOCUMENTS} name @param {Record<string, unknown>} input @param {CallOptions} [options] @returns {Promise<Payload>}
    */
   return async (name, input, options = {}) => {
     const { signal, patienceSeconds = 0 } = options;
@@ -121,12 +115,11 @@ export function createApi(request) {
       if (name === "initiateUpload") await confirmUser();
       try {
         return await callOnce(name, input, options);
-      } catch (cause) {
+      } catch (/** @type {any} an UploadError */ error) {
         signal?.throwIfAborted();
-        const error = UploadError.from(cause);
         const pause = error.retryAfterSeconds ?? 0;
         if (error.code === "UPLOAD_IN_PROGRESS") await wait(pause || 1, signal);
-        else if (isAboutCredentials(error) && request.renew && !isRenewed) {
+        else if ((error.status === 401 || /^(CSRF_FAILED|UNAUTHENTICATED)$/.test(error.code)) && request.renew && !isRenewed) {
           isRenewed = true;
           doubt = error;
           await request.renew();
@@ -137,30 +130,36 @@ export function createApi(request) {
   };
 }
 
-/** The input of initiateUpload. @param {{file: File, checksum?: string | null}[]} uploads @param {UploadOptions} options */
+/** Of one file: its path in a folder, and what the page's own function says. @param {File} file @param {UploadOptions} options */
+export function metadataOf(file, { metadata }) {
+  const { webkitRelativePath: relativePath } = file;
+  try {
+    const own = typeof metadata === "function" ? metadata(file) : undefined;
+    return relativePath ? { relativePath, ...own } : own;
+  } catch (cause) {
+    throw UploadError.from(cause, "CLIENT_ERROR");
+  }
+}
+
+/** The input of initiateUpload. @param {{file: File, checksum?: string | null, metadata?: Record<string, unknown>}[]} uploads @param {UploadOptions} options */
 export function reservationOf(uploads, { fileManagerId, groupId, metadata, atomic, isPublic }) {
-  const ofFile = typeof metadata === "function" ? metadata : undefined;
-  const files = uploads.map(({ file, checksum }) => {
-    const { name: filename, type: contentType, size, webkitRelativePath: relativePath } = file;
-    const own = relativePath || ofFile ? { ...(relativePath && { relativePath }), ...ofFile?.(file) } : undefined;
-    return { filename, contentType, size, checksum, metadata: own, isPublic };
+  const files = uploads.map(({ file: { name: filename, type: contentType, size }, checksum, metadata }) => {
+    return { filename, contentType, size, checksum, metadata, isPublic };
   });
   // 128 random bits; randomUUID is missing where a page is not served securely.
   const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-");
-  return { files, fileManagerId, groupId, metadata: ofFile ? undefined : metadata, atomic, idempotencyKey };
+  return { files, fileManagerId, groupId, metadata: typeof metadata === "function" ? undefined : metadata, atomic, idempotencyKey };
 }
 
 /**
  * Makes a request and logs its record, into which `act` writes what became of it. Throws an UploadError for whatever it threw.
- * @template T
- * @param {Omit<RequestRecord, "milliseconds" | "error">} record
+ * @template T @param {Omit<RequestRecord, "milliseconds" | "error">} record
  * @param {((record: RequestRecord) => void) | undefined} log
  * @param {(record: Omit<RequestRecord, "milliseconds" | "error">) => Promise<T>} act
  */
 export async function recorded(record, log, act) {
   const started = performance.now();
-  /** @type {UploadError | null} */
-  let error = null;
+  /** @type {UploadError | null} */ let error = null;
   try {
     return await act(record);
   } catch (cause) {
@@ -168,9 +167,4 @@ export async function recorded(record, log, act) {
   } finally {
     log?.({ ...record, milliseconds: Math.round(performance.now() - started), error: error && error.message });
   }
-}
-
-/** @param {UploadError} error */
-function isAboutCredentials({ code, status }) {
-  return status === 401 || code === "CSRF_FAILED" || code === "UNAUTHENTICATED";
 }

@@ -1,19 +1,16 @@
-/** @import {UploadErrorFacts} from "./types.js" */
+/** @import {UploadErrorCode, UploadErrorFacts} from "./types.js" */
 
-/** How browsers and bundlers call a request that got no answer, and a module that did not load. Other TypeErrors are mistakes in a program. */
-const LOST = /^(Failed to fetch|fetch failed|(error )?load|importing|network|terminated|The \w+ connection)/i;
+/** How a lost network is called where a page's own function met it. */
+const LOST = /^(Failed to fetch|fetch failed|load failed|network)/i;
 const MISTAKE = /^(Type|Reference|Range|Syntax)Error$/;
 
 /** The one error the uploader throws. */
 export class UploadError extends Error {
   name = "UploadError";
-  /** @type {string[] | null} */
-  field = null;
+  /** @type {string[] | null} */ field = null;
   retryable = false;
-  /** @type {number | null} */
-  retryAfterSeconds = null;
-  /** Of the HTTP response, where there was one without an error of the API. @type {number | null} */
-  status = null;
+  /** @type {number | null} */ retryAfterSeconds = null;
+  /** Of the HTTP response, where there was one without an error of the API. @type {number | null} */ status = null;
 
   /** @param {UploadErrorFacts} facts @param {unknown} [cause] */
   constructor(facts, cause) {
@@ -22,16 +19,21 @@ export class UploadError extends Error {
     Object.assign(this, facts);
   }
 
-  /** Whatever was thrown, as an UploadError. @param {any} cause */
-  static from(cause) {
+  /** Whatever was thrown, as an UploadError. @param {any} cause @param {UploadErrorCode} [usual]  of what says no more */
+  static from(cause, usual = "GRAPHQL_ERROR") {
     if (cause instanceof UploadError) return cause;
-    const { name, message, statusCode, networkError } = cause ?? {};
+    const { name, message, stack, statusCode, networkError } = cause ?? {};
     if (statusCode) return httpError(statusCode, null, cause);
-    if (networkError || name === "TimeoutError" || LOST.test(message))
-      return new UploadError({ code: "NETWORK_ERROR", message: "The server could not be reached.", retryable: true }, cause);
-    const code = MISTAKE.test(name) ? "CLIENT_ERROR" : "GRAPHQL_ERROR";
+    // Safari uses the words of its user's language, and only what a program throws has a stack there.
+    if (networkError || name === "TimeoutError" || LOST.test(message) || (name === "TypeError" && !stack)) return lost(cause);
+    const code = MISTAKE.test(name) ? "CLIENT_ERROR" : usual;
     return new UploadError({ code, message: message || "The request failed." }, cause);
   }
+}
+
+/** For what got no answer. @param {unknown} [cause] @param {string} [message] */
+export function lost(cause, message = "The server could not be reached.") {
+  return new UploadError({ code: "NETWORK_ERROR", message, retryable: true }, cause);
 }
 
 /** True if the same request may be answered otherwise later. @param {number} status */

@@ -1,13 +1,14 @@
 /** @import {FileUploaderOptions, Payload, RemoteFile, Ticket, Unfinished, UploadHandle, UploadOptions, UploadResult} from "./types.js" */
 /** @import {Engine} from "./sender.js" */
-import { createApi, fetchRequest, reservationOf } from "./api.js";
+/** @import {Call} from "./tickets.js" */
+import { createApi, fetchRequest, metadataOf, reservationOf } from "./api.js";
 import { UploadError } from "./errors.js";
 import { keyOf, Memory } from "./memory.js";
 import { overall } from "./progress.js";
 import { Places, placesByHost } from "./queue.js";
 import { settle } from "./retry.js";
 import { transfer } from "./sender.js";
-import { Tickets } from "./tickets.js";
+import { ticketOf } from "./tickets.js";
 import { sendRequest } from "./transport.js";
 import { Upload } from "./upload.js";
 
@@ -25,12 +26,8 @@ const FILES_AT_ONCE = 3;
  *     const results = await new FileUploader(csrfToken).uploadFiles(input.files);
  */
 export class FileUploader {
-  /** @type {Engine} */
-  #engine;
-  /** The latest of `uploads`, by local file and target. @type {Map<string, Upload>} */
-  #running = new Map();
-  /** Since nothing was on its way. @type {Set<Upload>} */
-  #uploads = new Set();
+  /** @type {Engine} */ #engine;
+  /** Since nothing was on its way. @type {Set<Upload>} */ #uploads = new Set();
 
   /** @param {string | FileUploaderOptions} options  a CSRF token alone is enough */
   constructor(options = {}) {
@@ -77,43 +74,43 @@ export class FileUploader {
    * Uploads all of them, in one queue with those of other calls. Resolves with one result per input, in the order of the
    * input: one failure hides no other. Rejects only when the server refused to start any (not signed in, no file manager).
    * A file that was left unfinished before is gone on with; one that is on its way already is not sent twice.
-   * @param {Iterable<File>} files
-   * @param {UploadOptions} [options]
-   * @returns {Promise<UploadResult[]>}
+   * @param {Iterable<File>} files @param {UploadOptions} [options] @returns {Promise<UploadResult[]>}
    */
   async uploadFiles(files, options = {}) {
     const { signal, onUpload } = options;
     signal?.throwIfAborted();
-    /** @type {Map<File, Upload>} */
-    const fresh = new Map();
-    const uploads = [...files].map((file) => {
-      let upload = fresh.get(file) ?? this.#find(file, options);
-      if (!upload) fresh.set(file, (upload = new Upload(file, this.#engine, options)));
-      return upload;
-    });
-    if (this.uploads.every(({ ended }) => ended)) {
-      this.#uploads.clear();
-      this.#running.clear();
-    }
+    const running = this.#running();
+    const uploads = this.#uploadsOf([...files], options, running);
+    if (!running.length) this.#uploads.clear();
+    const fresh = [...new Set(uploads)].filter((upload) => !this.#uploads.has(upload));
     fresh.forEach((upload) => this.#uploads.add(upload));
     signal?.addEventListener("abort", () => uploads.forEach((upload) => upload.cancel()));
-    uploads.forEach((upload, index) => onUpload?.(upload, index));
-    const tickets = new Tickets([...fresh.values()], options);
-    for (const upload of fresh.values()) upload.settled = this.#process(upload, tickets);
+    const outcomes = uploads.map((upload, index) => {
+      try {
+        onUpload?.(upload, index);
+        return upload;
+      } catch (cause) {
+        // What another call began goes on for that one.
+        const failed = fresh.includes(upload) ? upload : new Upload(upload.file, this.#engine, options);
+        failed.stop(cause);
+        return failed;
+      }
+    });
+    /** @type {Call} */ const call = { uploads: fresh };
+    for (const upload of fresh) upload.settled = this.#process(upload, call);
     await Promise.all(uploads.map(({ settled }) => settled));
-    if (tickets.refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw tickets.refusal;
-    return uploads.map(({ state, remoteFile, error }) => /** @type {UploadResult} */ ({ status: state, file: error ? null : remoteFile, error }));
+    if (call.refusal && uploads.every(({ remoteFile }) => !remoteFile)) throw call.refusal;
+    return outcomes.map(({ state, remoteFile, error }) => /** @type {UploadResult} */ ({ status: state, file: error ? null : remoteFile, error }));
   }
 
   /**
    * Reserves the uploads: one ticket per file, in order, each with instructions or errors. Throws when all are refused
    * as a whole. Safe to repeat by itself, not by calling it again.
-   * @param {File[]} files
-   * @param {UploadOptions} [options]
-   * @returns {Promise<Payload>}
+   * @param {File[]} files @param {UploadOptions} [options] @returns {Promise<Payload>}
    */
-  initiateUpload(files, options = {}) {
-    return this.#engine.call("initiateUpload", reservationOf(files.map((file) => ({ file })), options), options);
+  async initiateUpload(files, options = {}) {
+    const uploads = files.map((file) => ({ file, metadata: metadataOf(file, options) }));
+    return this.#engine.call("initiateUpload", reservationOf(uploads, options), options);
   }
 
   /**
@@ -124,12 +121,12 @@ export class FileUploader {
     if (ticket.errors.length) throw new UploadError(ticket.errors[0]);
     const upload = new Upload(file, this.#engine, {});
     upload.adopt(ticket);
-    onUpload?.(upload, 0);
     try {
+      onUpload?.(upload, 0);
       await settle(signal, (done, _, fail) => transfer(upload, ticket.instructions, false).then(done, fail));
     } catch (cause) {
       upload.stop(cause);
-      throw cause;
+      throw signal?.aborted ? cause : upload.error;
     } finally {
       upload.rest();
       upload.changed();
@@ -138,8 +135,7 @@ export class FileUploader {
 
   /**
    * Has the upload verified and published. Throws when it is refused; `instructions` in the answer tell what is missing.
-   * @param {string} uploadToken
-   * @param {{size: number}} file
+   * @param {string} uploadToken @param {{size: number}} file
    * @param {{checksum?: string, metadata?: Record<string, unknown>, signal?: AbortSignal}} [facts]
    */
   finalizeUpload(uploadToken, file, { signal, ...facts } = {}) {
@@ -159,7 +155,7 @@ export class FileUploader {
     const completed = [];
     const { memory } = this.#engine;
     for (const [key, unfinished] of memory.list()) {
-      if (!unfinished.isStored || this.#running.get(key)?.ended === false) continue;
+      if (!unfinished.isStored || this.#running().some((upload) => upload.key === key)) continue;
       const { uploadToken, fileSize } = unfinished;
       try {
         const { file, instructions } = await this.finalizeUpload(uploadToken, { size: fileSize }, { signal });
@@ -178,18 +174,42 @@ export class FileUploader {
     this.#engine.memory.clear();
   }
 
-  /** The upload of the same file that is on its way. @param {File} file @param {UploadOptions} options */
-  #find(file, options) {
-    const upload = this.#running.get(keyOf(file, options));
-    const isAnother = options.resumeFileId && upload?.remoteFile?.id !== options.resumeFileId;
-    return upload?.ended || isAnother ? undefined : upload;
+  #running() {
+    return [...this.#uploads].filter(({ ended }) => !ended);
   }
 
-  /** @param {Upload} upload @param {Tickets} tickets */
-  async #process(upload, tickets) {
-    this.#running.set(upload.key, upload);
+  /**
+   * One for each file, on its way or new. Of equal files of one choice each has another, if possible that of the very file.
+   * @param {File[]} files @param {UploadOptions} options @param {Upload[]} running
+   */
+  #uploadsOf(files, options, running) {
+    const { resumeFileId } = options;
+    const chosen = new Set(files);
+    /** @type {Map<File, Upload>} */ const own = new Map();
+    const taken = running.map(({ fileId }) => fileId);
+    /** @type {Record<string, Upload[]>} */ const equal = {};
+    for (const upload of running) {
+      if (resumeFileId && upload.fileId !== resumeFileId) continue;
+      if (chosen.has(upload.file) && upload.key === keyOf(upload.file, options)) own.set(upload.file, upload);
+      else (equal[upload.key] ??= []).push(upload);
+    }
+    return files.map((file) => {
+      let upload = own.get(file) ?? equal[keyOf(file, options)]?.shift();
+      if (!upload) {
+        upload = new Upload(file, this.#engine, options);
+        upload.known = resumeFileId ? { fileId: resumeFileId } : this.#engine.memory.find(upload.key).find(({ fileId }) => !taken.includes(fileId));
+        taken.push(upload.fileId);
+      }
+      own.set(file, upload);
+      return upload;
+    });
+  }
+
+  /** @param {Upload} upload @param {Call} call */
+  async #process(upload, call) {
     try {
-      const { instructions } = await tickets.take(upload);
+      upload.metadata = metadataOf(upload.file, upload.options);
+      const { instructions } = await ticketOf(upload, call);
       if (upload.remoteFile?.uploadStatus === "COMPLETED") upload.enter("completed", true);
       if (!upload.ended) await transfer(upload, instructions, true);
     } catch (cause) {

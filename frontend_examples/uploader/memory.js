@@ -6,8 +6,7 @@ const PREFIX = "fileman:";
 
 /** Unfinished uploads by local file and target, until they expire. A token is of use only to the user who started the upload. */
 export class Memory {
-  /** @type {Storage | null | undefined} */
-  #storage;
+  /** @type {Storage | null | undefined} */ #storage;
 
   /** @param {Storage | null} [storage] */
   constructor(storage) {
@@ -18,42 +17,47 @@ export class Memory {
     }
   }
 
-  /** @param {string} key @param {Unfinished} unfinished */
+  /** In the place that it has, if it is kept already. @param {string} key @param {Unfinished} unfinished */
   keep(key, unfinished) {
-    try {
-      this.#storage?.setItem(key, JSON.stringify(unfinished));
-    } catch {
-      // A full storage costs the resume after a reload, not the upload.
-    }
+    this.#write(key, [...new Map([...this.find(key), unfinished].map((each) => [each.fileId, each])).values()]);
   }
 
-  /** @param {string} key @returns {Unfinished | null} */
+  /** Several where equal files were chosen at once, in their order. @param {string} key @returns {Unfinished[]} */
   find(key) {
     try {
-      const found = JSON.parse(this.#storage?.getItem(key) ?? "null");
-      return Date.parse(found.expiresAt) > Date.now() ? found : null;
+      return JSON.parse(this.#storage?.getItem(key) ?? "").filter((/** @type {{expiresAt: string}} */ { expiresAt }) => Date.parse(expiresAt) > Date.now());
     } catch {
       // Nothing, or of another version.
-      return null;
+      return [];
     }
   }
 
-  /** Unless another upload of the file is remembered by now. @param {string} key @param {unknown} uploadToken */
+  /** @param {string} key @param {unknown} uploadToken */
   forget(key, uploadToken) {
-    if (this.find(key)?.uploadToken === uploadToken) this.#storage?.removeItem(key);
+    this.#write(key, this.find(key).filter((each) => each.uploadToken !== uploadToken));
   }
 
   /** Those that have not expired; the others are removed. @returns {[key: string, unfinished: Unfinished][]} */
   list() {
     return this.#keys().flatMap((key) => {
       const found = this.find(key);
-      if (!found) this.#storage?.removeItem(key);
-      return found ? [[key, found]] : [];
+      if (!found.length) this.#write(key, found);
+      return found.map((each) => /** @type {[string, Unfinished]} */ ([key, each]));
     });
   }
 
   clear() {
     for (const key of this.#keys()) this.#storage?.removeItem(key);
+  }
+
+  /** @param {string} key @param {Unfinished[]} all */
+  #write(key, all) {
+    try {
+      if (all.length) this.#storage?.setItem(key, JSON.stringify(all));
+      else this.#storage?.removeItem(key);
+    } catch {
+      // A full storage costs the resume after a reload, not the upload.
+    }
   }
 
   #keys() {

@@ -4,28 +4,14 @@ const SPEED_WINDOW_MS = 4000;
 const WAITING_AFTER_MS = 10_000;
 const LEAST_MS_BETWEEN_EVENTS = 100;
 
-/** Bytes that the storage already holds, as far as a window tells: all below its end that it does not ask for. @param {Pick<UploadInstructions, "requests" | "hasMore">} instructions @param {number} size */
-export function heldBytes({ requests, hasMore }, size) {
-  const { offset = 0, length = 0 } = requests.at(-1) ?? {};
-  const end = hasMore ? offset + length : size;
-  return requests.reduce((held, { length }) => held - length, end);
-}
-
-/** Parts that the storage already holds. @param {UploadInstructions} instructions */
-export function heldParts({ requests, hasMore, totalParts }) {
-  return (hasMore ? (requests.at(-1)?.partNumber ?? 0) : totalParts) - requests.length;
-}
-
 /** Adds up bytes over parts that run at once, and tells speed and time left. Times are in milliseconds, passed in. */
 export class Meter {
   #size;
   #held = 0;
   #partsDone = 0;
   #partsTotal = 0;
-  /** @type {Map<number, number>} */
-  #running = new Map();
-  /** @type {[time: number, bytes: number][]} */
-  #samples = [];
+  /** @type {Map<number, number>} */ #running = new Map();
+  /** @type {[time: number, bytes: number][]} */ #samples = [];
   #moved = 0;
   #reported = -Infinity;
   hashedBytes = 0;
@@ -40,13 +26,15 @@ export class Meter {
   }
 
   /** @param {UploadInstructions} instructions @param {number} now @returns {number} bytes that the storage holds */
-  begin(instructions, now) {
-    const held = heldBytes(instructions, this.#size);
+  begin({ requests, hasMore, totalParts }, now) {
+    const { offset = 0, length = 0, partNumber = 0 } = requests.at(-1) ?? {};
+    // As far as a window tells: all below its end that it does not ask for.
+    const held = requests.reduce((held, { length }) => held - length, hasMore ? offset + length : this.#size);
     // What was held before was not sent just now.
     if (held !== this.#held) this.#samples = [];
     this.#held = held;
-    this.#partsDone = heldParts(instructions);
-    this.#partsTotal = instructions.totalParts;
+    this.#partsDone = (hasMore ? partNumber : totalParts) - requests.length;
+    this.#partsTotal = totalParts;
     this.#running.clear();
     this.#moved = now;
     return held;

@@ -3,8 +3,7 @@ import { settle } from "./retry.js";
 /** Places for what runs at once. Who asked first comes first. */
 export class Places {
   #free;
-  /** @type {{signal?: AbortSignal, enter: (leave: () => void) => void}[]} */
-  #waiting = [];
+  /** @type {{signal?: AbortSignal, enter: (leave: () => void) => void}[]} */ #waiting = [];
 
   /** @param {number} limit */
   constructor(limit) {
@@ -44,7 +43,6 @@ export class Places {
 
 /** The places of each host, found by a URL. @param {number} limit @returns {(url: string) => Places} */
 export function placesByHost(limit) {
-  /** @type {Record<string, Places>} */
-  const known = {};
+  /** @type {Record<string, Places>} */ const known = {};
   return (url) => (known[new URL(url, globalThis.location?.href).host] ??= new Places(limit));
 }

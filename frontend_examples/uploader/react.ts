@@ -90,14 +90,15 @@ class UploadList {
 
   #start(files: File[], ids: number[], options: UploadOptions = {}): void {
     const onUpload = (handle: UploadHandle, index: number) => {
+      // The same file, added twice, is in the list.
+      if (![...this.#entries.values()].some((entry) => entry.handle === handle)) {
+        const id = ids[index] as number;
+        const entry = { handle, options, snapshot: snapshotOf(id, handle) };
+        this.#entries.set(id, entry);
+        handle.addEventListener('change', () => this.#changed(id, entry));
+        this.#publishSoon();
+      }
       options.onUpload?.(handle, index);
-      // The same file, added twice: it is in the list.
-      if ([...this.#entries.values()].some((entry) => entry.handle === handle)) return;
-      const id = ids[index] as number;
-      const entry = { handle, options, snapshot: snapshotOf(id, handle) };
-      this.#entries.set(id, entry);
-      handle.addEventListener('change', () => this.#changed(id, entry));
-      this.#publishSoon();
     };
     // What goes wrong stands on each upload, so the rejection says nothing new.
     this.uploader.uploadFiles(files, { ...options, onUpload }).catch(() => undefined);

@@ -58,8 +58,7 @@ function isOffline() {
  */
 export function settle(signal, start) {
   const over = new AbortController();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     signal?.addEventListener("abort", () => reject(signal.reason), over);

@@ -1,6 +1,6 @@
 /** @import {createApi} from "./api.js" */
 /** @import {Memory} from "./memory.js" */
-/** @import {Payload, SendRequest, UploadErrorFacts, UploadInstructions, UploadRequest} from "./types.js" */
+/** @import {Payload, SendRequest, UploadInstructions, UploadRequest} from "./types.js" */
 /** @import {Upload} from "./upload.js" */
 import { recorded } from "./api.js";
 import { mayPass, UploadError } from "./errors.js";
@@ -14,8 +14,6 @@ import { Patience, settle } from "./retry.js";
  */
 
 const PAUSED = new UploadError({ code: "PAUSED", message: "Paused.", retryable: true });
-/** @type {UploadErrorFacts} */
-const NO_PROGRESS = { code: "NO_PROGRESS", message: "The storage kept nothing.", retryable: true };
 
 /**
  * Brings the bytes of one upload to the storage, window after window, until nothing is missing, and has them verified.
@@ -25,8 +23,7 @@ export async function transfer(upload, missing, isLast) {
   const { meter, signal, file } = upload;
   const patience = new Patience();
   let most = -1;
-  /** @type {UploadError | null} */
-  let failure = null;
+  /** @type {UploadError | null} */ let failure = null;
   // While no byte moves, time still passes: the speed falls, and then it waits.
   const clock = setInterval(() => tick(upload), 1000);
   try {
@@ -48,8 +45,7 @@ export async function transfer(upload, missing, isLast) {
         }
         signal.throwIfAborted();
       }
-      /** @type {Payload} */
-      let reply;
+      /** @type {Payload} */ let reply;
       const { uploadToken, checksum } = upload;
       if (missing && (failure || missing.hasMore)) {
         reply = await upload.engine.call("refreshUpload", { uploadToken }, upload);
@@ -81,7 +77,7 @@ function tick(upload) {
 /** @param {UploadError | null} failure @param {Patience} patience @param {Upload} upload */
 async function waitOut(failure, patience, upload) {
   upload.rest();
-  const error = failure ?? new UploadError(NO_PROGRESS);
+  const error = failure ?? new UploadError({ code: "NO_PROGRESS", message: "The storage kept nothing.", retryable: true });
   const isRefused = error.status ? !mayPass(error.status) : !failure;
   await patience.wait(error, isRefused ? 0 : upload.patienceSeconds, upload.signal);
 }
@@ -91,8 +87,7 @@ async function sendWindow(upload, { requests, ordered, totalParts, maxConcurrenc
   const { signal } = upload;
   const inParallel = !ordered && totalParts > 1;
   const places = new Places(inParallel ? maxConcurrency : 1);
-  /** @type {UploadError | null} */
-  let failure = null;
+  /** @type {UploadError | null} */ let failure = null;
   const isOver = () => (failure ??= upload.isPaused ? PAUSED : null);
   const send = async (/** @type {UploadRequest} */ request) => {
     if (isOver()) return;

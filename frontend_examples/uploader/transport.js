@@ -1,5 +1,5 @@
 /** @import {SendRequest, UploadRequest} from "./types.js" */
-import { UploadError } from "./errors.js";
+import { lost, UploadError } from "./errors.js";
 import { settle } from "./retry.js";
 
 /** A connection that stays silent this long between its first byte and its last counts as lost. */
@@ -33,8 +33,7 @@ export function sendRequest(request, file, { signal, onProgress }) {
     for (const { name, value } of request.headers) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = ({ loaded }) => {
       // Not before the first byte: the request may wait for a connection, which the browser gives up by itself.
-      if (loaded > 0) after(SILENT_SECONDS, stop);
-      wasReached ||= loaded > 0;
+      if ((wasReached ||= loaded > 0)) after(SILENT_SECONDS, stop);
       onProgress(Math.min(loaded, request.length));
     };
     xhr.upload.onload = () => after(ANSWER_SECONDS, stop);
@@ -48,8 +47,7 @@ export function sendRequest(request, file, { signal, onProgress }) {
 async function lostConnection({ offset }, file, wasReached) {
   try {
     await file.slice(offset, offset + 1).arrayBuffer();
-    const message = wasReached ? "The connection to the storage was lost." : "The storage could not be reached (network or CORS).";
-    return new UploadError({ code: "NETWORK_ERROR", message, retryable: true });
+    return lost(undefined, wasReached ? "The connection to the storage was lost." : "The storage could not be reached (network or CORS).");
   } catch (cause) {
     return new UploadError({ code: "FILE_CHANGED", message: "The file changed or cannot be read. Choose it again." }, cause);
   }

@@ -108,25 +108,16 @@ export type SendRequest = (
 export type Asked<T> = T | (() => T | Promise<T>);
 
 export interface FileUploaderOptions {
-  /** Sent as X-CSRFToken by the default request. */
-  csrfToken?: Asked<string> | undefined;
-  /** Returns a new token when one that is a string is refused; "/fileman/csrf/". */
-  csrfUrl?: string;
-  /** Of the default request; "/graphql". */
-  endpoint?: string | undefined;
-  /** Of the default request, for example Authorization. */
-  headers?: Asked<Record<string, string>>;
-  /** Instead of the default one: Apollo, urql, anything. */
-  request?: GraphQLRequest;
-  /** Instead of XMLHttpRequest, for one slice. */
-  send?: SendRequest;
-  /** Where unfinished uploads are remembered; localStorage, null: nowhere. */
-  storage?: Storage | null;
-  /** How many are sent at once; 3, with 4 requests to a host over all files. */
-  filesAtOnce?: number;
+  /** Sent as X-CSRFToken by the default request. */ csrfToken?: Asked<string> | undefined;
+  /** Returns a new token when one that is a string is refused; "/fileman/csrf/". */ csrfUrl?: string;
+  /** Of the default request; "/graphql". */ endpoint?: string | undefined;
+  /** Of the default request, for example Authorization. */ headers?: Asked<Record<string, string>>;
+  /** Instead of the default one: Apollo, urql, anything. */ request?: GraphQLRequest;
+  /** Instead of XMLHttpRequest, for one slice. */ send?: SendRequest;
+  /** Where unfinished uploads are remembered; localStorage, null: nowhere. */ storage?: Storage | null;
+  /** How many are sent at once; 3, with 4 requests to a host over all files. */ filesAtOnce?: number;
   requestsPerHost?: number;
-  /** How long it goes on trying without progress once bytes went out; 300. */
-  patienceSeconds?: number;
+  /** How long it goes on trying without progress once bytes went out; 300. */ patienceSeconds?: number;
   /** Instead of the worker beside this module, for bundlers that do not find it and for pages on another origin. */
   createWorker?: (() => Worker) | undefined;
 }
@@ -139,16 +130,13 @@ export interface UploadOptions {
   /** Of every file, or of each. */
   metadata?: Record<string, unknown> | ((file: File) => Record<string, unknown> | undefined) | undefined;
   isPublic?: boolean;
-  /** At most the file manager's `maxFilesPerBatch`; 50. */
-  filesPerRequest?: number | undefined;
-  /** True: one refused file refuses its whole batch. */
-  atomic?: boolean;
+  /** At most the file manager's `maxFilesPerBatch`; 50. */ filesPerRequest?: number | undefined;
+  /** True: one refused file refuses its whole batch. */ atomic?: boolean;
   /** Computed before the upload; a function answers the algorithm, `<algorithm>:<hex>`, or undefined for none. */
   checksum?: ChecksumAlgorithm | ((file: File) => string | undefined | Promise<string | undefined>) | undefined;
   /** Goes on with this unfinished file of the signed-in user; for one file at a time. */
   resumeFileId?: string | undefined;
-  /** Cancels them. */
-  signal?: AbortSignal | undefined;
+  /** Cancels them. */ signal?: AbortSignal | undefined;
   /** Hands over each file's handle before anything is sent. */
   onUpload?: (upload: UploadHandle, index: number) => void;
 }
@@ -165,22 +153,17 @@ export interface Unfinished extends Pick<UploadOptions, 'fileManagerId' | 'group
   fileSize: number;
   uploadToken: string;
   expiresAt: string | null;
-  /** True: only finalizeUpload is missing. */
-  isStored: boolean;
+  /** True: only finalizeUpload is missing. */ isStored: boolean;
 }
 
 export interface Progress {
-  /** Of the checksum that is computed before the upload. */
-  hashedBytes: number;
+  /** Of the checksum that is computed before the upload. */ hashedBytes: number;
   loadedBytes: number;
-  /** The most that loadedBytes has been. */
-  reachedBytes: number;
+  /** The most that loadedBytes has been. */ reachedBytes: number;
   totalBytes: number;
-  /** Over the last seconds; 0 while unknown. */
-  bytesPerSecond: number;
+  /** Over the last seconds; 0 while unknown. */ bytesPerSecond: number;
   secondsLeft: number | null;
-  /** No byte has moved for ten seconds. */
-  isWaiting: boolean;
+  /** No byte has moved for ten seconds. */ isWaiting: boolean;
   partsDone: number;
   partsTotal: number;
 }
@@ -191,10 +174,8 @@ export type UploadState =
   | 'queued' | 'hashing' | 'starting' | 'uploading' | 'paused' | 'verifying' | 'completed' | 'failed' | 'cancelled';
 
 export interface UploadEvents {
-  /** At every new state and, while bytes move, at most ten times and at least once a second. */
-  change: Event;
-  /** After every request made for the file. It holds tokens and signatures. */
-  debug: CustomEvent<RequestRecord>;
+  /** At every new state and, while bytes move, at most ten times and at least once a second. */ change: Event;
+  /** After every request made for the file. It holds tokens and signatures. */ debug: CustomEvent<RequestRecord>;
 }
 
 /** What an EventTarget is where its events are known. */
@@ -208,17 +189,14 @@ export interface UploadHandle extends UploadTarget {
   readonly file: File;
   readonly state: UploadState;
   readonly ended: boolean;
-  /** The same object until it changes. */
-  readonly progress: Readonly<Progress>;
+  /** The same object until it changes. */ readonly progress: Readonly<Progress>;
   readonly remoteFile: RemoteFile | null;
   readonly error: UploadError | null;
-  /** Resolves once it has ended, however. */
-  readonly settled: Promise<void>;
+  /** Resolves once it has ended, however. */ readonly settled: Promise<void>;
   /** Takes no further part; running ones finish, so that none is sent twice. What is one request only stops at once. */
   pause(): void;
   resume(): void;
-  /** Stops at once and tells the server. Resolves when the server has answered. */
-  cancel(): Promise<void>;
+  /** Stops at once and tells the server. Resolves when the server has answered. */ cancel(): Promise<void>;
 }
 
 /** One request that was made for a file: a mutation with input and reply, or a request to the storage with its status. */

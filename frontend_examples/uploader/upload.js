@@ -5,35 +5,24 @@ import { keyOf } from "./memory.js";
 import { Meter } from "./progress.js";
 import { settle } from "./retry.js";
 
-const Target = /** @type {new () => UploadTarget & Pick<EventTarget, "dispatchEvent">} */ (/** @type {unknown} */ (EventTarget));
-
 /** One file on its way, with what only the engine may do. @implements {UploadHandle} */
-export class Upload extends Target {
+export class Upload extends /** @type {new () => UploadTarget & Pick<EventTarget, "dispatchEvent">} */ (/** @type {unknown} */ (EventTarget)) {
   #stopped = new AbortController();
-  /** Aborts with the error that stops it. */
-  signal = this.#stopped.signal;
-  /** @type {UploadState} */
-  #phase = "queued";
+  /** Aborts with the error that stops it. */ signal = this.#stopped.signal;
+  /** @type {UploadState} */ #phase = "queued";
   /** Among the files that are sent: resolves with what gives it back. @type {Promise<() => void> | null} */
   #place = null;
   isPaused = false;
   ended = false;
-  /** Bytes went out, so that the storage can be reached. */
-  hasFlowed = false;
-  /** Secret of the unfinished upload, once there is one. @type {string | null} */
-  uploadToken = null;
-  /** @type {RemoteFile | null} */
-  remoteFile = null;
-  /** @type {UploadError | null} */
-  error = null;
-  /** Null before it is known; undefined: none is wanted. @type {string | null | undefined} */
-  checksum;
-  /** The unfinished upload to go on with. @type {Partial<Unfinished> | null} */
-  known = null;
-  /** What the server answers to its reservation. @type {Promise<Ticket> | null} */
-  ticket = null;
-  /** @type {Promise<void>} */
-  settled = Promise.resolve();
+  /** Bytes went out, so that the storage can be reached. */ hasFlowed = false;
+  /** Secret of the unfinished upload, once there is one. @type {string | null} */ uploadToken = null;
+  /** @type {RemoteFile | null} */ remoteFile = null;
+  /** @type {UploadError | null} */ error = null;
+  /** Null before it is known; undefined: none is wanted. @type {string | null | undefined} */ checksum;
+  /** Of this file alone. @type {Record<string, unknown> | undefined} */ metadata;
+  /** The unfinished upload to go on with. @type {Partial<Unfinished> | undefined} */ known;
+  /** What the server answers to its reservation. @type {Promise<Ticket> | null} */ ticket = null;
+  /** @type {Promise<void>} */ settled = Promise.resolve();
 
   /** @param {File} file @param {Engine} engine @param {UploadOptions} options  of the call that began it */
   constructor(file, engine, options) {
@@ -53,6 +42,11 @@ export class Upload extends Target {
 
   get progress() {
     return this.meter.progress;
+  }
+
+  /** Of the upload on the server, once it is known. */
+  get fileId() {
+    return this.remoteFile?.id ?? this.known?.fileId;
   }
 
   /** None where no byte ever went out: what has never worked may never work. */
@@ -94,7 +88,7 @@ export class Upload extends Target {
 
   /** Ends it with that error, unless it has ended. @param {unknown} cause */
   fail(cause) {
-    this.error ??= UploadError.from(cause);
+    this.error ??= UploadError.from(cause, "CLIENT_ERROR");
     this.enter(this.error.code === "CANCELLED" ? "cancelled" : "failed", true);
   }
 

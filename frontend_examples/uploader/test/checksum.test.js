@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { register } from "node:module";
 import { test } from "node:test";
 import { checksumOf } from "../checksum.js";
 import { Crc32c } from "../crc32c.js";
@@ -83,4 +84,10 @@ test("a cancelled upload ends its worker", async () => {
   const [{ status }] = await new FakeServer().uploader({ createWorker }).uploadFiles([file()], { checksum: "sha256", onUpload });
   await turns();
   assert.deepEqual([status, made[0].isOver], ["cancelled", true]);
+});
+
+test("a module that does not load is a lost network, whatever its loader says", async () => {
+  register('data:text/javascript,export const resolve = (name, _, next) => { if (name.includes("checksum-client")) throw new Error("Loading chunk 7 failed."); return next(name); }');
+  const [{ error }] = await new FakeServer().uploader().uploadFiles([file()], { checksum: "crc32c" });
+  assert.deepEqual([error.code, error.retryable], ["NETWORK_ERROR", true]);
 });

@@ -9,14 +9,10 @@ import { settle } from "../retry.js";
  * signed requests at a time. Stands in for `request` and `send` of the uploader, and refuses files named "refused...".
  */
 export class FakeServer {
-  /** By token. @type {Map<string, Stored>} */
-  uploads = new Map();
-  /** @type {{name: string, input: any}[]} */
-  calls = [];
-  /** The mutations that were asked to outlive the page. @type {string[]} */
-  keptAlive = [];
-  /** @type {{token: string, partNumber: number}[]} */
-  sent = [];
+  /** By token. @type {Map<string, Stored>} */ uploads = new Map();
+  /** @type {{name: string, input: any}[]} */ calls = [];
+  /** The mutations that were asked to outlive the page. @type {string[]} */ keptAlive = [];
+  /** @type {{token: string, partNumber: number}[]} */ sent = [];
   partSize = Infinity;
   window = 100;
   maxConcurrency = 4;
@@ -154,7 +150,7 @@ export function failure(code, message, more) {
 
 /** As the uploader remembers it. @param {string} uploadToken @param {Partial<Unfinished>} [more] */
 export function remembered(uploadToken, more) {
-  return JSON.stringify({ uploadToken, fileSize: 10, expiresAt: "2999-01-01T00:00:00Z", ...more });
+  return JSON.stringify([{ fileId: `file of ${uploadToken}`, uploadToken, fileSize: 10, expiresAt: "2999-01-01T00:00:00Z", ...more }]);
 }
 
 export function file(name = "a.txt", content = "0123456789") {

@@ -13,7 +13,7 @@ const refusing = (name, ...answers) => (called) => (called === name ? (answers.s
 test("the constructor takes the CSRF token, and the default request sends it as JSON with the page's cookies", async (t) => {
   const fetched = t.mock.method(globalThis, "fetch", async () => Response.json({ data: { initiateUpload: { success: true, files: [], errors: [] } } }));
   await new FileUploader("token of the form").initiateUpload([file()]);
-  const [url, { method, credentials, headers, body }] = fetched.mock.calls[0].arguments;
+  const [url, { method, credentials = "same-origin", headers, body }] = fetched.mock.calls[0].arguments;
   assert.deepEqual([url, method, credentials], ["/graphql", "POST", "same-origin"]);
   assert.deepEqual(headers, {
     "Content-Type": "application/json",
@@ -132,15 +132,18 @@ test("a refused initiate rejects with the server's error", async () => {
   await assert.rejects(server.uploader().uploadFiles(numbered(5)), refusal);
 });
 
-for (const [what, answer, code, calls] of [
-  ["403", () => Response.json({}, { status: 403 }), "HTTP_ERROR", 1],
-  ["a GraphQL error", () => Response.json({ errors: [{ message: "Unknown field" }] }, { status: 400 }), "GRAPHQL_ERROR", 1],
-  ["500", () => new Response("<h1>Server Error</h1>", { status: 500 }), "HTTP_ERROR", 6],
-  ["a lost network", () => Promise.reject(new TypeError("Failed to fetch")), "NETWORK_ERROR", 6],
+for (const [what, answer, code, calls, options] of [
+  ["403", async () => Response.json({}, { status: 403 }), "HTTP_ERROR", 1],
+  ["a GraphQL error", async () => Response.json({ errors: [{ message: "Unknown field" }] }, { status: 400 }), "GRAPHQL_ERROR", 1],
+  ["500", async () => new Response("<h1>Server Error</h1>", { status: 500 }), "HTTP_ERROR", 6],
+  ["a lost network", () => Promise.reject(new TypeError("Die Netzwerkverbindung wurde unterbrochen.")), "NETWORK_ERROR", 6],
+  ["a connection that is lost half way", async () => new Response(new ReadableStream({ pull: (body) => body.error(new TypeError("Load failed")) })), "NETWORK_ERROR", 6],
+  ["a header that cannot be sent", fetch, "CLIENT_ERROR", 1, { headers: { Authorization: "Bearer 2\n3" } }],
+  ["an endpoint that is no URL", fetch, "CLIENT_ERROR", 1, { endpoint: "https://site.test:graphql" }],
 ]) {
   test(`${what} from the API throws after ${calls} ${calls > 1 ? "tries" : "try"}`, async (t) => {
-    const fetched = t.mock.method(globalThis, "fetch", async () => answer());
-    await assert.rejects(new FileUploader("t").initiateUpload([file()]), { name: "UploadError", code });
+    const fetched = t.mock.method(globalThis, "fetch", answer);
+    await assert.rejects(new FileUploader({ endpoint: "https://site.test/graphql", ...options }).initiateUpload([file()]), { name: "UploadError", code });
     assert.equal(fetched.mock.callCount(), calls);
   });
 }
@@ -207,14 +210,51 @@ for (const [what, refusal, calls] of [
   });
 }
 
-test("the same file chosen again while it is on its way is one upload; two files of one choice are two", async () => {
+test("the same file chosen again while it is on its way is one upload; equal files of one choice are never one", async () => {
   const server = new FakeServer();
   const uploader = server.uploader({ storage: new MemoryStorage() });
-  const chosen = file();
-  const calls = [[chosen], [file()], [chosen, chosen]].map((files) => uploader.uploadFiles(files));
-  assert.deepEqual((await Promise.all(calls)).flat().map(({ file: stored }) => stored.id), Array(4).fill("file-1"));
-  const twice = await uploader.uploadFiles([file(), file()]);
-  assert.deepEqual(twice.map(({ file: stored }) => stored.id), ["file-2", "file-3"]);
+  const [first, second] = [file(), file()];
+  const calls = [[first], [file()], [first, first], [file(), second], [file(), second, first], [second]].map((files) => uploader.uploadFiles(files));
+  const ids = (await Promise.all(calls)).map((results) => results.map(({ file: stored }) => stored.id.at(-1)).join(""));
+  assert.deepEqual(ids, ["1", "1", "11", "12", "321", "2"]);
+});
+
+for (const [what, known, choices, ids] of [
+  ["one goes on with it and each other begins anew", 1, [[file(), file(), file()]], ["123"]],
+  ["nor is it taken twice where it is on its way already", 1, [[file()], [file(), file()]], ["1", "12"]],
+  ["each goes on with one, in their order", 2, [[file(), file(), file()]], ["123"]],
+  ["one alone goes on with the first", 2, [[file()]], ["1"]],
+]) {
+  test(`of equal files of one choice, where ${known} of them is remembered, ${what}`, async () => {
+    const storage = new MemoryStorage();
+    const server = new FakeServer();
+    server.fault = async () => 403;
+    await server.uploader({ storage }).uploadFiles(Array.from({ length: known }, () => file()));
+    server.fault = async () => undefined;
+    const uploader = server.uploader({ storage });
+    const results = await Promise.all(choices.map((files) => uploader.uploadFiles(files)));
+    assert.deepEqual(results.map((each) => each.map(({ file: stored }) => stored.id.at(-1)).join("")), ids);
+    assert.equal(uploader.unfinished().length, known - (ids.join("").includes(known) ? known : 1));
+  });
+}
+
+const mistaken = ({ name, file = { name } }) => {
+  if (file.name === "bad.txt") throw new Error("Oh.");
+};
+for (const what of ["onUpload", "metadata", "checksum"]) {
+  test(`a mistake in ${what} fails its file alone; nothing of it is begun, and nothing stays queued`, async () => {
+    const server = new FakeServer();
+    const uploader = server.uploader({ filesAtOnce: 1 });
+    const results = await uploader.uploadFiles(filesOf("bad.txt", "a.txt", "b.txt"), { [what]: mistaken });
+    assert.deepEqual(results.map(({ status, error }) => [status, error?.code, error?.cause.message]), [["failed", "CLIENT_ERROR", "Oh."], ...Array(2).fill(["completed", undefined, undefined])]);
+    assert.deepEqual([uploader.uploads.filter(({ ended }) => !ended), server.uploads.size], [[], 2]);
+  });
+}
+
+test("a mistake in a call that chose a file again is told to that call, and the upload goes on for the other", async () => {
+  const uploader = new FakeServer().uploader();
+  const calls = [undefined, mistaken].map((onUpload) => uploader.uploadFiles([file("bad.txt")], { onUpload }));
+  assert.deepEqual((await Promise.all(calls)).map(([{ status, file: stored, error }]) => [status, stored?.id, error?.code]), [["completed", "file-1", undefined], ["failed", undefined, "CLIENT_ERROR"]]);
 });
 
 test("an upload is resumed by the id of its file, with a file of that size only; a complete one has nothing left to do", async () => {
@@ -251,7 +291,7 @@ test("an unfinished upload that is cancelled before its turn is aborted and forg
   await handles[0].cancel();
 });
 
-test("a file that another tab is sending waits for it, and is not sent twice", async (t) => {
+test("a file that another tab is sending waits for it, and is not sent twice; an equal one of the same choice is sent at once", async (t) => {
   const held = new Map();
   const locks = {
     request: async (name, { signal }, whenHeld) => {
@@ -266,15 +306,15 @@ test("a file that another tab is sending waits for it, and is not sent twice", a
   const storage = new MemoryStorage();
   const server = new FakeServer({ partSize: 5, maxConcurrency: 1 });
   let go;
-  server.fault = ({ partNumber }) => (partNumber === 2 ? new Promise((resolve) => (go = resolve)) : undefined);
+  server.fault = ({ url }) => (url.endsWith("token-1/2") ? new Promise((resolve) => (go = resolve)) : undefined);
   const first = server.uploader({ storage }).uploadFiles([file()]);
   await until(() => go);
-  let handle;
-  const second = server.uploader({ storage }).uploadFiles([file()], { onUpload: (upload) => (handle = upload) });
+  const handles = [];
+  const second = server.uploader({ storage }).uploadFiles([file(), file()], { onUpload: (upload) => handles.push(upload) });
   const third = server.uploader({ storage }).uploadFiles([file()], { onUpload: (upload) => void setImmediate(() => upload.cancel()) });
-  await turns();
-  assert.deepEqual([handle.state, (await third)[0].status, server.sent.length], ["queued", "cancelled", 2]);
+  await turns(40);
+  assert.deepEqual([...handles.map(({ state }) => state), (await third)[0].status, server.sent.length], ["queued", "completed", "cancelled", 4]);
   go();
-  assert.deepEqual([...(await first), ...(await second)].map(({ file: stored }) => stored.id), ["file-1", "file-1"]);
-  assert.equal(server.sent.length, 2);
+  assert.deepEqual([...(await first), ...(await second)].map(({ file: stored }) => stored.id), ["file-1", "file-1", "file-2"]);
+  assert.deepEqual([server.sent.length, storage.size], [4, 0]);
 });

@@ -40,9 +40,10 @@ test("Retry-After may be seconds or a date", (t) => {
   assert.deepEqual(waits.map((value) => httpError(503, value).retryAfterSeconds), [7, 30, null, null, null]);
 });
 
-const lost = ["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "fetch failed", "error loading dynamically imported module", "Importing a module script failed.", "Loading chunk 7 failed."].map((words) => new TypeError(words));
+const lost = ["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "fetch failed"].map((words) => new TypeError(words));
+const inSafari = ["The request timed out.", "Es besteht anscheinend keine Verbindung zum Internet."].map((words) => Object.assign(new TypeError(words), { stack: undefined }));
 for (const [cause, code, retryable] of [
-  ...lost.map((cause) => [cause, "NETWORK_ERROR", true]),
+  ...[...lost, ...inSafari].map((cause) => [cause, "NETWORK_ERROR", true]),
   [new DOMException("No answer.", "TimeoutError"), "NETWORK_ERROR", true],
   [new TypeError("fetcher is not a function"), "CLIENT_ERROR", false],
   [new ReferenceError("x is not defined"), "CLIENT_ERROR", false],
