@@ -21,13 +21,7 @@ export async function hash(upload, core) {
   upload.enter("queued");
 }
 
-/**
- * @param {File} file
- * @param {NonNullable<UploadOptions["checksum"]>} algorithm
- * @param {ChecksumOptions} options
- * @param {Core} core
- * @returns {Promise<string | undefined>}
- */
+/** @param {File} file @param {NonNullable<UploadOptions["checksum"]>} algorithm @param {ChecksumOptions} options @param {Core} core @returns {Promise<string | undefined>} */
 export async function computeChecksum(file, algorithm, { signal, onProgress, createWorker = ownWorker }, { settle, UploadError }) {
   const asked = typeof algorithm === "function" ? await algorithm(file) : algorithm;
   if (!asked || asked.includes(":")) return asked;

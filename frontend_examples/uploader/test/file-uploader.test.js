@@ -251,6 +251,13 @@ for (const what of ["onUpload", "metadata", "checksum"]) {
   });
 }
 
+test("a mistake in a function that is passed to a step is thrown as one", async () => {
+  const uploader = new FakeServer().uploader();
+  const { files } = await uploader.initiateUpload([file()]);
+  await assert.rejects(uploader.initiateUpload(filesOf("bad.txt"), { metadata: mistaken }), { name: "UploadError", code: "CLIENT_ERROR" });
+  await assert.rejects(uploader.uploadFile(file("bad.txt"), files[0], { onUpload: mistaken }), { name: "UploadError", code: "CLIENT_ERROR" });
+});
+
 test("a mistake in a call that chose a file again is told to that call, and the upload goes on for the other", async () => {
   const uploader = new FakeServer().uploader();
   const calls = [undefined, mistaken].map((onUpload) => uploader.uploadFiles([file("bad.txt")], { onUpload }));
