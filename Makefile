@@ -20,11 +20,15 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 export DEBUG ?= 1
 
-.PHONY: run test test-long check screenshots bench schema lock clean frontends
+.PHONY: run may-start test test-long check screenshots bench schema lock clean frontends
 
-run: .venv/.installed-project frontends
+run: may-start .venv/.installed-project frontends
 	@.ci/install demo azurite
 	@exec $(BIN)/python -m tests.servers.demo --port $(PORT) $(if $(RESET),--reset)
+
+# Before anything is installed or built, what a running demo serves.
+may-start: | .venv/bin/python
+	@$(BIN)/python -m tests.servers.place $(PORT)
 
 test: .venv/.installed-dev frontends
 	.ci/install
@@ -61,8 +65,8 @@ schema: .venv/.installed-dev
 	$(BIN)/python manage.py export_schema schema > schema/schema.graphql
 
 lock: .venv/.installed-dev
-	$(COMPILE) pyproject.toml --extra project -o requirements.lock
-	$(COMPILE) pyproject.toml --extra project --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra all --group project -o requirements.lock
+	$(COMPILE) pyproject.toml --extra all --group project --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group servers -o requirements-servers.lock
 	$(COMPILE) --group demo -c requirements-servers.lock -o requirements-demo.lock
 
@@ -91,7 +95,7 @@ frontends:
 	@echo "Node 20.19 or newer is not installed. GraphiQL and the built examples are skipped."
 endif
 
-frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader frontend_examples/vanilla frontend_examples/*.ts -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+frontend_examples/node_modules/.built: frontend_examples/package-lock.json $(shell find frontend_examples/graphiql frontend_examples/react frontend_examples/uppy frontend_examples/uploader frontend_examples/vanilla frontend_examples/*.ts -type f -not -name LICENSE -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 	@echo "Installing and building GraphiQL and the examples: 320 MB, about 30 seconds."
 	@cd frontend_examples && npm ci --silent && VITE_CONFIG_NATIVE_IGNORE_WARNING=true npm run --silent build >/dev/null
 	@touch $@

@@ -5,12 +5,10 @@ and ends with it. The site and the stand-ins end with this process, also after `
 """
 
 import argparse
-import fcntl
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ from typing import IO, Any, NoReturn, cast
 from tests.servers import ServerFailed, ServerMissing, azurite, gcs, s3
 from tests.servers.availability import REPOSITORY
 from tests.servers.buckets import Bucket, create_azure_container, create_gcs_bucket, create_s3_bucket
+from tests.servers.place import open_lock, require_free
 from tests.servers.process import with_starter
 
 NAME = "fileman-demo"
@@ -41,11 +40,10 @@ def main(port: int, *, reset: bool = False) -> int:
     """Run the demo until it ends or is told to; return its exit status. `reset`: delete the data of earlier ones."""
     site = f"http://localhost:{port}"
     folder = Path(os.environ.get("VAR_DIR", REPOSITORY / "var"))
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # Before anything is changed: a second demo would replace the file managers of the first.
-        _lock(stack.enter_context((folder / "demo.lock").open("w")), folder)
-        _require_free(port)
+        stack.enter_context(open_lock())
+        require_free(port)
         for path in [*folder.glob("db.sqlite3*"), folder / "media"] if reset else []:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -53,22 +51,6 @@ def main(port: int, *, reset: bool = False) -> int:
         sys.stdout.write("Starting the stand-ins for S3, Azure and Google Cloud: about ten seconds.\n")
         sys.stdout.flush()
         return _serve(port, [_start(stack, storage, site) for storage in STORAGES])
-
-
-def _lock(file: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit(f"Another demo is running with the data in {folder}. Stop it, or choose another folder with VAR_DIR.")
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            sys.exit(f"Port {port} cannot be used: {error.strerror}. Choose another one: make run PORT={port + 1}")
 
 
 def _start(stack: ExitStack, storage: Storage, origin: str) -> dict[str, Any]:
