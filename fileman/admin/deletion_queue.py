@@ -26,7 +26,7 @@ class DueFilter(admin.SimpleListFilter):
 class StorageDeletionAdmin(ReadOnlyAdmin):
     """Rows can only be made due."""
 
-    list_display = ("path", "file_manager", "due_at", "attempts", "last_error")
+    list_display = ("path", "last_error", "attempts", "due_at", "file_manager")
     list_filter = (DueFilter, ("last_error", admin.EmptyFieldListFilter), "attempts", "file_manager")
     search_fields = ("path", "last_error")
     list_select_related = ("file_manager",)
@@ -35,4 +35,4 @@ class StorageDeletionAdmin(ReadOnlyAdmin):
     @admin.action(description="Retry now", permissions=["update"])
     def retry_now(self, request: HttpRequest, chosen: QuerySet[StorageDeletion]) -> None:
         count = chosen.update(due_at=timezone.now())
-        self.message_user(request, f"The next cleanup tries {count} deletions again.", messages.SUCCESS)
+        self.message_user(request, f"Deletions that the next cleanup tries again: {count}.", messages.SUCCESS)

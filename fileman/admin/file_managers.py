@@ -88,7 +88,7 @@ class FileManagerForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(FileManager)
 @method_decorator(sensitive_post_parameters(), name="changeform_view")
 class FileManagerAdmin(PageActionsAdmin):
-    list_display = ("name", "group", "backend_type", "location", "is_default", "is_active")
+    list_display = ("name", "group", "backend_type", "is_default", "is_active", "location")
     list_filter = ("backend_type", "is_active", "group")
     search_fields = ("name", "location")
     readonly_fields = ("files_stored",)
@@ -124,7 +124,7 @@ class FileManagerAdmin(PageActionsAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Count what protects a file manager instead of listing it: there may be millions of files."""
         counts = [(manager, manager.files.count(), manager.deletions.count()) for manager in objs]
-        used = [f"{one}: {files} files, {queued} queued deletions" for one, files, queued in counts if files or queued]
+        used = [f"{one}: files {files}, queued deletions {queued}" for one, files, queued in counts if files or queued]
         return ([], {}, set(), used) if used else super().get_deleted_objects(objs, request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -30,7 +30,7 @@ class FileAdmin(ReadOnlyAdmin):
     """No form changes a file. Actions do, by the use cases of the API, which check permissions themselves."""
 
     actions = ("publish", "withdraw", "abort", "recheck", "delete_selected")
-    list_display = ("original_filename", "upload_status", "size", "uploaded_by", "group", "file_manager", "created")
+    list_display = ("original_filename", "upload_status", "size", "uploaded_by", "created", "file_manager", "group")
     list_filter = ("upload_status", "is_public", "file_manager", "group", "content_type")
     list_select_related = ("uploaded_by", "group", "file_manager")
     date_hierarchy = "created"

@@ -94,5 +94,4 @@ def file_usage(info: Info) -> FileUsage | None:
 
 @connection(FileManager, description="The file managers that the viewer may upload to, by name.")
 def file_managers(info: Info, filters: _ManagerFilters = None) -> QuerySet[models.FileManager]:
-    rows = access.policy().open_managers(get_caller(info))
-    return mark_rows(rows.filter((filters or FileManagerFilter()).to_q()))
+    return mark_rows(access.policy().open_managers(get_caller(info)).filter((filters or FileManagerFilter()).to_q()))

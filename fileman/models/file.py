@@ -185,8 +185,7 @@ class File(models.Model):
     def can_be_accessed_by(self, user: Any = None, group: Group | None = None) -> bool:
         """Return True if this user may see the file. `group` narrows that to the group's files, never widens it."""
         policy = import_string(conf.settings().ACCESS_POLICY)()  # it stands above the models, which it imports
-        caller = Caller(user=user or AnonymousUser())
-        return bool(policy.may_see(caller, self, group_id=group.pk if group else None))
+        return bool(policy.may_see(Caller(user=user or AnonymousUser()), self, group_id=group.pk if group else None))
 
     def open(self) -> io.BufferedReader:
         """Open the stored bytes of a completed file for reading and seeking. Raises NotUploaded, StorageError."""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
+from django.template.defaultfilters import filesizeformat
+
 from fileman import conf
 from fileman.backends import get_backend
 from fileman.backends.values import Capabilities, PartPlan, Slice, Strategy, Upload, UploadRequest
@@ -31,7 +33,7 @@ def plan_parts(size: int, *, capabilities: Capabilities) -> PartPlan:
     if size <= min(settings.SINGLE_REQUEST_MAX_BYTES, capabilities.single_request_max_bytes):
         return PartPlan(strategy=Strategy.SINGLE, part_size=size, total_parts=1)
     if size > capabilities.max_object_bytes:
-        raise FileTooLarge(f"This storage takes at most {capabilities.max_object_bytes} bytes in one file.")
+        raise FileTooLarge(f"This storage takes at most {filesizeformat(capabilities.max_object_bytes)} in one file.")
     if capabilities.large_strategy is Strategy.SESSION:
         return PartPlan(strategy=Strategy.SESSION, part_size=size, total_parts=1)
     unit = max(settings.PART_SIZE_BYTES, capabilities.part_min_bytes)

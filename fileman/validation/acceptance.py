@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.template.defaultfilters import filesizeformat
+
 from fileman import conf, errors
 from fileman.checksums import HEX_DIGITS, Checksum
 from fileman.models import File, FileManager
@@ -62,8 +64,8 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
         raise errors.InvalidInput("size must be an integer from 1 to 2^53-1, in bytes.", field=field)
     if size == 0:
         raise errors.EmptyFile(field=field)
-    if size > manager.max_file_bytes:
-        message = f"The file has {size} bytes; at most {manager.max_file_bytes} are allowed."
+    if size > (most := manager.max_file_bytes):
+        message = f"The file has {filesizeformat(size)}; at most {filesizeformat(most)} ({most} bytes) are allowed."
         raise errors.FileTooLarge(message, field=field)
     return size
 

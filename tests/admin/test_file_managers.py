@@ -299,7 +299,7 @@ def test_a_file_manager_with_files_is_turned_off_instead(root: Staff, user: User
     page = f"filemanager/{manager.pk}/delete/"
     assert "1 completed, 5\xa0bytes" in root.read(change(manager))
     shown = root.read(page)
-    assert "Memory: 2 files, 1 queued deletions" in shown
+    assert "Memory: files 2, queued deletions 1" in shown
     assert 'value="turn_off"' in shown
     root.client.post(f"{ADMIN}/{page}", {"post": "yes"})
     assert root.act("filemanager", "delete_selected", manager, post="yes") == {}

@@ -126,5 +126,5 @@ def test_deletions_are_filtered_and_made_due(root: Staff, user: User, manager: F
     assert viewer.act("storagedeletion", "retry_now", later) == {}
     assert list(StorageDeletion.objects.filter(due_at__lte=timezone.now())) == [due]
     told = root.act("storagedeletion", "retry_now", later)
-    assert told == {"The next cleanup tries 1 deletions again.": "success"}
+    assert told == {"Deletions that the next cleanup tries again: 1.": "success"}
     assert set(StorageDeletion.objects.filter(due_at__lte=timezone.now())) == {due, later}

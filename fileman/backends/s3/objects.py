@@ -131,8 +131,7 @@ class S3Objects(Backend):
         reasons |= {named["Key"]: "Unconfirmed" for named in objects if named["Key"] not in confirmed}
         gone = {"NoSuchKey", "NoSuchVersion"}
         failures = [DeleteFailure(path=path, reason=reason) for path, reason in reasons.items() if reason not in gone]
-        marked = [entry["Key"] for entry in deleted if entry.get("DeleteMarker") and "VersionId" not in entry]
-        return marked, failures
+        return [entry["Key"] for entry in deleted if entry.get("DeleteMarker") and "VersionId" not in entry], failures
 
     def _delete_singly(self, objects: list[dict[str, str]]) -> tuple[list[str], list[DeleteFailure]]:
         marked, failures = [], []

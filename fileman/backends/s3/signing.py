@@ -53,8 +53,7 @@ class S3Signer:
         own = {name.lower(): value for name, value in own.items()}
         signed = [*_exactly(fields), *conditions, {"bucket": self._bucket_name}, {"key": key}, *_exactly(own)]
         expires_at = (now.astimezone(UTC) + timedelta(seconds=expires_in)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        text = json.dumps({"expiration": expires_at, "conditions": signed})
-        policy = base64.b64encode(text.encode()).decode()
+        policy = base64.b64encode(json.dumps({"expiration": expires_at, "conditions": signed}).encode()).decode()
         signature = _sign(policy, secret=secret, scope=scope)
         return self._client.bucket_url, {**fields, "key": key, **own, "policy": policy, "x-amz-signature": signature}
 
