@@ -6,8 +6,8 @@
     ./client.py list
     ./client.py download RmlsZTo... copy.iso
 
-Set FILEMAN_TOKEN to send a bearer token instead of signing in. Run the command of a broken upload or download again to
-resume it: `big.iso.upload` keeps the token of the upload, `copy.iso.<id>.part` the downloaded bytes.
+Or set FILEMAN_TOKEN to a bearer token. FILEMAN_LOGIN is the path of the sign-in form, if not /accounts/login/. Repeat a
+broken command to resume it: `big.iso.upload` keeps the token of the upload, `copy.iso.<id>.part` the downloaded bytes.
 
 Exit status: 0 success, 1 refused, 2 wrong usage, 3 not possible at present: run the command again later, 130 Ctrl-C.
 """
@@ -42,7 +42,7 @@ FILES = """query($after: String) { files(first: 50, after: $after) {
   edges { node { id originalFilename fileSize uploadStatus } } pageInfo { hasNextPage endCursor } } }"""
 FILE_MANAGERS = "{ fileManagers(first: 100) { edges { node { id name } } } }"
 SITE = os.environ.get("FILEMAN_SITE", "http://localhost:8000")
-USER, PASSWORD, TOKEN = (os.environ.get(f"FILEMAN_{name}", "") for name in ("USER", "PASSWORD", "TOKEN"))
+USER, PASSWORD, TOKEN, LOGIN = (os.environ.get(f"FILEMAN_{key}", "") for key in ("USER", "PASSWORD", "TOKEN", "LOGIN"))
 MAX_FAILURES = 5
 TIMEOUT = 60  # seconds
 LONGEST_PAUSE = 120  # seconds; what takes longer is for people to know
@@ -77,7 +77,7 @@ class Api:
         else:
             self.send("GET", "/fileman/csrf/")  # sets the cookie that the form needs
             form = {"username": username, "password": password}
-            if self.send("POST", "/accounts/login/", 200, 302, data=form).status_code != 302:
+            if self.send("POST", LOGIN or "/accounts/login/", 200, 302, data=form).status_code != 302:
                 raise Problem("The user name or the password is wrong.")
 
     def send(self, method: str, path: str, *accepted: int, **body: Any) -> requests.Response:

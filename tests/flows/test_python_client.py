@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.signals import request_started
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
@@ -153,7 +154,7 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
     site = uploader.site.url
     named = ("upload", str(uploader.path), "--to", "Nowhere")
     for url, password, command, code, said in (
-        (site, "ann", (), 1, "\nRefused: The file has 1000 bytes; at most 999 are allowed.\n"),
+        (site, "ann", (), 1, "\nRefused: The file has 1000\xa0bytes; at most 999\xa0bytes (999 bytes) are allowed.\n"),
         (site, "wrong", (), 1, "\nThe user name or the password is wrong.\n"),
         (f"{site}/elsewhere", "ann", (), 1, f"\n{site}/elsewhere/fileman/csrf/ returned status 404.\n"),
         ("http://127.0.0.1:9", "ann", (), 3, "\nhttp://127.0.0.1:9 is out of reach: "),
@@ -167,6 +168,13 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
         assert (uploader.kept.exists(), File.objects.exists()) == (False, False)
     status, _, messages = uploader.run("upload", "absent.bin")
     assert (status, messages.splitlines()[-1]) == (2, "client.py: error: absent.bin is not a file.")
+
+
+def test_it_signs_in_at_another_form(memory: Storage, uploader: Uploader) -> None:
+    User.objects.update(is_staff=True)
+
+    assert uploader.run("list", FILEMAN_LOGIN="/admin/login/") == (0, "", "")
+    assert uploader.run("list", FILEMAN_LOGIN="/enter/")[2] == f"\n{uploader.site.url}/enter/ returned status 404.\n"
 
 
 def test_a_listed_file_is_downloaded_from_where_it_was_broken_off(storage: Storage, uploader: Uploader) -> None:
