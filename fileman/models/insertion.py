@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
-from django.db import connections, router
+from django.db import connections, models, router
 
 from fileman.models.file import File
+
+_PLAIN = {
+    *(models.BigIntegerField, models.BooleanField, models.CharField, models.DateTimeField, models.ForeignKey),
+    *(models.PositiveIntegerField, models.PositiveSmallIntegerField, models.UUIDField),
+}
+"""Fields, but no classes derived from them, whose values of these types PostgreSQL reads as they are."""
+_READY = {str, int, bool, type(None), UUID, datetime}
 
 
 def is_one_statement() -> bool:
@@ -25,7 +34,7 @@ def insert(files: Sequence[File], *, after: tuple[str, Sequence[Any]] = ("", ())
             if update:
                 cursor.execute(update, params)
             return bool(not update or cursor.rowcount) and bool(File.objects.bulk_create(files))
-    rows = [{one.column: one.get_db_prep_save(one.pre_save(new, True), connection) for one in fields} for new in files]
+    rows = [{one.column: _prepare(one, new, connection) for one in fields} for new in files]
     with connection.cursor() as cursor:
         # psycopg wraps the value of a JSON field; a UUID or a time is text that PostgreSQL reads.
         text = json.dumps(rows, default=lambda value: getattr(value, "obj", str(value)))
@@ -34,6 +43,13 @@ def insert(files: Sequence[File], *, after: tuple[str, Sequence[Any]] = ("", ())
     for file in files if is_done else ():
         file._state.adding, file._state.db = False, alias  # noqa: SLF001
     return is_done
+
+
+def _prepare(field: Any, new: File, connection: Any) -> Any:
+    """Return the value of a column. To ask the field of most would take longer, and change nothing."""
+    value = vars(new)[field.attname]
+    is_ready = type(value) in _READY and type(field) in _PLAIN
+    return value if is_ready else field.get_db_prep_save(field.pre_save(new, True), connection)
 
 
 @lru_cache(maxsize=8)
