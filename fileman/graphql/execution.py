@@ -3,6 +3,7 @@
 from asyncio import get_running_loop
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 import graphql
@@ -18,6 +19,8 @@ from strawberry_django.fields.field import StrawberryDjangoField
 from strawberry_django.optimizer import DjangoOptimizerExtension
 
 _SIMPLE: Final = frozenset({str, int, bool, float})
+_READY: Final = {graphql.GraphQLString: str, graphql.GraphQLBoolean: bool}
+"""Scalars whose value of this type is already what the response contains."""
 _ODD: Final = (type(None), type(Undefined), Exception, QuerySet, BaseManager)
 
 
@@ -72,6 +75,7 @@ class _Field:
         self._item_type = kind.of_type if self._is_list else self._definition.type
         self._named = graphql.get_nullable_type(self._item_type)
         self._is_leaf = graphql.is_leaf_type(self._named)
+        self._ready_type = None if self._is_list else _READY.get(self._named)
         self._plan = _get_plan(executor, self._named, details) if graphql.is_object_type(self._named) else []
         self._read: Any = None
         if self._is_leaf or graphql.is_object_type(self._named):
@@ -82,6 +86,8 @@ class _Field:
     def _run(self, executor: Any, source: Any, path: Path) -> Any:
         try:
             value = self._read(executor, source, path)
+            if type(value) is self._ready_type:
+                return value
             if value is None and not graphql.is_non_null_type(self._definition.type):
                 return None
             if not self._is_list and not _is_odd(executor, value):
@@ -138,8 +144,9 @@ class _Field:
             if field.base_resolver is not None:
                 return self._find_call(executor, field)
             if type(field) is StrawberryDjangoField:
-                return lambda _, source, __: _read_column(source, field.django_name or field.python_name)
-            return lambda _, source, __: field.default_resolver(source, field.python_name)
+                return partial(_read_column, name=field.django_name or field.python_name)
+            read, name = field.default_resolver, field.python_name
+            return lambda _, source, __: read(source, name)
         if self._definition.args:
             return None
         return lambda executor, source, path: self._definition.resolve(source, self._build_info(executor, path))
@@ -153,6 +160,8 @@ class _Field:
             return None
         values = convert_arguments(values, field.arguments, converter.scalar_registry, converter.config)
         names = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
+        if len(names) == 1 and not (values or resolver.self_parameter or resolver.info_parameter):
+            return lambda _, source, __: resolver.wrapped_func(**{names[0]: source})
 
         def call(executor: Any, source: Any, path: Path) -> Any:
             given = dict.fromkeys(names, source) | values
@@ -164,7 +173,7 @@ class _Field:
         return call
 
 
-def _read_column(source: Any, name: str) -> Any:
+def _read_column(_: Any, source: Any, __: Path, name: str) -> Any:
     """Return the value of a loaded column; Undefined for relations, properties and objects of other kinds."""
     is_column = type(getattr(type(source), name, None)) is DeferredAttribute
     return vars(source).get(name, Undefined) if is_column else Undefined
