@@ -50,12 +50,12 @@ def _ceil(dividend: int, divisor: int) -> int:
 def build_upload(file: File, *, now: datetime, notes: dict[str, Any] | None = None) -> Upload:
     """Return the row as its backend sees it. What it signs expires by the deadline. `notes`: `Progress.notes`."""
     state = UploadState.from_file(file)
-    seconds_left = max(1, int((file.expires_at - now).total_seconds()))
+    seconds_left, first_path = max(1, int((file.expires_at - now).total_seconds())), file.get_try_path(0)
     return Upload(
         file_id=file.id,
         upload_path=file.upload_path,
-        file_path=file.get_try_path(0),
-        parts_path=file.get_try_path(0),
+        file_path=first_path,
+        parts_path=first_path,
         folder=file.folder,
         filename=file.original_filename,
         size=file.file_size,
@@ -114,8 +114,8 @@ def instruct(
     """Sign the first window of the missing slices, by default all. `batch_size`: files that share the double window."""
     settings = conf.settings()
     upload, backend = build_upload(file, now=now), get_backend(file.file_manager)
-    if backend.config.supports_direct_upload:
-        upload = replace(upload, expires_in=max(1, min(upload.expires_in, backend.signing_seconds(now))))
+    if backend.config.supports_direct_upload and (most := max(1, backend.signing_seconds(now))) < upload.expires_in:
+        upload = replace(upload, expires_in=most)
     missing = list(upload.slices()) if missing is None else missing
     window = missing[: max(1, min(settings.REQUEST_WINDOW, 2 * settings.REQUEST_WINDOW // batch_size))]
     requests = backend.instructions(upload, window)
