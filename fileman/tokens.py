@@ -42,12 +42,9 @@ def derive_upload_token(file_id: UUID, nonce: str, *, kept: str) -> str:
     token is returned, because a client may hold it.
     """
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    derived = [_derive(f"{file_id}:{nonce}", key) for key in keys]
+    named = {"key_salt": "fileman.upload_token", "value": f"{file_id}:{nonce}", "algorithm": "sha256"}
+    derived = [urlsafe_base64_encode(salted_hmac(**named, secret=key).digest()) for key in keys]
     return next((token for token in derived if digest(token) == kept), derived[0])
-
-
-def _derive(value: str, key: str) -> str:
-    return urlsafe_base64_encode(salted_hmac("fileman.upload_token", value, secret=key, algorithm="sha256").digest())
 
 
 def digest(token: str) -> TokenDigest:

@@ -12,7 +12,6 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from fileman import attachments, cleanup
-from fileman.backends.values import StoredObject
 from fileman.cleanup import Report, Request
 from fileman.errors import FilemanError
 from fileman.models import File, FileManager
@@ -88,7 +87,8 @@ class Command(BaseCommand):
 
     def _reconcile(self, *, apply: bool) -> None:
         lost = failed = 0
-        watch: dict[str, Any] = {"on_orphan": self._list_orphan, "on_lost": self._list_as("no object")}
+        watch: dict[str, Any] = {"on_lost": self._list_as("no object")}
+        watch["on_orphan"] = lambda stored: self._list(f"  no row: {stored.path} ({stored.size} bytes)")
         for manager in FileManager.objects.order_by("name", "pk"):
             try:
                 found = cleanup.reconcile(manager, apply=apply, on_compared=self._bar.update, **watch)
@@ -110,9 +110,6 @@ class Command(BaseCommand):
             self._show_summary(cleanup.run(Request(statuses=())), dry_run=False)
         if lost or failed:
             raise CommandError(f"{lost} files have lost their object, {failed} file managers could not be compared.")
-
-    def _list_orphan(self, stored: StoredObject) -> None:
-        self._list(f"  no row: {stored.path} ({stored.size} bytes)")
 
     def _list_as(self, verdict: str) -> Callable[[File], None]:
         return lambda file: self._write(f"  {verdict}: {_describe(file)}")
