@@ -8,11 +8,10 @@ from fileman import access
 from fileman.caller import Caller
 from fileman.errors import FileManagerInactive, NoFileManager, NotFound
 from fileman.models import FileManager
+from fileman.models.reading import read_file_manager
 
 _RULES = ("open_managers", "reachable_managers")
 """Methods of the policy. While both are the default ones, plain columns find a default file manager faster."""
-_DEFAULT = "SELECT * FROM fileman_filemanager WHERE is_active AND is_default AND group_id"
-"""At most one row. Its SQL is written out: Django takes longer to compile it than PostgreSQL to run it."""
 
 
 def choose(caller: Caller, *, file_manager_id: Any, group_id: Any, name: str = "") -> tuple[FileManager, Group | None]:
@@ -54,4 +53,4 @@ def _find_default(caller: Caller, group_id: Any | None) -> FileManager | None:
     if any(getattr(type(policy), name) is not getattr(access.AccessPolicy, name) for name in _RULES):
         return policy.open_managers(caller).filter(group=group_id, is_default=True).first()
     where, params = ("= %s", [group_id]) if group_id is not None else ("IS NULL", [])
-    return next(iter(FileManager.objects.raw(f"{_DEFAULT} {where}", params)), None)
+    return read_file_manager(f"is_active AND is_default AND group_id {where}", params)
