@@ -1,7 +1,7 @@
 /** @import {UploadErrorCode, UploadErrorFacts} from "./types.js" */
 
 /** How a lost network is called where a page's own function met it. */
-const LOST = /^(Failed to fetch|fetch failed|load failed|network)/i;
+const LOST = /^(Failed to fetch|fetch failed|load failed|network( (?!is )|error when))/i;
 const MISTAKE = /^(Type|Reference|Range|Syntax)Error$/;
 
 /** The one error the uploader throws. */

@@ -46,7 +46,8 @@ for (const [cause, code, retryable] of [
   ...[...lost, ...inSafari].map((cause) => [cause, "NETWORK_ERROR", true]),
   [new DOMException("No answer.", "TimeoutError"), "NETWORK_ERROR", true],
   [new TypeError("fetcher is not a function"), "CLIENT_ERROR", false],
-  [new ReferenceError("x is not defined"), "CLIENT_ERROR", false],
+  [new TypeError("networkInfo is undefined"), "CLIENT_ERROR", false],
+  [new ReferenceError("network is not defined"), "CLIENT_ERROR", false],
   [Object.assign(new Error("no"), { statusCode: 503 }), "HTTP_ERROR", true],
   [new Error("Cannot query field"), "GRAPHQL_ERROR", false],
 ]) {
