@@ -25,8 +25,7 @@ export class Announcer {
   /** @param {import("../uploader/types.js").UploadHandle} upload */
   follow(upload) {
     const { name } = upload.file;
-    /** @type {import("../uploader/types.js").UploadState} */
-    let told = "queued";
+    /** @type {import("../uploader/types.js").UploadState} */ let told = "queued";
     let quarter = 0;
     upload.addEventListener("change", () => {
       const { state, progress } = upload;

@@ -14,10 +14,10 @@ const server = new Server(request);
 const announcer = new Announcer(byId("status", HTMLElement));
 const say = (/** @type {string} */ sentence) => announcer.say(sentence);
 const lab = new FailureLab();
+const inputs = ["files", "folder"].map((id) => byId(id, HTMLInputElement));
 const uploader = new FileUploader({ request, send: lab.send });
 const list = new FileList(server, say, start, uploader);
-/** @type {StorageChooser | null} */
-let storages = null;
+/** @type {StorageChooser | null} */ let storages = null;
 
 /**
  * New files go to the storage that is chosen, a row's file to the storage that it was meant for. Each row tells its own
@@ -77,8 +77,7 @@ async function welcome(username, fileManagers) {
 
 function showLimits() {
   const chosen = storages?.chosen;
-  const input = byId("files", HTMLInputElement);
-  input.disabled = !chosen;
+  for (const input of inputs) input.disabled = !chosen;
   setText(byId("limits", HTMLElement), chosen ? limitsText(chosen) : "There is no storage that you may upload to. Ask an administrator for one.");
 }
 
@@ -90,9 +89,9 @@ function showConnection() {
 byId("storages", HTMLElement).addEventListener("change", showLimits);
 byId("sign-out", HTMLFormElement).addEventListener("submit", () => uploader.forgetUnfinished());
 byId("reload", HTMLButtonElement).addEventListener("click", () => void open());
-watchDropZone(byId("files", HTMLInputElement), (files) => storages?.chosen && void start(files), say);
+watchDropZone(inputs, (files) => storages?.chosen && void start(files), say);
 addEventListener("online", showConnection);
 addEventListener("offline", showConnection);
-addEventListener("beforeunload", (event) => list.isBusy && event.preventDefault());
+addEventListener("beforeunload", (event) => uploader.uploads.some(({ ended }) => !ended) && event.preventDefault());
 byId("offline", HTMLElement).hidden = navigator.onLine;
 void open();

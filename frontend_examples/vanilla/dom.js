@@ -1,10 +1,8 @@
 /**
  * An element with properties and children. Text is always text: nothing here parses markup.
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
+ * @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag
  * @param {Record<string, unknown>} [properties]  `class`, `aria-…` and `data-…` become attributes, the rest properties
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Tag]}
+ * @param {...(Node | string)} children @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -16,13 +14,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/**
- * The element of the page with that id.
- * @template {HTMLElement} Kind
- * @param {string} id
- * @param {new () => Kind} kind
- * @returns {Kind}
- */
+/** The element of the page with that id. @template {HTMLElement} Kind @param {string} id @param {new () => Kind} kind @returns {Kind} */
 export function byId(id, kind) {
   const found = document.getElementById(id);
   if (found instanceof kind) return found;

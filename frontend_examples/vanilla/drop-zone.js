@@ -1,14 +1,12 @@
-/**
- * Takes files from the input, from a drop anywhere on the page, and from the clipboard.
- * @param {HTMLInputElement} input
- * @param {(files: File[]) => void} take
- * @param {(sentence: string) => void} say
- */
-export function watchDropZone(input, take, say) {
-  input.addEventListener("change", () => {
+import { droppedFiles } from "../uploader/folders.js";
+
+/** Takes files from the inputs, from a drop anywhere on the page, and from the clipboard. @param {HTMLInputElement[]} inputs @param {(files: File[]) => void} take @param {(sentence: string) => void} say */
+export function watchDropZone(inputs, take, say) {
+  const choose = (/** @type {HTMLInputElement} */ input) => {
     take([...(input.files ?? [])]);
     input.value = "";
-  });
+  };
+  for (const input of inputs) input.addEventListener("change", () => choose(input));
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -21,17 +19,7 @@ export function watchDropZone(input, take, say) {
     document.body.classList.remove("over");
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    const { files, folders } = sortOut(event.dataTransfer);
-    if (folders) say("Folders cannot be uploaded. Open the folder and drop the files in it.");
-    take(files);
+    droppedFiles(event.dataTransfer).then(take, () => say("The folder cannot be read."));
   });
   addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));
-}
-
-/** @param {DataTransfer} dropped */
-function sortOut(dropped) {
-  const items = [...dropped.items].filter(({ kind }) => kind === "file");
-  const plain = items.filter((item) => !item.webkitGetAsEntry?.()?.isDirectory);
-  const files = plain.map((item) => item.getAsFile()).filter((file) => file !== null);
-  return { files, folders: items.length - plain.length };
 }

@@ -44,10 +44,7 @@ export function storageText(name) {
   return [plain, note];
 }
 
-/**
- * What a file manager accepts, in words; a limit that no file comes near is not worth any.
- * @param {{maxFileSize: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits
- */
+/** What a file manager accepts, in words; a limit that no file comes near is not worth any. @param {{maxFileSize: number, allowedExtensions: string[], allowedMimeTypes: string[]}} limits */
 export function limitsText({ maxFileSize, allowedExtensions, allowedMimeTypes }) {
   const size = maxFileSize > 0 && maxFileSize < 1024 ** 4 ? `Up to ${bytesText(maxFileSize)} each. ` : "";
   const kinds = allowedExtensions.length ? allowedExtensions.map((extension) => extension.replace(/^\./, "").toUpperCase()) : allowedMimeTypes;

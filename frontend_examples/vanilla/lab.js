@@ -1,6 +1,5 @@
 import { sendRequest, UploadError } from "../uploader/file-uploader.js";
 import { byId } from "./dom.js";
-
 /** @import {UploadRequest, SendRequest} from "../uploader/types.js" */
 
 const WRONG_CHECKSUM = `sha256:${"0".repeat(64)}`;

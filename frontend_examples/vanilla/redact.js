@@ -11,12 +11,7 @@ export function redactUrl(url) {
   return `${url.startsWith("/") ? "" : origin}${path.join("/")}${search ? `?${HIDDEN}` : ""}`;
 }
 
-/**
- * A copy fit to be shown: tokens, signatures and query strings are gone.
- * @param {unknown} value
- * @param {string} [key]  under which it stands
- * @returns {unknown}
- */
+/** A copy fit to be shown: tokens, signatures and query strings are gone. @param {unknown} value @param {string} [key]  under which it stands @returns {unknown} */
 export function redact(value, key = "") {
   if (Array.isArray(value)) return value.map((item) => redact(item, key));
   if (value !== null && typeof value === "object") return redactObject(/** @type {Record<string, unknown>} */ (value), key);

@@ -121,6 +121,26 @@ def test_a_second_tab_waits_for_the_first_and_sends_nothing(watched: Watched, tm
     assert senders == [page]
 
 
+def test_a_folder_is_dropped_anywhere_or_chosen_and_each_file_keeps_its_path(watched: Watched, tmp_path: Path) -> None:
+    page, tag = watched.page, f"z{os.urandom(4).hex()}"
+    paths = [f"{tag}/a/{tag}.txt", f"{tag}/{tag}.txt"]
+    (tmp_path / tag / "a").mkdir(parents=True)
+    for path in paths:
+        (tmp_path / path).write_text("equal")
+    dragged = {"items": [], "files": [str(tmp_path / tag)], "dragOperationsMask": 1}
+    rows, session = page.locator(".file[data-state=completed]", has_text=tag), page.context.new_cdp_session(page)
+
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 9, "y": 9, "data": dragged})
+    expect(rows).to_have_count(2)
+    page.set_input_files("#folder", tmp_path / tag)
+    expect(rows).to_have_count(4)
+
+    bodies = [str(request.post_data) for request in watched.requests]
+    asked = [json.loads(body)["variables"]["input"]["files"] for body in bodies if "initiateUpload(" in body]
+    assert [sorted(file["metadata"]["relativePath"] for file in files) for files in asked] == [paths, paths]
+
+
 def test_pause_resume_and_cancel_work_are_announced_and_keep_the_focus(page: Page, tmp_path: Path) -> None:
     """To screen readers, in the one polite status region."""
     path = random_file(tmp_path, IN_PARTS)
