@@ -3,7 +3,7 @@
 /** @import {Action} from "./menu.js" */
 /** @import {ListedFile, Server} from "./server.js" */
 import { UploadError } from "../uploader/file-uploader.js";
-import { byId, setText } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { bytesText, percent, secondsText } from "./format.js";
 import { FileRow } from "./row.js";
 
@@ -19,12 +19,10 @@ export class FileList {
   #total = byId("total", HTMLProgressElement);
   #all = byId("pick-all", HTMLInputElement);
   #form = byId("search", HTMLFormElement);
-  /** @type {Set<FileRow>} */
-  #rows = new Set();
+  /** @type {Set<FileRow>} */ #rows = new Set();
   /** Uploads that have their row. @type {WeakSet<UploadHandle>} */
   #shown = new WeakSet();
-  /** @type {string | null} */
-  #cursor = null;
+  /** @type {string | null} */ #cursor = null;
   /** Of the last search: an earlier one that ends later shows nothing. */
   #turn = 0;
   #server;
@@ -53,11 +51,6 @@ export class FileList {
       this.#showPicked();
     });
     byId("delete-picked", HTMLButtonElement).addEventListener("click", () => void this.#attempt(() => this.#confirmDelete(this.#picked)));
-  }
-
-  /** True while leaving the page would interrupt an upload. */
-  get isBusy() {
-    return this.#uploader.uploads.some(({ ended }) => !ended);
   }
 
   /** The first page of what the search finds, or the one after; what this page is sending is not listed twice. @param {string | null} [after] */
@@ -120,7 +113,8 @@ export class FileList {
     try {
       await act();
     } catch (cause) {
-      const { message } = UploadError.from(cause);
+      const { code, message } = UploadError.from(cause);
+      if (code === "UNAUTHENTICATED") byId("sign-in", HTMLElement).hidden = false;
       row?.note(message);
       this.#say(row ? `${row.name}: ${message}` : message);
     }
@@ -145,10 +139,16 @@ export class FileList {
 
   /** @param {FileRow} row */
   #choose(row) {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.addEventListener("change", () => input.files?.length && this.#start([...input.files], row));
+    const input = element("input", { type: "file" });
+    input.addEventListener("change", () => void this.#attempt(() => this.#goOn(row, input.files?.[0]), row));
     input.click();
+  }
+
+  /** @param {FileRow} row @param {File} [file] */
+  #goOn(row, file) {
+    const known = this.#uploader.unfinished().find(({ fileId }) => fileId === row.fileId);
+    if (file && known && known.filename !== file.name) throw new Error("This is another file: its name differs.");
+    return file && this.#start([file], row);
   }
 
   /** @param {FileRow} row */
@@ -175,8 +175,9 @@ export class FileList {
     const gone = rows.filter(({ fileId }) => !kept.has(fileId ?? ""));
     for (const row of rows) row.note(kept.get(row.fileId ?? "") ?? "");
     if (kept.size) this.#say(`Not deleted: ${[...kept.values()][0]}`);
-    if (gone.length) this.#say(`${filesText(gone)} deleted.`);
-    if (gone.length) this.#remove(gone);
+    if (!gone.length) return;
+    this.#say(`${filesText(gone)} deleted.`);
+    this.#remove(gone);
   }
 
   /** @param {FileRow[]} rows */

@@ -25,27 +25,22 @@ export class FileRow {
   #status = element("span", { class: "state" });
   #storage = element("span", { class: "where" });
   #text;
-  /** @type {HTMLProgressElement | null} */
-  #bar = null;
+  /** @type {HTMLProgressElement | null} */ #bar = null;
   #thumb = element("span", { class: "thumb", "aria-hidden": "true" });
   /** Holds the button of the first action. */
   #place = element("span", { class: "primary-action" });
   #more;
   #onAction;
-  /** @type {Action[]} */
-  #actions = [];
+  /** @type {Action[]} */ #actions = [];
   /** What the details tell, once somebody looks. @type {RequestRecord[]} */
   #records = [];
-  /** @type {Details | null} */
-  #details = null;
+  /** @type {Details | null} */ #details = null;
   #pictureUrl = "";
   element = element("li", { class: "file", tabIndex: -1 });
-  /** @type {UploadHandle | null} */
-  upload = null;
+  /** @type {UploadHandle | null} */ upload = null;
   /** What the server last told of it. @type {ListedFile | null} */
   file = null;
-  /** @type {string | null} */
-  fileId = null;
+  /** @type {string | null} */ fileId = null;
   /** Where it goes or went. @type {string | undefined} */
   fileManagerId;
 

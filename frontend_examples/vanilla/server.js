@@ -24,6 +24,7 @@ const LISTED = `
 
 /** @param {Search} search */
 const files = ({ name, status, order }) => `query Files($first: Int!, $after: String, $storage: ID) {
+  viewer { id }
   files(first: $first, after: $after, ordering: [{${order}}], filters: {
     uploadStatusIn: [${status}], fileManager: $storage, originalFilename: ${name ? `{contains: ${JSON.stringify(name)}}` : null}
   }) { edges { node { ${LISTED} } } pageInfo { hasNextPage endCursor } }
@@ -64,7 +65,10 @@ export class Server {
 
   /** @param {Search} search @param {string | null} after  cursor @returns {Promise<Page>} */
   async files(search, after) {
-    const { edges, pageInfo } = (await this.#ask(files(search), { first: PAGE_SIZE, after, storage: search.storage || null })).files;
+    const { viewer, files: found } = await this.#ask(files(search), { first: PAGE_SIZE, after, storage: search.storage || null });
+    // To nobody, no file is visible.
+    if (!viewer) throw new UploadError({ code: "UNAUTHENTICATED", message: "You are not signed in. Sign in and try again." });
+    const { edges, pageInfo } = found;
     return { files: nodes({ edges }), endCursor: pageInfo.hasNextPage ? pageInfo.endCursor : null };
   }
 

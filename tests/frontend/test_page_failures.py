@@ -148,12 +148,14 @@ def test_a_reload_offers_the_unfinished_upload_and_goes_on_where_it_stopped(page
     page.reload()
     expect(row.locator(".state")).to_contain_text("Not finished")
 
-    for chosen in (random_file(tmp_path, SMALL), path):
+    (changed := tmp_path / "changed" / path.name).parent.mkdir()
+    changed.write_bytes(bytes(SMALL))
+    for chosen, differs in ((random_file(tmp_path, IN_PARTS), "name"), (changed, "size"), (path, "")):
         with page.expect_file_chooser() as chooser:
             row.get_by_role("button", name="Choose again").click()
         chooser.value.set_files(chosen)
-        if chosen != path:
-            expect(row.locator(".state")).to_have_text("This is another file: its size differs.")
+        if differs:
+            expect(row.locator(".state")).to_have_text(f"This is another file: its {differs} differs.")
 
     expect_only_the_rest_was_sent(page, row, path, requests=1)
 
@@ -243,6 +245,21 @@ def test_what_could_not_be_loaded_is_said_and_tried_again(watched: Watched) -> N
     expect(page.locator("#upload")).to_be_visible()
     expect(page.locator("#trouble")).to_be_hidden()
     expect_complaints(watched, "the server responded with a status of 502")
+
+
+def test_a_session_that_ended_while_the_page_was_open_leads_to_the_sign_in(page: Page, tmp_path: Path) -> None:
+    """A search does not say that nothing was found."""
+    panel, files = page.locator("#sign-in"), page.locator(".file").count()
+    page.context.clear_cookies(name="sessionid")
+
+    page.get_by_label("Search by name").fill("no such file")
+
+    expect(panel.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.locator(".toast")).to_have_text("You are not signed in. Sign in and try again.")
+    expect(page.locator(".file")).to_have_count(files)
+    panel.evaluate("(panel) => { panel.hidden = true; }")
+    expect(upload(page, random_file(tmp_path, SMALL)).locator(".state")).to_contain_text("Sign in and try again.")
+    expect(panel).to_be_visible()
 
 
 def test_a_storage_that_does_not_run_is_greyed_with_its_reason(page: Page) -> None:
