@@ -97,5 +97,5 @@ function localFile<M extends Meta, B extends Body>({ data, meta, type }: UppyFil
 export function restrictionsFrom(manager: { maxFileSize: number; allowedExtensions: string[]; allowedMimeTypes: string[] }) {
   const extensions = manager.allowedExtensions.map((extension) => `.${extension.replace(/^\./, '')}`);
   const types = extensions.length ? extensions : manager.allowedMimeTypes;
-  return { maxFileSize: manager.maxFileSize || null, allowedFileTypes: types.length ? types : null };
+  return { minFileSize: 1, maxFileSize: manager.maxFileSize || null, allowedFileTypes: types.length ? types : null };
 }

@@ -1,6 +1,6 @@
 import { memo, useRef } from 'react';
 import type { UploadActions, UploadSnapshot } from '../../uploader/react.js';
-import { bytesText, progressText } from '../../vanilla/format.js';
+import { bytesText, nameText, progressText } from '../../vanilla/format.js';
 
 const STATE_TEXT: Record<UploadSnapshot['state'], string> = {
   queued: 'Waiting',
@@ -38,7 +38,7 @@ interface UploadItemProps {
 /** One upload: its name, its bar, its state in words and what can be done about it. Drawn anew only when it changes. */
 export const UploadItem = memo(function UploadItem({ upload, actions, onRemoved }: UploadItemProps) {
   const { file, state, progress, error, remoteFile } = upload;
-  const { name } = file;
+  const name = nameText(file.name);
   const item = useRef<HTMLLIElement>(null);
   const run = (action: keyof typeof LABELS) => {
     const neighbour = item.current?.nextElementSibling ?? item.current?.previousElementSibling;

@@ -12,13 +12,13 @@ import { renderToString } from "react-dom/server";
 
 const server = new FakeServer();
 const restrictions = restrictionsFrom({ maxFileSize: 10, allowedExtensions: [".txt", "pdf"], allowedMimeTypes: ["text/plain"] });
-assert.deepEqual(restrictions, { maxFileSize: 10, allowedFileTypes: [".txt", ".pdf"] });
+assert.deepEqual(restrictions, { minFileSize: 1, maxFileSize: 10, allowedFileTypes: [".txt", ".pdf"] });
 const uppy = new Uppy({ restrictions }).use(FilemanUpload, { uploader: server.uploader() });
 const told = [];
 uppy.on("upload-success", (uppyFile, { body }) => told.push([uppyFile.name, body.id, body.uploadStatus]));
 uppy.addFile({ name: "a.txt", type: "text/plain", data: file("a.txt"), meta: { caption: "A" } });
 uppy.addFile({ name: "drive.pdf", type: "application/pdf", isRemote: true, data: { size: 5 }, remote: {} });
-assert.throws(() => uppy.addFile({ name: "b.exe", type: "", data: file("b.exe") }), { isRestriction: true });
+for (const refused of [file("b.exe"), file("empty.txt", "")]) assert.throws(() => uppy.addFile({ name: refused.name, type: "", data: refused }), { isRestriction: true });
 const { successful, failed } = await uppy.upload();
 assert.deepEqual([successful.map(({ name }) => name), failed.map(({ name }) => name)], [["a.txt"], ["drive.pdf"]]);
 assert.deepEqual(told, [["a.txt", "file-1", "COMPLETED"]]);
