@@ -52,7 +52,8 @@ mutation RefreshUpload($input: RefreshUploadInput!) {
       hasMore
       requests {
         partNumber offset length method url
-        headers { name value }
+        headers { name value } fields { name value }
+        fileField successStatus
       }
     }
     errors { code message retryable retryAfterSeconds }
