@@ -40,4 +40,4 @@ def table(vendor: str, first_heading: str) -> dict[str, str]:
 def preflight(url: str, *, origin: str = ORIGIN, method: str = "PUT", headers: str = "content-type") -> int:
     """Return the status of a preflight as browsers send it."""
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
-    return requests.options(url, headers=asked, timeout=10).status_code
+    return requests.options(url, headers=asked, timeout=60).status_code

@@ -69,10 +69,10 @@ def send(
     sent = {name: value for name, value in stated.items() if value is not None}
     method, url = method or request.method, url or request.url
     if not request.fields:
-        return requests.request(method, url, data=body, headers=sent, timeout=10)
+        return requests.request(method, url, data=body, headers=sent, timeout=60)
     form = {**dict(request.fields), **(fields or {})}
     parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in form.items() if value is not None]
-    return requests.post(url, files=[*parts, (request.file_field or "", ("file", body))], headers=sent, timeout=10)
+    return requests.post(url, files=[*parts, (request.file_field or "", ("file", body))], headers=sent, timeout=60)
 
 
 def uploaded(backend: Backend, upload: Upload, body: bytes = BODY) -> Upload:

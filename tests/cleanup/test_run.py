@@ -293,7 +293,7 @@ def test_storages_that_hang_do_not_hold_up_the_others(manager: FileManager, monk
 
     def respond(operation: str, path: str, moment: str) -> None:
         if moment == "before" and "dead" in path:
-            assert finished.wait(timeout=30)
+            assert finished.wait(timeout=60)
             raise StorageUnavailable
         if moment == "after":
             healthy.append(path)
@@ -313,7 +313,7 @@ def test_buckets_that_hang_are_asked_at_the_same_time(db: None) -> None:
 
     def hang(bucket: socket) -> None:
         with bucket, bucket.accept()[0]:
-            both_asked.wait(timeout=5)
+            both_asked.wait(timeout=60)
 
     buckets = [create_server(("127.0.0.1", 0)) for _ in range(2)]
     for bucket in buckets:

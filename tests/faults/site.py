@@ -36,6 +36,8 @@ class Site:
     """Clients send and download past the proxy, because the server knows signed URLs of its own address only."""
     seconds: list[float] = field(default_factory=list)
     """How long each finalize call took."""
+    calls: list[int] = field(default_factory=list)
+    """How many requests each finalize call sent."""
 
     @property
     def data(self) -> bytes:
@@ -69,11 +71,12 @@ class Site:
             self._send_one(request, slice_of(request, self.data))
 
     def finalize(self, ticket: Json) -> Json:
-        began = time.monotonic()
+        began, sent = time.monotonic(), len(self.proxy.seen)
         try:
             return self.api.finalize(ticket["uploadToken"])
         finally:
             self.seconds.append(time.monotonic() - began)
+            self.calls.append(len(self.proxy.seen) - sent)
 
     def finish(self, ticket: Json) -> Json:
         """Finalize as the documentation tells clients to, until the upload is completed. Return the file."""
@@ -108,7 +111,7 @@ class Site:
     def download(self, file_id: str) -> bytes:
         shown = self.api.file(file_id)
         assert shown is not None
-        served = requests.get(self._reached(shown["downloadUrl"]), timeout=10)
+        served = requests.get(self._reached(shown["downloadUrl"]), timeout=60)
         assert served.status_code == 200, served.text
         return served.content
 

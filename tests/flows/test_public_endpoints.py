@@ -68,4 +68,4 @@ def test_each_side_uses_its_own_host_and_a_changed_one_serves_existing_files(
         manager.save()
         moved = get_backend(manager).get_url(file.file_path or "")
         assert moved.startswith(f"{moved_to}/")
-        assert sha256(requests.get(moved, timeout=10).content) == sha256(DATA)
+        assert sha256(requests.get(moved, timeout=60).content) == sha256(DATA)

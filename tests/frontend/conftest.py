@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, StorageState, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, StorageState, expect, sync_playwright
 
 from tests.frontend.browser_page import Watched, signed_in_at, watching
 from tests.frontend.demo_server import demo_served
 from tests.frontend.upload_page import SMALL_PARTS, open_page
 from tests.servers.fixtures import give_up
+
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def at_once(count: int, work: Callable[[int], T]) -> list[T | Exception]:
 
     def one(number: int) -> T | Exception:
         try:
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=60)
             return work(number)
         except Exception as error:  # noqa: BLE001  # it is the answer
             return error

@@ -203,11 +203,11 @@ def test_a_batch_on_a_storage_that_hangs_is_refused_in_time(user: User, manager:
 
     def hang(operation: str, path: str, moment: str) -> None:
         begun.append(path)
-        time.sleep(0.4)
+        time.sleep(1.5)
         raise StorageUnavailable
 
     MemoryBackend.faults.append(hang)
-    most = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": 0.3, "FINALIZE_BUDGET_SECONDS": 0.7}
+    most = {"STORAGE_CONNECT_TIMEOUT_SECONDS": 0.1, "STORAGE_READ_TIMEOUT_SECONDS": 0.3, "FINALIZE_BUDGET_SECONDS": 1.8}
     backends = {"beginning": "tests.uploads.faults.Beginning"}
     with configured(**most, BACKENDS=backends, SINGLE_REQUEST_MAX_BYTES=3):
         tickets = driver.start_many(user, 30)

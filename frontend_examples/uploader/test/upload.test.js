@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { turns } from "./at-once.js";
+import { turns, until } from "./at-once.js";
 import { failure, FakeServer, file, MemoryStorage } from "./fake-server.js";
 
 const partsOf = ({ sent }) => sent.map(({ partNumber }) => partNumber);
@@ -111,7 +111,7 @@ test("a pause between two tries starts their count anew", async () => {
   server.fault = async () => (server.sent.length <= 6 ? 503 : undefined);
   server.refuse = () => void (server.sent.length === 5 && handle.pause());
   const { handle, result } = begin(server);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => handle.state === "paused").then(() => new Promise((resolve) => setTimeout(resolve, 50)));
   assert.deepEqual([handle.state, server.sent.length], ["paused", 5]);
   handle.resume();
   assert.deepEqual([(await result).status, server.sent.length], ["completed", 7]);

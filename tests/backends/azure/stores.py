@@ -51,7 +51,7 @@ class Store:
     def put(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Write a blob in one request, as an uploader could with more permissions than fileman signs."""
         plain = {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": TYPE}
-        response = requests.put(self.url(path, "cw"), data=body, headers={**plain, **(headers or {})}, timeout=10)
+        response = requests.put(self.url(path, "cw"), data=body, headers={**plain, **(headers or {})}, timeout=60)
         assert response.status_code == 201
 
     def url(self, path: str, permission: str, *, seconds: int = 600) -> str:

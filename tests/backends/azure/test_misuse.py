@@ -48,13 +48,13 @@ class Grant:
         return self.urls[0].partition("&comp=block")[0]
 
     def put(self, body: bytes = b"", headers: Mapping[str, str] = PLAIN, *, query: str = "") -> None:
-        response = requests.put(self.url + query, data=body, headers=dict(headers), timeout=10)
+        response = requests.put(self.url + query, data=body, headers=dict(headers), timeout=60)
         assert response.status_code in {201, 202}
 
     def put_blocks(self) -> None:
         for index, url in enumerate(self.urls):
             piece = BODY[index * PART_BYTES : (index + 1) * PART_BYTES]
-            assert requests.put(url, data=piece, timeout=10).status_code == 201
+            assert requests.put(url, data=piece, timeout=60).status_code == 201
 
     def commit(self, *blocks: str, headers: Mapping[str, str] = TYPED) -> None:
         """Send all blocks, and a block list of the client's own."""
@@ -176,7 +176,7 @@ def test_blocks_with_other_ids_are_not_taken_for_parts(grant: Callable[..., Gran
     """Ids need not even be text; the missing parts are still known"""
     granted = grant(parts=True)
     url = granted.url + f"&comp=block&blockid={quote(base64.b64encode(bytes([255] * 5)).decode(), safe='')}"
-    assert requests.put(url, data=BODY[:PART_BYTES], timeout=10).status_code == 201
+    assert requests.put(url, data=BODY[:PART_BYTES], timeout=60).status_code == 201
 
     outcome = granted.finalize()
 

@@ -119,7 +119,7 @@ def test_downloads(store: Store, attempt: Attempt | None) -> None:
     now = None if attempt else LONG_AGO
     url = store.backend().get_url("uploads/one", 60, serve_as=ServeAs(filename="one.txt"), now=now)
 
-    assert requests.request(url=change(url), timeout=10, **{"method": "GET", **how}).status_code == status
+    assert requests.request(url=change(url), timeout=60, **{"method": "GET", **how}).status_code == status
 
     assert store.blob("uploads/one").download_blob().readall() == BODY
 

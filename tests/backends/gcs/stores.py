@@ -48,4 +48,4 @@ class Store:
 def allowed_origin(session: str, origin: str) -> str | None:
     """Return the origin that a session admits, asked by the preflight of a browser."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-    return requests.options(session, headers=asked, timeout=10).headers.get("Access-Control-Allow-Origin")
+    return requests.options(session, headers=asked, timeout=60).headers.get("Access-Control-Allow-Origin")

@@ -111,7 +111,7 @@ def test_on_a_machine_without_a_key_the_iam_service_signs(machine: GCSBackend, s
     assert machine.capabilities.signs_locally is False
     assert type(machine).capabilities.signs_locally is True
     assert send(only_request(machine, upload), BODY).status_code == 200
-    assert requests.get(machine.get_url(upload.upload_path), timeout=10).content == BODY
+    assert requests.get(machine.get_url(upload.upload_path), timeout=60).content == BODY
     assert signed_blobs == [f"/v1/projects/-/serviceAccounts/{EMAIL}:signBlob"] * 2
     query = parse_qs(urlsplit(machine.get_url("a", 604_800)).query)
     assert query["X-Goog-Expires"] == ["43200"]  # Google changes the keys that it keeps itself
@@ -126,7 +126,7 @@ def test_no_list_signs_over_the_network(store: Store, machine: GCSBackend, signe
     ticket = api.start(BODY, contentType="text/plain")
     (request,) = ticket["instructions"]["requests"]
     headers = {header["name"]: header["value"] for header in request["headers"]}
-    assert requests.put(request["url"], BODY, headers=headers, timeout=10).status_code == 200
+    assert requests.put(request["url"], BODY, headers=headers, timeout=60).status_code == 200
     assert api.finalize(ticket["uploadToken"])["success"] is True
     assert len(signed_blobs) == 1
 
@@ -136,7 +136,7 @@ def test_no_list_signs_over_the_network(store: Store, machine: GCSBackend, signe
     assert len(signed_blobs) == 1
     followed = api.client.get(urlsplit(listed["node"]["permalink"]).path)
     assert followed.status_code == 302
-    assert requests.get(followed["Location"], timeout=10).content == BODY
+    assert requests.get(followed["Location"], timeout=60).content == BODY
     assert len(signed_blobs) == 2
 
 

@@ -95,7 +95,7 @@ def test_the_bare_emulator_takes_an_upload_to_its_end(emulator: GoogleServer) ->
     published = backend.publish(upload, backend.assemble(upload))
 
     assert b"".join(backend.read(published.path, start=4, length=5, etag=published.etag)) == BODY[4:9]
-    assert requests.get(backend.get_url(published.path), timeout=10).content == BODY
+    assert requests.get(backend.get_url(published.path), timeout=60).content == BODY
     assert backend.delete([upload.upload_path, published.path, "absent"]) == []
     with pytest.raises(FileMissing):
         backend.stat(published.path)

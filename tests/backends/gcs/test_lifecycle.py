@@ -49,7 +49,7 @@ def session_of(ticket: Ticket) -> str:
 
 
 def is_cancelled(session: str) -> bool:
-    return requests.put(session, headers={"Content-Range": "bytes */*"}, timeout=10).status_code == 499
+    return requests.put(session, headers={"Content-Range": "bytes */*"}, timeout=60).status_code == 499
 
 
 def clean(now: datetime) -> None:
@@ -70,7 +70,7 @@ def test_a_lost_session_begins_again(store: Store, caller: Caller, lost_by: str)
         file.upload_state = {key: value for key, value in file.upload_state.items() if key not in {"begun", "origin"}}
         file.save()
     else:
-        assert requests.delete(old, timeout=10).status_code == 499
+        assert requests.delete(old, timeout=60).status_code == 499
 
     outcome = refresh(caller, ticket) if lost_by.endswith("refresh") else finish(caller, ticket)
 

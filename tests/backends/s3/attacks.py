@@ -107,7 +107,7 @@ def _post_unsigned(grant: Grant) -> Outcome:
 
 def _post_file_first(grant: Grant) -> Outcome:
     parts = [("file", ("file", BODY)), *((name, (None, value)) for name, value in grant.request.fields)]
-    status = requests.post(grant.request.url, files=parts, timeout=10).status_code  # type: ignore[arg-type]
+    status = requests.post(grant.request.url, files=parts, timeout=60).status_code  # type: ignore[arg-type]
     return status, grant.store.has(grant.upload.upload_path)
 
 
@@ -116,7 +116,7 @@ def _put_to(method: str) -> Attack:
 
     def misuse(grant: Grant) -> Outcome:
         grant.sent()
-        response = requests.request(method, grant.request.url, timeout=10)
+        response = requests.request(method, grant.request.url, timeout=60)
         return response.status_code, response.content == BODY or not grant.store.has(grant.upload.upload_path)
 
     return _put(misuse)
@@ -160,7 +160,7 @@ def _download(change: Callable[[S3Backend, str], str]) -> Attack:
     def attack(store: Store) -> Outcome:
         grant = new_grant(store, upload_method="put")
         grant.sent()
-        response = requests.get(change(_backend(store), grant.upload.upload_path), timeout=10)
+        response = requests.get(change(_backend(store), grant.upload.upload_path), timeout=60)
         return response.status_code, response.content == BODY
 
     return attack
@@ -168,7 +168,7 @@ def _download(change: Callable[[S3Backend, str], str]) -> Attack:
 
 def _download_used_to_write(store: Store) -> Outcome:
     key = "tenant/uploads/new"
-    status = requests.put(_backend(store).get_url(key), data=BODY, timeout=10).status_code
+    status = requests.put(_backend(store).get_url(key), data=BODY, timeout=60).status_code
     return status, store.has(key)
 
 

@@ -47,7 +47,7 @@ def test_the_documented_permissions_suffice_for_the_whole_life_of_a_file(limited
         backend.publish(upload, backend.assemble(upload))
     backend.abort(aborted)
 
-    assert requests.get(backend.get_url(single.file_path), timeout=10).content == BODY
+    assert requests.get(backend.get_url(single.file_path), timeout=60).content == BODY
     assert limited.unfinished_uploads() == []
     assert backend.delete([stored.path for stored in backend.list_objects(backend.prefix)]) == []
     assert list(backend.list_objects("")) == []
@@ -90,7 +90,7 @@ def test_the_documented_rules_allow_the_page_and_no_other_request(open_store: St
     allowed = [preflight(put_url, method=method) for method in ("GET", "POST", "PUT")]
     forbidden = [{"origin": "https://evil.example"}, {"method": "DELETE"}, {"headers": "x-amz-acl"}]
     refused = [preflight(put_url, **asked) for asked in forbidden]
-    response = requests.put(put_url, data=BODY, headers={"Content-Type": "text/plain", "Origin": ORIGIN}, timeout=10)
+    response = requests.put(put_url, data=BODY, headers={"Content-Type": "text/plain", "Origin": ORIGIN}, timeout=60)
 
     assert (allowed, response.status_code, refused) == ([200, 200, 200], 200, [403, 403, 403])
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN

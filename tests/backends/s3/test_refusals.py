@@ -103,7 +103,7 @@ def test_urls_with_the_bucket_in_the_host_name_work(shared_store: Store, upload_
         return url.replace(host, urlsplit(shared_store.server.endpoint_url).netloc)
 
     assert send(request, BODY, url=reached(request.url), headers={"Host": host}).status_code in request.success_status
-    response = requests.get(reached(backend.get_url(upload.upload_path)), headers={"Host": host}, timeout=10)
+    response = requests.get(reached(backend.get_url(upload.upload_path)), headers={"Host": host}, timeout=60)
 
     assert response.content == BODY
     assert (shared_store.head(upload.upload_path) or {})["ContentType"] == "text/plain"
