@@ -30,6 +30,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
+from django.db import transaction
 
 from fileman.models import File, FileManager, StorageDeletion
 from project.pages import get_offer_path
@@ -72,6 +73,7 @@ def _create_local_disk() -> Storage:
     return {"name": LOCAL_DISK, "backend_type": "file"}
 
 
+@transaction.atomic  # so that nothing is deleted from the storages of the earlier run, which are gone
 def _replace_file_manager(storage: Storage) -> None:
     """Delete the file manager of an earlier run with its rows, and create a new one if the storage is running."""
     earlier = FileManager.objects.filter(name=storage["name"], group=None)
