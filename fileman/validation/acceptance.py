@@ -65,7 +65,7 @@ def checked_size(size: object, *, manager: FileManager, field: tuple[str, ...]) 
     if size == 0:
         raise errors.EmptyFile(field=field)
     if size > (most := manager.max_file_bytes):
-        message = f"The file has {filesizeformat(size)}; at most {filesizeformat(most)} ({most} bytes) are allowed."
+        message = f"{size} bytes ({filesizeformat(size)}) are more than the {most} ({filesizeformat(most)}) allowed."
         raise errors.FileTooLarge(message, field=field)
     return size
 

@@ -154,7 +154,7 @@ def test_a_refusal_is_told_and_nothing_is_kept(memory: Storage, uploader: Upload
     site = uploader.site.url
     named = ("upload", str(uploader.path), "--to", "Nowhere")
     for url, password, command, code, said in (
-        (site, "ann", (), 1, "\nRefused: The file has 1000\xa0bytes; at most 999\xa0bytes (999 bytes) are allowed.\n"),
+        (site, "ann", (), 1, "\nRefused: 1000 bytes (1000\xa0bytes) are more than the 999 (999\xa0bytes) allowed.\n"),
         (site, "wrong", (), 1, "\nThe user name or the password is wrong.\n"),
         (f"{site}/elsewhere", "ann", (), 1, f"\n{site}/elsewhere/fileman/csrf/ returned status 404.\n"),
         ("http://127.0.0.1:9", "ann", (), 3, "\nhttp://127.0.0.1:9 is out of reach: "),
