@@ -249,6 +249,8 @@ def test_what_could_not_be_loaded_is_said_and_tried_again(watched: Watched) -> N
 
 def test_a_session_that_ended_while_the_page_was_open_leads_to_the_sign_in(page: Page, tmp_path: Path) -> None:
     """A search does not say that nothing was found."""
+    expect(page.locator("#empty")).to_contain_text("No files yet")  # said, seen or not, when the list is there
+    completed(upload(page, random_file(tmp_path, SMALL)))
     panel, files = page.locator("#sign-in"), page.locator(".file").count()
     page.context.clear_cookies(name="sessionid")
 
