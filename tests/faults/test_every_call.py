@@ -44,8 +44,8 @@ FAULTS: dict[str, faults.Fault] = {
 LASTING = ("hang", "reset", "page", "not_found", "503")
 """Faults that also meet every later call of the verb."""
 BEGUN_ON_THE_STORAGE = ("radosgw_parts", "gcs_session")
-TOLERANCE_SECONDS = 10
-"""What a busy machine may add to a finalize call."""
+TOLERANCE_SECONDS = 0.8
+"""What a busy machine adds to a finalize call."""
 
 Disturb = Callable[[], None]
 
